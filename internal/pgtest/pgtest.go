@@ -1,0 +1,218 @@
+// Package pgtest gives tests an unprivileged, temporary PostgreSQL cluster,
+// and in it a fresh database whose owner is no superuser, so that row-level
+// security bites as it does in production. A cluster never outlives the process
+// that started it, however that process ends.
+package pgtest
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Env names the variable that holds the superuser's URL of a cluster started
+// elsewhere. Without it, URL starts a cluster for the test process.
+const Env = "OSTLERTEST_POSTGRES"
+
+// Role is the role that owns the databases URL gives. It is no superuser and
+// may not bypass row-level security.
+const Role = "ostler"
+
+// ErrMissing says that this machine has no PostgreSQL server.
+var ErrMissing = errors.New("pgtest: no PostgreSQL server on this machine; make deps-test installs it")
+
+// Options says how a cluster runs. The zero value is durable, as in production.
+type Options struct {
+	Unsafe bool // fsync off: faster, and fit for tests that do not pull the plug
+}
+
+// URL returns the URL of a fresh, empty database, which is dropped when the
+// test ends. It skips in -short runs, and where PostgreSQL is missing unless
+// CI is set: there a missing server is a failure.
+func URL(tb testing.TB) string {
+	tb.Helper()
+	if testing.Short() {
+		tb.Skip("PostgreSQL is left out of -short runs")
+	}
+	super, err := shared()
+	if errors.Is(err, ErrMissing) && os.Getenv("CI") == "" {
+		tb.Skip(err)
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
+	name := "t_" + strings.ToLower(rand.Text())
+	if err := psql(super, createRole, "CREATE DATABASE "+name+" OWNER "+Role+" TEMPLATE template0"); err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := psql(super, "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
+			tb.Error(err)
+		}
+	})
+	u, err := url.Parse(super)
+	if err != nil {
+		tb.Fatalf("pgtest: %s: %v", Env, err)
+	}
+	u.User, u.Path = url.User(Role), "/"+name
+	return u.String()
+}
+
+// shared returns the superuser's URL of the cluster that this process's tests
+// share, and starts it where Env names no other. The watchdog ends it.
+var shared = sync.OnceValues(func() (string, error) {
+	if u := os.Getenv(Env); u != "" {
+		return u, nil
+	}
+	u, _, err := Start(Options{Unsafe: true})
+	return u, err
+})
+
+// watchdog runs the server until its standard input closes, which the kernel
+// sees to when the process that holds the other end is gone.
+const watchdog = `
+bin=$1; dir=$2; shift 2
+"$bin/postgres" -D "$dir/data" "$@" >"$dir/log" 2>&1 </dev/null &
+pid=$!
+read -r _
+kill -INT "$pid"; wait "$pid"
+cd / && rm -rf "$dir"`
+
+// Start starts a cluster that listens on a Unix socket in a private folder
+// only, and returns its superuser's URL and what stops it and removes its
+// files. As root it runs as the user postgres or nobody: initdb refuses root.
+func Start(o Options) (superURL string, stop func(), err error) {
+	bin, err := binaries()
+	if err != nil {
+		return "", nil, err
+	}
+	// Not os.TempDir: a socket's path has at most 107 bytes, and another user
+	// must be able to reach it.
+	dir, err := os.MkdirTemp("/tmp", "ostler-pg-")
+	if err != nil {
+		return "", nil, fmt.Errorf("pgtest: %w", err)
+	}
+	stop = func() { os.RemoveAll(dir) }
+	defer func() {
+		if err != nil {
+			stop()
+		}
+	}()
+	run, err := unprivileged(dir)
+	if err != nil {
+		return "", nil, err
+	}
+	init := run(filepath.Join(bin, "initdb"), "-D", filepath.Join(dir, "data"), "--username=postgres",
+		"--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions")
+	if out, err := init.CombinedOutput(); err != nil {
+		return "", nil, fmt.Errorf("pgtest: initdb: %w\n%s", err, out)
+	}
+	args := []string{"-c", watchdog, "watchdog", bin, dir, "-c", "listen_addresses=", "-c", "unix_socket_directories=" + dir,
+		"-c", "max_connections=300", "-c", "autovacuum_naptime=1h"}
+	if o.Unsafe {
+		args = append(args, "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off")
+	}
+	cmd := run("/bin/sh", args...)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return "", nil, fmt.Errorf("pgtest: %w", err)
+	}
+	if err := cmd.Start(); err != nil {
+		return "", nil, fmt.Errorf("pgtest: %w", err)
+	}
+	stop = sync.OnceFunc(func() {
+		in.Close()
+		cmd.Wait()
+		os.RemoveAll(dir) // what the watchdog could not
+	})
+	superURL = "postgres://postgres@/postgres?host=" + url.QueryEscape(dir) + "&sslmode=disable"
+	if err := await(superURL, filepath.Join(dir, "log")); err != nil {
+		return "", nil, err
+	}
+	return superURL, stop, nil
+}
+
+// await returns when the server answers and the role exists.
+func await(superURL, log string) error {
+	var err error
+	for range 400 {
+		if err = psql(superURL, createRole); err == nil {
+			return nil
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	text, _ := os.ReadFile(log)
+	return fmt.Errorf("%w\n%s", err, text)
+}
+
+// createRole tolerates a role that exists, or that another process makes now.
+const createRole = `DO $$ BEGIN
+	IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '` + Role + `') THEN
+		CREATE ROLE ` + Role + ` LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS;
+	END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$`
+
+// psql runs each statement by itself. It keeps this package free of a driver.
+func psql(superURL string, statements ...string) error {
+	bin, err := binaries()
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(bin, "psql")
+	if _, err := os.Stat(path); err != nil {
+		path = "psql"
+	}
+	args := []string{"-X", "-q", "-w", "-v", "ON_ERROR_STOP=1", "-d", superURL}
+	for _, s := range statements {
+		args = append(args, "-c", s)
+	}
+	cmd := exec.Command(path, args...)
+	cmd.Dir = "/"
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("pgtest: psql: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// binaries returns the folder of the newest PostgreSQL that runs. Debian keeps
+// the server's programs out of PATH.
+var binaries = sync.OnceValues(func() (string, error) {
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
+	if p, err := exec.LookPath("initdb"); err == nil {
+		if p, err = filepath.EvalSymlinks(p); err == nil {
+			found = append(found, filepath.Dir(p))
+		}
+	}
+	best, newest := "", -1
+	for _, bin := range found {
+		if exec.Command(filepath.Join(bin, "initdb"), "--version").Run() != nil {
+			continue
+		}
+		out, err := exec.Command(filepath.Join(bin, "postgres"), "--version").Output()
+		if err != nil {
+			continue
+		}
+		// "postgres (PostgreSQL) 15.18 (Debian ...)"
+		f := strings.Fields(string(out))
+		if len(f) < 3 {
+			continue
+		}
+		major, _, _ := strings.Cut(f[2], ".")
+		if v, err := strconv.Atoi(major); err == nil && v > newest {
+			best, newest = bin, v
+		}
+	}
+	if best == "" {
+		return "", ErrMissing
+	}
+	return best, nil
+})
