@@ -1,0 +1,6 @@
+package deps
+
+import (
+	_ "gocloud.dev/blob"
+	_ "gocloud.dev/blob/fileblob"
+)
