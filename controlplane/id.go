@@ -1,0 +1,61 @@
+package controlplane
+
+import (
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/binary"
+	"strings"
+	"time"
+)
+
+// Prefixes of ids, one for each noun. An id is its prefix and 26 base32
+// characters of a version 7 UUID (RFC 9562), so ids of one kind sort by the
+// time they were made.
+const (
+	PrefixCustomer   = "cus_"
+	PrefixContact    = "con_"
+	PrefixStaff      = "stf_"
+	PrefixServer     = "srv_"
+	PrefixTenancy    = "ten_"
+	PrefixAgent      = "agt_"
+	PrefixEnrolment  = "enr_"
+	PrefixJob        = "job_"
+	PrefixSchedule   = "sch_"
+	PrefixPlan       = "pln_"
+	PrefixRepository = "rep_"
+	PrefixStore      = "sto_"
+	PrefixSnapshot   = "snap_"
+	PrefixRun        = "run_"
+	PrefixRestore    = "res_"
+	PrefixDownload   = "dl_"
+	PrefixFinding    = "fnd_"
+	PrefixEntry      = "led_"
+	PrefixSession    = "ses_"
+	PrefixToken      = "tok_"
+	PrefixEvent      = "evt_"
+)
+
+var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
+
+// NewID returns a fresh id with the given prefix. Its time part is the
+// process clock's: it orders ids, and no rule reads it.
+func NewID(prefix string) string {
+	var u [16]byte
+	_, _ = rand.Read(u[6:]) // crypto/rand.Read never returns an error
+	var ms [8]byte
+	binary.BigEndian.PutUint64(ms[:], uint64(time.Now().UnixMilli()))
+	copy(u[:6], ms[2:])
+	u[6] = u[6]&0x0f | 0x70
+	u[8] = u[8]&0x3f | 0x80
+	return prefix + idEncoding.EncodeToString(u[:])
+}
+
+// ValidID reports whether s is an id with the given prefix.
+func ValidID(prefix, s string) bool {
+	rest, ok := strings.CutPrefix(s, prefix)
+	if !ok || len(rest) != 26 {
+		return false
+	}
+	_, err := idEncoding.DecodeString(rest)
+	return err == nil
+}

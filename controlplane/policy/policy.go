@@ -1,0 +1,149 @@
+// Package policy decides who may do what, and mints the Scope without which no
+// slice hands out a customer's data. It knows nouns and permissions, and no database.
+package policy
+
+import (
+	"context"
+	"slices"
+
+	"ostler/controlplane"
+)
+
+// Role is what a person is to a customer or to the hosting company.
+type Role string
+
+// The roles of staff, contacts and auditors.
+const (
+	RoleOps      Role = "ops"      // staff: looks after servers
+	RoleAdmin    Role = "admin"    // staff: ops, and may change people and settings
+	RoleSupport  Role = "support"  // staff: sees, changes nothing
+	RoleOwner    Role = "owner"    // contact: everything of the customer, keys included
+	RoleRestorer Role = "restorer" // contact: sees backups and may restore
+	RoleReader   Role = "reader"   // contact: sees
+	RoleAuditor  Role = "auditor"  // auditor: reads what the sign-in is scoped to
+)
+
+// Valid reports whether r is a known role.
+func (r Role) Valid() bool { _, ok := permissions[r]; return ok }
+
+// OfStaff reports whether r is a role of the hosting company's people.
+func (r Role) OfStaff() bool { return r == RoleOps || r == RoleAdmin || r == RoleSupport }
+
+// Permission is one thing that a role may do. Names are "noun.verb".
+type Permission string
+
+// The permissions.
+const (
+	CustomerRead  Permission = "customer.read"
+	CustomerWrite Permission = "customer.write"
+	ServerRead    Permission = "server.read"
+	ServerWrite   Permission = "server.write"
+	ServerEnrol   Permission = "server.enrol"
+	PlanRead      Permission = "plan.read"
+	PlanWrite     Permission = "plan.write"
+	KeyConfirm    Permission = "key.confirm" // see the recovery key once and confirm it
+	BackupRun     Permission = "backup.run"
+	SnapshotRead  Permission = "snapshot.read" // see that snapshots exist
+	FileRead      Permission = "file.read"     // see file names and contents of snapshots
+	RestoreRun    Permission = "restore.run"
+	JobRead       Permission = "job.read"
+	JobCancel     Permission = "job.cancel"
+	FindingRead   Permission = "finding.read"
+	FindingWrite  Permission = "finding.write"
+	LedgerRead    Permission = "ledger.read"
+	PeopleRead    Permission = "people.read"
+	PeopleWrite   Permission = "people.write"
+	SelfRead      Permission = "self.read" // one's own sessions, tokens, second factor
+	SelfWrite     Permission = "self.write"
+)
+
+var (
+	staffSees   = []Permission{CustomerRead, ServerRead, PlanRead, SnapshotRead, JobRead, FindingRead, LedgerRead, PeopleRead, SelfRead, SelfWrite}
+	contactSees = []Permission{CustomerRead, ServerRead, PlanRead, SnapshotRead, JobRead, FindingRead, LedgerRead, SelfRead, SelfWrite}
+)
+
+// permissions says what each role may do. Staff do not see a customer's file
+// names: reading files is the customer's, until a restore by staff with a
+// reason and a ticket exists.
+var permissions = map[Role][]Permission{
+	RoleSupport:  staffSees,
+	RoleOps:      append(slices.Clone(staffSees), CustomerWrite, ServerWrite, ServerEnrol, PlanWrite, BackupRun, JobCancel, FindingWrite),
+	RoleAdmin:    append(slices.Clone(staffSees), CustomerWrite, ServerWrite, ServerEnrol, PlanWrite, BackupRun, JobCancel, FindingWrite, PeopleWrite),
+	RoleReader:   contactSees,
+	RoleRestorer: append(slices.Clone(contactSees), FileRead, RestoreRun, BackupRun, JobCancel),
+	RoleOwner:    append(slices.Clone(contactSees), FileRead, RestoreRun, BackupRun, JobCancel, KeyConfirm, PlanWrite, PeopleRead, PeopleWrite),
+	RoleAuditor:  {CustomerRead, ServerRead, LedgerRead, SelfRead},
+}
+
+// Can reports whether the actor's role has the permission. Whose object it is
+// decides Scope, not Can.
+func Can(a controlplane.Actor, p Permission) bool {
+	return slices.Contains(permissions[Role(a.Role)], p)
+}
+
+// Permissions returns what a role may do, sorted by name.
+func Permissions(r Role) []Permission {
+	ps := slices.Clone(permissions[r])
+	slices.Sort(ps)
+	return ps
+}
+
+// Scope limits a store call to some customers' rows. Its fields are unexported:
+// only this package mints one, from an actor or with a reason.
+type Scope struct {
+	customers []string
+	all       bool
+	reason    string
+}
+
+// All reports whether the scope reaches every customer.
+func (s Scope) All() bool { return s.all }
+
+// Customers returns the customers that the scope reaches (nil where All).
+func (s Scope) Customers() []string { return slices.Clone(s.customers) }
+
+// Reason says why a scope reaches every customer.
+func (s Scope) Reason() string { return s.reason }
+
+// Allows reports whether the scope reaches the customer.
+func (s Scope) Allows(customer string) bool {
+	return s.all || customer != "" && slices.Contains(s.customers, customer)
+}
+
+// AllCustomers returns a scope over every customer, for the plane's own work
+// (schedules, results of jobs, sweeps); the reason stands in the code and in
+// no other place.
+func AllCustomers(reason string) Scope { return Scope{all: true, reason: reason} }
+
+// OneCustomer returns a scope over one customer, for work that belongs to it.
+func OneCustomer(id string) Scope { return Scope{customers: []string{id}} }
+
+// For checks that the actor of ctx has the permission and returns the scope
+// that comes with the actor: staff reach every customer, a contact their own.
+//
+// Errors: unauthorized where ctx has no actor, forbidden where the role lacks p.
+func For(ctx context.Context, p Permission) (Scope, error) {
+	a, ok := controlplane.ActorFrom(ctx)
+	if !ok {
+		return Scope{}, controlplane.Errorf(controlplane.CodeUnauthorized, "Sign in and try again.", "You are not signed in")
+	}
+	if a.Kind == controlplane.ActorSystem {
+		return AllCustomers("system: " + a.ID), nil
+	}
+	if !Can(a, p) {
+		return Scope{}, controlplane.Errorf(controlplane.CodeForbidden, "Ask an owner of your account, or us, to do it or to change your role.", "Your role does not include this (%s)", p)
+	}
+	return ScopeOf(a), nil
+}
+
+// ScopeOf returns the scope that an actor's kind gives, whatever they may do
+// in it. An agent and an actor without a customer reach nothing.
+func ScopeOf(a controlplane.Actor) Scope {
+	switch a.Kind {
+	case controlplane.ActorStaff:
+		return AllCustomers("staff of the hosting company")
+	case controlplane.ActorContact, controlplane.ActorAuditor:
+		return Scope{customers: []string{a.Customer}}
+	}
+	return Scope{}
+}
