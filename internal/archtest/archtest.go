@@ -64,7 +64,7 @@ func Check(fsys fs.FS) ([]Breach, []string, error) {
 	var stale []string
 	for i, e := range exceptions {
 		if !used[i] {
-			stale = append(stale, fmt.Sprintf("exception [%s] %s is not needed: delete it", e.rule, e.subject))
+			stale = append(stale, fmt.Sprintf("exception [%s] %s (%s) is not needed: delete it", e.rule, e.subject, e.reason))
 		}
 	}
 	slices.SortFunc(found, func(a, b Breach) int { return strings.Compare(a.String(), b.String()) })

@@ -1,0 +1,91 @@
+# Ostler. "make" lists the targets; docs/ tells the rest.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unversioned)
+export PATH := $(CURDIR)/.bin:$(PATH)
+
+# One temporary PostgreSQL cluster for all packages of a test run.
+WITHPG := go run ./internal/pgtest/cmd/withpg
+RACE   := ./controlplane/jobs/... ./controlplane/ledger/... ./agents/host/...
+UNITS   = $$(go list ./... | grep -v '^ostler/e2e\(/\|$$\)')
+# The packages that have slow tests.
+SLOW    = $$(grep -rlE '^//go:build.*\bslow\b' --include='*_test.go' --exclude-dir=node_modules . | xargs -r dirname | sort -u)
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## bin/ostler and bin/ostler-agent
+	@mkdir -p bin
+	go build -buildvcs=false -ldflags '-X main.version=$(VERSION)' -o bin/ ./cmd/ostler ./cmd/ostler-agent
+
+.PHONY: demo
+demo: tools web build ## a whole company on this machine, in a folder of its own (SEED=n to repeat one)
+	@exec bin/ostler demo $(if $(SEED),--seed $(SEED),)
+
+# Tools are built from pinned sources, again only when the pins change.
+.PHONY: tools
+tools: .bin/restic .bin/staticcheck ## restic, rest-server and staticcheck, in .bin/
+	@.bin/restic version
+
+.bin/restic: tools/go.mod tools/go.sum
+	@mkdir -p .bin
+	cd tools && go build -buildvcs=false -o ../.bin/ tool
+	@touch $@
+
+.bin/staticcheck: tools/lint/go.mod tools/lint/go.sum
+	@mkdir -p .bin
+	cd tools/lint && go build -buildvcs=false -o ../../.bin/ tool
+	@touch $@
+
+.PHONY: web
+web: web/static/vendor/icons.svg ## scripts and icons from npm, for the pages
+
+web/static/vendor/icons.svg: package.json package-lock.json tools/web.mjs
+	npm ci --no-fund --no-audit
+	node tools/web.mjs
+
+.PHONY: deps-test
+deps-test: ## what the tests need of this machine (apt): PostgreSQL, Chromium, a C compiler, npm
+	@tools/deps-test
+
+.PHONY: lint
+lint: .bin/staticcheck
+	@bad=$$(find . -name '*.go' -not -path './node_modules/*' -not -path './.*' -print0 | xargs -0 gofmt -l); \
+		if [ -n "$$bad" ]; then echo "gofmt would change:"; echo "$$bad"; exit 1; fi
+	go vet ./...
+	go test ./internal/archtest
+	.bin/staticcheck ./...
+
+.PHONY: check
+check: lint ## format, vet, staticcheck, architecture, and the fast tests on SQLite
+	go test -short $(UNITS)
+
+.PHONY: test
+test: deps-test tools web lint ## everything but the slow tests, on SQLite and PostgreSQL
+	$(WITHPG) $(MAKE) --no-print-directory test-all
+
+.PHONY: test-all
+test-all: # inside WITHPG
+	go test -race $(RACE)
+	go test -timeout 9m ./e2e/...
+	go test $(UNITS)
+
+.PHONY: test-slow
+test-slow: deps-test tools web ## the tests behind the build tag "slow"
+	@slow="$(SLOW)"; if [ -z "$$slow" ]; then echo "no slow tests yet"; else \
+		echo "go test -tags slow -run Slow" $$slow; \
+		$(WITHPG) go test -tags slow -run Slow -timeout 25m $$slow; fi
+
+.PHONY: bench
+bench: tools ## measure the budgets
+	go run ./e2e/bench
+
+.PHONY: clean
+clean: ## remove what the targets above made here
+	rm -rf bin .bin node_modules e2e/testdata/axe.min.js
+	find web/static/vendor -type f ! -name README -delete
