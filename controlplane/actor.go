@@ -34,6 +34,10 @@ type Actor struct {
 	Role string
 	// Session or Token names the credential that the actor came with ("" for the system).
 	Session, Token string
+	// Permissions narrows the role to a token's permissions (see package
+	// policy). nil is the whole role, except with a Token: a token that names
+	// no permission has none.
+	Permissions []string
 }
 
 type actorKey struct{}

@@ -75,10 +75,41 @@ var permissions = map[Role][]Permission{
 	RoleAuditor:  {CustomerRead, ServerRead, LedgerRead, SelfRead},
 }
 
-// Can reports whether the actor's role has the permission. Whose object it is
-// decides Scope, not Can.
+// Kind returns the kind of actor that may hold the role, "" for an unknown role.
+func (r Role) Kind() controlplane.ActorKind {
+	switch r {
+	case RoleOps, RoleAdmin, RoleSupport:
+		return controlplane.ActorStaff
+	case RoleOwner, RoleRestorer, RoleReader:
+		return controlplane.ActorContact
+	case RoleAuditor:
+		return controlplane.ActorAuditor
+	}
+	return ""
+}
+
+// Valid reports whether p is a known permission: one that some role has.
+func (p Permission) Valid() bool {
+	for _, ps := range permissions {
+		if slices.Contains(ps, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// Can reports whether the actor's role has the permission and, where the actor
+// came with a token, whether the token has it too. A role of the wrong kind
+// (staff's on a contact) can nothing. Whose object it is decides Scope, not Can.
 func Can(a controlplane.Actor, p Permission) bool {
-	return slices.Contains(permissions[Role(a.Role)], p)
+	r := Role(a.Role)
+	if a.Kind != r.Kind() || !slices.Contains(permissions[r], p) {
+		return false
+	}
+	if a.Token == "" && a.Permissions == nil {
+		return true
+	}
+	return slices.Contains(a.Permissions, string(p))
 }
 
 // Permissions returns what a role may do, sorted by name.
@@ -115,8 +146,14 @@ func (s Scope) Allows(customer string) bool {
 // no other place.
 func AllCustomers(reason string) Scope { return Scope{all: true, reason: reason} }
 
-// OneCustomer returns a scope over one customer, for work that belongs to it.
-func OneCustomer(id string) Scope { return Scope{customers: []string{id}} }
+// OneCustomer returns a scope over one customer, for work that belongs to it;
+// over nothing where id is "".
+func OneCustomer(id string) Scope {
+	if id == "" {
+		return Scope{}
+	}
+	return Scope{customers: []string{id}}
+}
 
 // For checks that the actor of ctx has the permission and returns the scope
 // that comes with the actor: staff reach every customer, a contact their own.
@@ -143,7 +180,7 @@ func ScopeOf(a controlplane.Actor) Scope {
 	case controlplane.ActorStaff:
 		return AllCustomers("staff of the hosting company")
 	case controlplane.ActorContact, controlplane.ActorAuditor:
-		return Scope{customers: []string{a.Customer}}
+		return OneCustomer(a.Customer)
 	}
 	return Scope{}
 }
