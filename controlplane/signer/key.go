@@ -3,9 +3,7 @@ package signer
 import (
 	"crypto/ed25519"
 	"crypto/rand"
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -85,11 +83,4 @@ func makeKey(dir, path string) (ed25519.PrivateKey, error) {
 		return nil, fmt.Errorf("signer: make key: %w", err)
 	}
 	return key, nil
-}
-
-// KeyID names a public key in signed envelopes: hex of the first 8 bytes of
-// its SHA-256.
-func KeyID(public ed25519.PublicKey) string {
-	sum := sha256.Sum256(public)
-	return hex.EncodeToString(sum[:8])
 }

@@ -22,13 +22,11 @@ func Sign(key ed25519.PrivateKey, e wire.Envelope) (wire.SignedEnvelope, error) 
 		return wire.SignedEnvelope{}, controlplane.Errorf(controlplane.CodeInvalid,
 			"This is a fault of ours: report it.", "The signer refuses the job: %s", why)
 	}
-	payload, err := json.Marshal(e)
+	signed, err := wire.Sign(key, e)
 	if err != nil {
-		return wire.SignedEnvelope{}, fmt.Errorf("signer: sign: %w", err)
+		return wire.SignedEnvelope{}, fmt.Errorf("signer: %w", err)
 	}
-	message := append([]byte(wire.SignContext), payload...)
-	public, _ := key.Public().(ed25519.PublicKey)
-	return wire.SignedEnvelope{Payload: payload, Signature: ed25519.Sign(key, message), KeyID: KeyID(public)}, nil
+	return signed, nil
 }
 
 // unfit says why an envelope is not signed, or "".

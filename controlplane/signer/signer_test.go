@@ -60,8 +60,8 @@ func TestSign(t *testing.T) {
 	if !ed25519.Verify(public, append([]byte(wire.SignContext), got.Payload...), got.Signature) {
 		t.Error("the signature does not verify")
 	}
-	if got.KeyID != signer.KeyID(public) {
-		t.Errorf("key id: got %s, want %s", got.KeyID, signer.KeyID(public))
+	if got.KeyID != wire.KeyID(public) {
+		t.Errorf("key id: got %s, want %s", got.KeyID, wire.KeyID(public))
 	}
 	if ed25519.Verify(public, got.Payload, got.Signature) {
 		t.Error("the signature verifies without its context")

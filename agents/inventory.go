@@ -1,0 +1,99 @@
+package agents
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"ostler/agents/wire"
+	"ostler/controlplane/bus"
+	"ostler/controlplane/db"
+	"ostler/controlplane/findings"
+	"ostler/controlplane/jobs"
+	"ostler/controlplane/ledger"
+	"ostler/controlplane/policy"
+)
+
+const (
+	inventorySchedule = "agents.inventory"
+	inventoryResource = "inventory"
+	inventoryExpires  = 24 * time.Hour
+	inventoryJitter   = 2 * time.Hour
+)
+
+var everyServer = policy.AllCustomers("agents: a server's own facts")
+
+// registerInventory tells jobs what an inventory means.
+func (a *Agents) registerInventory() {
+	a.Jobs.Handle(string(wire.ActionInventory), jobs.Handler{Done: a.inventoried})
+	a.Jobs.HandleSchedule(inventorySchedule, func(tx *db.Tx, s jobs.Schedule, at time.Time) error {
+		return a.enqueueInventory(tx, s.Subject, "inventory:"+s.Subject+":"+at.UTC().Format("2006-01-02T15:04"))
+	})
+}
+
+// wantInventory queues the first inventory of an agent, and a daily one.
+func (a *Agents) wantInventory(tx *db.Tx, id Identity) error {
+	inv, err := inventoryOf(tx, id.Server)
+	if err != nil {
+		return fmt.Errorf("agents: find inventory: %w", err)
+	}
+	if inv != nil && inv.Agent == id.Agent {
+		return nil
+	}
+	if err := a.enqueueInventory(tx, id.Server, "inventory:"+id.Server+":"+id.Agent); err != nil {
+		return err
+	}
+	_, err = a.Jobs.PutSchedule(tx, jobs.Schedule{Key: "inventory:" + id.Server, Kind: inventorySchedule, Subject: id.Server,
+		Cron: "15 2 * * *", Jitter: inventoryJitter, Enabled: true})
+	return err
+}
+
+func (a *Agents) enqueueInventory(tx *db.Tx, server, key string) error {
+	_, err := a.Jobs.Enqueue(tx, jobs.Spec{Kind: string(wire.ActionInventory), Executor: jobs.Agent, Server: server,
+		Resource: inventoryResource, Key: key, Supersedes: "inventory:" + server, Subject: server,
+		Params: wire.InventoryParams{}, ExpiresAt: tx.Now.Add(inventoryExpires), Title: "job.inventory"})
+	return err
+}
+
+// inventoried stores what a server says of itself, in the transaction that
+// ends the job.
+func (a *Agents) inventoried(tx *db.Tx, job jobs.Job) error {
+	key := "inventory.failed:" + job.Server
+	if job.State == jobs.Failed || job.State == jobs.Rejected {
+		args := map[string]string{}
+		if job.Failure != nil {
+			args["cause"] = string(job.Failure.Cause)
+		}
+		return a.raise(tx, findings.Finding{Key: key, Kind: "inventory.failed", Server: job.Server, Subject: job.ID,
+			Severity: findings.Unknown, Owner: findings.Ops, Args: args, Link: "/jobs/" + job.ID}, false)
+	}
+	if job.State != jobs.Succeeded {
+		return nil // superseded, expired, cancelled: the next one tells
+	}
+	var inv wire.Inventory
+	if err := json.Unmarshal(job.Result, &inv); err != nil {
+		return a.raise(tx, findings.Finding{Key: key, Kind: "inventory.failed", Server: job.Server, Subject: job.ID,
+			Severity: findings.Unknown, Owner: findings.Ops, Args: map[string]string{"cause": "unreadable"}, Link: "/jobs/" + job.ID}, false)
+	}
+	before, err := inventoryOf(tx, job.Server)
+	if err != nil {
+		return fmt.Errorf("agents: find inventory: %w", err)
+	}
+	data, err := json.Marshal(inv) // our own form, whatever else the host sent
+	if err != nil {
+		return fmt.Errorf("agents: write inventory: %w", err)
+	}
+	if err := putInventory(tx, inventoryRow{Server: job.Server, Agent: job.Agent, Job: job.ID, Data: string(data), CollectedAt: tx.NowMillis()}); err != nil {
+		return fmt.Errorf("agents: store inventory: %w", err)
+	}
+	if err := a.Findings.Close(tx, key, "the server sent an inventory"); err != nil {
+		return err
+	}
+	tx.AfterCommit(func() { a.Bus.Publish(bus.TopicServer(job.Server)) })
+	if before != nil && before.Data == string(data) {
+		return nil
+	}
+	_, err = a.Ledger.Append(tx, ledger.Entry{Server: job.Server, Subject: job.Server, Kind: "server.inventoried",
+		Data: map[string]any{"job": job.ID, "os": inv.OS, "kernel": inv.Kernel, "packages": inv.Packages, "packages_hash": inv.PackagesHash}})
+	return err
+}

@@ -1,0 +1,350 @@
+package agents
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"ostler/agents/wire"
+	"ostler/controlplane"
+	"ostler/controlplane/bus"
+)
+
+const (
+	helloWithin = 10 * time.Second
+	writeWithin = 10 * time.Second
+	pingWithin  = 5 * time.Second
+	sweepMin    = 5 * time.Second // offers are looked for at least every 5 to 10 s
+	drainWithin = 10 * time.Second
+	maxField    = 256
+)
+
+// Conn is one agent's connection. Read and Write may run at the same time.
+type Conn interface {
+	Read(ctx context.Context) (wire.Frame, error)
+	Write(ctx context.Context, f wire.Frame) error
+}
+
+// pinger is a Conn that can ask for a sign of life, beside the frames.
+type pinger interface {
+	Ping(ctx context.Context) error
+}
+
+// session is one live connection of a server's agent.
+type session struct {
+	id     Identity
+	conn   Conn
+	hello  *wire.Hello
+	epoch  int64
+	cancel context.CancelCauseFunc
+
+	mu      sync.Mutex
+	heard   time.Time // by the process's clock
+	beat    heartbeat
+	beating bool // beat waits to be written
+}
+
+// heartbeat is what a flush writes.
+type heartbeat struct {
+	heard              time.Time
+	skew               time.Duration
+	diskFree, diskSize int64
+}
+
+func (s *session) lastHeard() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.heard
+}
+
+func (s *session) takeBeat() (heartbeat, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ok := s.beating
+	s.beating = false
+	return s.beat, ok
+}
+
+func (s *session) putBackBeat(b heartbeat) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.beating {
+		s.beat, s.beating = b, true
+	}
+}
+
+// hears notes that a frame came, and a heartbeat's figures.
+func (s *session) hears(now time.Time, h *wire.Heartbeat) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.heard, s.beat.heard, s.beating = now, now, true
+	if h != nil {
+		s.beat.skew, s.beat.diskFree, s.beat.diskSize = time.UnixMilli(h.UnixMilli).Sub(now), h.DiskFreeBytes, h.DiskSizeBytes
+	}
+}
+
+// Serve speaks with one authenticated agent until the connection, the session
+// or ctx ends. It returns nil where the agent went away by itself, and a
+// *controlplane.Error where the agent is refused and should know why.
+func (a *Agents) Serve(ctx context.Context, id Identity, conn Conn) error {
+	ctx = controlplane.WithActor(ctx, controlplane.Actor{Kind: controlplane.ActorAgent, ID: id.Agent})
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	s := &session{id: id, conn: conn, cancel: cancel, heard: a.o.Wall.Now()}
+	var err error
+	if s.hello, err = readHello(ctx, conn); err != nil {
+		return err
+	}
+	if err := a.begin(ctx, s, a.otherAnswers(ctx, s)); err != nil {
+		return err
+	}
+	if !a.register(s) {
+		return errReplaced
+	}
+	defer a.depart(ctx, s)
+	if err := a.welcome(ctx, s); err != nil {
+		return err
+	}
+	if err := a.Jobs.Reconnected(ctx, id.Server, id.Agent, s.hello.Running); err != nil {
+		return fmt.Errorf("agents: reconnect: %w", err)
+	}
+	return a.loop(ctx, s)
+}
+
+// register makes s this replica's session of its server, and ends an older
+// one; false where a newer one is there already.
+func (a *Agents) register(s *session) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	old := a.sessions[s.id.Server]
+	if old != nil && old.epoch > s.epoch {
+		return false
+	}
+	a.sessions[s.id.Server] = s
+	if old != nil {
+		old.cancel(errReplaced)
+	}
+	return true
+}
+
+func readHello(ctx context.Context, conn Conn) (*wire.Hello, error) {
+	ctx, cancel := context.WithTimeout(ctx, helloWithin)
+	defer cancel()
+	f, err := conn.Read(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("agents: read hello: %w", err)
+	}
+	h := f.Hello
+	if f.Type != wire.FrameHello || h == nil || h.Instance == "" || h.BootID == "" || h.MachineID == "" ||
+		max(len(h.Instance), len(h.BootID), len(h.MachineID), len(h.AgentVersion)) > maxField || len(h.Actions) > 100 || len(h.SealKey) > 64 {
+		return nil, protocolError("the first frame is no hello")
+	}
+	if h.Version < wire.MinVersion {
+		return nil, controlplane.Errorf(controlplane.CodeConflict, "Upgrade the package ostler-agent on the server.",
+			"This agent is too old: it speaks version %d, and %d is the oldest that we take", h.Version, wire.MinVersion)
+	}
+	return h, nil
+}
+
+func protocolError(why string) error {
+	return controlplane.Errorf(controlplane.CodeInvalid, "Upgrade the package ostler-agent on the server.", "The agent broke the protocol: %s", why)
+}
+
+// otherAnswers reports whether this replica has a session of the same agent but
+// another start of it, and that one still answers: then two are alive.
+func (a *Agents) otherAnswers(ctx context.Context, s *session) bool {
+	a.mu.Lock()
+	old := a.sessions[s.id.Server]
+	a.mu.Unlock()
+	if old == nil || old.id.Agent != s.id.Agent || old.hello.Instance == s.hello.Instance {
+		return false
+	}
+	p, ok := old.conn.(pinger)
+	if !ok {
+		return false // its return will tell
+	}
+	ctx, cancel := context.WithTimeout(ctx, pingWithin)
+	defer cancel()
+	return p.Ping(ctx) == nil
+}
+
+func (a *Agents) welcome(ctx context.Context, s *session) error {
+	now, err := a.DB.Now(ctx)
+	if err != nil {
+		return fmt.Errorf("agents: welcome: %w", err)
+	}
+	return a.write(ctx, s, wire.Frame{Type: wire.FrameWelcome, Welcome: &wire.Welcome{Server: s.id.Server,
+		HeartbeatSeconds: int(HeartbeatEvery / time.Second), Generation: a.o.Generation, UnixMilli: now.UnixMilli()}})
+}
+
+func (a *Agents) write(ctx context.Context, s *session, f wire.Frame) error {
+	ctx, cancel := context.WithTimeout(ctx, writeWithin)
+	defer cancel()
+	if err := s.conn.Write(ctx, f); err != nil {
+		return fmt.Errorf("agents: write %s: %w", f.Type, err)
+	}
+	return nil
+}
+
+// loop offers, hears and answers. Reading has a goroutine of its own, which
+// ends with ctx; everything else is here, in order.
+func (a *Agents) loop(ctx context.Context, s *session) error {
+	ctx, stop := context.WithCancel(ctx)
+	frames, readErr := make(chan wire.Frame), make(chan error, 1)
+	go func() { readErr <- read(ctx, s.conn, frames) }()
+	defer func() { stop(); <-readErr }()
+
+	wake, unsubscribe := a.Bus.Subscribe(bus.TopicAgentJobs(s.id.Server))
+	defer unsubscribe()
+	sweep, silence := time.NewTimer(0), time.NewTimer(SilentAfter)
+	defer sweep.Stop()
+	defer silence.Stop()
+	draining := a.draining
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return a.ending(ctx)
+		case err = <-readErr:
+			readErr <- nil // for the deferred receive
+			if cause := a.ending(ctx); cause != nil {
+				return cause
+			}
+			a.log.DebugContext(ctx, "agents.gone", "server", s.id.Server, "error", err)
+			return nil
+		case f := <-frames:
+			silence.Reset(SilentAfter)
+			err = a.hear(ctx, s, f)
+		case <-wake:
+			err = a.send(ctx, s)
+		case <-sweep.C:
+			sweep.Reset(sweepMin + rand.N(sweepMin))
+			err = a.send(ctx, s)
+		case <-silence.C:
+			err = errSilent
+		case <-draining:
+			draining = nil
+			err = a.write(ctx, s, wire.Frame{Type: wire.FrameDrain, DrainMillis: drainWithin.Milliseconds()})
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// ending is why we end the session; nil where it is only the process that ends.
+func (a *Agents) ending(ctx context.Context) error {
+	cause := context.Cause(ctx)
+	if errors.Is(cause, errFrozen) {
+		return frozen()
+	}
+	if cause == nil || errors.Is(cause, context.Canceled) {
+		return nil
+	}
+	return cause
+}
+
+func read(ctx context.Context, conn Conn, frames chan<- wire.Frame) error {
+	for {
+		f, err := conn.Read(ctx)
+		if err != nil {
+			return err
+		}
+		select {
+		case frames <- f:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// hear takes one frame of the agent. An error ends the session; the agent
+// connects again and sends what was not acknowledged.
+func (a *Agents) hear(ctx context.Context, s *session, f wire.Frame) error {
+	s.hears(a.o.Wall.Now(), f.Heartbeat)
+	switch {
+	case f.Type == wire.FrameHeartbeat && f.Heartbeat != nil:
+		return nil
+	case f.Type == wire.FrameAccept && f.JobRef != nil:
+		ok, err := a.Jobs.Accept(ctx, s.id.Server, s.id.Agent, *f.JobRef)
+		if err != nil {
+			return fmt.Errorf("agents: accept: %w", err)
+		}
+		if !ok {
+			a.log.InfoContext(ctx, "agents.stale_accept", "server", s.id.Server, "job", f.JobRef.Job)
+		}
+		return nil
+	case f.Type == wire.FrameReject && f.Reject != nil:
+		if err := a.Jobs.Reject(ctx, s.id.Server, s.id.Agent, *f.Reject); err != nil {
+			return fmt.Errorf("agents: reject: %w", err)
+		}
+		return nil
+	case f.Type == wire.FrameProgress && f.Progress != nil:
+		if err := a.Jobs.Progress(ctx, s.id.Server, s.id.Agent, *f.Progress); err != nil {
+			return fmt.Errorf("agents: progress: %w", err)
+		}
+		return nil
+	case f.Type == wire.FrameResult && f.Result != nil:
+		return a.result(ctx, s, *f.Result)
+	}
+	return protocolError("a frame of an unknown type, or without its part")
+}
+
+// result stores a job's end, and only then acknowledges it.
+func (a *Agents) result(ctx context.Context, s *session, r wire.Result) error {
+	if !r.Outcome.Valid() {
+		return protocolError("a result without a known outcome")
+	}
+	known, err := a.Jobs.Finish(ctx, s.id.Server, s.id.Agent, r)
+	if err != nil {
+		return fmt.Errorf("agents: finish: %w", err)
+	}
+	if !known {
+		a.log.WarnContext(ctx, "agents.unknown_result", "server", s.id.Server, "job", r.Job)
+		return nil
+	}
+	ref := r.JobRef
+	return a.write(ctx, s, wire.Frame{Type: wire.FrameAck, JobRef: &ref})
+}
+
+// send offers what is due and passes on what people cancelled. Trouble on our
+// side keeps the session: the next sweep tries again.
+func (a *Agents) send(ctx context.Context, s *session) error {
+	select {
+	case <-a.draining:
+		return nil
+	default:
+	}
+	var signErr error
+	offers, err := a.Jobs.Offers(ctx, s.id.Server, s.id.Agent, func(e wire.Envelope) (wire.SignedEnvelope, error) {
+		signed, err := a.Signer.Sign(ctx, e)
+		if err != nil {
+			signErr = err
+		}
+		return signed, err
+	})
+	if controlplane.ErrorCode(signErr) == controlplane.CodeUnavailable {
+		a.signerIs(ctx, false)
+	}
+	if err != nil && ctx.Err() == nil {
+		a.log.ErrorContext(ctx, "agents.offers", "server", s.id.Server, "error", err)
+	}
+	for _, o := range offers {
+		if err := a.write(ctx, s, wire.Frame{Type: wire.FrameOffer, Offer: &o}); err != nil {
+			return err
+		}
+	}
+	refs, err := a.Jobs.CancelAsked(ctx, s.id.Server)
+	if err != nil && ctx.Err() == nil {
+		a.log.ErrorContext(ctx, "agents.cancels", "server", s.id.Server, "error", err)
+	}
+	for _, r := range refs {
+		if err := a.write(ctx, s, wire.Frame{Type: wire.FrameCancel, JobRef: &r}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
