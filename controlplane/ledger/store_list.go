@@ -1,0 +1,92 @@
+package ledger
+
+import (
+	"gorm.io/gorm"
+
+	"ostler/controlplane"
+	"ostler/controlplane/db"
+	"ostler/controlplane/policy"
+)
+
+// within narrows a query to the rows that a scope reaches.
+func within(q *gorm.DB, scope policy.Scope) *gorm.DB {
+	if scope.All() {
+		return q
+	}
+	return q.Where("customer_id IN ? AND customer_id <> ''", padded(scope.Customers()))
+}
+
+func narrowed(tx *db.Tx, scope policy.Scope, f Filter) *gorm.DB {
+	q := within(tx.Session(&gorm.Session{}), scope)
+	switch {
+	case f.Customer != "":
+		q = q.Where("customer_id = ?", f.Customer)
+	case f.Company:
+		q = q.Where("customer_id = ''")
+	}
+	if f.Server != "" {
+		q = q.Where("server_id = ? AND server_id <> ''", f.Server)
+	}
+	if f.Subject != "" {
+		q = q.Where("subject = ? AND subject <> ''", f.Subject)
+	}
+	if len(f.Kinds) > 0 {
+		q = q.Where("kind IN ?", padded(f.Kinds))
+	}
+	return q
+}
+
+// listEntries returns rows from a position: first those without a place, then
+// the others, each newest first.
+func listEntries(tx *db.Tx, scope policy.Scope, f Filter, from position, limit int) (rows []entryRow, err error) {
+	after := func(q *gorm.DB) *gorm.DB {
+		if !from.Start {
+			q = q.Where("(at, id) < (?, ?)", from.At, from.ID)
+		}
+		return q.Order("at DESC, id DESC")
+	}
+	if from.Pending {
+		if err := after(narrowed(tx, scope, f).Where("leaf_index = -1")).Limit(limit).Find(&rows).Error; err != nil {
+			return nil, err
+		}
+		from = position{Start: true}
+	}
+	if len(rows) == limit {
+		return rows, nil
+	}
+	var placed []entryRow
+	err = after(narrowed(tx, scope, f).Where("leaf_index >= 0")).Limit(limit - len(rows)).Find(&placed).Error
+	return append(rows, placed...), err
+}
+
+// entryByID returns one entry of a scope.
+func entryByID(tx *db.Tx, scope policy.Scope, id string) (entryRow, error) {
+	var rows []entryRow
+	if err := within(tx.Session(&gorm.Session{}), scope).Where("id = ?", id).Find(&rows).Error; err != nil {
+		return entryRow{}, err
+	}
+	if len(rows) == 0 {
+		return entryRow{}, controlplane.NotFound("entry")
+	}
+	return rows[0], nil
+}
+
+// personalOf returns the personal rows of entries, by entry.
+func personalOf(tx *db.Tx, entries []entryRow) (map[string][]personalRow, error) {
+	byEntry := map[string][]personalRow{}
+	var ids []string
+	for _, e := range entries {
+		if len(e.Commitments) > len("{}") {
+			ids = append(ids, e.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return byEntry, nil
+	}
+	var rows []personalRow
+	err := tx.Where("entry_id IN ?", padded(ids)).Order("entry_id, name").Find(&rows).Error
+	for _, r := range rows {
+		byEntry[r.EntryID] = append(byEntry[r.EntryID], r)
+	}
+	return byEntry, err
+}

@@ -1,0 +1,57 @@
+package ledger
+
+import (
+	"fmt"
+
+	"gorm.io/gorm/clause"
+
+	"ostler/controlplane/db"
+)
+
+// lockedLog reads a log's row and locks it until the transaction ends. Unless
+// wait is set, a row that another sequencer holds is passed over.
+func lockedLog(tx *db.Tx, generation int64, wait bool) (rows []logRow, err error) {
+	tail := tx.SkipLocked()
+	if wait && tail != "" {
+		tail = " FOR UPDATE"
+	}
+	err = tx.Raw("SELECT * FROM ledger_logs WHERE generation = ?"+tail, generation).Scan(&rows).Error
+	return rows, err
+}
+
+// store writes everything a pass made. The size is compared with the one the
+// pass began from.
+func (b *batch) store(tx *db.Tx, customers []string, c checkpointRow) error {
+	if err := createAll(tx, b.leaves); err != nil {
+		return fmt.Errorf("store leaves: %w", err)
+	}
+	if err := createAll(tx, b.stored); err != nil {
+		return fmt.Errorf("store hashes: %w", err)
+	}
+	for _, customer := range customers {
+		row := b.chains[customer]
+		if err := tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&row).Error; err != nil {
+			return fmt.Errorf("store chains: %w", err)
+		}
+	}
+	place := tx.Exec(`UPDATE ledger_entries SET generation = l.generation, leaf_index = l.leaf_index, seq = l.seq
+		FROM ledger_leaves l WHERE l.entry_id = ledger_entries.id AND ledger_entries.leaf_index = -1 AND l.generation = ? AND l.leaf_index >= ?`, b.log.Generation, b.log.Size)
+	if place.Error != nil {
+		return fmt.Errorf("place entries: %w", place.Error)
+	}
+	if place.RowsAffected != int64(len(b.leaves)) {
+		return fmt.Errorf("place entries: %d of %d", place.RowsAffected, len(b.leaves))
+	}
+	if err := tx.Create(&c).Error; err != nil {
+		return fmt.Errorf("store the checkpoint: %w", err)
+	}
+	grown := tx.Exec(`UPDATE ledger_logs SET size = ?, lease_holder = ?, lease_until = ? WHERE generation = ? AND size = ?`,
+		c.Size, b.log.LeaseHolder, b.log.LeaseUntil, b.log.Generation, b.log.Size)
+	if grown.Error != nil {
+		return fmt.Errorf("grow the log: %w", grown.Error)
+	}
+	if grown.RowsAffected != 1 {
+		return fmt.Errorf("grow the log: another sequencer was first")
+	}
+	return nil
+}
