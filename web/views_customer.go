@@ -1,0 +1,307 @@
+package web
+
+import "time"
+
+// Home is the customer's first page: the worst open fact, then the servers.
+type Home struct {
+	Page
+	Needs     []Need
+	Servers   []HomeServer
+	Calendars []PlanCalendar
+	Recent    []Event
+}
+
+// HomeServer is one server as its customer sees it.
+type HomeServer struct {
+	Name     string
+	Location string
+	State    State
+	Backup   State
+	BackupAt time.Time
+	Href     string // to its backups
+	Next     time.Time
+}
+
+// PlanCalendar is the calendar of one plan.
+type PlanCalendar struct {
+	Title    string
+	Href     string
+	Calendar Calendar
+	Note     string
+}
+
+// Template names the template.
+func (*Home) Template() string { return "home" }
+
+// Backups is all plans of a customer.
+type Backups struct {
+	Page
+	Plans []BackupPlan
+}
+
+// BackupPlan is one plan as its customer sees it.
+type BackupPlan struct {
+	Server      string
+	Href        string
+	State       State
+	Newest      time.Time // newest restorable copy
+	NewestHref  string
+	NewestState State
+	Schedule    string
+	Next        time.Time
+	Calendar    Calendar
+	Key         State
+	KeyHref     string
+	KeyAction   string
+	Needs       []Need
+}
+
+// Template names the template.
+func (*Backups) Template() string { return "backups" }
+
+// Snapshots is the list of copies of one plan.
+type Snapshots struct {
+	Page
+	Calendar Calendar
+	Rows     []SnapshotRow
+	Pager    Pager
+	RunHref  string
+	PlanHref string
+}
+
+// SnapshotRow is one copy.
+type SnapshotRow struct {
+	At      time.Time
+	Href    string
+	State   State
+	Files   int64
+	Bytes   int64
+	Added   int64
+	Note    string
+	JobHref string
+}
+
+// Template names the template.
+func (*Snapshots) Template() string { return "snapshots" }
+
+// Folder is one folder of a snapshot, asked live from the server.
+type Folder struct {
+	Page
+	State     FolderState
+	Path      []Crumb
+	Up        string
+	Nodes     []NodeRow
+	Truncated bool
+	Waiting   *Waiting
+	Snapshot  SnapshotRow
+	Files     int
+	Folders   int
+	Again     string // address that asks again
+	Unread    int64
+}
+
+// FolderState is what is known of a folder.
+type FolderState string
+
+// The states. Missing and empty are two things.
+const (
+	FolderListed  FolderState = "listed"
+	FolderEmpty   FolderState = "empty"   // the folder is there, with nothing in it
+	FolderMissing FolderState = "missing" // this copy has no such folder
+	FolderWaiting FolderState = "waiting" // the server was asked and has not answered yet
+	FolderSilent  FolderState = "silent"  // the server did not answer in time
+	FolderFailed  FolderState = "failed"  // it answered with a failure
+	FolderStart   FolderState = "start"   // nothing is known; a form asks the server
+)
+
+// Valid reports whether s is a known state.
+func (s FolderState) Valid() bool {
+	switch s {
+	case FolderListed, FolderEmpty, FolderMissing, FolderWaiting, FolderSilent, FolderFailed, FolderStart:
+		return true
+	}
+	return false
+}
+
+// Crumb is one folder on the way: raw bytes, and where it leads.
+type Crumb struct {
+	Name []byte
+	Href string
+}
+
+// NodeRow is one entry of a folder.
+type NodeRow struct {
+	Name    []byte
+	Href    string // "" where it cannot be opened
+	Dir     bool
+	Kind    string // "" for files and folders; else a word, such as "link"
+	Target  []byte // of a link
+	Size    int64
+	Changed time.Time
+	Mode    string
+}
+
+// Waiting is what a page says while a job is under way.
+type Waiting struct {
+	Text  string
+	Why   []string
+	Since time.Time
+	Job   string // address
+}
+
+// Template names the template.
+func (*Folder) Template() string { return "folder" }
+
+// File is one file of a snapshot: what it is, and the two ways to get it.
+type File struct {
+	Page
+	Path     []Crumb
+	Name     []byte
+	Size     int64
+	Changed  time.Time
+	Mode     string
+	Owner    string
+	Snapshot SnapshotRow
+	Download string // address of the form; "" where the reader may not
+	PutBack  string
+	Target   []byte // the exact path it would be put at
+	TooBig   int64  // the limit it exceeds, or 0
+	Missing  bool   // this copy has no such file
+	Waiting  *Waiting
+	Known    bool // size and date are known
+	Server   string
+}
+
+// Template names the template.
+func (*File) Template() string { return "file" }
+
+// Download is one file on its way to the browser.
+type Download struct {
+	Page
+	State    State
+	Ready    bool
+	Progress *Progress
+	Why      []string
+	Name     []byte
+	FileHref string
+	Size     int64
+	SHA256   string
+	Expires  time.Time
+	Failed   *Problem
+	Again    string
+	Cancel   string
+	Back     Link
+	JobHref  string
+	Over     bool // its time is over
+}
+
+// Template names the template.
+func (*Download) Template() string { return "download" }
+
+// Restore is one file put back on its server.
+type Restore struct {
+	Page
+	State    State
+	Progress *Progress
+	Why      []string
+	Name     []byte
+	Target   []byte
+	Server   string
+	Size     int64
+	SHA256   string
+	At       time.Time
+	Ready    bool
+	Failed   *Problem
+	Back     Link
+	Cancel   string
+	JobHref  string
+}
+
+// Template names the template.
+func (*Restore) Template() string { return "restore" }
+
+// RecoveryKey shows the key once, and has it confirmed, or offers that we keep
+// a sealed copy.
+type RecoveryKey struct {
+	Page
+	Step    KeyStep
+	Groups  []string // of the key, shown once
+	Action  string   // address of the form
+	Escrow  string   // address of the other choice; "" hides it
+	Waiting *Waiting
+	Plan    Link
+	Server  string
+	Digest  string // fingerprint of the key
+	At      time.Time
+}
+
+// KeyStep is where a recovery key stands.
+type KeyStep string
+
+// The steps.
+const (
+	KeyChoose    KeyStep = "choose"    // who keeps it is not decided
+	KeyWaiting   KeyStep = "waiting"   // the host is making it
+	KeyShown     KeyStep = "shown"     // here it is, once
+	KeyConfirm   KeyStep = "confirm"   // it was shown and waits to be confirmed
+	KeyConfirmed KeyStep = "confirmed" // the customer has it
+	KeyEscrowed  KeyStep = "escrowed"  // we keep a sealed copy
+)
+
+// Valid reports whether s is a known step.
+func (s KeyStep) Valid() bool {
+	switch s {
+	case KeyChoose, KeyWaiting, KeyShown, KeyConfirm, KeyConfirmed, KeyEscrowed:
+		return true
+	}
+	return false
+}
+
+// Template names the template.
+func (*RecoveryKey) Template() string { return "recoverykey" }
+
+// Activity is everything that happened, as the ledger has it.
+type Activity struct {
+	Page
+	Filters []Filter
+	Events  []Event
+	Pager   Pager
+}
+
+// Template names the template.
+func (*Activity) Template() string { return "activity" }
+
+// Account is one's own sign-ins.
+type Account struct {
+	Page
+	Email    string
+	Role     string
+	Sessions []SessionRow
+}
+
+// SessionRow is one sign-in.
+type SessionRow struct {
+	ID      string
+	Browser string
+	Address string
+	Started time.Time
+	Seen    time.Time
+	Expires time.Time
+	This    bool
+	Revoke  string // address
+}
+
+// Template names the template.
+func (*Account) Template() string { return "account" }
+
+// Fault is the page of an error.
+type Fault struct {
+	Page
+	Status int
+	Cause  string
+	Next   string
+	Back   Link
+}
+
+// Template names the template.
+func (*Fault) Template() string { return "fault" }
