@@ -1,0 +1,356 @@
+package findings
+
+import "ostler/agents/wire"
+
+// Kinds of finding.
+const (
+	BackupMissed       = "backup.missed"
+	BackupFailed       = "backup.failed"
+	BackupPartial      = "backup.partial"
+	ServerSilent       = "server.silent"
+	ServerNeverSeen    = "server.never_connected"
+	ServerClockSkew    = "server.clock_skew"
+	ServerDiskLow      = "server.disk_low"
+	AgentCloned        = "agent.cloned"
+	EnrolmentReused    = "enrolment.reused"
+	KeyUnconfirmed     = "key.unconfirmed"
+	StoreUnreachable   = "store.unreachable"
+	StoreFull          = "store.full"
+	StoreRefused       = "store.refused"
+	RepositoryDamaged  = "repository.damaged"
+	RepositoryPassword = "repository.wrong_password"
+	LedgerBroken       = "ledger.broken"
+	JobStuck           = "job.stuck"
+	ResticOld          = "restic.old"
+	SignerDown         = "signer.down"
+	InventoryFailed    = "inventory.failed"
+)
+
+// Arguments, by name: server, plan, store, agent and job are names as people
+// know them; for, last and since are times as people say them ("27 hours",
+// "yesterday 13:02"); count is a number; cause is a wire.Cause; detail is one
+// short technical line for staff.
+var kinds = map[string]kind{
+	BackupMissed: {
+		Args: []string{"server", "plan", "for", "last", "cause", "detail", "store", "path"},
+		Ops: text{
+			Title: []string{"{server} has had no backup for {for}", "{server} has had no backup when one was due", "A server has had no backup when one was due"},
+			Cause: []string{"The latest one ended {last}; the plan {plan} has been due since.", "The latest one ended {last}.", "The run did not start, and no cause was reported."},
+			Step:  "step.open_plan",
+		},
+		Customer: text{
+			Title: []string{"{server} has had no backup for {for}", "{server} was not backed up when it was due", "A server was not backed up when it was due"},
+			Cause: []string{"The latest backup is from {last}; it is safe and can be restored from.", "We do not know yet why the backup did not run."},
+			Step:  "step.we_act",
+		},
+	},
+	BackupFailed: {
+		Args: []string{"server", "plan", "for", "last", "cause", "detail", "store", "path"},
+		Ops: text{
+			Title: []string{"The backup of {server} failed", "A backup failed"},
+			Cause: []string{"The server reports: {detail}.", "The server did not report why."},
+			Step:  "step.open_run",
+		},
+		Customer: text{
+			Title: []string{"The last backup of {server} failed", "A backup failed"},
+			Cause: []string{"The latest good backup is from {last}; it can be restored from.", "We do not know yet why."},
+			Step:  "step.we_act",
+		},
+	},
+	BackupPartial: {
+		Args: []string{"server", "plan", "count", "path", "last"},
+		Ops: text{
+			Title: []string{"{count} files on {server} could not be read by the backup", "The backup of {server} is partial", "A backup is partial"},
+			Cause: []string{"The first is {path}. Everything else is in the snapshot.", "Everything else is in the snapshot; the run lists what is not."},
+			Step:  "step.open_run",
+		},
+		Customer: text{
+			Title: []string{"On {server}, {count} files could not be read by the last backup", "The last backup of {server} is not complete", "A backup is not complete"},
+			Cause: []string{"The first is {path}. Everything else was backed up.", "Everything else was backed up; the backup lists what was not."},
+			Step:  "step.see_files",
+		},
+	},
+	ServerSilent: {
+		Args: []string{"server", "for", "since"},
+		Ops: text{
+			Title: []string{"{server} has not been heard of for {for}", "{server} has not been heard of", "A server has not been heard of"},
+			Cause: []string{"Its agent was last heard of {since}. Jobs for it wait.", "Its agent is not connected. Jobs for it wait."},
+			Step:  "step.open_server",
+		},
+		Customer: text{
+			Title: []string{"We have not heard of {server} for {for}", "We have not heard of {server}", "We have not heard of one of your servers"},
+			Cause: []string{"Until it answers, no backup of it runs. Backups made before are safe.", "Until it answers, no backup of it runs."},
+			Step:  "step.we_act",
+		},
+	},
+	ServerNeverSeen: {
+		Args: []string{"server", "for", "since"},
+		Ops: text{
+			Title: []string{"{server} was enrolled and has never connected", "{server} has never connected", "A server has never connected"},
+			Cause: []string{"It got its certificate {since}; port 8444 of the control plane may be closed to it.", "Port 8444 of the control plane may be closed to it."},
+			Step:  "step.open_server",
+		},
+	},
+	ServerClockSkew: {
+		Args: []string{"server", "for"},
+		Ops: text{
+			Title: []string{"The clock of {server} is off by {for}", "The clock of {server} is off", "A server's clock is off"},
+			Cause: []string{"Its time service may have stopped. Its logs and file times are wrong by that much."},
+			Step:  "step.open_server",
+		},
+	},
+	ServerDiskLow: {
+		Args: []string{"server", "free", "size"},
+		Ops: text{
+			Title: []string{"{server} has {free} of disk left", "{server} is short of disk", "A server is short of disk"},
+			Cause: []string{"That is what is left of {size}. Restores to this server, and what runs on it, may stop.", "Restores to this server, and what runs on it, may stop."},
+			Step:  "step.open_server",
+		},
+		Customer: text{
+			Title: []string{"{server} has {free} of disk left", "{server} is short of disk", "A server is short of disk"},
+			Cause: []string{"That is what is left of {size}. Files may not fit when they are restored to it.", "Files may not fit when they are restored to it."},
+			Step:  "step.make_room_server",
+		},
+	},
+	AgentCloned: {
+		Args: []string{"server", "agent", "since"},
+		Ops: text{
+			Title: []string{"Two machines say that they are {server}", "Two machines use one agent's certificate"},
+			Cause: []string{"Both hold its certificate since {since}: a copied disk, or a stolen key. Jobs for it are frozen.", "A copied disk, or a stolen key. Jobs for it are frozen."},
+			Step:  "step.check_clone",
+		},
+	},
+	EnrolmentReused: {
+		Args: []string{"server", "since"},
+		Ops: text{
+			Title: []string{"The enrolment token of {server} was used again with another key", "An enrolment token was used again with another key"},
+			Cause: []string{"The second use, {since}, was refused. Somebody else may have read the token.", "The second use was refused. Somebody else may have read the token."},
+			Step:  "step.check_enrolment",
+		},
+	},
+	KeyUnconfirmed: {
+		Args: []string{"server", "plan", "since"},
+		Ops: text{
+			Title: []string{"Nobody has confirmed the recovery key for {server}", "Nobody has confirmed a recovery key"},
+			Cause: []string{"Until the customer does, no backup runs: the only key would be on the server.", "Until the customer does, no backup runs."},
+			Step:  "step.remind_key",
+		},
+		Customer: text{
+			Title: []string{"Backups of {server} wait for you to keep the recovery key", "Backups wait for you to keep the recovery key"},
+			Cause: []string{"It is the only way to your files should the server be lost, so no backup runs before you have a copy."},
+			Step:  "step.confirm_key",
+		},
+	},
+	StoreUnreachable: {
+		Args: []string{"store", "server", "for", "since", "detail"},
+		Ops: text{
+			Title: []string{"The store {store} does not answer", "A store does not answer"},
+			Cause: []string{"Since {since}: {detail}.", "{server} reports: {detail}.", "Backups and restores through it wait."},
+			Step:  "step.open_store",
+		},
+		Customer: text{
+			Title: []string{"The place where your backups are kept does not answer"},
+			Cause: []string{"Since {since}, backups wait and files cannot be restored. What is stored there is not affected.", "Backups wait and files cannot be restored. What is stored there is not affected."},
+			Step:  "step.we_act",
+		},
+	},
+	StoreFull: {
+		Args: []string{"store", "server", "free", "size", "since", "detail"},
+		Ops: text{
+			Title: []string{"The store {store} is full", "A store is full"},
+			Cause: []string{"The store answers “{detail}”: {free} left of {size} since {since}.", "The store answers “{detail}”: {free} left of {size}.", "The store answers “{detail}”.", "No backup fits until there is room."},
+			Step:  "step.make_room",
+		},
+		Customer: text{
+			Title: []string{"The place where your backups are kept is full"},
+			Cause: []string{"New backups wait for room. Backups made before are safe and can be restored from."},
+			Step:  "step.we_act",
+		},
+	},
+	StoreRefused: {
+		Args: []string{"store", "server", "since", "detail"},
+		Ops: text{
+			Title: []string{"The store {store} refuses {server}", "A store refuses a server"},
+			Cause: []string{"The store answers “{detail}”.", "Its password for the store is not known there, or it may not do that."},
+			Step:  "step.open_store",
+		},
+		Customer: text{
+			Title: []string{"The place where your backups are kept refuses {server}", "The place where your backups are kept refuses one of your servers"},
+			Cause: []string{"No new backup can be made until we have put that right. Backups made before are safe."},
+			Step:  "step.we_act",
+		},
+	},
+	RepositoryDamaged: {
+		Args: []string{"server", "plan", "store", "since", "detail"},
+		Ops: text{
+			Title: []string{"The backups of {server} are damaged", "A backup repository is damaged"},
+			Cause: []string{"restic reports: {detail}.", "Data that snapshots need is missing or wrong in the store."},
+			Step:  "step.open_repository",
+		},
+		Customer: text{
+			Title: []string{"Some backups of {server} are damaged", "Some of your backups are damaged"},
+			Cause: []string{"Part of what they need is missing or wrong where they are kept. We are finding out which files it is."},
+			Step:  "step.we_act",
+		},
+	},
+	RepositoryPassword: {
+		Args: []string{"server", "plan", "store", "since", "detail"},
+		Ops: text{
+			Title: []string{"The key on {server} does not open its backups", "A server's key does not open its backups"},
+			Cause: []string{"The repository was made with another password, or the file on the server was replaced."},
+			Step:  "step.open_repository",
+		},
+		Customer: text{
+			Title: []string{"The key on {server} does not open its backups", "A server's key does not open its backups"},
+			Cause: []string{"No backup can be made or restored with it. Your recovery key, if you kept it, still opens the earlier ones."},
+			Step:  "step.we_act",
+		},
+	},
+	LedgerBroken: {
+		Args: []string{"entry", "since", "detail"},
+		Ops: text{
+			Title: []string{"The ledger does not verify from entry {entry} on", "The ledger does not verify"},
+			Cause: []string{"{detail}.", "What is stored is not what was signed."},
+			Step:  "step.open_ledger",
+		},
+		Customer: text{
+			Title: []string{"Our record of what was done does not verify"},
+			Cause: []string{"What is stored is not what was signed. Until we know why, do not rely on the record after that point."},
+			Step:  "step.we_act",
+		},
+	},
+	JobStuck: {
+		Args: []string{"job", "server", "for", "detail"},
+		Ops: text{
+			Title: []string{"The job “{job}” has not moved for {for}", "The job “{job}” does not move", "A job does not move"},
+			Cause: []string{"{detail}.", "It is neither waiting for its time nor for a server that is silent."},
+			Step:  "step.open_job",
+		},
+	},
+	SignerDown: {
+		Ops: text{
+			Title: []string{"Jobs cannot be signed, so none goes out to any server"},
+			Cause: []string{"The process ostler signer does not answer. Jobs wait and are not lost."},
+			Step:  "step.start_signer",
+		},
+	},
+	InventoryFailed: {
+		Args: []string{"server", "cause", "detail"},
+		Ops: text{
+			Title: []string{"{server} does not say what it is", "A server does not say what it is"},
+			Cause: []string{"Its inventory failed: {detail}.", "Its inventory failed, or could not be read."},
+			Step:  "step.open_job",
+		},
+	},
+	ResticOld: {
+		Args: []string{"server", "version", "want"},
+		Ops: text{
+			Title: []string{"restic on {server} is too old", "restic on a server is too old"},
+			Cause: []string{"It is {version}; {want} or newer is needed.", "Its backups cannot run with it."},
+			Step:  "step.open_server",
+		},
+	},
+}
+
+// plain is the sentence where a kind has none for the reader.
+var plain = text{
+	Title: []string{"Something needs attention"},
+	Cause: []string{"We know of it and look into it."},
+	Step:  "step.we_act",
+}
+
+// causes is how what a host reports reads as the cause of a finding.
+var causes = map[wire.Cause]cause{
+	wire.CauseStoreUnreachable: {
+		Ops:      []string{"The store {store} does not answer: {detail}.", "The store does not answer: {detail}.", "The store does not answer."},
+		Customer: []string{"The place where your backups are kept did not answer."}, Step: "step.open_store",
+	},
+	wire.CauseStoreFull: {
+		Ops:      []string{"The store answers “{detail}”: it has no room.", "The store has no room."},
+		Customer: []string{"The place where your backups are kept has no room left."}, Step: "step.make_room",
+	},
+	wire.CauseStoreRefused: {
+		Ops:      []string{"The store answers “{detail}”: it refuses this server.", "The store refuses this server."},
+		Customer: []string{"The place where your backups are kept refused the server."}, Step: "step.open_store",
+	},
+	wire.CauseWrongPassword: {
+		Ops:      []string{"The key on the server does not open the repository."},
+		Customer: []string{"The key on the server does not open its backups."}, Step: "step.open_repository",
+	},
+	wire.CauseNoRepository: {
+		Ops:      []string{"There is no repository where the plan says: {detail}.", "There is no repository where the plan says."},
+		Customer: []string{"Its backups are not where they should be."}, Step: "step.open_repository",
+	},
+	wire.CauseLocked: {
+		Ops:      []string{"Another run holds the repository's lock: {detail}.", "Another run holds the repository's lock."},
+		Customer: []string{"Another run was at work on the same backups."}, Step: "step.open_repository",
+	},
+	wire.CauseDamaged: {
+		Ops:      []string{"The repository is damaged: {detail}.", "The repository is damaged."},
+		Customer: []string{"Part of what is kept is missing or wrong."}, Step: "step.open_repository",
+	},
+	wire.CauseSourceMissing: {
+		Ops:      []string{"{path} is in the plan and not on the server.", "A path of the plan is not on the server."},
+		Customer: []string{"{path} is to be backed up and is not on the server.", "A folder that is to be backed up is not on the server."}, Step: "step.open_plan",
+	},
+	wire.CauseNotFound: {
+		Ops:      []string{"The snapshot or the path in it is not there."},
+		Customer: []string{"The backup or the file in it is not there."},
+	},
+	wire.CauseDiskFull: {
+		Ops:      []string{"The server's disk is full: {detail}.", "The server's disk is full."},
+		Customer: []string{"The server's disk is full."}, Step: "step.open_server",
+	},
+	wire.CausePolicy: {
+		Ops:      []string{"The server's own policy refuses it: {detail}.", "The server's own policy refuses it."},
+		Customer: []string{"The server's own rules do not allow it."}, Step: "step.open_server",
+	},
+	wire.CauseSignature: {
+		Ops:      []string{"The server does not know the key that signed the job."},
+		Customer: []string{"The server could not check that the order came from us."}, Step: "step.open_server",
+	},
+	wire.CauseUnsupported: {
+		Ops:      []string{"The agent or restic on the server is too old: {detail}.", "The agent or restic on the server is too old."},
+		Customer: []string{"Our software on the server is too old for it."}, Step: "step.open_server",
+	},
+	wire.CauseTimeout: {
+		Ops:      []string{"It took longer than it may: {detail}.", "It took longer than it may."},
+		Customer: []string{"It took longer than it may."},
+	},
+	wire.CauseExists: {
+		Ops:      []string{"The target is there already."},
+		Customer: []string{"A file of that name is there already."},
+	},
+	wire.CauseUnsafePath: {
+		Ops:      []string{"The path leads out of the tenancy's folders, or through a link."},
+		Customer: []string{"The path leads out of your folders, or through a link."},
+	},
+	wire.CauseNoKey: {
+		Ops:      []string{"The repository's password is not on the server."},
+		Customer: []string{"The key is not on the server any more."}, Step: "step.open_repository",
+	},
+	wire.CauseInternal: {
+		Ops:      []string{"The agent reports: {detail}.", "The agent stopped without a cause."},
+		Customer: []string{"We do not know yet why."},
+	},
+}
+
+// steps are the next steps, by text key: short imperatives.
+var steps = map[string]string{
+	"step.open_plan":        "Open the plan",
+	"step.open_run":         "Open the run",
+	"step.open_server":      "Open the server",
+	"step.open_store":       "Check the store",
+	"step.open_repository":  "Open the repository",
+	"step.open_ledger":      "Open the ledger",
+	"step.open_job":         "Open the job",
+	"step.make_room":        "Make room",
+	"step.make_room_server": "Make room on the server",
+	"step.see_files":        "See which files",
+	"step.check_clone":      "Find out which machine is real",
+	"step.check_enrolment":  "Make a new token",
+	"step.remind_key":       "Remind the customer",
+	"step.confirm_key":      "Keep the recovery key",
+	"step.start_signer":     "Start ostler signer",
+	"step.we_act":           "Nothing to do: we look into it",
+}
