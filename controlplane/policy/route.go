@@ -9,6 +9,7 @@ const (
 	Staff     Audience = "staff"     // people of the hosting company
 	Customers Audience = "customers" // contacts of a customer
 	SignedIn  Audience = "signed_in" // any person
+	Agents    Audience = "agents"    // agents on servers, by certificate
 )
 
 // Route is one line of a route table: everything that answers a request is in
@@ -30,6 +31,8 @@ func (a Audience) Admits(kind string) bool {
 		return kind == "staff"
 	case Customers:
 		return kind == "contact"
+	case Agents:
+		return kind == "agent"
 	case SignedIn:
 		return kind == "staff" || kind == "contact" || kind == "auditor"
 	}
