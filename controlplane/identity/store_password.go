@@ -1,0 +1,105 @@
+package identity
+
+import (
+	"context"
+
+	"ostler/controlplane"
+	"ostler/controlplane/db"
+	"ostler/controlplane/ledger"
+)
+
+// PasswordChange is what somebody sends who changes their password.
+type PasswordChange struct {
+	Old, New string
+}
+
+// ChangePassword changes one's own password. Every other session of the person
+// ends; this one goes on under the new cookie value that is returned. API
+// tokens stay: they are revoked one by one, or all by EndAccess.
+//
+// Errors: invalid (the old one is wrong, the new one too weak), too many.
+func (s *Store) ChangePassword(ctx context.Context, in PasswordChange) (secret string, err error) {
+	a, err := self(ctx, true)
+	if err != nil {
+		return "", err
+	}
+	var p Person
+	var cred credentialRow
+	mark := s.mark("confirm", a.ID, "")
+	err = s.db.Write(ctx, func(tx *db.Tx) error { // counted first, so that many tries at once cannot slip through
+		if n, err := s.count(tx, mark); err != nil {
+			return err
+		} else if n >= factorLimit {
+			return tooMany()
+		}
+		if _, err := s.raise(tx, mark, factorLimit, factorWindow); err != nil {
+			return err
+		}
+		var err error
+		if p, err = s.personIn(tx, anyone(), a.ID); err != nil {
+			return err
+		}
+		err = tx.Where("person_id = ?", a.ID).Take(&cred).Error
+		if db.IsNotFound(err) {
+			return controlplane.Errorf(controlplane.CodeConflict, "Ask for an invitation: it sets a password and a second factor.", "You have no password yet")
+		}
+		return err
+	})
+	if err != nil {
+		return "", wrap("change password", err)
+	}
+	sealed, err := s.newPassword(ctx, p, cred, in)
+	if err != nil {
+		return "", err
+	}
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		if err := s.lower(tx, mark); err != nil {
+			return err
+		}
+		if err := tx.Table(cred.TableName()).Where("person_id = ?", p.ID).Updates(map[string]any{"password_sealed": sealed, "password_at": tx.NowMillis()}).Error; err != nil {
+			return err
+		}
+		if _, err := s.endOthers(tx, p.ID, a.Session); err != nil {
+			return err
+		}
+		secret = newSecret()
+		turned := tx.Table(sessionRow{}.TableName()).Where("id = ? AND person_id = ? AND ended_at = 0", a.Session, p.ID).Update("secret_hash", hashOf(useSession, secret))
+		if turned.Error != nil {
+			return turned.Error
+		}
+		if turned.RowsAffected == 0 {
+			return signedOut()
+		}
+		return s.append(tx, ledger.Entry{Customer: p.Customer, Subject: p.ID, Kind: "password.changed"})
+	})
+	if err != nil {
+		return "", wrap("change password", err)
+	}
+	return secret, nil
+}
+
+// newPassword checks the old password and seals the hash of the new one.
+func (s *Store) newPassword(ctx context.Context, p Person, cred credentialRow, in PasswordChange) ([]byte, error) {
+	hash, err := s.keeper.OpenLocal(local("password", p.ID), cred.Password)
+	if err != nil {
+		return nil, wrap("change password", err)
+	}
+	ok := len(in.Old) <= maxPassword
+	if ok {
+		if ok, err = s.verify(ctx, string(hash), in.Old); err != nil {
+			return nil, wrap("change password", err)
+		}
+	}
+	if !ok {
+		return nil, controlplane.Invalid(controlplane.Field{Pointer: "/old_password", Message: "This is not your present password."})
+	}
+	if problem := PasswordProblem(in.New, p.Name, p.Email); problem != "" {
+		return nil, controlplane.Invalid(controlplane.Field{Pointer: "/new_password", Message: problem})
+	}
+	fresh, err := s.hash(ctx, in.New)
+	if err != nil {
+		return nil, wrap("change password", err)
+	}
+	sealed, err := s.keeper.SealLocal(local("password", p.ID), []byte(fresh))
+	return sealed, wrap("change password", err)
+}
