@@ -1,5 +1,10 @@
 package web
 
+import (
+	"unicode"
+	"unicode/utf8"
+)
+
 // OpenKind is a sort of open fact. Each slice that can have one has its line
 // here, and the headline's test holds them all to the rule.
 type OpenKind string
@@ -23,7 +28,7 @@ const (
 // openOrder is the kinds, worst first.
 var openOrder = []OpenKind{
 	OpenBad, OpenFailed, OpenSilent, OpenUnread, OpenWarn, OpenPartial, OpenKey,
-	OpenUnknown, OpenNever, OpenNoBackup, OpenUnattested, OpenNoServers,
+	OpenNoBackup, OpenUnknown, OpenNever, OpenUnattested, OpenNoServers,
 }
 
 // Valid reports whether k is a known kind.
@@ -39,12 +44,12 @@ func (k OpenKind) Valid() bool {
 // Tone returns how an open fact of the kind looks. None is ToneGood.
 func (k OpenKind) Tone() Tone {
 	switch k {
-	case OpenBad, OpenFailed:
-		return ToneBad
-	case OpenSilent, OpenWarn, OpenPartial, OpenKey, OpenNoBackup:
+	case OpenSilent, OpenUnread, OpenWarn, OpenPartial, OpenKey, OpenNoBackup:
 		return ToneWarn
+	case OpenUnknown, OpenNever, OpenUnattested, OpenNoServers:
+		return ToneUnknown
 	}
-	return ToneUnknown
+	return ToneBad // an unknown kind too
 }
 
 // OpenFact is one fact that is open for the reader.
@@ -87,11 +92,11 @@ func Headline(tx *Text, f HeadlineFacts) Said {
 	var lead string
 	switch {
 	case mine == 0:
-		lead = tx.T("headline.ours", "n", len(open), "number", tx.Number(len(open)))
+		lead = tx.T("headline.ours", "n", len(open), "number", capital(tx.Number(len(open))))
 	case mine == len(open):
-		lead = tx.T("headline.yours", "n", mine, "number", tx.Number(mine))
+		lead = tx.T("headline.yours", "n", mine, "number", capital(tx.Number(mine)))
 	default:
-		lead = tx.T("headline.both", "n", mine, "number", tx.Number(mine), "others", tx.Number(len(open)-mine))
+		lead = tx.T("headline.both", "n", mine, "number", capital(tx.Number(mine)), "others", tx.Number(len(open)-mine))
 	}
 	return Said{lead + " " + openSentence(tx, *worst, len(open)), worst.Kind.Tone()}
 }
@@ -137,4 +142,10 @@ var openTexts = map[OpenKind]string{
 	OpenFailed: "open.failed", OpenSilent: "open.silent", OpenUnread: "open.unread",
 	OpenPartial: "open.partial", OpenKey: "open.key", OpenNever: "open.never",
 	OpenNoBackup: "open.no_backup", OpenUnattested: "open.unattested", OpenNoServers: "open.no_servers",
+}
+
+// capital returns s with a capital first letter.
+func capital(s string) string {
+	r, n := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(r)) + s[n:]
 }

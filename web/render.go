@@ -90,8 +90,11 @@ func topicsQuery(topics []string) template.URL {
 	return template.URL(url.Values{"topic": topics}.Encode()) //nolint:gosec // encoded
 }
 
-// with is a part's data together with the page around it.
-type with struct {
+// paged is a page or anything that embeds one.
+type paged interface{ base() *Page }
+
+// part is a part's data together with the page around it.
+type part struct {
 	P *Page
 	V any
 }
@@ -101,15 +104,14 @@ func (r *Renderer) funcs() template.FuncMap {
 	return template.FuncMap{
 		"t":      tx.T,
 		"lang":   func() string { return tx.Lang },
-		"with":   func(v View, part any) with { return with{v.base(), part} },
-		"withp":  func(p *Page, part any) with { return with{p, part} },
+		"part":   func(p paged, v any) part { return part{p.base(), v} },
 		"asset":  r.assetPath,
 		"icon":   r.icon,
 		"topics": topicsQuery,
 		"navitem": func(current, key, href, label string) navItem {
 			return navItem{Filter{Label: label, Href: href, Current: current == key}}
 		},
-		"zonename": func(v View) string { return v.base().zone().String() },
+		"zonename": func(v paged) string { return v.base().zone().String() },
 		"bytes":    Bytes,
 		"n":        group,
 		"count":    func(n int) string { return group(int64(n)) },
@@ -123,11 +125,20 @@ func (r *Renderer) funcs() template.FuncMap {
 		"busy":     func(w string) State { return State{ToneBusy, w} },
 		"field":    newField,
 		"strip":    func(c Calendar) stripView { return stripOf(tx, c) },
-		"ago":      func(p *Page, t time.Time) template.HTML { return timeTag(ago(tx, t, p.Now, p.zone()), t, p.zone()) },
-		"moment":   func(p *Page, t time.Time) template.HTML { return timeTag(moment(tx, t, p.Now, p.zone()), t, p.zone()) },
-		"day":      func(p *Page, t time.Time) string { return day(tx, t, p.Now, p.zone()) },
-		"clock":    func(p *Page, t time.Time) template.HTML { return timeTag(t.In(p.zone()).Format("15:04"), t, p.zone()) },
-		"days":     func(p *Page, events []Event) []eventDay { return byDay(events, p.zone()) },
+		"ago": func(v paged, t time.Time) template.HTML {
+			p := v.base()
+			return timeTag(ago(tx, t, p.Now, p.zone()), t, p.zone())
+		},
+		"moment": func(v paged, t time.Time) template.HTML {
+			p := v.base()
+			return timeTag(moment(tx, t, p.Now, p.zone()), t, p.zone())
+		},
+		"day": func(v paged, t time.Time) string { p := v.base(); return day(tx, t, p.Now, p.zone()) },
+		"clock": func(v paged, t time.Time) template.HTML {
+			z := v.base().zone()
+			return timeTag(t.In(z).Format("15:04"), t, z)
+		},
+		"days": func(v paged, events []Event) []eventDay { return byDay(events, v.base().zone()) },
 	}
 }
 
@@ -163,7 +174,7 @@ type fieldView struct {
 }
 
 // newField makes a field from a page, an id, a label, and pairs of option and value.
-func newField(v View, id, label string, pairs ...any) (fieldView, error) {
+func newField(v paged, id, label string, pairs ...any) (fieldView, error) {
 	f := fieldView{P: v.base(), ID: id, Label: label, Type: "text", Required: true}
 	for i := 0; i+1 < len(pairs); i += 2 {
 		s := fmt.Sprint(pairs[i+1])
