@@ -1,0 +1,112 @@
+package helper
+
+import (
+	"context"
+	"crypto/ecdh"
+	"crypto/hpke"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"ostler/agents/wire"
+)
+
+// idForm is what a repository's or job's id looks like; it becomes a file name.
+var idForm = regexp.MustCompile(`^[a-z0-9_]{1,64}$`)
+
+func (h *Local) keyPath(repository string) string {
+	return filepath.Join(h.keyDir(), repository+".key")
+}
+
+// PrepareKey implements Helper.
+func (h *Local) PrepareKey(_ context.Context, k KeyRequest) (Key, error) {
+	if !idForm.MatchString(k.Repository) {
+		return Key{}, Fail(wire.CausePolicy, nil, "the repository's id has a form that none has")
+	}
+	h.keys.Lock()
+	defer h.keys.Unlock()
+	password, err := h.password(k.Repository)
+	if err != nil {
+		return Key{}, err
+	}
+	out := Key{Fingerprint: wire.KeyFingerprint(password)}
+	if len(k.EscrowKey) > 0 {
+		if out.EscrowSealed, err = seal(k.EscrowKey, k.Repository, password); err != nil {
+			return Key{}, err
+		}
+	}
+	if len(k.RevealKey) > 0 {
+		if out.RevealSealed, err = seal(k.RevealKey, k.Repository, password); err != nil {
+			return Key{}, err
+		}
+	}
+	return out, nil
+}
+
+// password reads the password, or makes it. The file is 0600, complete before
+// it has its name, and never written over.
+func (h *Local) password(repository string) (string, error) {
+	b, err := os.ReadFile(h.keyPath(repository))
+	if err == nil {
+		key, err := wire.ParseRecoveryKey(string(b))
+		if err != nil {
+			return "", Fail(wire.CauseNoKey, err, "the repository password's file on the server is damaged")
+		}
+		return key, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return "", Fail(wire.CauseNoKey, err, "the repository password's file cannot be read")
+	}
+	var random [32]byte
+	_, _ = rand.Read(random[:]) // crypto/rand.Read never returns an error
+	key := wire.NewRecoveryKey(random)
+	f, err := os.CreateTemp(h.keyDir(), ".new-*")
+	if err != nil {
+		return "", fmt.Errorf("helper: make password file: %w", err)
+	}
+	defer os.Remove(f.Name())
+	_, err = f.WriteString(key + "\n")
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = os.Link(f.Name(), h.keyPath(repository)) // unlike a rename it never replaces
+	}
+	if err == nil {
+		err = syncDir(h.keyDir())
+	}
+	if err != nil {
+		return "", fmt.Errorf("helper: write password file: %w", err)
+	}
+	return key, nil
+}
+
+// seal seals a password to an X25519 public key: enc || ciphertext.
+func seal(public []byte, repository, password string) ([]byte, error) {
+	pk, err := hpke.DHKEM(ecdh.X25519()).NewPublicKey(public)
+	if err != nil {
+		return nil, Fail(wire.CauseUnsupported, err, "a public key to seal to is not an X25519 key")
+	}
+	sealed, err := hpke.Seal(pk, hpke.HKDFSHA256(), hpke.AES256GCM(), []byte(wire.HPKEInfo+repository), []byte(strings.TrimSpace(password)))
+	if err != nil {
+		return nil, fmt.Errorf("helper: seal password: %w", err)
+	}
+	return sealed, nil
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}

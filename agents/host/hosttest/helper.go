@@ -1,0 +1,96 @@
+package hosttest
+
+import (
+	"context"
+	"sync"
+
+	"ostler/agents/host/helper"
+	"ostler/agents/wire"
+)
+
+// Helper is a helper that runs nothing: each method calls the function of its
+// name, or answers with a zero value. It counts backups.
+type Helper struct {
+	OnBackup  func(ctx context.Context, b helper.Backup, r helper.Report) (wire.BackupResult, error)
+	OnList    func(ctx context.Context, snapshot string, path []byte) (wire.Listing, error)
+	OnFetch   func(ctx context.Context, f helper.Fetch) (helper.Staged, error)
+	OnVersion func(ctx context.Context) (string, string, error)
+
+	mu        sync.Mutex
+	backups   int
+	discarded []string
+}
+
+var _ helper.Helper = (*Helper)(nil)
+
+// Backups is how many backups were started.
+func (h *Helper) Backups() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.backups
+}
+
+// Discarded lists the jobs whose staging was given up.
+func (h *Helper) Discarded() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return append([]string(nil), h.discarded...)
+}
+
+// Version implements helper.Helper.
+func (h *Helper) Version(ctx context.Context) (string, string, error) {
+	if h.OnVersion != nil {
+		return h.OnVersion(ctx)
+	}
+	return "0.0.0-fake", "", nil
+}
+
+// PrepareKey implements helper.Helper.
+func (h *Helper) PrepareKey(context.Context, helper.KeyRequest) (helper.Key, error) {
+	return helper.Key{Fingerprint: "fake"}, nil
+}
+
+// Init implements helper.Helper.
+func (h *Helper) Init(context.Context, helper.Repo) (wire.RepoInitialised, error) {
+	return wire.RepoInitialised{ResticID: "fake", Created: true}, nil
+}
+
+// Backup implements helper.Helper.
+func (h *Helper) Backup(ctx context.Context, b helper.Backup, r helper.Report) (wire.BackupResult, error) {
+	h.mu.Lock()
+	h.backups++
+	h.mu.Unlock()
+	if h.OnBackup != nil {
+		return h.OnBackup(ctx, b, r)
+	}
+	return wire.BackupResult{Outcome: wire.BackupComplete}, nil
+}
+
+// List implements helper.Helper.
+func (h *Helper) List(ctx context.Context, _ helper.Repo, snapshot string, path []byte, _ int) (wire.Listing, error) {
+	if h.OnList != nil {
+		return h.OnList(ctx, snapshot, path)
+	}
+	return wire.Listing{Found: true}, nil
+}
+
+// Fetch implements helper.Helper.
+func (h *Helper) Fetch(ctx context.Context, f helper.Fetch, _ helper.Report) (helper.Staged, error) {
+	if h.OnFetch != nil {
+		return h.OnFetch(ctx, f)
+	}
+	return helper.Staged{}, helper.Fail(wire.CauseNotFound, nil, "the fake has no file")
+}
+
+// PutBack implements helper.Helper.
+func (h *Helper) PutBack(context.Context, helper.PutBack, helper.Report) (wire.PutBackResult, error) {
+	return wire.PutBackResult{}, nil
+}
+
+// Discard implements helper.Helper.
+func (h *Helper) Discard(_ context.Context, job string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.discarded = append(h.discarded, job)
+	return nil
+}
