@@ -1,0 +1,307 @@
+package backups
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"time"
+
+	"ostler/agents/wire"
+	"ostler/controlplane"
+	"ostler/controlplane/db"
+	"ostler/controlplane/findings"
+	"ostler/controlplane/jobs"
+	"ostler/controlplane/ledger"
+	"ostler/controlplane/policy"
+)
+
+const runTimeout = 12 * time.Hour
+
+// RunNow starts a run by hand and returns it. Permission: backup.run. Errors:
+// conflict while the repository is not ready or a run is going on.
+func (s *Service) RunNow(ctx context.Context, scope policy.Scope, plan string) (Run, error) {
+	var out Run
+	a, _ := controlplane.ActorFrom(ctx)
+	err := s.db.Write(ctx, func(tx *db.Tx) error {
+		p, repo, err := s.planAndRepository(tx, scope, plan)
+		if err != nil {
+			return err
+		}
+		if RepositoryState(repo.State) != RepositoryReady {
+			return notReady(repo)
+		}
+		active, err := activeRun(tx, p.ID)
+		if err != nil {
+			return err
+		}
+		if active != "" {
+			return controlplane.Errorf(controlplane.CodeConflict, "Wait for it to finish, or cancel it.", "A backup of this plan is going on already")
+		}
+		out, err = s.startRun(tx, p, repo, a.ID, tx.Now, tx.Now.Add(24*time.Hour))
+		return err
+	})
+	return out, err
+}
+
+func notReady(repo repositoryRow) error {
+	next := map[RepositoryState]string{
+		RepositoryChoosing:     "The customer chooses first who holds the recovery key.",
+		RepositoryUnconfirmed:  "The customer confirms the recovery key first.",
+		RepositoryPreparing:    "Wait until the server has made its key; is it connected?",
+		RepositoryRegistering:  "Wait until the off-site store knows the server.",
+		RepositoryInitialising: "Wait until the server has made the repository.",
+		RepositoryFailed:       "See why it failed, mend that, and try again.",
+	}[RepositoryState(repo.State)]
+	return controlplane.Errorf(controlplane.CodeConflict, next, "The encrypted repository of this plan is not ready")
+}
+
+func (s *Service) planAndRepository(tx *db.Tx, scope policy.Scope, id string) (planRow, repositoryRow, error) {
+	p, err := one[planRow](tx, scope, "plan", id)
+	if err != nil {
+		return p, repositoryRow{}, err
+	}
+	repo, err := one[repositoryRow](tx, scope, "repository", p.RepositoryID)
+	return p, repo, err
+}
+
+// activeRun returns the id of the plan's run that is going on, or "".
+func activeRun(tx *db.Tx, plan string) (string, error) {
+	rows, err := where[runRow](tx, policy.AllCustomers("one plan's runs"), "due_at DESC", 1, "plan_id = ? AND state = ?", plan, string(RunActive))
+	if err != nil || len(rows) == 0 {
+		return "", err
+	}
+	return rows[0].ID, nil
+}
+
+// startRun makes the run and its job.
+func (s *Service) startRun(tx *db.Tx, p planRow, repo repositoryRow, by string, due, expires time.Time) (Run, error) {
+	plan, err := p.value(repo)
+	if err != nil {
+		return Run{}, err
+	}
+	wr, err := s.wireRepository(tx, repo)
+	if err != nil {
+		return Run{}, err
+	}
+	row := runRow{ID: controlplane.NewID(controlplane.PrefixRun), CustomerID: p.CustomerID, PlanID: p.ID, ServerID: p.ServerID,
+		StartedBy: by, State: string(RunActive), DueAt: due.UnixMilli()}
+	params := wire.BackupParams{Repository: wr, Plan: p.ID, Run: row.ID, Tenancy: p.TenancyID, Paths: plan.Paths, Excludes: plan.Excludes,
+		Tags: []string{"plan:" + p.ID, "run:" + row.ID}}
+	if s.opts.SimulatedClock() {
+		params.SnapshotTime = tx.NowMillis()
+	}
+	job, err := s.jobs.Enqueue(tx, jobs.Spec{Kind: string(wire.ActionBackup), Executor: jobs.Agent, Server: p.ServerID, Customer: p.CustomerID,
+		Resource: "repository:" + repo.ID, Key: "backup:" + row.ID, Subject: row.ID, Params: params, ExpiresAt: expires, Timeout: runTimeout,
+		MaxAttempts: 1, Title: "job.backup"})
+	if err != nil {
+		return Run{}, err
+	}
+	row.JobID = job.ID
+	if err := insert(tx, &row); err != nil {
+		return Run{}, err
+	}
+	_, err = s.ledger.Append(tx, ledger.Entry{Customer: p.CustomerID, Server: p.ServerID, Subject: row.ID, Kind: "backup.queued",
+		Data: map[string]any{"plan": p.ID, "plan_name": p.Name, "by": by, "job": job.ID}})
+	return row.value(), err
+}
+
+// due is the schedule of a plan: it starts a run, or records why there is none.
+func (s *Service) due(tx *db.Tx, sch jobs.Schedule, at time.Time) error {
+	p, repo, err := s.planAndRepository(tx, policy.AllCustomers("schedule"), sch.Subject)
+	if controlplane.ErrorCode(err) == controlplane.CodeNotFound {
+		return s.jobs.DeleteSchedule(tx, sch.Key)
+	}
+	if err != nil || p.Enabled == 0 {
+		return err
+	}
+	if RepositoryState(repo.State) != RepositoryReady {
+		return nil // the open finding about the key or the repository says so
+	}
+	active, err := activeRun(tx, p.ID)
+	if err != nil {
+		return err
+	}
+	if active != "" {
+		row := runRow{ID: controlplane.NewID(controlplane.PrefixRun), CustomerID: p.CustomerID, PlanID: p.ID, ServerID: p.ServerID,
+			StartedBy: "schedule", State: string(RunSkipped), DueAt: at.UnixMilli(), FinishedAt: tx.NowMillis()}
+		return insert(tx, &row)
+	}
+	next, err := jobs.NextRuns(p.Cron, p.Zone, at, 1)
+	if err != nil {
+		return fmt.Errorf("backups: due: %w", err)
+	}
+	_, err = s.startRun(tx, p, repo, "schedule", at, latest(next[0], tx.Now.Add(time.Hour)))
+	return err
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+var resticID = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// doneBackup records what came of a run, in the transaction that ends its job.
+func (s *Service) doneBackup(tx *db.Tx, job jobs.Job) error {
+	row, err := one[runRow](tx, policy.AllCustomers("job"), "run", job.Subject)
+	if err != nil {
+		return err
+	}
+	p, repo, err := s.planAndRepository(tx, policy.AllCustomers("job"), row.PlanID)
+	if err != nil {
+		return err
+	}
+	row.FinishedAt = tx.NowMillis()
+	if res, ok := result[wire.BackupResult](job); ok && resticID.MatchString(res.SnapshotID) {
+		if err := s.snapshotArrived(tx, &row, repo, res); err != nil {
+			return err
+		}
+	} else {
+		row.State, row.FailureCause = string(failedRun(job)), string(wire.CauseInternal)
+		if job.Failure != nil {
+			row.FailureCause = string(job.Failure.Cause)
+		}
+	}
+	if err := save(tx, &row); err != nil {
+		return err
+	}
+	if err := s.runFindings(tx, row, p, job); err != nil {
+		return err
+	}
+	tx.AfterCommit(func() { s.opts.Bus.Publish("customer:"+row.CustomerID, "server:"+row.ServerID) })
+	_, err = s.ledger.Append(tx, ledger.Entry{Customer: row.CustomerID, Server: row.ServerID, Subject: row.ID, Kind: "backup." + row.State,
+		Data: map[string]any{"plan": p.ID, "plan_name": p.Name, "snapshot": row.SnapshotID, "files": row.Files, "bytes": row.Bytes,
+			"unread_count": row.UnreadCount, "failure_cause": row.FailureCause}})
+	return err
+}
+
+// failedRun maps a job's end to a run's.
+func failedRun(job jobs.Job) RunState {
+	switch job.State {
+	case jobs.Expired, jobs.Superseded:
+		return RunMissed
+	case jobs.Cancelled:
+		return RunCancelled
+	case jobs.Interrupted:
+		return RunInterrupted
+	}
+	return RunFailed
+}
+
+// snapshotArrived records the snapshot with the instant at which it arrived.
+func (s *Service) snapshotArrived(tx *db.Tx, row *runRow, repo repositoryRow, res wire.BackupResult) error {
+	row.State = string(RunComplete)
+	if res.Outcome != wire.BackupComplete || res.UnreadCount > 0 || len(res.MissingPaths) > 0 {
+		row.State = string(RunPartial)
+	}
+	unread := make([]Unread, 0, len(res.Unread)+len(res.MissingPaths))
+	for _, m := range res.MissingPaths {
+		unread = append(unread, Unread{Path: m, Reason: "does not exist"})
+	}
+	for _, u := range res.Unread {
+		unread = append(unread, Unread{Path: u.Path, Reason: u.Reason})
+	}
+	raw, err := json.Marshal(unread)
+	if err != nil {
+		return fmt.Errorf("backups: unread: %w", err)
+	}
+	if row.Unread, err = s.keeper.Seal(row.CustomerID, ad("backup_runs", "unread", row.ID), raw); err != nil {
+		return fmt.Errorf("backups: unread: %w", err)
+	}
+	snap := snapshotRow{ID: controlplane.NewID(controlplane.PrefixSnapshot), CustomerID: row.CustomerID, PlanID: row.PlanID, RepositoryID: repo.ID,
+		ServerID: row.ServerID, RunID: row.ID, ResticID: res.SnapshotID, ClaimedAt: res.SnapshotAt, ArrivedAt: tx.NowMillis(), Outcome: row.State,
+		UnreadCount: res.UnreadCount + int64(len(res.MissingPaths)), Files: res.TotalFiles, Bytes: res.TotalBytes, AddedBytes: res.AddedBytes}
+	row.SnapshotID, row.UnreadCount = snap.ID, snap.UnreadCount
+	row.Files, row.Bytes, row.AddedBytes, row.DurationMS = res.TotalFiles, res.TotalBytes, res.AddedBytes, res.DurationMillis
+	return insert(tx, &snap)
+}
+
+// runFindings opens what went wrong and closes what is mended.
+func (s *Service) runFindings(tx *db.Tx, row runRow, p planRow, job jobs.Job) error {
+	args, err := s.findingArgs(tx, p)
+	if err != nil {
+		return err
+	}
+	f := findings.Finding{Customer: row.CustomerID, Server: row.ServerID, Subject: p.ID, Link: "/jobs/" + row.JobID, Args: args}
+	failed, partial, missed := "backup.failed:"+p.ID, "backup.partial:"+p.ID, "backup.missed:"+p.ID
+	switch RunState(row.State) {
+	case RunComplete:
+		return closeAll(tx, s.findings, "a complete backup arrived", failed, partial, missed)
+	case RunPartial:
+		f.Key, f.Kind, f.Severity, f.Owner = partial, findings.BackupPartial, findings.Warn, findings.Ops
+		f.Args["count"] = fmt.Sprint(row.UnreadCount)
+		if err := s.findings.Raise(tx, f); err != nil {
+			return err
+		}
+		return closeAll(tx, s.findings, "a partial backup arrived", failed, missed)
+	case RunCancelled, RunMissed: // a missed run is the sweep's finding, by age
+		return nil
+	}
+	f.Key, f.Kind, f.Severity, f.Owner = failed, findings.BackupFailed, findings.Bad, findings.Ops
+	f.Args["cause"] = row.FailureCause
+	f.Args["detail"] = failureDetail(job)
+	return s.findings.Raise(tx, f)
+}
+
+// failureDetail is one short line for staff.
+func failureDetail(job jobs.Job) string {
+	switch {
+	case job.State == jobs.Interrupted:
+		return "the agent or the server stopped in the middle of it"
+	case job.Failure != nil && job.Failure.Detail != "":
+		return job.Failure.Detail
+	}
+	return "no detail"
+}
+
+func closeAll(tx *db.Tx, f *findings.Findings, cause string, keys ...string) error {
+	for _, k := range keys {
+		if err := f.Close(tx, k, cause); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Run returns one run; its unread files only where the actor may see file
+// names. Permission: plan.read.
+func (s *Service) Run(ctx context.Context, scope policy.Scope, id string) (Run, error) {
+	var row runRow
+	err := s.db.Read(ctx, func(tx *db.Tx) (err error) {
+		row, err = one[runRow](tx, scope, "run", id)
+		return err
+	})
+	if err != nil {
+		return Run{}, err
+	}
+	out := row.value()
+	if _, err := policy.For(ctx, policy.FileRead); err != nil || row.Unread == nil {
+		return out, nil //nolint:nilerr // without the permission the names stay hidden, the count is shown
+	}
+	raw, err := s.keeper.Open(row.CustomerID, ad("backup_runs", "unread", row.ID), row.Unread)
+	if err != nil {
+		return out, fmt.Errorf("backups: run: %w", err)
+	}
+	if err := json.Unmarshal(raw, &out.Unread); err != nil {
+		return out, fmt.Errorf("backups: run: %w", err)
+	}
+	return out, nil
+}
+
+// Runs lists the runs of a plan that were due at or after since, newest first
+// (at most limit). Permission: plan.read.
+func (s *Service) Runs(ctx context.Context, scope policy.Scope, plan string, since time.Time, limit int) ([]Run, error) {
+	var out []Run
+	err := s.db.Read(ctx, func(tx *db.Tx) error {
+		rows, err := where[runRow](tx, scope, "due_at DESC, id DESC", limit, "plan_id = ? AND due_at >= ?", plan, controlplane.Millis(since))
+		out = make([]Run, len(rows))
+		for i, r := range rows {
+			out[i] = r.value()
+		}
+		return err
+	})
+	return out, err
+}

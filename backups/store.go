@@ -1,0 +1,216 @@
+package backups
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"ostler/controlplane"
+	"ostler/controlplane/db"
+	"ostler/controlplane/policy"
+)
+
+type offSiteRow struct {
+	ID, Name, URL, Pin, HtpasswdPath, Location, Country string
+	PIDPath                                             string `gorm:"column:pid_path"`
+	CreatedAt                                           int64  `gorm:"autoCreateTime:false"`
+}
+
+func (offSiteRow) TableName() string { return "backup_stores" }
+
+func (r offSiteRow) value() OffSite {
+	return OffSite{ID: r.ID, Name: r.Name, URL: r.URL, Pin: r.Pin, HtpasswdPath: r.HtpasswdPath, PIDPath: r.PIDPath,
+		Location: r.Location, Country: r.Country, CreatedAt: controlplane.FromMillis(r.CreatedAt)}
+}
+
+type repositoryRow struct {
+	ID, CustomerID, TenancyID, ServerID, StoreID, StoreUser, State, Custody, ResticID, KeyFingerprint string
+	StoreHash, EscrowSealed, RevealPrivate, RevealSealed, KeyCheck                                    []byte
+	Round                                                                                             int64
+	FailureCause, ConfirmedBy                                                                         string
+	ConfirmedAt                                                                                       int64
+	CreatedAt                                                                                         int64 `gorm:"autoCreateTime:false"`
+}
+
+func (repositoryRow) TableName() string { return "backup_repositories" }
+
+func (r repositoryRow) value() Repository {
+	return Repository{ID: r.ID, Customer: r.CustomerID, Tenancy: r.TenancyID, Server: r.ServerID, OffSite: r.StoreID,
+		State: RepositoryState(r.State), Custody: Custody(r.Custody), Shown: len(r.KeyCheck) > 0, FailureCause: r.FailureCause,
+		ConfirmedAt: controlplane.FromMillis(r.ConfirmedAt), CreatedAt: controlplane.FromMillis(r.CreatedAt)}
+}
+
+type planRow struct {
+	ID, CustomerID, TenancyID, ServerID, RepositoryID, Name, Paths, Excludes, Cron, Zone string
+	JitterSeconds, CatchUp, Enabled                                                      int64
+	CreatedAt                                                                            int64 `gorm:"autoCreateTime:false"`
+	UpdatedAt                                                                            int64 `gorm:"autoUpdateTime:false"`
+}
+
+func (planRow) TableName() string { return "backup_plans" }
+
+func (r planRow) value(repo repositoryRow) (Plan, error) {
+	p := Plan{ID: r.ID, Customer: r.CustomerID, Tenancy: r.TenancyID, Server: r.ServerID, Name: r.Name, Cron: r.Cron, Zone: r.Zone,
+		Jitter: time.Duration(r.JitterSeconds) * time.Second, CatchUp: r.CatchUp != 0, Enabled: r.Enabled != 0,
+		CreatedAt: controlplane.FromMillis(r.CreatedAt), UpdatedAt: controlplane.FromMillis(r.UpdatedAt), Repository: repo.value()}
+	if err := json.Unmarshal([]byte(r.Paths), &p.Paths); err != nil {
+		return p, fmt.Errorf("backups: plan %s: paths: %w", r.ID, err)
+	}
+	if err := json.Unmarshal([]byte(r.Excludes), &p.Excludes); err != nil {
+		return p, fmt.Errorf("backups: plan %s: excludes: %w", r.ID, err)
+	}
+	return p, nil
+}
+
+type runRow struct {
+	ID, CustomerID, PlanID, ServerID, JobID, StartedBy, State string
+	DueAt, FinishedAt                                         int64
+	SnapshotID, FailureCause                                  string
+	Unread                                                    []byte
+	UnreadCount, Files, Bytes, AddedBytes                     int64
+	DurationMS                                                int64 `gorm:"column:duration_ms"`
+}
+
+func (runRow) TableName() string { return "backup_runs" }
+
+func (r runRow) value() Run {
+	return Run{ID: r.ID, Customer: r.CustomerID, Plan: r.PlanID, Server: r.ServerID, Job: r.JobID, StartedBy: r.StartedBy,
+		State: RunState(r.State), DueAt: controlplane.FromMillis(r.DueAt), FinishedAt: controlplane.FromMillis(r.FinishedAt),
+		Snapshot: r.SnapshotID, FailureCause: r.FailureCause, UnreadCount: r.UnreadCount, Files: r.Files, Bytes: r.Bytes,
+		AddedBytes: r.AddedBytes, Duration: time.Duration(r.DurationMS) * time.Millisecond}
+}
+
+type snapshotRow struct {
+	ID, CustomerID, PlanID, RepositoryID, ServerID, RunID, ResticID string
+	ClaimedAt, ArrivedAt                                            int64
+	Outcome                                                         string
+	UnreadCount, Files, Bytes, AddedBytes                           int64
+}
+
+func (snapshotRow) TableName() string { return "backup_snapshots" }
+
+func (r snapshotRow) value() Snapshot {
+	return Snapshot{ID: r.ID, Customer: r.CustomerID, Plan: r.PlanID, Repository: r.RepositoryID, Server: r.ServerID, Run: r.RunID,
+		ResticID: r.ResticID, ClaimedAt: controlplane.FromMillis(r.ClaimedAt), ArrivedAt: controlplane.FromMillis(r.ArrivedAt),
+		Outcome: RunState(r.Outcome), UnreadCount: r.UnreadCount, Files: r.Files, Bytes: r.Bytes, AddedBytes: r.AddedBytes}
+}
+
+type listingRow struct {
+	SnapshotID, PathHash, CustomerID, JobID string
+	AskedAt                                 int64
+}
+
+func (listingRow) TableName() string { return "backup_listings" }
+
+type restoreRow struct {
+	ID, CustomerID, ServerID, SnapshotID, Kind, JobID, State string
+	Path, Target                                             []byte
+	Size                                                     int64
+	SHA256                                                   string `gorm:"column:sha256"`
+	Chunks                                                   int64
+	FailureCause, CreatedBy                                  string
+	CreatedAt                                                int64 `gorm:"autoCreateTime:false"`
+	FinishedAt, ExpiresAt, FetchedAt                         int64
+}
+
+func (restoreRow) TableName() string { return "restores" }
+
+type chunkRow struct {
+	RestoreID, CustomerID string
+	Idx, Size             int64
+	SHA256                string `gorm:"column:sha256"`
+	BlobKey               string
+	StoredAt              int64
+}
+
+func (chunkRow) TableName() string { return "restore_chunks" }
+
+// within narrows a query to a scope's customers.
+func within(q *gorm.DB, scope policy.Scope) *gorm.DB {
+	if scope.All() {
+		return q
+	}
+	return q.Where("customer_id IN ?", scope.Customers())
+}
+
+// one finds a single row by id within the scope; another customer's row and
+// one that does not exist answer the same.
+func one[T any](tx *db.Tx, scope policy.Scope, noun, id string) (T, error) {
+	var row T
+	err := within(tx.DB, scope).Where("id = ?", id).Take(&row).Error
+	switch {
+	case db.IsNotFound(err):
+		return row, controlplane.NotFound(noun)
+	case err != nil:
+		return row, fmt.Errorf("backups: find %s: %w", noun, err)
+	}
+	return row, nil
+}
+
+// where finds the rows of a condition within the scope.
+func where[T any](tx *db.Tx, scope policy.Scope, order string, limit int, cond string, args ...any) ([]T, error) {
+	var rows []T
+	q := within(tx.DB, scope).Where(cond, args...).Order(order)
+	if limit > 0 {
+		q = q.Limit(limit)
+	}
+	if err := q.Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("backups: find: %w", err)
+	}
+	return rows, nil
+}
+
+func insert[T any](tx *db.Tx, row *T) error {
+	if err := tx.Create(row).Error; err != nil {
+		return fmt.Errorf("backups: insert: %w", err)
+	}
+	return nil
+}
+
+// save writes every column of a row that is there.
+func save[T any](tx *db.Tx, row *T) error {
+	if err := tx.Save(row).Error; err != nil {
+		return fmt.Errorf("backups: save: %w", err)
+	}
+	return nil
+}
+
+// upsert inserts a row, or writes all of it over the one with the same key.
+func upsert[T any](tx *db.Tx, row *T, key ...string) error {
+	columns := make([]clause.Column, len(key))
+	for i, k := range key {
+		columns[i].Name = k
+	}
+	if err := tx.Clauses(clause.OnConflict{Columns: columns, UpdateAll: true}).Create(row).Error; err != nil {
+		return fmt.Errorf("backups: upsert: %w", err)
+	}
+	return nil
+}
+
+// snapshotPage finds a page of snapshots older than (before, beforeID), and one more.
+func snapshotPage(tx *db.Tx, scope policy.Scope, f SnapshotFilter, before int64, beforeID string) ([]snapshotRow, error) {
+	q := within(tx.DB, scope).Order("arrived_at DESC, id DESC").Limit(f.Limit + 1)
+	for column, v := range map[string]string{"customer_id": f.Customer, "server_id": f.Server, "plan_id": f.Plan} {
+		if v != "" {
+			q = q.Where(clause.Eq{Column: column, Value: v})
+		}
+	}
+	if beforeID != "" {
+		q = q.Where("(arrived_at < ? OR arrived_at = ? AND id < ?)", before, before, beforeID)
+	}
+	var rows []snapshotRow
+	if err := q.Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("backups: snapshots: %w", err)
+	}
+	return rows, nil
+}
+
+func deleteChunks(tx *db.Tx, restore string) error {
+	if err := tx.Where("restore_id = ?", restore).Delete(&chunkRow{}).Error; err != nil {
+		return fmt.Errorf("backups: delete chunks: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,224 @@
+package backups
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"ostler/agents/wire"
+	"ostler/controlplane"
+	"ostler/controlplane/db"
+	"ostler/controlplane/jobs"
+	"ostler/controlplane/ledger"
+	"ostler/controlplane/policy"
+)
+
+var hexPin = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// AddStore makes an off-site store known. scope must reach every customer: a
+// store is the company's.
+func (s *Service) AddStore(ctx context.Context, scope policy.Scope, in OffSite) (OffSite, error) {
+	if !scope.All() {
+		return OffSite{}, controlplane.NotFound("store")
+	}
+	if err := in.check(); err != nil {
+		return OffSite{}, err
+	}
+	in.ID = controlplane.NewID(controlplane.PrefixStore)
+	err := s.db.Write(ctx, func(tx *db.Tx) error {
+		in.CreatedAt = tx.Now
+		row := offSiteRow{ID: in.ID, Name: in.Name, URL: in.URL, Pin: in.Pin, HtpasswdPath: in.HtpasswdPath, PIDPath: in.PIDPath,
+			Location: in.Location, Country: in.Country, CreatedAt: tx.NowMillis()}
+		if err := insert(tx, &row); err != nil {
+			if db.IsDuplicate(err) {
+				return controlplane.Invalid(controlplane.Field{Pointer: "/name", Message: "There is a store of that name already: choose another name."})
+			}
+			return err
+		}
+		_, err := s.ledger.Append(tx, ledger.Entry{Subject: in.ID, Kind: "store.added",
+			Data: map[string]any{"name": in.Name, "url": in.URL, "location": in.Location, "country": in.Country}})
+		return err
+	})
+	return in, err
+}
+
+func (in OffSite) check() error {
+	var bad []controlplane.Field
+	if in.Name == "" || len(in.Name) > 100 {
+		bad = append(bad, controlplane.Field{Pointer: "/name", Message: "Give the store a name."})
+	}
+	if u, err := url.Parse(in.URL); err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" {
+		bad = append(bad, controlplane.Field{Pointer: "/url", Message: "The address is https://host:port, without a path or a password."})
+	}
+	if in.Pin != "" && !hexPin.MatchString(in.Pin) {
+		bad = append(bad, controlplane.Field{Pointer: "/pin", Message: "The pin is the SHA-256 of the certificate's public key info, 64 hex digits."})
+	}
+	if !filepath.IsAbs(in.HtpasswdPath) {
+		bad = append(bad, controlplane.Field{Pointer: "/htpasswd_path", Message: "Name the store's .htpasswd file by its absolute path."})
+	}
+	if in.PIDPath != "" && !filepath.IsAbs(in.PIDPath) {
+		bad = append(bad, controlplane.Field{Pointer: "/pid_path", Message: "Name the store's process id file by its absolute path."})
+	}
+	if len(in.Country) != 2 {
+		bad = append(bad, controlplane.Field{Pointer: "/country", Message: "The country is two letters, as in ISO 3166-1: DE, FR."})
+	}
+	if bad != nil {
+		return controlplane.Invalid(bad...)
+	}
+	return nil
+}
+
+// Stores lists the off-site stores, oldest first.
+func (s *Service) Stores(ctx context.Context, scope policy.Scope) ([]OffSite, error) {
+	if !scope.All() {
+		return nil, nil
+	}
+	var out []OffSite
+	err := s.db.Read(ctx, func(tx *db.Tx) error {
+		rows, err := where[offSiteRow](tx, scope, "created_at, id", 0, "1 = 1")
+		out = make([]OffSite, len(rows))
+		for i, r := range rows {
+			out[i] = r.value()
+		}
+		return err
+	})
+	return out, err
+}
+
+// wireRepository is what a host is told of its repository.
+func (s *Service) wireRepository(tx *db.Tx, repo repositoryRow) (wire.Repository, error) {
+	st, err := one[offSiteRow](tx, policy.AllCustomers("a store is the company's"), "store", repo.StoreID)
+	if err != nil {
+		return wire.Repository{}, err
+	}
+	return wire.Repository{ID: repo.ID, StoreURL: st.URL, StorePin: st.Pin, User: repo.StoreUser, Name: "main"}, nil
+}
+
+type registerParams struct {
+	Repository string `json:"repository"`
+}
+
+// register has the store learn the host's user and password hash.
+func (s *Service) register(tx *db.Tx, repo *repositoryRow) error {
+	repo.State, repo.FailureCause = string(RepositoryRegistering), ""
+	if err := save(tx, repo); err != nil {
+		return err
+	}
+	_, err := s.jobs.Enqueue(tx, jobs.Spec{Kind: jobRegister, Executor: jobs.Plane, Customer: repo.CustomerID, Server: repo.ServerID,
+		Resource: "store:" + repo.StoreID, Key: fmt.Sprintf("%s:%s:%d", jobRegister, repo.ID, repo.Round), Subject: repo.ID,
+		Params: registerParams{Repository: repo.ID}, MaxAttempts: 20, Title: "job.store_register"})
+	return err
+}
+
+var htpasswdMu sync.Mutex // one writer of .htpasswd files in this process; the file lock keeps others off
+
+// runRegister writes one line of the store's .htpasswd and signals the store.
+// Run twice it leaves the same file.
+func (s *Service) runRegister(ctx context.Context, job jobs.Job) (any, error) {
+	var repo repositoryRow
+	var st offSiteRow
+	err := s.db.Read(ctx, func(tx *db.Tx) (err error) {
+		if repo, err = one[repositoryRow](tx, policy.AllCustomers("job"), "repository", job.Subject); err != nil {
+			return err
+		}
+		st, err = one[offSiteRow](tx, policy.AllCustomers("job"), "store", repo.StoreID)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	hash, err := s.keeper.Open(repo.CustomerID, ad("backup_repositories", "store_hash", repo.ID), repo.StoreHash)
+	if err != nil {
+		return nil, fmt.Errorf("backups: register: %w", err)
+	}
+	if err := writeHtpasswd(st.HtpasswdPath, repo.StoreUser, string(hash)); err != nil {
+		return nil, controlplane.Errorf(controlplane.CodeUnavailable, "Check that the file and its folder can be written by the control plane.",
+			"The store's user file could not be written").Because(err)
+	}
+	return nil, signalStore(st.PIDPath)
+}
+
+// writeHtpasswd replaces or adds the user's line, under a lock, atomically.
+func writeHtpasswd(file, user, hash string) error {
+	if !regexp.MustCompile(`^\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}$`).MatchString(hash) {
+		return fmt.Errorf("htpasswd: not a bcrypt hash")
+	}
+	htpasswdMu.Lock()
+	defer htpasswdMu.Unlock()
+	lock, err := os.OpenFile(file+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("htpasswd: %w", err)
+	}
+	defer func() { _ = lock.Close() }()
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
+		return fmt.Errorf("htpasswd: lock: %w", err)
+	}
+	old, err := os.ReadFile(file)
+	if err != nil && !os.IsNotExist(err) {
+		return fmt.Errorf("htpasswd: %w", err)
+	}
+	var lines []string
+	for line := range strings.Lines(string(old)) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, user+":") {
+			lines = append(lines, line)
+		}
+	}
+	lines = append(lines, user+":"+hash)
+	return replaceFile(file, []byte(strings.Join(lines, "\n")+"\n"))
+}
+
+// replaceFile writes a file beside the old one, syncs it, and renames it.
+func replaceFile(file string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(file), ".ostler-*")
+	if err != nil {
+		return fmt.Errorf("htpasswd: %w", err)
+	}
+	defer func() { _ = os.Remove(f.Name()) }()
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Chmod(0o640)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), file)
+	}
+	if err != nil {
+		return fmt.Errorf("htpasswd: %w", err)
+	}
+	return nil
+}
+
+// signalStore asks a rest-server on this machine to read its users again.
+func signalStore(pidFile string) error {
+	if pidFile == "" {
+		return nil
+	}
+	raw, err := os.ReadFile(pidFile)
+	if os.IsNotExist(err) {
+		return nil // it is not running, or reads the file when it starts
+	}
+	if err != nil {
+		return fmt.Errorf("backups: signal store: %w", err)
+	}
+	var pid int
+	if _, err := fmt.Sscanf(string(raw), "%d", &pid); err != nil || pid <= 1 {
+		return fmt.Errorf("backups: signal store: %s holds no process id", pidFile)
+	}
+	if err := syscall.Kill(pid, syscall.SIGHUP); err != nil {
+		return fmt.Errorf("backups: signal store: %w", err)
+	}
+	return nil
+}

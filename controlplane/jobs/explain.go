@@ -1,0 +1,38 @@
+package jobs
+
+import "ostler/agents/wire"
+
+// explanation is what a person is told about a cause of failure.
+type explanation struct{ cause, next string }
+
+// explanations has one entry for each wire.Cause; a test holds it to that.
+var explanations = map[wire.Cause]explanation{
+	wire.CauseStoreUnreachable: {"The off-site store did not answer.", "Check that the store is running and that this server can reach it. It is tried again by itself."},
+	wire.CauseStoreFull:        {"The off-site store has no room left.", "Make room in the store, or add space; then start the backup again."},
+	wire.CauseStoreRefused:     {"The off-site store refused this server's sign-in.", "Check that the store's user file has this server; a newly made user takes up to 30 seconds."},
+	wire.CauseWrongPassword:    {"The repository cannot be opened with the password on this server.", "Put the right password back on the server from the recovery key. Nothing was changed."},
+	wire.CauseNoRepository:     {"There is no repository where this server's backups should be.", "Check the off-site store: was its disk replaced or its folder moved?"},
+	wire.CauseLocked:           {"The repository is locked by another run.", "Wait for the other run to end. A lock left by a crash is cleared by itself."},
+	wire.CauseDamaged:          {"Part of the backup's data is damaged or missing in the store.", "Do not delete anything: check the store's disk, then run a check of the repository."},
+	wire.CauseSourceMissing:    {"None of the folders of the plan exist on the server.", "Correct the folders in the plan, or mount what is missing on the server."},
+	wire.CauseNotFound:         {"The file or folder is not in this backup.", "Look for it in an earlier or a later backup."},
+	wire.CauseDiskFull:         {"The server's disk is full.", "Free some space on the server, then try again."},
+	wire.CausePolicy:           {"The server's own policy does not allow this.", "Its policy is in /etc/ostler/policy.d on the server: change it there if this should be allowed."},
+	wire.CauseSignature:        {"The server did not accept the order's signature.", "Check that the signer runs with the key that the server knows; if the key was changed, enrol the server again."},
+	wire.CauseUnsupported:      {"The agent on this server cannot do this.", "Update the agent and restic on the server."},
+	wire.CauseTimeout:          {"It took longer than its time limit and was stopped.", "See what it was doing when it stopped, then try again."},
+	wire.CauseExists:           {"A file of that name is there already.", "Rename or remove the file on the server, or download the copy instead."},
+	wire.CauseUnsafePath:       {"The target lies outside this customer's folders, or a symbolic link is in the way.", "Download the file instead, or replace the link on the server with a real folder."},
+	wire.CauseNoKey:            {"The repository's password is not on this server any more.", "Put it back from the recovery key or the escrow copy."},
+	wire.CauseInternal:         {"Something went wrong that has no name yet.", "Try again; if it fails again, look at the agent's log on the server for this job's id."},
+}
+
+// Explain returns the cause and the next step of a failure in plain words. An
+// unknown cause reads as internal: it is never passed off as fine.
+func Explain(f wire.Failure) (cause, next string) {
+	e, ok := explanations[f.Cause]
+	if !ok {
+		e = explanations[wire.CauseInternal]
+	}
+	return e.cause, e.next
+}
