@@ -123,7 +123,6 @@ type stripView struct {
 	Bars         []stripBar
 	Label        string // the whole in words, for screen readers and under it
 	First, Until string
-	End          int
 }
 
 type stripBar struct {
@@ -137,10 +136,9 @@ type stripBar struct {
 func stripOf(tx *Text, c Calendar) stripView {
 	const step, top, full = 10, 2, 40
 	v := stripView{Width: step*len(c.Days) + 2}
-	v.End = v.Width - 2
 	for i, d := range c.Days {
 		at := c.Until.AddDate(0, 0, i-len(c.Days)+1)
-		b := stripBar{X: i*step + 2, Y: top, H: full, Class: "d-" + string(d), Title: at.Format("2 Jan") + ": " + tx.T(dayTexts[d])}
+		b := stripBar{X: i*step + 2, Y: top, H: full, Class: "d-" + string(d), Title: dayMonth(tx, at) + ": " + tx.T(dayTexts[d])}
 		switch d {
 		case DayPartial:
 			b.Y, b.H = top+14, full-14
@@ -152,8 +150,8 @@ func stripOf(tx *Text, c Calendar) stripView {
 		v.Bars = append(v.Bars, b)
 	}
 	v.Label = calendarWords(tx, c)
-	v.Until = c.Until.Format("2 Jan")
-	v.First = c.Until.AddDate(0, 0, 1-len(c.Days)).Format("2 Jan")
+	v.Until = dayMonth(tx, c.Until)
+	v.First = dayMonth(tx, c.Until.AddDate(0, 0, 1-len(c.Days)))
 	return v
 }
 

@@ -13,10 +13,7 @@ import (
 // "Sunday 15 November", with the year where it is another.
 func day(tx *Text, t, now time.Time, zone *time.Location) string {
 	t, now = t.In(zone), now.In(zone)
-	midnight := func(x time.Time) time.Time {
-		return time.Date(x.Year(), x.Month(), x.Day(), 0, 0, 0, 0, time.UTC)
-	}
-	switch int(midnight(now).Sub(midnight(t)).Hours() / 24) {
+	switch daysBetween(t, now) {
 	case 0:
 		return tx.T("day.today")
 	case 1:
@@ -32,9 +29,27 @@ func day(tx *Text, t, now time.Time, zone *time.Location) string {
 	return tx.T("day.date", "weekday", weekday, "day", t.Format("2"), "month", month)
 }
 
-// moment returns t as a day and a time: "today 02:14".
+// daysBetween returns how many calendar days now is after t, each in its own zone.
+func daysBetween(t, now time.Time) int {
+	midnight := func(x time.Time) time.Time {
+		return time.Date(x.Year(), x.Month(), x.Day(), 0, 0, 0, 0, time.UTC)
+	}
+	return int(midnight(now).Sub(midnight(t)) / (24 * time.Hour))
+}
+
+// moment returns t as a day and a time: "today 02:14", "Wed 18 Nov 02:14".
 func moment(tx *Text, t, now time.Time, zone *time.Location) string {
-	return day(tx, t, now, zone) + " " + t.In(zone).Format("15:04")
+	words := day(tx, t, now, zone)
+	if t, now = t.In(zone), now.In(zone); t.Year() == now.Year() && max(daysBetween(t, now), -daysBetween(t, now)) > 1 {
+		weekday := strings.Split(tx.T("day.weekdays"), " ")[t.Weekday()]
+		words = tx.T("day.short", "weekday", string([]rune(weekday)[:3]), "date", dayMonth(tx, t))
+	}
+	return words + " " + t.In(zone).Format("15:04")
+}
+
+// dayMonth returns t's date without its year: "18 Nov".
+func dayMonth(tx *Text, t time.Time) string {
+	return tx.T("day.month", "day", t.Format("2"), "month", strings.Split(tx.T("day.short_months"), " ")[t.Month()-1])
 }
 
 // ago returns how far t is from now: "3 h ago", "in 20 min"; farther than two

@@ -131,7 +131,7 @@ func customerList(tx *web.Text) []Sample {
 	one := &web.Customer{Page: ops("customers", "Maple Bakery", "Maple Bakery has three servers; one thing is open."),
 		Facts: []web.Pair{{Label: "Short name", Value: "maple-bakery", Mono: true}, {Label: "Country", Value: "DE"}, {Label: "Id", Value: "cus_06f2k0x9yqj6v3", Mono: true}},
 		Needs: needs()[1:2], Contacts: []web.ContactRow{{Name: "Ines Moreau", Email: "ines@maple.example", Role: "owner", State: state(web.ToneGood, "set up")}, {Name: "Jonas Weber", Email: "jonas@maple.example", Role: "restorer", State: state(web.ToneUnknown, "invited")}},
-		Tenancies: []web.TenancyRow{{Customer: web.Link{Label: "Maple Bakery"}, Server: web.Link{Label: "shop-1", Href: "#"}, Paths: []string{"/srv/shop"}, Sites: []string{"maple.example"}, PlanHref: "#"}, {Customer: web.Link{Label: "Maple Bakery"}, Server: web.Link{Label: "db-1", Href: "#"}, Paths: []string{"/var/lib/maple"}, NewPlan: "#"}},
+		Tenancies: []web.TenancyRow{{Server: web.Link{Label: "shop-1", Href: "#"}, Paths: []string{"/srv/shop"}, Sites: []string{"maple.example"}, PlanHref: "#"}, {Server: web.Link{Label: "db-1", Href: "#"}, Paths: []string{"/var/lib/maple"}, NewPlan: "#"}},
 		Events:    events()[3:]}
 	one.Crumbs = []web.Link{{Label: tx.T("customers.title"), Href: "/customers"}}
 	blank := &web.Customer{Page: ops("customers", "Tailor & Sons", "Nothing of Tailor & Sons is looked after yet."), Facts: one.Facts, Parent: web.Link{Label: "Orchard Press", Href: "#"}}
