@@ -139,9 +139,9 @@ type Jobs struct {
 	bus  *bus.Bus
 	o    Options
 
-	mu        sync.Mutex
-	handlers  map[string]Handler
-	due       map[string]func(tx *db.Tx, s Schedule, at time.Time) error
-	progress  map[string]*progress // by job: what was written and what waits
-	executing map[string]bool      // jobs of the plane at work here
+	mu       sync.Mutex
+	handlers map[string]Handler
+	due      map[string]func(tx *db.Tx, s Schedule, at time.Time) error
+	progress map[string]*progress // by job: what was written and what waits
+	wokenAt  int64                // the last pass of wakeServers
 }

@@ -1,0 +1,200 @@
+package jobs
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm/clause"
+
+	"ostler/agents/wire"
+	"ostler/controlplane"
+	"ostler/controlplane/db"
+	"ostler/controlplane/policy"
+	"ostler/controlplane/secrets"
+)
+
+// row is a job in the database.
+type row struct {
+	Seq           int64  `gorm:"column:seq;primaryKey;autoIncrement"`
+	ID            string `gorm:"column:id"`
+	Kind          string `gorm:"column:kind"`
+	Executor      string `gorm:"column:executor"`
+	Server        string `gorm:"column:server"`
+	Customer      string `gorm:"column:customer_id"`
+	Resource      string `gorm:"column:resource"`
+	Key           string `gorm:"column:unique_key"` // the id where the Spec has none
+	Supersedes    string `gorm:"column:supersede_key"`
+	Subject       string `gorm:"column:subject"`
+	Title         string `gorm:"column:title"`
+	Params        []byte `gorm:"column:params"`
+	State         State  `gorm:"column:state"`
+	Epoch         int64  `gorm:"column:epoch"`
+	Attempt       int    `gorm:"column:attempt"`
+	MaxAttempts   int    `gorm:"column:max_attempts"`
+	NotBefore     int64  `gorm:"column:not_before"`
+	ExpiresAt     int64  `gorm:"column:expires_at"`
+	TimeoutMillis int64  `gorm:"column:timeout_ms"`
+	CreatedAt     int64  `gorm:"column:created_at;autoCreateTime:false"`
+	OfferedAt     int64  `gorm:"column:offered_at"`
+	AcceptedAt    int64  `gorm:"column:accepted_at"`
+	StartedAt     int64  `gorm:"column:started_at"`
+	FinishedAt    int64  `gorm:"column:finished_at"`
+	LeaseUntil    int64  `gorm:"column:lease_until"`
+	Lost          int64  `gorm:"column:lost"`          // 1: the host came back and does not work at it
+	SettledEpoch  int64  `gorm:"column:settled_epoch"` // the latest epoch whose result was taken
+	Agent         string `gorm:"column:agent"`
+	Progress      []byte `gorm:"column:progress"`
+	Result        []byte `gorm:"column:result"`
+	FailureCause  string `gorm:"column:failure_cause"`
+	FailureDetail []byte `gorm:"column:failure_detail"`
+	CancelAsked   int64  `gorm:"column:cancel_asked"`
+	ActorKind     string `gorm:"column:actor_kind"`
+	ActorID       string `gorm:"column:actor_id"`
+}
+
+func (row) TableName() string { return "jobs" }
+
+// listColumns leaves the large sealed columns out.
+const listColumns = `seq, id, kind, executor, server, customer_id, resource, unique_key, supersede_key, subject, title, state, epoch, attempt,
+	max_attempts, not_before, expires_at, timeout_ms, created_at, offered_at, accepted_at, started_at, finished_at, lease_until, lost, settled_epoch, agent,
+	progress, failure_cause, failure_detail, cancel_asked, actor_kind, actor_id`
+
+func (r *row) ref() wire.JobRef { return wire.JobRef{Job: r.ID, Epoch: r.Epoch} }
+
+func (r *row) restart() wire.Restart {
+	if r.Executor == string(Plane) {
+		return wire.Idempotent
+	}
+	return wire.Action(r.Kind).Restart()
+}
+
+func ad(column, id string) secrets.AD { return secrets.AD{Table: "jobs", Column: column, Row: id} }
+
+func (j *Jobs) seal(r *row, column string, value []byte) ([]byte, error) {
+	if value == nil {
+		return nil, nil
+	}
+	return j.keys.Seal(r.Customer, ad(column, r.ID), value)
+}
+
+func (j *Jobs) open(r *row, column string, sealed []byte) ([]byte, error) {
+	if len(sealed) == 0 {
+		return nil, nil
+	}
+	return j.keys.Open(r.Customer, ad(column, r.ID), sealed)
+}
+
+// job opens a row.
+func (j *Jobs) job(r *row) (Job, error) {
+	key := r.Key
+	if key == r.ID {
+		key = ""
+	}
+	job := Job{
+		ID: r.ID, Kind: r.Kind, Executor: Executor(r.Executor), Server: r.Server, Customer: r.Customer, Resource: r.Resource,
+		Key: key, Subject: r.Subject, Title: r.Title, State: r.State, Epoch: r.Epoch, Attempt: r.Attempt, MaxAttempts: r.MaxAttempts,
+		NotBefore: controlplane.FromMillis(r.NotBefore), ExpiresAt: controlplane.FromMillis(r.ExpiresAt),
+		CreatedAt: controlplane.FromMillis(r.CreatedAt), OfferedAt: controlplane.FromMillis(r.OfferedAt),
+		AcceptedAt: controlplane.FromMillis(r.AcceptedAt), StartedAt: controlplane.FromMillis(r.StartedAt),
+		FinishedAt: controlplane.FromMillis(r.FinishedAt), Timeout: time.Duration(r.TimeoutMillis) * time.Millisecond, Agent: r.Agent,
+		CreatedBy: controlplane.Actor{Kind: controlplane.ActorKind(r.ActorKind), ID: r.ActorID}, CancelAsked: r.CancelAsked == 1,
+	}
+	params, err1 := j.open(r, "params", r.Params)
+	result, err2 := j.open(r, "result", r.Result)
+	progress, err3 := j.open(r, "progress", r.Progress)
+	detail, err4 := j.open(r, "failure_detail", r.FailureDetail)
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
+		return job, fmt.Errorf("jobs: open %s: %w", r.ID, err)
+	}
+	job.Params, job.Result = params, result
+	if r.FailureCause != "" {
+		job.Failure = &wire.Failure{Cause: wire.Cause(r.FailureCause), Detail: string(detail)}
+	}
+	if progress != nil {
+		job.Progress = &wire.Progress{}
+		if err := json.Unmarshal(progress, job.Progress); err != nil {
+			return job, fmt.Errorf("jobs: open %s: %w", r.ID, err)
+		}
+	}
+	return job, nil
+}
+
+// insertRow queues a row; inserted is false where its key is taken.
+func insertRow(tx *db.Tx, r *row) (inserted bool, err error) {
+	res := tx.Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "unique_key"}}, DoNothing: true}).Create(r)
+	return res.RowsAffected == 1, res.Error
+}
+
+func rowByKey(tx *db.Tx, key string) (*row, error) { return one(tx, "unique_key = ?", key) }
+
+func rowByID(tx *db.Tx, id string) (*row, error) { return one(tx, "id = ?", id) }
+
+// lockedRow is rowByID for a transaction that is not serializable.
+func lockedRow(tx *db.Tx, id string) (*row, error) {
+	q := "SELECT * FROM jobs WHERE id = ?"
+	if tx.Dialect() == db.Postgres {
+		q += " FOR UPDATE"
+	}
+	var rows []*row
+	if err := tx.Raw(q, id).Scan(&rows).Error; err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	return rows[0], nil
+}
+
+// one returns the row of a condition, nil where there is none.
+func one(tx *db.Tx, where string, args ...any) (*row, error) {
+	rows, err := find(tx, 1, where, args...)
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	return rows[0], nil
+}
+
+// find returns at most n rows in the order in which they were queued.
+func find(tx *db.Tx, n int, where string, args ...any) (rows []*row, err error) {
+	err = tx.Where(where, args...).Order("seq").Limit(n).Find(&rows).Error
+	return rows, err
+}
+
+// scoped returns the row of an id as far as the scope reaches.
+func scoped(tx *db.Tx, scope policy.Scope, id string) (*row, error) {
+	where, args := inScope(scope)
+	r, err := one(tx, "id = ? AND "+where, append([]any{id}, args...)...)
+	if err == nil && r == nil {
+		err = controlplane.NotFound("job")
+	}
+	return r, err
+}
+
+func inScope(scope policy.Scope) (string, []any) {
+	if scope.All() {
+		return "1 = 1", nil
+	}
+	customers := scope.Customers()
+	if len(customers) == 0 {
+		return "1 = 0", nil
+	}
+	return "customer_id IN ? AND customer_id <> ''", []any{customers}
+}
+
+// mutable are the columns that a move writes.
+var mutable = []string{"state", "epoch", "attempt", "not_before", "offered_at", "accepted_at", "started_at", "finished_at", "lease_until",
+	"lost", "settled_epoch", "agent", "progress", "result", "failure_cause", "failure_detail", "cancel_asked"}
+
+// errMoved says that a row is not as it was read: somebody else moved it.
+var errMoved = errors.New("jobs: the job has moved on")
+
+// save writes r where the job still is in that state and epoch.
+func save(tx *db.Tx, r *row, state State, epoch int64) error {
+	res := tx.Model(&row{}).Where("seq = ? AND state = ? AND epoch = ?", r.Seq, state, epoch).Select(mutable).Updates(r)
+	if res.Error != nil {
+		return res.Error
+	}
+	if res.RowsAffected != 1 {
+		return errMoved
+	}
+	return nil
+}
