@@ -85,6 +85,7 @@ func (c *check) tenancy(t *Tenancy) {
 	t.Paths = c.paths("/paths", t.Paths, t.Dedicated)
 	t.Sites = c.sites("/sites", t.Sites)
 	t.Databases = c.databases("/databases", t.Databases)
+	c.size(t.Paths, t.Sites, t.Databases)
 }
 
 // CreateTenancy lets a customer live on a server. Only staff may.

@@ -24,7 +24,10 @@ const (
 	maxHost  = 253
 	maxEmail = 254
 	maxPath  = 4096
-	maxList  = 1000 // paths, sites or databases of one tenancy
+	maxList  = 500 // paths, sites or databases of one tenancy
+	// maxLists bounds all lists of a tenancy together: they go into one entry
+	// of the ledger.
+	maxLists = 32 << 10
 )
 
 // check collects what is wrong with an input.
@@ -102,7 +105,7 @@ func (c *check) host(pointer, s string) string {
 func (c *check) country(pointer, s string) string {
 	s = strings.ToUpper(strings.TrimSpace(s))
 	r, err := language.ParseRegion(s)
-	if err != nil || len(s) != 2 || !r.IsCountry() || r.String() != s {
+	if err != nil || len(s) != 2 || !r.IsCountry() || r.String() != s || r.Canonicalize() != r {
 		c.add(pointer, "Enter a country as its two letters (ISO 3166), such as GB or DE.")
 	}
 	return s
@@ -196,7 +199,7 @@ func (c *check) databases(pointer string, in []string) []string {
 
 func (c *check) list(pointer string, in []string, one func(string) (value, problem string)) []string {
 	if len(in) > maxList {
-		c.add(pointer, "These are too many: at most 1000.")
+		c.add(pointer, "These are too many: at most 500.")
 		return nil
 	}
 	out := make([]string, 0, len(in))
@@ -209,6 +212,19 @@ func (c *check) list(pointer string, in []string, one func(string) (value, probl
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+// size bounds all lists of a tenancy together.
+func (c *check) size(lists ...[]string) {
+	n := 0
+	for _, l := range lists {
+		for _, v := range l {
+			n += len(v)
+		}
+	}
+	if n > maxLists {
+		c.add("/paths", "This is too much for one tenancy: name the folders above, or make a second one.")
+	}
 }
 
 // within reports whether the cleaned path p is root or lies under it.
