@@ -73,9 +73,14 @@ var shared = sync.OnceValues(func() (string, error) {
 	if u := os.Getenv(Env); u != "" {
 		return u, nil
 	}
-	u, _, err := Start(Options{Unsafe: true})
+	u, stop, err := Start(Options{Unsafe: true})
+	stopShared = stop
 	return u, err
 })
+
+// stopShared is never called. It keeps the watchdog's pipe reachable: collected
+// as garbage, it would be closed, and the server would stop in mid-test.
+var stopShared func()
 
 // watchdog runs the server until its standard input closes, which the kernel
 // sees to when the process that holds the other end is gone.
