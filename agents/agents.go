@@ -93,6 +93,8 @@ type Agents struct {
 	signerDown atomic.Bool
 	drainOnce  sync.Once
 	draining   chan struct{}
+	// drainWithin is set before draining is closed, in milliseconds.
+	drainWithin atomic.Int64
 }
 
 // New opens the agents' certificate authority (made on first use) and
@@ -169,9 +171,14 @@ func (a *Agents) Connected() int {
 	return len(a.sessions)
 }
 
-// Drain tells every connected agent to reconnect at a random time, elsewhere
-// or here after the restart, and offers nothing more.
-func (a *Agents) Drain() { a.drainOnce.Do(func() { close(a.draining) }) }
+// Drain tells every connected agent to reconnect at a random time within that
+// time, elsewhere or here after the restart, and offers nothing more.
+func (a *Agents) Drain(within time.Duration) {
+	a.drainOnce.Do(func() {
+		a.drainWithin.Store(within.Milliseconds())
+		close(a.draining)
+	})
+}
 
 // Ready reports what keeps jobs from going out: nil, or the signer's error.
 func (a *Agents) Ready(ctx context.Context) error {
@@ -202,8 +209,8 @@ func (a *Agents) signerIs(ctx context.Context, up bool) {
 		if up {
 			return a.Findings.Close(tx, findingSigner, "the signer answers again")
 		}
-		return a.Findings.Raise(tx, findings.Finding{Key: findingSigner, Kind: "signer.down",
-			Severity: findings.Bad, Owner: findings.Ops, Next: "signer.start"})
+		return a.Findings.Raise(tx, findings.Finding{Key: findingSigner, Kind: findings.SignerDown,
+			Severity: findings.Bad, Owner: findings.Ops})
 	})
 	if err != nil {
 		a.signerDown.Store(up) // so that the next look tries again

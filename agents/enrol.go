@@ -208,8 +208,8 @@ func (a *Agents) redeemAgain(tx *db.Tx, e *enrolmentRow, app application) (*agen
 	if err != nil {
 		return nil, nil, err
 	}
-	return nil, refusal, a.raise(tx, findings.Finding{Key: "enrolment.reused:" + e.ID, Kind: "enrolment.reused", Server: e.Server,
-		Subject: e.ID, Severity: findings.Bad, Owner: findings.Ops, Link: serverLink(e.Server)}, false)
+	return nil, refusal, a.raise(tx, findings.Finding{Key: "enrolment.reused:" + e.ID, Kind: findings.EnrolmentReused, Server: e.Server,
+		Subject: e.ID, Severity: findings.Bad, Owner: findings.Ops, Args: map[string]string{"since": said(tx.Now)}, Link: serverLink(e.Server)}, false)
 }
 
 // admit makes the agent, ends the one before, and starts its presence.

@@ -62,9 +62,9 @@ func (a *Agents) inventoried(tx *db.Tx, job jobs.Job) error {
 	if job.State == jobs.Failed || job.State == jobs.Rejected {
 		args := map[string]string{}
 		if job.Failure != nil {
-			args["cause"] = string(job.Failure.Cause)
+			args["cause"], args["detail"] = string(job.Failure.Cause), job.Failure.Detail
 		}
-		return a.raise(tx, findings.Finding{Key: key, Kind: "inventory.failed", Server: job.Server, Subject: job.ID,
+		return a.raise(tx, findings.Finding{Key: key, Kind: findings.InventoryFailed, Server: job.Server, Subject: job.ID,
 			Severity: findings.Unknown, Owner: findings.Ops, Args: args, Link: "/jobs/" + job.ID}, false)
 	}
 	if job.State != jobs.Succeeded {
@@ -72,8 +72,8 @@ func (a *Agents) inventoried(tx *db.Tx, job jobs.Job) error {
 	}
 	var inv wire.Inventory
 	if err := json.Unmarshal(job.Result, &inv); err != nil {
-		return a.raise(tx, findings.Finding{Key: key, Kind: "inventory.failed", Server: job.Server, Subject: job.ID,
-			Severity: findings.Unknown, Owner: findings.Ops, Args: map[string]string{"cause": "unreadable"}, Link: "/jobs/" + job.ID}, false)
+		return a.raise(tx, findings.Finding{Key: key, Kind: findings.InventoryFailed, Server: job.Server, Subject: job.ID,
+			Severity: findings.Unknown, Owner: findings.Ops, Args: map[string]string{"detail": "its answer cannot be read"}, Link: "/jobs/" + job.ID}, false)
 	}
 	before, err := inventoryOf(tx, job.Server)
 	if err != nil {

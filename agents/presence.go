@@ -21,6 +21,7 @@ import (
 var (
 	errReplaced   = errors.New("agents: the server has enrolled again, or its agent has connected again")
 	errFrozen     = errors.New("agents: two machines use one certificate")
+	errExpired    = errors.New("agents: the certificate of the session is past its time")
 	errSilent     = errors.New("agents: not heard for too long")
 	errNotCurrent = errors.New("agents: a newer session has begun elsewhere")
 )
@@ -92,8 +93,8 @@ func (a *Agents) freeze(tx *db.Tx, p *presenceRow) error {
 	if err := putPresence(tx, *p); err != nil {
 		return fmt.Errorf("agents: freeze: %w", err)
 	}
-	if err := a.raise(tx, findings.Finding{Key: "agent.cloned:" + p.Server, Kind: "agent.cloned", Server: p.Server,
-		Subject: p.Agent, Severity: findings.Bad, Owner: findings.Ops, Link: serverLink(p.Server)}, true); err != nil {
+	if err := a.raise(tx, findings.Finding{Key: "agent.cloned:" + p.Server, Kind: findings.AgentCloned, Server: p.Server,
+		Subject: p.Agent, Severity: findings.Bad, Owner: findings.Ops, Args: map[string]string{"since": said(tx.Now)}, Link: serverLink(p.Server)}, false); err != nil {
 		return err
 	}
 	_, err := a.Ledger.Append(tx, ledger.Entry{Server: p.Server, Subject: p.Agent, Kind: "agent.frozen",

@@ -18,7 +18,6 @@ const (
 	writeWithin = 10 * time.Second
 	pingWithin  = 5 * time.Second
 	sweepMin    = 5 * time.Second // offers are looked for at least every 5 to 10 s
-	drainWithin = 10 * time.Second
 	maxField    = 256
 )
 
@@ -227,7 +226,7 @@ func (a *Agents) loop(ctx context.Context, s *session) error {
 			err = errSilent
 		case <-draining:
 			draining = nil
-			err = a.write(ctx, s, wire.Frame{Type: wire.FrameDrain, DrainMillis: drainWithin.Milliseconds()})
+			err = a.write(ctx, s, wire.Frame{Type: wire.FrameDrain, DrainMillis: a.drainWithin.Load()})
 		}
 		if err != nil {
 			return err
@@ -313,6 +312,9 @@ func (a *Agents) result(ctx context.Context, s *session, r wire.Result) error {
 // send offers what is due and passes on what people cancelled. Trouble on our
 // side keeps the session: the next sweep tries again.
 func (a *Agents) send(ctx context.Context, s *session) error {
+	if a.o.Wall.Now().After(s.id.NotAfter) {
+		return errExpired // it comes back with a renewed one
+	}
 	select {
 	case <-a.draining:
 		return nil

@@ -114,10 +114,10 @@ func beat(tx *db.Tx, server string, epoch, heardAt, skewMS, diskFree, diskSize i
 // the instants given, or with a clock that is newly off or newly right.
 func sweepable(tx *db.Tx, silentBefore, neverBefore, maxSkewMS int64) ([]presenceRow, error) {
 	var rows []presenceRow
-	err := tx.Raw(`SELECT * FROM presence WHERE frozen_at = 0 AND (
+	err := tx.Raw(`SELECT * FROM presence WHERE
 		(silent_at = 0 AND connected_at > 0 AND heard_at < ?) OR (silent_at = 0 AND connected_at = 0 AND heard_at < ?)
 		OR (skewed_at = 0 AND connected = 1 AND (skew_ms > ? OR skew_ms < ?))
-		OR (skewed_at > 0 AND connected = 1 AND skew_ms BETWEEN ? AND ?))`,
+		OR (skewed_at > 0 AND connected = 1 AND skew_ms BETWEEN ? AND ?)`,
 		silentBefore, neverBefore, maxSkewMS, -maxSkewMS, -maxSkewMS, maxSkewMS).Scan(&rows).Error
 	return rows, err
 }

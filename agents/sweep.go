@@ -15,7 +15,10 @@ import (
 	"ostler/controlplane/ledger"
 )
 
-const findingSigner = "signer.down"
+const findingSigner = "signer.down" // its key; there is one signer
+
+// said is an instant as the sentence of a finding has it.
+func said(t time.Time) string { return "on " + t.UTC().Format("2 January at 15:04 UTC") }
 
 func serverLink(server string) string { return "/servers/" + server }
 
@@ -53,24 +56,24 @@ func (a *Agents) sweepOne(tx *db.Tx, p presenceRow) error {
 	if err != nil || !changed {
 		return err
 	}
-	kind := "server.silent"
+	kind := findings.ServerSilent
 	if p.ConnectedAt == 0 {
-		kind = "server.never_connected"
+		kind = findings.ServerNeverSeen
 	}
-	heard := controlplane.Instant(controlplane.FromMillis(p.HeardAt))
+	heard := controlplane.FromMillis(p.HeardAt)
 	if err := a.raise(tx, findings.Finding{Key: "server.silent:" + p.Server, Kind: kind, Server: p.Server, Subject: p.Server,
-		Severity: findings.Bad, Owner: findings.Ops, Args: map[string]string{"since": heard}, Link: serverLink(p.Server)}, true); err != nil {
+		Severity: findings.Bad, Owner: findings.Ops, Args: map[string]string{"since": said(heard)}, Link: serverLink(p.Server)}, true); err != nil {
 		return err
 	}
 	tx.AfterCommit(func() { a.Bus.Publish(bus.TopicServer(p.Server)) })
 	_, err = a.Ledger.Append(tx, ledger.Entry{Server: p.Server, Subject: p.Agent, Kind: "server.silent",
-		Data: map[string]any{"heard_at": heard}})
+		Data: map[string]any{"heard_at": controlplane.Instant(heard)}})
 	return err
 }
 
 // skewed raises or closes the finding about a host's clock.
 func (a *Agents) skewed(tx *db.Tx, p presenceRow) error {
-	key := "clock.skew:" + p.Server
+	key := "server.clock_skew:" + p.Server
 	if p.SkewedAt != 0 {
 		if err := setSkewed(tx, p.Server, 0); err != nil {
 			return fmt.Errorf("agents: clock is right: %w", err)
@@ -80,9 +83,9 @@ func (a *Agents) skewed(tx *db.Tx, p presenceRow) error {
 	if err := setSkewed(tx, p.Server, tx.NowMillis()); err != nil {
 		return fmt.Errorf("agents: clock is off: %w", err)
 	}
-	by := (time.Duration(p.SkewMS) * time.Millisecond).Round(time.Second)
-	return a.raise(tx, findings.Finding{Key: key, Kind: "clock.skew", Server: p.Server, Subject: p.Server, Severity: findings.Warn,
-		Owner: findings.Ops, Args: map[string]string{"by": by.String()}, Link: serverLink(p.Server)}, false)
+	by := (time.Duration(p.SkewMS) * time.Millisecond).Abs()
+	return a.raise(tx, findings.Finding{Key: key, Kind: findings.ServerClockSkew, Server: p.Server, Subject: p.Server, Severity: findings.Warn,
+		Owner: findings.Ops, Args: map[string]string{"for": findings.Ago("en", by)}, Link: serverLink(p.Server)}, false)
 }
 
 // raise raises a finding for the company and, where they must know, for each
@@ -132,7 +135,7 @@ func (a *Agents) close(tx *db.Tx, key, server, cause string) error {
 
 // closeAll closes what was open about a server's old agent.
 func (a *Agents) closeAll(tx *db.Tx, server, cause string) error {
-	for _, kind := range []string{"server.silent:", "agent.cloned:", "clock.skew:"} {
+	for _, kind := range []string{"server.silent:", "agent.cloned:", "server.clock_skew:"} {
 		if err := a.close(tx, kind+server, server, cause); err != nil {
 			return err
 		}
