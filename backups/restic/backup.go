@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"sync/atomic"
 	"time"
 
@@ -133,6 +134,7 @@ type backup struct {
 	exit        int
 	unread      []wire.Unread
 	unreadCount int64
+	damaged     bool
 }
 
 func (s *session) backup(ctx context.Context, args []string, progress func(wire.Progress), wait time.Duration) (*backup, error) {
@@ -148,6 +150,14 @@ func (s *session) backup(ctx context.Context, args []string, progress func(wire.
 		return nil, err
 	}
 	b.exit = exit
+	if b.damaged {
+		// Measured with 0.19.1: where the parent's folders cannot be read, restic
+		// ends with 3 and saves a snapshot all the same. It shares the blobs that
+		// are damaged, so it is no backup.
+		e := failure(wire.CauseDamaged, "data of an earlier snapshot, which a new one builds on, is missing or damaged")
+		e.Exit = exit
+		return nil, e
+	}
 	if b.summary == nil || len(b.summary.SnapshotID) != 64 || checkID(b.summary.SnapshotID) != nil {
 		e := failure(wire.CauseInternal, fmt.Sprintf("restic ended with exit code %d and named no snapshot", exit))
 		e.Exit = exit
@@ -205,6 +215,9 @@ func (b *backup) status(s status) {
 	})
 }
 
+// damagedTree is what restic says of a folder of the parent snapshot.
+var damagedTree = regexp.MustCompile(`(^|: )tree [0-9a-f]{64} (could not be loaded|is not known); the repository could be damaged`)
+
 // said takes an error about one file. The scan before the backup reports the
 // same files again, and does not decide what is read.
 func (b *backup) said(m *saying) {
@@ -212,6 +225,9 @@ func (b *backup) said(m *saying) {
 		return
 	}
 	b.beat.Add(1)
+	if damagedTree.MatchString(m.Error.Message) {
+		b.damaged = true
+	}
 	b.unreadCount++
 	if len(b.unread) < wire.MaxUnread {
 		b.unread = append(b.unread, wire.Unread{Path: b.serverPath(m.Item), Reason: reason(m.Error.Message)})

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"sync/atomic"
 	"syscall"
@@ -158,11 +159,7 @@ func (r *Repo) env(dir string) []string {
 	return append(e, r.Env...)
 }
 
-// Why a command was stopped.
-var (
-	errDeadline = errors.New("the time for this command is over")
-	errStalled  = errors.New("no progress and no traffic")
-)
+var errDeadline = errors.New("the time for this command is over")
 
 // run runs one command to its end. The exit code is -1 where there is none.
 func (s *session) run(ctx context.Context, c command) (exit int, err error) {
@@ -189,14 +186,17 @@ func (s *session) run(ctx context.Context, c command) (exit int, err error) {
 	if s.relay != nil {
 		go func() {
 			defer close(watched)
-			s.watch(ctx, beats, stop)
+			s.watch(ctx, beats, &out.busy, stop)
 		}()
 	} else {
 		close(watched)
 	}
 	start := time.Now()
+	// Pdeathsig is sent when the thread that started restic ends: keep it.
+	runtime.LockOSThread()
 	err = cmd.Run()
-	stall := context.Cause(ctx)
+	runtime.UnlockOSThread()
+	why := context.Cause(ctx)
 	stop(nil)
 	<-watched
 	outLines.flush()
@@ -208,10 +208,10 @@ func (s *session) run(ctx context.Context, c command) (exit int, err error) {
 		return exit, s.explain(failure(wire.CauseInternal, "what restic wrote could not be passed on").because(out.err), exit, heard)
 	case err == nil, exit == 0, c.partial && exit == exitPartial:
 		return exit, nil
-	case cmd.ProcessState == nil && stall == nil:
+	case cmd.ProcessState == nil && why == nil:
 		return exit, s.explain(failure(wire.CauseUnsupported, "restic cannot be started").because(err), exit, heard)
-	case stall != nil:
-		return exit, s.explain(s.stopFailure(stall).because(stall), exit, heard)
+	case why != nil:
+		return exit, s.explain(stopFailure(why), exit, heard)
 	}
 	f := classify(exit, heard.words(), c.own, s.relay.verdict())
 	return exit, s.explain((&Error{Failure: f}).because(err), exit, heard)
@@ -236,8 +236,9 @@ func (s *session) cmd(ctx context.Context, c command, stdout, stderr io.Writer) 
 	return cmd
 }
 
-// watch stops a command that neither moves data nor says something new.
-func (s *session) watch(ctx context.Context, output *atomic.Uint64, stop context.CancelCauseFunc) {
+// watch stops a command that neither moves data nor says something new. While
+// it is us who do not take its output, it is not judged.
+func (s *session) watch(ctx context.Context, output *atomic.Uint64, busy *atomic.Bool, stop context.CancelCauseFunc) {
 	t := time.NewTicker(max(s.Limits.Stall/20, time.Millisecond))
 	defer t.Stop()
 	last, since := uint64(0), time.Now()
@@ -246,51 +247,56 @@ func (s *session) watch(ctx context.Context, output *atomic.Uint64, stop context
 		case <-ctx.Done():
 			return
 		case now := <-t.C:
-			if n := output.Load() + s.relay.beats.Load(); n != last {
+			if n := output.Load() + s.relay.beats.Load(); n != last || busy.Load() {
 				last, since = n, now
 			} else if now.Sub(since) >= s.Limits.Stall {
-				stop(errStalled)
+				stop(s.stalled())
 				return
 			}
 		}
 	}
 }
 
-// stopFailure says why a command was stopped.
-func (s *session) stopFailure(why error) *Error {
-	if !errors.Is(why, errStalled) {
-		return stopFailure(why)
-	}
+// stalled says why nothing moves; it must be asked before restic is stopped.
+func (s *session) stalled() *Error {
+	limit := s.Limits.Stall
 	if f := s.relay.verdict(); f != nil {
 		return &Error{Failure: *f}
 	}
 	if s.relay.inFlight.Load() > 0 {
-		return &Error{Failure: *unreachable(fmt.Sprintf("silent for %v", s.Limits.Stall))}
+		return &Error{Failure: *unreachable(fmt.Sprintf("silent for %v", limit))}
 	}
-	return failure(wire.CauseTimeout, fmt.Sprintf("no progress for %v, and the store was not asked for anything: the server's own files do not answer", s.Limits.Stall))
+	return failure(wire.CauseTimeout, fmt.Sprintf("no progress for %v, and the store was not asked for anything: the server's own files do not answer", limit))
 }
 
+// stopFailure says why a command was stopped.
 func stopFailure(why error) *Error {
-	if errors.Is(why, context.Canceled) {
-		return failure(wire.CauseInternal, "it was cancelled")
+	var stalled *Error
+	if errors.As(why, &stalled) {
+		return stalled
 	}
-	return failure(wire.CauseTimeout, "its time was over")
+	if errors.Is(why, context.Canceled) {
+		return failure(wire.CauseInternal, "it was cancelled").because(why)
+	}
+	return failure(wire.CauseTimeout, "its time was over").because(why)
 }
 
 // stopped is the error of a context that ended.
 func stopped(ctx context.Context) *Error {
-	why := context.Cause(ctx)
-	return stopFailure(why).because(why)
+	return stopFailure(context.Cause(ctx))
 }
 
 // sink passes output on, remembers that the receiver failed, and counts.
 type sink struct {
 	to    io.Writer
 	beats *atomic.Uint64
+	busy  atomic.Bool
 	err   error
 }
 
 func (k *sink) Write(p []byte) (int, error) {
+	k.busy.Store(true)
+	defer k.busy.Store(false)
 	n, err := k.to.Write(p)
 	if err != nil {
 		k.err = err

@@ -136,14 +136,15 @@ func (y *relay) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		return nil, err
 	}
-	y.answered(res.StatusCode)
+	y.answered(req.Method, res.StatusCode)
 	res.Body = &moving{ReadCloser: res.Body, relay: y, done: sync.OnceFunc(func() { y.inFlight.Add(-1) })}
 	return res, nil
 }
 
 // answered judges a status. 429 and 5xx are what restic repeats; the others are
-// the store's considered answer.
-func (y *relay) answered(status int) {
+// the store's considered answer. A refused DELETE says nothing: restic tidies up
+// after a failed upload, and an append-only store does not let it.
+func (y *relay) answered(method string, status int) {
 	f := statusFailure(status)
 	y.mu.Lock()
 	defer y.mu.Unlock()
@@ -153,6 +154,7 @@ func (y *relay) answered(status int) {
 	case f.Cause == wire.CauseStoreUnreachable:
 		y.failing = f.Detail
 		return
+	case method == http.MethodDelete:
 	default:
 		y.failing, y.refusal = "", f
 	}
