@@ -21,7 +21,7 @@ import (
 // more commands of restic.
 type session struct {
 	*Repo
-	dir   string // private: the relay's socket, pattern files, restic's TMPDIR
+	dir   string // private: the relay's socket, the patterns, restic's TMPDIR
 	relay *relay // nil for a local repository
 }
 
@@ -78,7 +78,7 @@ func (s *session) handOver() error {
 		own = append(own, s.CacheDir)
 	}
 	if s.relay != nil {
-		own = append(own, filepath.Join(s.dir, "s"))
+		own = append(own, s.relay.dir, filepath.Join(s.relay.dir, "s"))
 	}
 	if s.Credential == nil {
 		return nil

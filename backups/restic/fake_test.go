@@ -99,6 +99,10 @@ func TestWhatResticIsTold(t *testing.T) {
 	told := filepath.Join(t.TempDir(), "told")
 	r.Env = append(r.Env, "OSTLERTEST_TELL="+told)
 	r.MaxProcs = 3
+	r.TempDir = filepath.Join(t.TempDir(), strings.Repeat("long/", 20)) // too long for a socket
+	if err := os.MkdirAll(r.TempDir, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	write(t, filepath.Join(r.Dir, "--target="), "x")
 	o := restic.BackupOptions{
 		Paths: []string{"/srv", "/--target="}, Excludes: []string{"/srv/$x", "#a", " b\u00a0", "!/c"},
@@ -127,6 +131,12 @@ func TestWhatResticIsTold(t *testing.T) {
 	}
 	if !slices.Contains(got.Args, "--time=2026-01-02 02:04:05") || slices.Contains(got.Args, "--no-lock") {
 		t.Errorf("got arguments %q", got.Args)
+	}
+	if i := slices.IndexFunc(got.Args, func(a string) bool { return strings.HasPrefix(a, "--repo=") }); i < 0 || len(got.Args[i]) > 120 {
+		t.Errorf("got arguments %q, want a short socket", got.Args)
+	}
+	if left, err := os.ReadDir(r.TempDir); err != nil || len(left) != 0 {
+		t.Errorf("left behind: %v, %v", left, err)
 	}
 	if want := "\n" + r.Dir + "/srv/$$x\n[#]a\n[ ]b[\u00a0]\n!" + r.Dir + "/c\n"; got.Files["--exclude-file"] != want {
 		t.Errorf("got patterns %q, want %q", got.Files["--exclude-file"], want)

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -26,6 +27,7 @@ type relay struct {
 	base      *url.URL // of the repository at the store
 	transport http.RoundTripper
 	server    *http.Server
+	dir       string // of the socket
 	location  string // what restic gets as --repo
 
 	beats    atomic.Uint64 // rises while data moves
@@ -39,6 +41,10 @@ type relay struct {
 // swallowed is how much of a body can vanish in buffers on the way to a store
 // that is gone. While the store fails, only what is beyond it counts as moving.
 const swallowed = 1 << 20
+
+// maxSocketDir is how long the path of a socket's folder may be: Linux allows
+// 107 bytes for the socket's own.
+const maxSocketDir = 105
 
 // upstream returns the store's base URL and the transport for it; nil for a
 // repository that is not a rest-server's.
@@ -76,15 +82,18 @@ func newRelay(r *Repo, dir string) (*relay, error) {
 	if err != nil || base == nil {
 		return nil, err
 	}
-	socket := filepath.Join(dir, "s")
-	if len(socket) > 107 || strings.Contains(socket, ":") {
-		return nil, failure(wire.CauseInternal, "the folder for temporary files has a name that cannot hold a socket")
+	if len(dir) > maxSocketDir || strings.Contains(dir, ":") { // restic ends the socket's path at a colon
+		if dir, err = os.MkdirTemp("/tmp", "ostler-"); err != nil {
+			return nil, localFailure("no folder for restic's socket", err)
+		}
 	}
+	socket := filepath.Join(dir, "s")
 	l, err := net.Listen("unix", socket)
 	if err != nil {
-		return nil, failure(wire.CauseInternal, "no socket for restic").because(err)
+		_ = os.RemoveAll(dir)
+		return nil, localFailure("no socket for restic", err)
 	}
-	y := &relay{base: base, transport: transport, location: "rest:http+unix://" + socket + ":/"}
+	y := &relay{base: base, transport: transport, dir: dir, location: "rest:http+unix://" + socket + ":/"}
 	proxy := &httputil.ReverseProxy{
 		Rewrite:   y.rewrite,
 		Transport: y,
@@ -103,6 +112,7 @@ func (y *relay) close() {
 		return
 	}
 	_ = y.server.Close()
+	_ = os.RemoveAll(y.dir)
 	if t, ok := y.transport.(*http.Transport); ok {
 		t.CloseIdleConnections()
 	}
