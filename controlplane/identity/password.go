@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -55,16 +56,26 @@ func PasswordProblem(password string, about ...string) string {
 			return "This is one of the passwords that are tried first. Use words that have nothing to do with each other."
 		}
 	}
-	for _, a := range about {
-		a = strings.ToLower(normal(a))
-		for _, w := range append(strings.FieldsFunc(a, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }), a) {
-			// A name inside a long password is fine; a name and little else is not.
-			if utf8.RuneCountInString(w) >= 4 && strings.Contains(p, w) && utf8.RuneCountInString(strings.ReplaceAll(p, w, "")) < 6 {
-				return "This is little more than your name or e-mail address. Use words that have nothing to do with you."
-			}
-		}
+	// A name inside a long password is fine; names and little else are not.
+	rest := p
+	for _, w := range words(about) {
+		rest = strings.ReplaceAll(rest, w, "")
+	}
+	if rest != p && utf8.RuneCountInString(rest) < 6 {
+		return "This is little more than your name or e-mail address. Use words that have nothing to do with you."
 	}
 	return ""
+}
+
+// words returns the words of texts from three letters on, the longest first.
+func words(texts []string) []string {
+	var out []string
+	for _, t := range texts {
+		out = append(out, strings.FieldsFunc(strings.ToLower(normal(t)), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })...)
+	}
+	out = slices.DeleteFunc(out, func(w string) bool { return utf8.RuneCountInString(w) < 3 })
+	slices.SortFunc(out, func(a, b string) int { return len(b) - len(a) })
+	return out
 }
 
 func distinct(p string) int {

@@ -24,6 +24,12 @@ func (s *Store) ChangePassword(ctx context.Context, in PasswordChange) (secret s
 		return "", err
 	}
 	var p Person
+	if err := s.db.Read(ctx, func(tx *db.Tx) (err error) { p, err = s.personIn(tx, anyone(), a.ID); return err }); err != nil {
+		return "", wrap("change password", err)
+	}
+	if problem := PasswordProblem(in.New, p.Name, p.Email); problem != "" {
+		return "", controlplane.Invalid(controlplane.Field{Pointer: "/new_password", Message: problem})
+	}
 	var cred credentialRow
 	mark := s.mark("confirm", a.ID, "")
 	err = s.db.Write(ctx, func(tx *db.Tx) error { // counted first, so that many tries at once cannot slip through
@@ -35,11 +41,7 @@ func (s *Store) ChangePassword(ctx context.Context, in PasswordChange) (secret s
 		if _, err := s.raise(tx, mark, factorLimit, factorWindow); err != nil {
 			return err
 		}
-		var err error
-		if p, err = s.personIn(tx, anyone(), a.ID); err != nil {
-			return err
-		}
-		err = tx.Where("person_id = ?", a.ID).Take(&cred).Error
+		err := tx.Where("person_id = ?", a.ID).Take(&cred).Error
 		if db.IsNotFound(err) {
 			return controlplane.Errorf(controlplane.CodeConflict, "Ask for an invitation: it sets a password and a second factor.", "You have no password yet")
 		}
@@ -92,9 +94,6 @@ func (s *Store) newPassword(ctx context.Context, p Person, cred credentialRow, i
 	}
 	if !ok {
 		return nil, controlplane.Invalid(controlplane.Field{Pointer: "/old_password", Message: "This is not your present password."})
-	}
-	if problem := PasswordProblem(in.New, p.Name, p.Email); problem != "" {
-		return nil, controlplane.Invalid(controlplane.Field{Pointer: "/new_password", Message: problem})
 	}
 	fresh, err := s.hash(ctx, in.New)
 	if err != nil {
