@@ -29,7 +29,7 @@ type JobView struct {
 	FinishedAt  string       `json:"finished_at,omitempty" format:"date-time"`
 	CancelAsked bool         `json:"cancel_asked"`
 	Progress    *progressOut `json:"progress,omitempty"`
-	Failure     *failureOut  `json:"failure,omitempty"`
+	Failure     *failureOut  `json:"failure,omitempty" doc:"Why it did not succeed; on a waiting job, why the attempt before failed"`
 }
 
 type progressOut struct {
@@ -42,8 +42,8 @@ type progressOut struct {
 }
 
 type failureOut struct {
-	Cause  string `json:"cause"`
-	Detail string `json:"detail,omitempty"`
+	FailureCause
+	Detail string `json:"detail,omitempty" doc:"One line for whoever looks into it"`
 }
 
 // ViewJob makes the API's view of a job.
@@ -55,8 +55,11 @@ func ViewJob(j jobs.Job) JobView {
 	if p := j.Progress; p != nil {
 		v.Progress = &progressOut{Step: p.Step, Done: p.Done, Total: p.Total, Files: p.Files, TotalFiles: p.TotalFiles, Errors: p.Errors}
 	}
-	if f := j.Failure; f != nil {
-		v.Failure = &failureOut{Cause: string(f.Cause), Detail: f.Detail}
+	if why := whyJob(j); why != nil {
+		v.Failure = &failureOut{FailureCause: *why}
+		if j.Failure != nil {
+			v.Failure.Detail = j.Failure.Detail
+		}
 	}
 	return v
 }
