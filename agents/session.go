@@ -104,10 +104,18 @@ func (a *Agents) Serve(ctx context.Context, id Identity, conn Conn) error {
 		return errReplaced
 	}
 	defer a.depart(ctx, s)
+	err = a.work(ctx, s)
+	if cause := a.ending(ctx); cause != nil {
+		return cause // what ended it says more than what broke
+	}
+	return err
+}
+
+func (a *Agents) work(ctx context.Context, s *session) error {
 	if err := a.welcome(ctx, s); err != nil {
 		return err
 	}
-	if err := a.Jobs.Reconnected(ctx, id.Server, id.Agent, s.hello.Running); err != nil {
+	if err := a.Jobs.Reconnected(ctx, s.id.Server, s.id.Agent, s.hello.Running); err != nil {
 		return fmt.Errorf("agents: reconnect: %w", err)
 	}
 	return a.loop(ctx, s)
@@ -206,12 +214,9 @@ func (a *Agents) loop(ctx context.Context, s *session) error {
 		var err error
 		select {
 		case <-ctx.Done():
-			return a.ending(ctx)
+			return nil
 		case err = <-readErr:
 			readErr <- nil // for the deferred receive
-			if cause := a.ending(ctx); cause != nil {
-				return cause
-			}
 			a.log.DebugContext(ctx, "agents.gone", "server", s.id.Server, "error", err)
 			return nil
 		case f := <-frames:
@@ -320,17 +325,7 @@ func (a *Agents) send(ctx context.Context, s *session) error {
 		return nil
 	default:
 	}
-	var signErr error
-	offers, err := a.Jobs.Offers(ctx, s.id.Server, s.id.Agent, func(e wire.Envelope) (wire.SignedEnvelope, error) {
-		signed, err := a.Signer.Sign(ctx, e)
-		if err != nil {
-			signErr = err
-		}
-		return signed, err
-	})
-	if controlplane.ErrorCode(signErr) == controlplane.CodeUnavailable {
-		a.signerIs(ctx, false)
-	}
+	offers, err := a.offers(ctx, s)
 	if err != nil && ctx.Err() == nil {
 		a.log.ErrorContext(ctx, "agents.offers", "server", s.id.Server, "error", err)
 	}
@@ -349,4 +344,24 @@ func (a *Agents) send(ctx context.Context, s *session) error {
 		}
 	}
 	return nil
+}
+
+// offers takes what is due. While the signer is known to be down nothing is
+// taken: Tick finds out when it is back.
+func (a *Agents) offers(ctx context.Context, s *session) ([]wire.Offer, error) {
+	if a.signerDown.Load() {
+		return nil, nil
+	}
+	var signErr error
+	offers, err := a.Jobs.Offers(ctx, s.id.Server, s.id.Agent, func(e wire.Envelope) (wire.SignedEnvelope, error) {
+		signed, err := a.Signer.Sign(ctx, e)
+		if err != nil {
+			signErr = err
+		}
+		return signed, err
+	})
+	if controlplane.ErrorCode(signErr) == controlplane.CodeUnavailable {
+		a.signerIs(ctx, false)
+	}
+	return offers, err
 }
