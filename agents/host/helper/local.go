@@ -3,6 +3,7 @@ package helper
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -27,6 +28,17 @@ type Options struct {
 	Free   func(dir string) (int64, error)
 	Limits restic.Limits
 	Log    *slog.Logger
+	// Engine is what works on a repository; nil is restic. Tests put theirs here.
+	Engine func(Repo) Engine
+}
+
+// Engine is what works on one repository; *restic.Repo is one.
+type Engine interface {
+	Init(ctx context.Context) (wire.RepoInitialised, error)
+	Backup(ctx context.Context, o restic.BackupOptions) (wire.BackupResult, error)
+	List(ctx context.Context, snapshot string, path []byte, limit int) (wire.Listing, error)
+	Stat(ctx context.Context, snapshot string, name []byte) (wire.Node, error)
+	Dump(ctx context.Context, snapshot string, name []byte, w io.Writer) (wire.Node, error)
 }
 
 // Defaults of Options.
@@ -73,7 +85,10 @@ func (h *Local) notesDir() string       { return h.dir("put_back") }
 func (h *Local) stagingDir() string     { return filepath.Join(h.o.State, "staging") }
 
 // repo is the engine's view of a repository.
-func (h *Local) repo(r Repo) *restic.Repo {
+func (h *Local) repo(r Repo) Engine {
+	if h.o.Engine != nil {
+		return h.o.Engine(r)
+	}
 	return &restic.Repo{
 		Binary: h.o.Restic, Socket: r.Socket, Path: "/" + r.User + "/" + r.Name + "/",
 		PasswordFile: h.keyPath(r.ID), CacheDir: filepath.Join(h.dir("cache"), r.ID),

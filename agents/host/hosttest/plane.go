@@ -215,7 +215,7 @@ func (p *Plane) issue(public any) []byte {
 	p.issued++
 	id := &url.URL{Scheme: "spiffe", Host: "test", Path: "/server/" + Server + "/agent/" + Agent}
 	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{SerialNumber: big.NewInt(int64(p.issued + 10)),
-		NotBefore: time.Now().Add(-time.Second), NotAfter: time.Now().Add(life), URIs: []*url.URL{id},
+		NotBefore: time.Now().Add(-10 * time.Minute), NotAfter: time.Now().Add(life), URIs: []*url.URL{id},
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}, p.ca, public, p.caKey)
 	if err != nil {
 		p.t.Error(err)
@@ -319,4 +319,3 @@ func (p *Plane) File(job string) (data []byte, puts int) {
 	}
 	return []byte(b.String()), p.puts
 }
-
