@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"ostler/controlplane"
@@ -313,79 +312,6 @@ func TestServers(t *testing.T) {
 		want := []string{"server.activated", "server.changed", "server.created", "server.retired", "tenancy.created", "tenancy.ended"}
 		if got := f.kinds(t, ledger.Filter{Server: s.ID}); !slices.Equal(got, want) {
 			t.Errorf("ledger = %v, want %v", got, want)
-		}
-	})
-}
-
-func TestTenanciesKeepApart(t *testing.T) {
-	each(t, func(t *testing.T, f *fixture) {
-		anna, bert := f.customer(t, "Anna"), f.customer(t, "Bert")
-		shared, alone, empty := f.server(t, "shared"), f.server(t, "alone"), f.server(t, "empty")
-		first, err := f.CreateTenancy(f.ctx, f.all, customers.NewTenancy{
-			Server: shared.ID, Customer: anna.ID, Paths: []string{"/srv/anna/", "/home/anna", "/home//anna"}, Sites: []string{"WWW.Anna.example"}, Databases: []string{"anna"},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if want := []string{"/home/anna", "/srv/anna"}; !slices.Equal(first.Paths, want) || first.Sites[0] != "www.anna.example" {
-			t.Errorf("paths = %v, sites = %v; want %v", first.Paths, first.Sites, want)
-		}
-		if _, err := f.CreateTenancy(f.ctx, f.all, customers.NewTenancy{Server: alone.ID, Customer: anna.ID, Dedicated: true, Paths: []string{"/"}}); err != nil {
-			t.Fatal(err)
-		}
-		for _, tt := range []struct {
-			name string
-			in   customers.NewTenancy
-			want controlplane.Code
-		}{
-			{"the same path", customers.NewTenancy{Server: shared.ID, Customer: bert.ID, Paths: []string{"/home/anna"}}, controlplane.CodeInvalid},
-			{"below", customers.NewTenancy{Server: shared.ID, Customer: bert.ID, Paths: []string{"/home/anna/www"}}, controlplane.CodeInvalid},
-			{"above", customers.NewTenancy{Server: shared.ID, Customer: bert.ID, Paths: []string{"/home"}}, controlplane.CodeInvalid},
-			{"the same site", customers.NewTenancy{Server: shared.ID, Customer: bert.ID, Paths: []string{"/home/bert"}, Sites: []string{"www.anna.example"}}, controlplane.CodeInvalid},
-			{"the same database", customers.NewTenancy{Server: shared.ID, Customer: bert.ID, Paths: []string{"/home/bert"}, Databases: []string{"anna"}}, controlplane.CodeInvalid},
-			{"alone where others live", customers.NewTenancy{Server: shared.ID, Customer: bert.ID, Dedicated: true, Paths: []string{"/home/bert"}}, controlplane.CodeConflict},
-			{"where somebody is alone", customers.NewTenancy{Server: alone.ID, Customer: bert.ID, Paths: []string{"/home/bert"}}, controlplane.CodeConflict},
-			{"unknown server", customers.NewTenancy{Server: "srv_none", Customer: bert.ID, Paths: []string{"/home/bert"}}, controlplane.CodeNotFound},
-			{"unknown customer", customers.NewTenancy{Server: shared.ID, Customer: "cus_none", Paths: []string{"/home/bert"}}, controlplane.CodeNotFound},
-			{"a name that begins alike", customers.NewTenancy{Server: shared.ID, Customer: bert.ID, Paths: []string{"/home/anna2"}}, ""},
-			{"one's own again", customers.NewTenancy{Server: shared.ID, Customer: anna.ID, Paths: []string{"/home/anna/www"}}, ""},
-			{"another server", customers.NewTenancy{Server: empty.ID, Customer: bert.ID, Paths: []string{"/home/anna"}}, ""},
-		} {
-			t.Run(tt.name, func(t *testing.T) {
-				_, err := f.CreateTenancy(f.ctx, f.all, tt.in)
-				wantCode(t, err, tt.want)
-				if err != nil && (strings.Contains(err.Error(), "Anna") || strings.Contains(err.Error(), anna.ID)) {
-					t.Errorf("error names the other customer: %v", err)
-				}
-			})
-		}
-
-		paths := []string{"/home/anna2/x"}
-		_, err = f.UpdateTenancy(f.ctx, f.all, first.ID, customers.TenancyChange{Paths: &paths})
-		wantCode(t, err, controlplane.CodeInvalid)
-		paths = []string{"/home/anna", "/var/www/anna"}
-		got, err := f.UpdateTenancy(f.ctx, f.all, first.ID, customers.TenancyChange{Paths: &paths, Version: 1})
-		if err != nil || !slices.Equal(got.Paths, paths) || got.Version != 2 || len(got.Sites) != 1 {
-			t.Errorf("updated = %+v, %v", got, err)
-		}
-		if !got.Covers("/home/anna/a") || got.Covers("/home/anna2") || got.Covers("/srv/anna") {
-			t.Error("Covers does not follow the paths")
-		}
-		all, err := f.Tenancies(f.ctx, f.all, customers.TenancyFilter{Server: shared.ID})
-		if err != nil || len(all) != 3 {
-			t.Errorf("tenancies = %d, %v; want 3", len(all), err)
-		}
-		if _, err := f.EndTenancy(f.ctx, f.all, first.ID); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := f.EndTenancy(f.ctx, f.all, first.ID); err != nil {
-			t.Errorf("ending again: %v", err)
-		}
-		_, err = f.UpdateTenancy(f.ctx, f.all, first.ID, customers.TenancyChange{})
-		wantCode(t, err, controlplane.CodeConflict)
-		ended, err := f.Tenancies(f.ctx, f.all, customers.TenancyFilter{Server: shared.ID, Customer: anna.ID, Ended: true})
-		if err != nil || len(ended) != 2 {
-			t.Errorf("with the ended ones = %d, %v; want 2", len(ended), err)
 		}
 	})
 }

@@ -97,9 +97,11 @@ func New(ctx context.Context, d *db.DB, k *secrets.Keeper, l *ledger.Ledger, c *
 	return s, nil
 }
 
-// Client is where a request came from.
+// Client is where a request came from. All whose address is not known share one
+// counter of the throttle: an edge that does not fill it in shuts everybody out
+// with thirty wrong passwords.
 type Client struct {
-	Address   string // the client's IP address, without a port; "" if unknown
+	Address   string // the client's IP address, without a port
 	UserAgent string
 }
 

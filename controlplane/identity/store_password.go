@@ -30,23 +30,8 @@ func (s *Store) ChangePassword(ctx context.Context, in PasswordChange) (secret s
 	if problem := PasswordProblem(in.New, p.Name, p.Email); problem != "" {
 		return "", controlplane.Invalid(controlplane.Field{Pointer: "/new_password", Message: problem})
 	}
-	var cred credentialRow
 	mark := s.mark("confirm", a.ID, "")
-	err = s.db.Write(ctx, func(tx *db.Tx) error { // counted first, so that many tries at once cannot slip through
-		if n, err := s.count(tx, mark); err != nil {
-			return err
-		} else if n >= factorLimit {
-			return tooMany()
-		}
-		if _, err := s.raise(tx, mark, factorLimit, factorWindow); err != nil {
-			return err
-		}
-		err := tx.Where("person_id = ?", a.ID).Take(&cred).Error
-		if db.IsNotFound(err) {
-			return controlplane.Errorf(controlplane.CodeConflict, "Ask for an invitation: it sets a password and a second factor.", "You have no password yet")
-		}
-		return err
-	})
+	cred, err := s.countChange(ctx, p, mark)
 	if err != nil {
 		return "", wrap("change password", err)
 	}
@@ -78,6 +63,27 @@ func (s *Store) ChangePassword(ctx context.Context, in PasswordChange) (secret s
 		return "", wrap("change password", err)
 	}
 	return secret, nil
+}
+
+// countChange counts one more attempt, before the old password is looked at:
+// many at once cannot slip through. It returns the person's credential.
+func (s *Store) countChange(ctx context.Context, p Person, mark []byte) (cred credentialRow, err error) {
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		if n, err := s.count(tx, mark); err != nil {
+			return err
+		} else if n >= factorLimit {
+			return tooMany()
+		}
+		if _, err := s.raise(tx, mark, factorLimit, factorWindow); err != nil {
+			return err
+		}
+		err := tx.Where("person_id = ?", p.ID).Take(&cred).Error
+		if db.IsNotFound(err) {
+			return controlplane.Errorf(controlplane.CodeConflict, "Ask for an invitation: it sets a password and a second factor.", "You have no password yet")
+		}
+		return err
+	})
+	return cred, err
 }
 
 // newPassword checks the old password and seals the hash of the new one.
