@@ -112,37 +112,71 @@ func (j *Jobs) Reject(ctx context.Context, server, agent string, rej wire.Reject
 // it: the result is stored now or was before, or the job is over. Where it is
 // false the host keeps the result, and sends it in the epoch of the next offer.
 func (j *Jobs) Finish(ctx context.Context, server, agent string, res wire.Result) (known bool, err error) {
-	to, ok := outcomes[res.Outcome]
-	if !ok {
-		return false, fmt.Errorf("jobs: finish %s: unknown outcome %q", res.Job, res.Outcome)
-	}
-	err = j.withRow(asAgent(ctx, agent), res.Job, func(tx *db.Tx, r *row) error {
-		known = false
-		if r.Server != server || r.Executor != string(Agent) {
-			return nil
-		}
-		if known = r.State.Terminal() || res.Epoch <= r.SettledEpoch; known {
-			return nil
-		}
-		if !mine(r, server, agent, res.Epoch) {
-			return nil
-		}
-		known = true
-		if r.State == Queued || r.State == Offered { // its accept was lost on the way
-			start(r, tx.NowMillis())
-		}
-		r.SettledEpoch = res.Epoch
-		failure := res.Failure
-		if failure == nil && (to == Failed || to == Interrupted) {
-			failure = &wire.Failure{Cause: wire.CauseInternal}
-		}
-		return j.settle(tx, r, to, failure, res.Data)
+	err = j.withRow(asAgent(ctx, agent), res.Job, func(tx *db.Tx, r *row) (err error) {
+		known, err = j.finish(tx, r, server, agent, res)
+		return err
 	})
 	if err != nil {
 		return false, fmt.Errorf("jobs: finish: %w", err)
 	}
 	j.forgetProgress(res.Job)
 	return known, nil
+}
+
+// FinishAll is Finish for what an agent has spooled, in one transaction: it
+// returns those that are known. Where one of them cannot be stored none is;
+// Finish then tells which.
+func (j *Jobs) FinishAll(ctx context.Context, server, agent string, results []wire.Result) (known []wire.JobRef, err error) {
+	err = j.db.Write(asAgent(ctx, agent), func(tx *db.Tx) error {
+		known = nil
+		for _, res := range results {
+			r, err := rowByID(tx, res.Job)
+			if err != nil {
+				return err
+			}
+			if r == nil {
+				continue
+			}
+			ok, err := j.finish(tx, r, server, agent, res)
+			if err != nil {
+				return err
+			}
+			if ok {
+				known = append(known, res.JobRef)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("jobs: finish: %w", err)
+	}
+	for _, res := range results {
+		j.forgetProgress(res.Job)
+	}
+	return known, nil
+}
+
+func (j *Jobs) finish(tx *db.Tx, r *row, server, agent string, res wire.Result) (known bool, err error) {
+	to, ok := outcomes[res.Outcome]
+	switch {
+	case !ok:
+		return false, fmt.Errorf("%s: unknown outcome %q", res.Job, res.Outcome)
+	case r.Server != server || r.Executor != string(Agent):
+		return false, nil
+	case r.State.Terminal() || res.Epoch <= r.SettledEpoch:
+		return true, nil
+	case !mine(r, server, agent, res.Epoch):
+		return false, nil
+	}
+	if r.State == Queued || r.State == Offered { // its accept was lost on the way
+		start(r, tx.NowMillis())
+	}
+	r.SettledEpoch = res.Epoch
+	failure := res.Failure
+	if failure == nil && (to == Failed || to == Interrupted) {
+		failure = &wire.Failure{Cause: wire.CauseInternal}
+	}
+	return true, j.settle(tx, r, to, failure, res.Data)
 }
 
 // CancelAsked returns the jobs of a server that are out and are to stop.
@@ -198,7 +232,7 @@ func (j *Jobs) Reconnected(ctx context.Context, server, agent string, running []
 	var ids []string
 	err := j.db.Read(ctx, func(tx *db.Tx) error {
 		return tx.Raw(`SELECT id FROM jobs WHERE server = ? AND executor = 'agent' AND state IN ('queued', 'offered', 'accepted', 'running') AND epoch > 0
-			ORDER BY seq`, server).Scan(&ids).Error
+			ORDER BY +seq`, server).Scan(&ids).Error
 	})
 	if err != nil {
 		return fmt.Errorf("jobs: reconnected: %w", err)

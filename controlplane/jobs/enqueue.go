@@ -110,7 +110,7 @@ func (j *Jobs) Enqueue(tx *db.Tx, s Spec) (Job, error) {
 
 // supersede ends the older queued jobs of r's supersede key.
 func (j *Jobs) supersede(tx *db.Tx, r *row) error {
-	older, err := find(tx, 1000, "supersede_key = ? AND state = 'queued' AND seq < ?", r.Supersedes, r.Seq)
+	older, err := find(tx, 1000, "supersede_key = ? AND supersede_key <> '' AND state = 'queued' AND +seq < ?", r.Supersedes, r.Seq)
 	if err != nil {
 		return err
 	}

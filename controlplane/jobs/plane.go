@@ -115,8 +115,9 @@ func (j *Jobs) guard(ctx context.Context, r *row, stop context.CancelCauseFunc) 
 	renew := time.NewTicker(planeLease / 3)
 	defer renew.Stop()
 	look := j.watchPlane
+	whole := context.WithoutCancel(ctx) // a query cut short costs its connection
 	for {
-		cancelled, err := look(ctx, r)
+		cancelled, err := look(whole, r)
 		switch {
 		case errors.Is(err, errMoved):
 			stop(errMoved)

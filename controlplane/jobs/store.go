@@ -155,7 +155,7 @@ func one(tx *db.Tx, where string, args ...any) (*row, error) {
 
 // find returns at most n rows in the order in which they were queued.
 func find(tx *db.Tx, n int, where string, args ...any) (rows []*row, err error) {
-	err = tx.Where(where, args...).Order("seq").Limit(n).Find(&rows).Error
+	err = tx.Where(where, args...).Order("+seq").Limit(n).Find(&rows).Error // + : by the condition's index, not by walking all jobs
 	return rows, err
 }
 

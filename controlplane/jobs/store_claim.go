@@ -9,8 +9,8 @@ import (
 
 // claimable is the part of a claim that keeps the order: of each resource the
 // earliest queued job whose time has come, while no other holds it. Its
-// arguments are four times now.
-const claimable = `q.state = 'queued' AND q.not_before <= ? AND (q.expires_at = 0 OR q.expires_at > ?) AND (q.resource = '' OR NOT EXISTS (
+// arguments are four times now. The + has SQLite walk the queue in its order.
+const claimable = `q.state = 'queued' AND +q.not_before <= ? AND (q.expires_at = 0 OR q.expires_at > ?) AND (q.resource = '' OR NOT EXISTS (
 	SELECT 1 FROM jobs o WHERE o.server = q.server AND o.resource = q.resource AND o.state IN ('queued', 'offered', 'accepted', 'running')
 		AND (o.state <> 'queued' OR o.seq < q.seq AND o.not_before <= ? AND (o.expires_at = 0 OR o.expires_at > ?))))`
 

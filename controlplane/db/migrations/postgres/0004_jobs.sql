@@ -39,9 +39,11 @@ CREATE TABLE jobs (
 );
 -- One job at a time for each resource of a server.
 CREATE UNIQUE INDEX jobs_resource_held ON jobs (server, resource) WHERE resource <> '' AND state IN ('offered', 'accepted', 'running');
-CREATE INDEX jobs_server_queue ON jobs (server, executor, state, seq);
+CREATE INDEX jobs_server_queue ON jobs (server, state, executor, seq);
 CREATE INDEX jobs_resource ON jobs (server, resource, state, seq);
+CREATE INDEX jobs_queue ON jobs (executor, state, seq);
 CREATE INDEX jobs_due ON jobs (executor, state, not_before);
+CREATE INDEX jobs_open ON jobs (seq) WHERE state IN ('queued', 'offered', 'accepted', 'running');
 CREATE INDEX jobs_expiry ON jobs (expires_at) WHERE state = 'queued' AND expires_at > 0;
 CREATE INDEX jobs_lease ON jobs (lease_until) WHERE state IN ('offered', 'accepted', 'running');
 CREATE INDEX jobs_supersede ON jobs (supersede_key) WHERE state = 'queued' AND supersede_key <> '';
