@@ -28,6 +28,9 @@ func (s *Store) personIn(tx *db.Tx, scope policy.Scope, id string) (Person, erro
 		}
 		return personOf(c), err
 	}
+	if strings.HasPrefix(id, prefixAuditor) {
+		return s.auditorIn(tx, scope, id)
+	}
 	var row staffRow
 	if err := tx.Where("id = ?", id).Take(&row).Error; err != nil {
 		return Person{}, missing("person", err)

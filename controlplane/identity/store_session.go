@@ -150,7 +150,7 @@ func asSystem(ctx context.Context) context.Context { return controlplane.System(
 func self(ctx context.Context, sessionNeeded bool) (controlplane.Actor, error) {
 	a, _ := controlplane.ActorFrom(ctx)
 	switch {
-	case a.ID == "" || a.Kind != controlplane.ActorStaff && a.Kind != controlplane.ActorContact:
+	case a.ID == "" || a.Kind != controlplane.ActorStaff && a.Kind != controlplane.ActorContact && a.Kind != controlplane.ActorAuditor:
 		return a, signedOut()
 	case sessionNeeded && a.Session == "":
 		return a, controlplane.Errorf(controlplane.CodeForbidden, "Sign in to the portal and do it there.", "An API token cannot do this")
@@ -273,10 +273,10 @@ func (s *Store) endAccess(tx *db.Tx, person, but string) error {
 }
 
 // reached returns a person whose credentials a scope may change: a contact of
-// its customers, or staff where it reaches all.
+// its customers, or staff and auditors where it reaches all.
 func (s *Store) reached(tx *db.Tx, scope policy.Scope, id string) (Person, error) {
 	p, err := s.personIn(tx, scope, id)
-	if err == nil && p.Kind == controlplane.ActorStaff && !scope.All() {
+	if err == nil && p.Kind != controlplane.ActorContact && !scope.All() {
 		return Person{}, controlplane.NotFound("person")
 	}
 	return p, err

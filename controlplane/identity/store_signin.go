@@ -180,6 +180,11 @@ func (s *Store) peopleByEmail(tx *db.Tx, email, customer string) ([]Person, erro
 			out = append(out, personOf(c))
 		}
 	}
+	auditors, err := s.auditorsByEmail(tx, email, only)
+	if err != nil {
+		return nil, err
+	}
+	out = append(out, auditors...)
 	if only != "" {
 		return out, nil
 	}

@@ -81,7 +81,7 @@ func (s *Store) MakeToken(ctx context.Context, in NewToken) (secret string, t To
 		return "", Token{}, err
 	}
 	kind := TokenStaff
-	if a.Kind == controlplane.ActorContact {
+	if a.Kind != controlplane.ActorStaff {
 		kind = TokenCustomer
 	}
 	secret = newTokenSecret(kind)

@@ -1,0 +1,80 @@
+package identity_test
+
+import (
+	"testing"
+	"time"
+
+	"ostler/controlplane"
+	"ostler/controlplane/identity"
+	"ostler/controlplane/policy"
+)
+
+func TestAuditorIsLetInForATime(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		c, other := f.customer(t, "Maple"), f.customer(t, "Harbour")
+		owner := f.owner(t, c, "owner@maple.example")
+		in := identity.NewAuditor{Customer: c.ID, Name: "Aud Itor", Email: "aud@audit.example", Until: f.clock.Now().Add(7 * 24 * time.Hour)}
+		for name, bad := range map[string]func(*identity.NewAuditor){
+			"no end":      func(n *identity.NewAuditor) { n.Until = time.Time{} },
+			"half a year": func(n *identity.NewAuditor) { n.Until = f.clock.Now().Add(180 * 24 * time.Hour) },
+			"no address":  func(n *identity.NewAuditor) { n.Email = "aud" },
+		} {
+			broken := in
+			bad(&broken)
+			if _, err := f.AddAuditor(f.sys, f.all, broken); controlplane.ErrorCode(err) != controlplane.CodeInvalid {
+				t.Errorf("%s: %v, want invalid", name, err)
+			}
+		}
+		if _, err := f.AddAuditor(owner.ctx, policy.OneCustomer(c.ID), in); controlplane.ErrorCode(err) != controlplane.CodeForbidden {
+			t.Errorf("an owner lets an auditor in: %v, want forbidden", err)
+		}
+		p, err := f.AddAuditor(f.sys, f.all, in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = f.Invite(owner.ctx, policy.OneCustomer(c.ID), p.ID)
+		wantCode(t, err, controlplane.CodeNotFound) // the owner must not take the auditor's sign-in over
+		link, err := f.Invite(f.sys, f.all, p.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := f.accept(t, link)
+		actor, _, err := f.Authenticate(t.Context(), a.first.Secret)
+		if err != nil || actor.Kind != controlplane.ActorAuditor || actor.Customer != c.ID {
+			t.Fatalf("actor %+v, %v", actor, err)
+		}
+		if !policy.Can(actor, policy.LedgerRead) || policy.Can(actor, policy.FileRead) || policy.Can(actor, policy.PlanRead) {
+			t.Error("an auditor may read the ledger, and neither files nor plans")
+		}
+		if s := policy.ScopeOf(actor); s.All() || !s.Allows(c.ID) || s.Allows(other.ID) {
+			t.Errorf("scope %+v, want the one customer's", s)
+		}
+		f.signIn(t, a, home) // by password and code, as everybody
+		f.clock.Advance(7 * 24 * time.Hour)
+		_, _, err = f.Authenticate(t.Context(), a.first.Secret)
+		wantCode(t, err, controlplane.CodeUnauthorized)
+		if _, err := f.password("aud@audit.example", goodPassword, home); err == nil {
+			t.Error("the password is good after the auditor's time")
+		}
+	})
+}
+
+func TestEndAuditor(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		c := f.customer(t, "Maple")
+		p, err := f.AddAuditor(f.sys, f.all, identity.NewAuditor{Customer: "maple", Name: "Aud Itor", Email: "aud@audit.example", Until: f.clock.Now().Add(time.Hour)})
+		if err != nil || p.Customer != c.ID {
+			t.Fatal(p, err)
+		}
+		link, err := f.Invite(f.sys, f.all, p.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := f.accept(t, link)
+		if err := f.EndAuditor(f.sys, f.all, p.ID); err != nil {
+			t.Fatal(err)
+		}
+		_, _, err = f.Authenticate(t.Context(), a.first.Secret)
+		wantCode(t, err, controlplane.CodeUnauthorized)
+	})
+}
