@@ -268,7 +268,11 @@ func (a *Agent) schedule() {
 			a.busy[t.env.Resource] = false
 			delete(a.busy, t.env.Resource)
 			a.running--
+			idle := a.running == 0
 			a.mu.Unlock()
+			if idle {
+				debug.FreeOSMemory() // hours may pass until the next job
+			}
 			a.schedule()
 		})
 	}

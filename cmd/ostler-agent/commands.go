@@ -33,7 +33,7 @@ func enrolCommand() *cobra.Command {
 		Long: `Enrol this server with a control plane. The key is made here and stays here.
 The token is read from a file or, with -, from standard input: arguments and
 the environment can be read by other users.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if plane == "" || tokenFile == "" {
 				return usageError{errors.New("--plane and --token-file are needed")}
@@ -62,7 +62,7 @@ the environment can be read by other users.`,
 
 func runCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "run", Short: "Run the agent", Args: cobra.NoArgs,
+		Use: "run", Short: "Run the agent", Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			conf, err := load(c)
 			if err != nil {
@@ -95,7 +95,7 @@ func runCommand() *cobra.Command {
 
 func checkCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "check", Short: "Check the configuration, the host's policy and restic", Args: cobra.NoArgs,
+		Use: "check", Short: "Check the configuration, the host's policy and restic", Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			conf, err := load(c)
 			if err != nil {

@@ -45,11 +45,12 @@ func Run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	root := &cobra.Command{
 		Use:           "ostler-agent",
 		Short:         "The Ostler agent on this server",
-		SilenceErrors: true, SilenceUsage: true,
+		SilenceErrors: true, SilenceUsage: true, Args: noArgs,
+		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.AddCommand(enrolCommand(), runCommand(), checkCommand(), &cobra.Command{
-		Use: "version", Short: "Print the agent's version", Args: cobra.NoArgs,
+		Use: "version", Short: "Print the agent's version", Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			_, err := fmt.Fprintln(c.OutOrStdout(), version)
 			return err
@@ -61,6 +62,14 @@ func Run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	root.SetOut(out)
 	root.SetErr(errOut)
 	return report(root.ExecuteContext(ctx), errOut)
+}
+
+// noArgs refuses arguments that no flag stands before.
+func noArgs(c *cobra.Command, args []string) error {
+	if err := cobra.NoArgs(c, args); err != nil {
+		return usageError{err}
+	}
+	return nil
 }
 
 // report tells a person what went wrong and what to do, and picks the exit code.
