@@ -1,0 +1,175 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/knadh/koanf/parsers/yaml"
+	"github.com/knadh/koanf/providers/env/v2"
+	"github.com/knadh/koanf/providers/file"
+	"github.com/knadh/koanf/providers/structs"
+	"github.com/knadh/koanf/v2"
+)
+
+// defaultConfigFile is read where it exists and no other is named.
+const defaultConfigFile = "/etc/ostler/ostler.yaml"
+
+// Config is everything that can be set: a file first, then the environment
+// (OSTLER_DATABASE__URL), then flags. An unknown key is an error.
+type Config struct {
+	// DataDir holds the embedded database, the keyring and downloads.
+	DataDir  string         `koanf:"data_dir"`
+	Database DatabaseConfig `koanf:"database"`
+	Portal   PortalConfig   `koanf:"portal"`
+	Agents   AgentsConfig   `koanf:"agents"`
+	Signer   SignerConfig   `koanf:"signer"`
+	Metrics  MetricsConfig  `koanf:"metrics"`
+	Ledger   LedgerConfig   `koanf:"ledger"`
+	Log      LogConfig      `koanf:"log"`
+}
+
+// DatabaseConfig says where the truth is.
+type DatabaseConfig struct {
+	// URL is "sqlite:/path" or "postgres://..."; "" is ostler.db in DataDir.
+	URL string `koanf:"url"`
+}
+
+// PortalConfig is the listener of the portal and the API.
+type PortalConfig struct {
+	Listen string `koanf:"listen"`
+	// URL is how people reach it, without a trailing slash.
+	URL string `koanf:"url"`
+	// Company is the hosting company's name, as customers read it.
+	Company string `koanf:"company"`
+	// TLSCert and TLSKey are PEM files; without them it listens on loopback only.
+	TLSCert string `koanf:"tls_cert"`
+	TLSKey  string `koanf:"tls_key"`
+}
+
+// AgentsConfig is the agents' two listeners.
+type AgentsConfig struct {
+	Listen      string `koanf:"listen"`
+	EnrolListen string `koanf:"enrol_listen"`
+	// Names are the host names and addresses in the listeners' certificates;
+	// the first one is what agents are told to dial.
+	Names []string `koanf:"names"`
+	// Domain is the trust domain in agents' certificates.
+	Domain string `koanf:"domain"`
+}
+
+// SignerConfig says where the signer listens and keeps its key.
+type SignerConfig struct {
+	Socket string `koanf:"socket"`
+	KeyDir string `koanf:"key_dir"`
+}
+
+// MetricsConfig is the listener of /metrics.
+type MetricsConfig struct {
+	Listen string `koanf:"listen"`
+}
+
+// LedgerConfig names the log.
+type LedgerConfig struct {
+	// Origin is the log's name without a generation: a domain of yours and a path.
+	Origin string `koanf:"origin"`
+}
+
+// LogConfig is how the process logs.
+type LogConfig struct {
+	Level  string `koanf:"level"`  // debug, info, warn, error
+	Format string `koanf:"format"` // json, text
+}
+
+func defaults() Config {
+	return Config{
+		DataDir: "/var/lib/ostler",
+		Portal:  PortalConfig{Listen: "127.0.0.1:8443", URL: "http://localhost:8443", Company: "Ostler"},
+		Agents:  AgentsConfig{Listen: ":8444", EnrolListen: ":8445", Names: []string{"localhost"}, Domain: "ostler.internal"},
+		Metrics: MetricsConfig{Listen: "127.0.0.1:9464"},
+		Ledger:  LedgerConfig{Origin: "ostler.internal/ledger"},
+		Log:     LogConfig{Level: "info", Format: "json"},
+	}
+}
+
+// loadConfig reads the defaults, the file and the environment. path "" means
+// defaultConfigFile, if it is there.
+func loadConfig(path string) (Config, error) {
+	c := defaults()
+	k := koanf.New(".")
+	if err := k.Load(structs.Provider(c, "koanf"), nil); err != nil {
+		return c, fmt.Errorf("config: %w", err)
+	}
+	known := map[string]bool{}
+	for _, key := range k.Keys() {
+		known[key] = true
+	}
+	switch err := loadFile(k, path); {
+	case err != nil:
+		return c, err
+	}
+	err := k.Load(env.Provider(".", env.Opt{Prefix: "OSTLER_", TransformFunc: func(key, value string) (string, any) {
+		name := strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(key, "OSTLER_")), "__", ".")
+		if clientEnv[name] {
+			return "", nil
+		}
+		if name == "agents.names" {
+			return name, strings.Split(value, ",")
+		}
+		return name, value
+	}}), nil)
+	if err != nil {
+		return c, fmt.Errorf("config: environment: %w", err)
+	}
+	for _, key := range k.Keys() {
+		if !known[key] {
+			return c, fmt.Errorf("config: there is no setting %q: correct it in the configuration file or the environment", key)
+		}
+	}
+	if err := k.Unmarshal("", &c); err != nil {
+		return c, fmt.Errorf("config: %w", err)
+	}
+	return c.complete()
+}
+
+// clientEnv are the variables that belong to the command line, not to the plane.
+var clientEnv = map[string]bool{"token": true, "url": true, "config": true, "server_url": true, "config_dir": true}
+
+func loadFile(k *koanf.Koanf, path string) error {
+	named := path != ""
+	if !named {
+		path = defaultConfigFile
+	}
+	err := k.Load(file.Provider(path), yaml.Parser())
+	if !named && errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("config: %s: %w", path, err)
+	}
+	return nil
+}
+
+// complete fills what follows from the rest.
+func (c Config) complete() (Config, error) {
+	var err error
+	if c.DataDir, err = filepath.Abs(c.DataDir); err != nil {
+		return c, fmt.Errorf("config: data_dir: %w", err)
+	}
+	if c.Database.URL == "" {
+		c.Database.URL = "sqlite:" + filepath.Join(c.DataDir, "ostler.db")
+	}
+	if c.Signer.Socket == "" {
+		c.Signer.Socket = filepath.Join(c.DataDir, "signer.sock")
+	}
+	if c.Signer.KeyDir == "" {
+		c.Signer.KeyDir = filepath.Join(c.DataDir, "signer")
+	}
+	if len(c.Agents.Names) == 0 {
+		return c, fmt.Errorf("config: agents.names is empty: name the host that agents dial")
+	}
+	c.Portal.URL = strings.TrimSuffix(c.Portal.URL, "/")
+	return c, nil
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// demoOptions are what a demo may be told.
+type demoOptions struct {
+	seed   uint64
+	days   int
+	listen string
+	json   bool
+	log    bool
+}
+
+// demoCommand shows the whole product on one machine, with real parts.
+func demoCommand() *cobra.Command {
+	var o demoOptions
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Show a whole hosting company on this machine, with real parts",
+		Long: `Demo starts a control plane, a signer, an off-site store (rest-server) and three
+agents on loopback, in a temporary folder; lets some days of changing files and
+real backups pass; prints a sign-in link for each audience; and removes
+everything on Ctrl-C.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runDemo(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), o)
+		},
+	}
+	f := cmd.Flags()
+	f.Uint64Var(&o.seed, "seed", 1, "names and files: the same seed makes the same ones")
+	f.IntVar(&o.days, "days", 6, "days of history")
+	f.StringVar(&o.listen, "listen", "127.0.0.1:8443", "address of the portal (loopback; port 0 takes a free one)")
+	f.BoolVar(&o.json, "json", false, "print one JSON object when ready, for programs")
+	f.BoolVar(&o.log, "log", false, "print the control plane's log")
+	return cmd
+}
+
+// demoReady is what a demo says when it is ready.
+type demoReady struct {
+	URL       string            `json:"url"`
+	Links     map[string]string `json:"links"` // by audience
+	TokenFile string            `json:"token_file"`
+	Folder    string            `json:"folder"`
+	Servers   map[string]string `json:"servers"` // host name: its root folder
+	LostFile  string            `json:"lost_file"`
+	Seconds   float64           `json:"seconds"`
+	Simulated []string          `json:"simulated"`
+	Customer  string            `json:"customer"`
+}
+
+func runDemo(ctx context.Context, out, progress io.Writer, o demoOptions) (err error) {
+	start := time.Now()
+	dir, err := os.MkdirTemp("", "ostler-demo-")
+	if err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	// Everything that is started is stopped, and the folder goes, whatever happens.
+	defer func() {
+		if rerr := os.RemoveAll(dir); err == nil && rerr != nil {
+			err = fmt.Errorf("demo: %w", rerr)
+		}
+		fmt.Fprintln(progress, "Stopped; "+dir+" is removed.")
+	}()
+	logs := filepath.Join(dir, "logs")
+	if err := os.Mkdir(logs, 0o700); err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	p := &procs{dir: logs}
+	defer p.stop()
+	d, err := openDemo(ctx, dir, p, o)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	ready, err := d.play(ctx, progress)
+	if ctx.Err() != nil {
+		return nil // Ctrl-C while it was still preparing
+	}
+	if err != nil {
+		return fmt.Errorf("%w\nThe logs were:\n%s", err, d.lastLogs())
+	}
+	ready.Seconds = time.Since(start).Seconds()
+	if o.json {
+		if err := json.NewEncoder(out).Encode(ready); err != nil {
+			return fmt.Errorf("demo: %w", err)
+		}
+	} else {
+		ready.print(out)
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-d.failed:
+		return err
+	}
+}
+
+// print says what is there, what is real, and what is simulated.
+func (r demoReady) print(w io.Writer) {
+	fmt.Fprintf(w, "\nA whole hosting company runs on this machine (ready after %.0f s).\n\n", r.Seconds)
+	fmt.Fprintf(w, "  Ops engineer        %s\n", r.Links["ops"])
+	fmt.Fprintf(w, "  Customer            %s\n", r.Links["customer"])
+	fmt.Fprintf(w, "  Restoring a file    %s\n", r.Links["restorer"])
+	fmt.Fprintf(w, "  Auditor             %s\n\n", r.Links["auditor"])
+	fmt.Fprintf(w, "Each link signs in once. On %s somebody deleted %s: get it back.\n\n", r.Customer, r.LostFile)
+	fmt.Fprintf(w, "Command line        export OSTLER_URL=%s; bin/ostler --token-file %s server list\n", r.URL, r.TokenFile)
+	fmt.Fprintf(w, "The servers' files  %s\n\n", filepath.Join(r.Folder, "hosts"))
+	fmt.Fprintln(w, "Real: the control plane, the signer, three agents as processes, restic, the")
+	fmt.Fprintln(w, "off-site store (rest-server: TLS, append-only, private repositories), every backup.")
+	fmt.Fprintln(w, "Simulated:")
+	for _, s := range r.Simulated {
+		fmt.Fprintln(w, "  - "+s)
+	}
+	fmt.Fprintf(w, "\nPress Ctrl-C to stop and remove everything (%s).\n", r.Folder)
+}

@@ -1,0 +1,449 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"ostler/agents"
+	"ostler/backups"
+	"ostler/controlplane"
+	"ostler/controlplane/customers"
+	"ostler/controlplane/db"
+	"ostler/controlplane/identity"
+	"ostler/controlplane/jobs"
+	"ostler/controlplane/ledger"
+	"ostler/controlplane/policy"
+)
+
+const (
+	demoCron = "15 2 * * *"
+	demoZone = "Europe/Berlin"
+)
+
+var everyone = policy.AllCustomers("the demo sets up the whole company")
+
+// demo is a running demo: a plane in this process, the rest in processes of
+// their own.
+type demo struct {
+	dir    string
+	o      demoOptions
+	procs  *procs
+	clock  *db.SimClock
+	app    *App
+	cast   cast
+	store  demoStore
+	failed chan error
+	stop   context.CancelFunc
+	agents []string // names of the agents' processes
+	plans  []string
+	people map[string]identity.Person // by e-mail
+	ids    map[string]string          // host name: server id
+}
+
+func (d *demo) host(name string) string { return filepath.Join(d.dir, "hosts", name, "root") }
+
+// openDemo starts the store, the signer, and the plane on a clock that is some
+// days back.
+func openDemo(ctx context.Context, dir string, p *procs, o demoOptions) (*demo, error) {
+	d := &demo{dir: dir, o: o, procs: p, cast: newCast(o.seed), failed: make(chan error, 1), people: map[string]identity.Person{}, ids: map[string]string{}}
+	d.clock = db.NewSimClock(time.Duration(o.days) * 24 * time.Hour)
+	var err error
+	if d.store, err = startStore(ctx, p, filepath.Join(dir, "store")); err != nil {
+		return nil, err
+	}
+	c, err := d.config()
+	if err != nil {
+		return nil, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("demo: %w", err)
+	}
+	config := filepath.Join(dir, "signer.yaml")
+	text := fmt.Sprintf("data_dir: %q\nsigner:\n  socket: %q\n  key_dir: %q\n", c.DataDir, c.Signer.Socket, c.Signer.KeyDir)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		return nil, fmt.Errorf("demo: %w", err)
+	}
+	if _, err := p.start("signer", self, "signer", "--config", config); err != nil {
+		return nil, err
+	}
+	if err := waitFor(ctx, "the signer", func() bool { _, err := os.Stat(c.Signer.Socket); return err == nil }); err != nil {
+		return nil, err
+	}
+	logFile, err := os.OpenFile(filepath.Join(p.dir, "plane.log"), os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("demo: %w", err)
+	}
+	var sink io.Writer = logFile
+	if o.log {
+		sink = os.Stderr
+	}
+	if d.app, err = OpenApp(ctx, c, AppOptions{Clock: d.clock, Simulated: d.clock.Simulated, Demo: true, Log: c.Log.logger(sink)}); err != nil {
+		return nil, err
+	}
+	run, stop := context.WithCancel(context.WithoutCancel(ctx))
+	d.stop = stop
+	go func() { d.failed <- d.app.Run(run) }()
+	return d, nil
+}
+
+func (d *demo) config() (Config, error) {
+	c := defaults()
+	c.DataDir = filepath.Join(d.dir, "plane")
+	c.Signer = SignerConfig{Socket: filepath.Join(d.dir, "signer.sock"), KeyDir: filepath.Join(d.dir, "signer")}
+	c.Ledger.Origin = "demo.invalid/ostler"
+	c.Log.Level = "debug"
+	c.Portal.Listen = d.o.listen
+	for _, addr := range []*string{&c.Agents.Listen, &c.Agents.EnrolListen, &c.Metrics.Listen} {
+		free, err := freeAddress()
+		if err != nil {
+			return c, err
+		}
+		*addr = free
+	}
+	if strings.HasSuffix(c.Portal.Listen, ":0") {
+		free, err := freeAddress()
+		if err != nil {
+			return c, err
+		}
+		c.Portal.Listen = free
+	}
+	_, port, _ := strings.Cut(c.Portal.Listen, ":")
+	c.Portal.URL = "http://localhost:" + port
+	c.Agents.Names = []string{"localhost", "127.0.0.1"}
+	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
+		return c, fmt.Errorf("demo: %w", err)
+	}
+	return c.complete()
+}
+
+func (d *demo) close() {
+	d.stop()
+	select {
+	case <-d.failed:
+	case <-time.After(10 * time.Second):
+	}
+	_ = d.app.Close()
+}
+
+// lastLogs are the last lines of every log, for a demo that could not start.
+func (d *demo) lastLogs() string {
+	var b strings.Builder
+	for _, name := range append([]string{"plane", "store", "signer"}, d.agents...) {
+		for _, line := range d.procs.tail(name, 8) {
+			fmt.Fprintf(&b, "  %s: %s\n", name, line)
+		}
+	}
+	return b.String()
+}
+
+// play sets the company up, lets the days pass, and mints the links.
+func (d *demo) play(ctx context.Context, progress io.Writer) (demoReady, error) {
+	say := func(format string, args ...any) { fmt.Fprintf(progress, format+"\n", args...) }
+	ctx, err := d.staff(ctx)
+	if err != nil {
+		return demoReady{}, err
+	}
+	say("Customers, servers and their files …")
+	if err := d.company(ctx); err != nil {
+		return demoReady{}, err
+	}
+	say("Three agents enrol …")
+	if err := d.enrolAll(ctx); err != nil {
+		return demoReady{}, err
+	}
+	say("Backup plans; each server makes its own key …")
+	if err := d.makePlans(ctx); err != nil {
+		return demoReady{}, err
+	}
+	if err := d.settle(ctx); err != nil {
+		return demoReady{}, err
+	}
+	if err := d.days(ctx, say); err != nil {
+		return demoReady{}, err
+	}
+	d.clock.CatchUp()
+	if err := d.app.DB.Write(controlplane.System(ctx, "demo"), func(tx *db.Tx) error {
+		_, err := d.app.Ledger.Append(tx, ledger.Entry{Kind: "clock.caught_up", Subject: "demo", Data: map[string]any{"simulated_days": d.o.days}})
+		return err
+	}); err != nil {
+		return demoReady{}, err
+	}
+	return d.links(ctx)
+}
+
+// staff makes the hosting company's people and returns a context of the first.
+func (d *demo) staff(ctx context.Context) (context.Context, error) {
+	sys := controlplane.System(ctx, "demo")
+	p, _, err := d.app.Identity.Bootstrap(sys, "ada.keller@ostler.example", "Ada Keller")
+	if err != nil {
+		return nil, err
+	}
+	d.people["ops"] = p
+	return controlplane.WithActor(ctx, controlplane.Actor{Kind: controlplane.ActorStaff, ID: p.ID, Role: string(p.Role)}), nil
+}
+
+// pairs ranges over two pairs in their order.
+func pairs[K, V any](k1 K, v1 V, k2 K, v2 V) func(func(K, V) bool) {
+	return func(yield func(K, V) bool) { _ = yield(k1, v1) && yield(k2, v2) }
+}
+
+// company makes customers, contacts, servers, tenancies and files.
+func (d *demo) company(ctx context.Context) error {
+	start := d.clock.Now().Add(-24 * time.Hour)
+	for i, co := range d.cast.company {
+		cus, err := d.app.Customers.CreateCustomer(ctx, everyone, customers.NewCustomer{Name: co.name, Slug: co.slug, Country: "DE", Zone: demoZone})
+		if err != nil {
+			return err
+		}
+		for person, role := range pairs(co.owner, policy.RoleOwner, co.helper, policy.RoleRestorer) {
+			con, err := d.app.Customers.AddContact(ctx, everyone, customers.NewContact{Customer: cus.ID, Name: person, Email: email(person, co.slug), Role: role})
+			if err != nil {
+				return err
+			}
+			if i == 0 {
+				d.people[string(role)] = identity.Person{Kind: controlplane.ActorContact, ID: con.ID, Customer: cus.ID, Role: role, Name: person}
+			}
+		}
+		if d.ids[co.server] == "" {
+			srv, err := d.app.Customers.CreateServer(ctx, everyone, customers.NewServer{Name: co.server, Location: co.location, Country: "DE"})
+			if err != nil {
+				return err
+			}
+			d.ids[co.server] = srv.ID
+			if err := furnish(d.host(co.server), co.server); err != nil {
+				return err
+			}
+		}
+		if _, err := d.app.Customers.CreateTenancy(ctx, everyone, customers.NewTenancy{Server: d.ids[co.server], Customer: cus.ID, Dedicated: i < 2,
+			Paths: []string{co.root}, Sites: []string{co.slug + ".example"}}); err != nil {
+			return err
+		}
+		if err := d.cast.plant(d.host(co.server), co, start); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// enrolAll enrols and starts one agent process for each server.
+func (d *demo) enrolAll(ctx context.Context) error {
+	bin, err := program("ostler-agent", "run “make build”")
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.ids)) {
+		id := d.ids[name]
+		token, _, err := d.app.Agents.NewToken(ctx, everyone, id)
+		if err != nil {
+			return err
+		}
+		base := filepath.Join(d.dir, "hosts", name)
+		state := filepath.Join(base, "state")
+		if err := d.agentFiles(base); err != nil {
+			return err
+		}
+		if err := d.procs.run(ctx, strings.NewReader(token+"\n"), bin, "enrol", "--plane", "https://"+d.app.Config.Agents.EnrolListen, "--token-file", "-",
+			"--state", state, "--root", d.host(name), "--config", filepath.Join(base, "agent.yaml")); err != nil {
+			return err
+		}
+		if _, err := d.procs.start("agent-"+name, bin, "run", "--state", state, "--root", d.host(name), "--config", filepath.Join(base, "agent.yaml")); err != nil {
+			return err
+		}
+		d.agents = append(d.agents, "agent-"+name)
+	}
+	return d.allReady(ctx)
+}
+
+// allReady waits until every server's enrolment is complete.
+func (d *demo) allReady(ctx context.Context) error {
+	var last error
+	err := waitFor(ctx, "the agents", func() bool {
+		for _, id := range d.ids {
+			steps, err := d.app.Agents.Checklist(ctx, everyone, id)
+			if err != nil {
+				last = err
+				return false
+			}
+			if steps[len(steps)-1].State != agents.StepDone {
+				return false
+			}
+		}
+		return true
+	})
+	return errors.Join(err, last)
+}
+
+// makePlans gives each tenancy a plan whose key goes into escrow.
+func (d *demo) makePlans(ctx context.Context) error {
+	if _, err := d.app.Backups.AddStore(ctx, everyone, backups.OffSite{Name: "off-site", URL: d.store.url, Pin: d.store.pin,
+		HtpasswdPath: d.store.htpasswd, PIDPath: d.store.pidFile, Location: "Helsinki", Country: "FI"}); err != nil {
+		return err
+	}
+	for i, co := range d.cast.company {
+		tens, err := d.app.Customers.TenanciesOf(ctx, everyone, d.ids[co.server])
+		if err != nil {
+			return err
+		}
+		for _, ten := range tens {
+			if ten.Paths[0] != co.root {
+				continue
+			}
+			paths := []string{co.root}
+			if i == 1 { // one plan names a folder that is not there: its backups are partial, and say so
+				paths = append(paths, co.root+"/uploads-2025")
+				if err := os.MkdirAll(filepath.Join(d.host(co.server), co.root, "uploads-2025"), 0o755); err != nil {
+					return fmt.Errorf("demo: %w", err)
+				}
+			}
+			plan, err := d.app.Backups.CreatePlan(ctx, everyone, backups.PlanInput{Tenancy: ten.ID, Name: "Every night", Paths: paths, Cron: demoCron,
+				Zone: demoZone, CatchUp: true, Custody: backups.CustodyEscrow})
+			if err != nil {
+				return err
+			}
+			d.plans = append(d.plans, plan.ID)
+		}
+	}
+	return nil
+}
+
+// settle waits until no job is under way.
+func (d *demo) settle(ctx context.Context) error {
+	var last error
+	var open []jobs.Job
+	err := waitFor(ctx, "the servers to finish", func() bool {
+		if last = d.app.Jobs.Tick(ctx); last != nil {
+			return false
+		}
+		open, _, last = d.app.Jobs.List(ctx, everyone, jobs.Filter{Open: true})
+		return last == nil && len(open) == 0
+	})
+	if err != nil && len(open) > 0 {
+		err = fmt.Errorf("%w: %s is %s", err, open[0].Kind, open[0].State)
+	}
+	return errors.Join(err, last)
+}
+
+// days lets the nights pass: files change, the clock jumps to the next start,
+// real backups run.
+func (d *demo) days(ctx context.Context, say func(string, ...any)) error {
+	dues, err := d.nights()
+	if err != nil {
+		return err
+	}
+	for i, due := range dues {
+		if err := d.oneDay(i, i == len(dues)-1, due.Add(-9*time.Hour)); err != nil {
+			return err
+		}
+		d.clock.Advance(due.Add(2 * time.Second).Sub(d.clock.Now()))
+		say("Night of %s: backing up …", due.Format("2 January"))
+		if err := d.settle(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// nights are the plan's starts between the clock and real time.
+func (d *demo) nights() ([]time.Time, error) {
+	dues, err := jobs.NextRuns(demoCron, demoZone, d.clock.Now(), d.o.days+1)
+	if err != nil {
+		return nil, err
+	}
+	real := time.Now().Add(-time.Minute)
+	return slices.DeleteFunc(dues, func(t time.Time) bool { return t.After(real) }), nil
+}
+
+// oneDay changes every company's files. On the last day the first company
+// loses its file, and the second a whole folder.
+func (d *demo) oneDay(day int, last bool, at time.Time) error {
+	for i, co := range d.cast.company {
+		if err := d.cast.live(d.host(co.server), co, day, at); err != nil {
+			return err
+		}
+		if last && i == 0 {
+			if err := os.Remove(filepath.Join(d.host(co.server), co.root, lostFile)); err != nil {
+				return fmt.Errorf("demo: %w", err)
+			}
+		}
+		if last && i == 1 {
+			if err := os.RemoveAll(filepath.Join(d.host(co.server), co.root, "uploads-2025")); err != nil {
+				return fmt.Errorf("demo: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// agentFiles writes one host's configuration, policy and labelled fixtures.
+func (d *demo) agentFiles(base string) error {
+	restic, err := program("restic", "run “make tools”")
+	if err != nil {
+		return err
+	}
+	name := filepath.Base(base)
+	id := fmt.Sprintf("%032x", d.cast.rng.Uint64())
+	files := map[string]string{
+		"agent.yaml": fmt.Sprintf("restic: %q\npolicy_dir: %q\nboot_id_file: %q\nmachine_id_file: %q\nhostname: %q\n", restic,
+			filepath.Join(base, "policy.d"), filepath.Join(base, "boot-id"), filepath.Join(base, "machine-id"), name),
+		"policy.d/demo.yaml": "allow_simulated_time: true\n",
+		"boot-id":            fmt.Sprintf("%s-%s-4%s-8%s-%s\n", id[:8], id[8:12], id[13:16], id[17:20], id[20:]),
+		"machine-id":         id + "\n",
+	}
+	for f, text := range files {
+		file := filepath.Join(base, f)
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			return fmt.Errorf("demo: %w", err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			return fmt.Errorf("demo: %w", err)
+		}
+	}
+	return nil
+}
+
+// links mints a sign-in link for each audience and a token for the command line.
+func (d *demo) links(ctx context.Context) (demoReady, error) {
+	r := demoReady{URL: d.app.Config.Portal.URL, Links: map[string]string{}, Folder: d.dir, Servers: map[string]string{}, LostFile: d.cast.company[0].root + "/" + lostFile,
+		Customer: d.cast.company[0].name, TokenFile: filepath.Join(d.dir, "token"), Simulated: []string{
+			fmt.Sprintf("the plane's clock: it started %d days back, jumped from night to night, and has run in real time since before you could sign in", d.o.days),
+			"the companies, the people and their files",
+			"boot id, machine id and package list of the three servers (each agent sees a folder as its root)",
+		}}
+	auditor, err := d.app.Identity.AddAuditor(controlplane.System(ctx, "demo"), everyone, identity.NewAuditor{Customer: d.people[string(policy.RoleOwner)].Customer,
+		Name: "Helle Nyberg", Email: "helle.nyberg@audit.example", Until: d.clock.Now().Add(30 * 24 * time.Hour)})
+	if err != nil {
+		return r, err
+	}
+	d.people["auditor"] = auditor
+	for audience, who := range map[string]string{"ops": "ops", "customer": string(policy.RoleOwner), "restorer": string(policy.RoleRestorer), "auditor": "auditor"} {
+		link, err := d.app.Identity.MintDemoLink(ctx, d.people[who].ID)
+		if err != nil {
+			return r, err
+		}
+		r.Links[audience] = r.URL + link.Path
+	}
+	for name := range d.ids {
+		r.Servers[name] = d.host(name)
+	}
+	ops := d.people["ops"]
+	a := controlplane.Actor{Kind: ops.Kind, ID: ops.ID, Role: string(ops.Role), Session: "demo"}
+	now, err := d.app.DB.Now(ctx)
+	if err != nil {
+		return r, err
+	}
+	secret, _, err := d.app.Identity.MakeToken(controlplane.WithActor(ctx, a), identity.NewToken{Name: "demo command line",
+		Permissions: policy.Permissions(ops.Role), ExpiresAt: now.Add(24 * time.Hour)})
+	if err != nil {
+		return r, err
+	}
+	return r, os.WriteFile(r.TokenFile, []byte(secret+"\n"), 0o600)
+}

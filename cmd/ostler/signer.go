@@ -1,0 +1,39 @@
+package main
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"ostler/controlplane/signer"
+)
+
+// signerCommand holds the key that hosts trust, in a process without network.
+func signerCommand() *cobra.Command {
+	var config string
+	cmd := &cobra.Command{
+		Use:   "signer",
+		Short: "Sign jobs for hosts, in a process of its own",
+		Long: `Signer holds the Ed25519 key that hosts trust, and signs jobs for "ostler serve"
+over a unix socket. It has no network and no database: whoever can write to the
+database still cannot make a host do what this process does not sign.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := loadConfig(config)
+			if err != nil {
+				return err
+			}
+			key, err := signer.OpenKey(c.Signer.KeyDir)
+			if err != nil {
+				return err
+			}
+			ln, err := signer.Listen(c.Signer.Socket)
+			if err != nil {
+				return err
+			}
+			return signer.Serve(cmd.Context(), ln, key, c.Log.logger(os.Stderr))
+		},
+	}
+	cmd.Flags().StringVar(&config, "config", "", "configuration file (default "+defaultConfigFile+")")
+	return cmd
+}

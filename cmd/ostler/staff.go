@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"ostler/controlplane"
+	"ostler/controlplane/customers"
+	"ostler/controlplane/db"
+	"ostler/controlplane/identity"
+	"ostler/controlplane/ledger"
+	"ostler/controlplane/policy"
+	"ostler/controlplane/secrets"
+)
+
+// staffCommand makes the first person, on the machine itself: whoever can read
+// the keyring may do this, and nobody else.
+func staffCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "staff", Short: "Add the hosting company's own people, on this machine"}
+	var config, name string
+	add := &cobra.Command{
+		Use:   "add EMAIL --name NAME",
+		Short: "Add a person and print the link by which they set a password and a second factor",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withIdentity(cmd.Context(), config, func(ctx context.Context, c Config, s *identity.Store) error {
+				p, link, err := s.Bootstrap(ctx, args[0], name)
+				if err != nil {
+					return err
+				}
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s (%s)\n%s%s\nThe link works once, until %s.\n", p.Name, p.ID, c.Portal.URL, link.Path, link.ExpiresAt.Format(time.RFC1123))
+				return err
+			})
+		},
+	}
+	add.Flags().StringVar(&name, "name", "", "the person's name")
+	_ = add.MarkFlagRequired("name")
+	var days int
+	token := &cobra.Command{
+		Use:   "token PERSON-ID",
+		Short: "Print an API token of a staff member, for the first command line",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withIdentity(cmd.Context(), config, func(ctx context.Context, _ Config, s *identity.Store) error {
+				p, err := s.Person(ctx, controlplane.Actor{Kind: controlplane.ActorStaff, ID: args[0]})
+				if err != nil {
+					return err
+				}
+				a := controlplane.Actor{Kind: p.Kind, ID: p.ID, Role: string(p.Role), Session: "on the machine itself"}
+				secret, _, err := s.MakeToken(controlplane.WithActor(ctx, a), identity.NewToken{Name: "made on the machine itself",
+					Permissions: policy.Permissions(p.Role), ExpiresAt: time.Now().AddDate(0, 0, days)})
+				if err != nil {
+					return err
+				}
+				_, err = fmt.Fprintln(cmd.OutOrStdout(), secret)
+				return err
+			})
+		},
+	}
+	token.Flags().IntVar(&days, "days", 30, "how long the token is good, at most 365")
+	cmd.PersistentFlags().StringVar(&config, "config", "", "configuration file (default "+defaultConfigFile+")")
+	cmd.AddCommand(add, token)
+	return cmd
+}
+
+// withIdentity opens the database and the keyring for one action as the system.
+func withIdentity(ctx context.Context, config string, do func(context.Context, Config, *identity.Store) error) error {
+	c, err := loadConfig(config)
+	if err != nil {
+		return err
+	}
+	ctx = controlplane.System(ctx, "on the machine itself")
+	d, err := db.Open(ctx, db.Options{URL: c.Database.URL})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = d.Close() }()
+	if _, err := d.Migrate(ctx); err != nil {
+		return err
+	}
+	k, err := secrets.OpenFile(ctx, d, filepath.Join(c.DataDir, "keyring"))
+	if err != nil {
+		return err
+	}
+	l, err := ledger.New(d, k, ledger.Options{Origin: c.Ledger.Origin})
+	if err != nil {
+		return err
+	}
+	s, err := identity.New(ctx, d, k, l, customers.New(d, k, l), identity.Options{})
+	if err != nil {
+		return err
+	}
+	return do(ctx, c, s)
+}
