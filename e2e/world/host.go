@@ -1,0 +1,115 @@
+package world
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Host is one server: a folder as its root, and an agent process.
+type Host struct {
+	W        *World
+	Name, ID string
+	Root     string // the host's “/”
+	State    string
+	Agent    *Proc
+	config   string
+}
+
+// AddHost makes a server, enrols its agent and starts it.
+func (w *World) AddHost(name string) *Host {
+	w.T.Helper()
+	h := w.NewHost(name)
+	if out, code := h.EnrolWith(h.EnrolToken()); code != 0 {
+		w.T.Fatalf("enrol %s: exit %d\n%s", name, code, out)
+	}
+	h.Start()
+	h.WaitConnected()
+	return h
+}
+
+// NewHost makes a server and its folder; nothing is enrolled yet.
+func (w *World) NewHost(name string) *Host {
+	w.T.Helper()
+	base := filepath.Join(w.Dir, "hosts", name)
+	h := &Host{W: w, Name: name, Root: filepath.Join(base, "root"), State: filepath.Join(base, "state"), config: filepath.Join(base, "agent.yaml")}
+	for _, dir := range []string{h.Root, filepath.Join(base, "policy.d")} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			w.T.Fatal(err)
+		}
+	}
+	id := fmt.Sprintf("%032x", len(w.Hosts)+1)
+	for file, text := range map[string]string{
+		"agent.yaml": fmt.Sprintf("restic: %q\npolicy_dir: %q\nboot_id_file: %q\nmachine_id_file: %q\nhostname: %q\nlog_level: debug\n",
+			Tool(w.T, "restic"), filepath.Join(base, "policy.d"), filepath.Join(base, "boot-id"), filepath.Join(base, "machine-id"), name),
+		"boot-id": "00000000-0000-4000-8000-" + id[20:] + "\n", "machine-id": id + "\n",
+	} {
+		if err := os.WriteFile(filepath.Join(base, file), []byte(text), 0o600); err != nil {
+			w.T.Fatal(err)
+		}
+	}
+	h.Put("etc/os-release", "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nID=debian\nVERSION_ID=\"12\"\n")
+	var srv struct {
+		ID string `json:"id"`
+	}
+	w.JSON(&srv, "server", "add", name, "--location", "Frankfurt", "--country", "DE")
+	h.ID = srv.ID
+	w.Hosts[name] = h
+	return h
+}
+
+// EnrolToken has the plane make an enrolment token for the host.
+func (h *Host) EnrolToken() string {
+	h.W.T.Helper()
+	var out struct {
+		Token string `json:"token"`
+	}
+	h.W.JSON(&out, "server", "enrol", h.Name)
+	return out.Token
+}
+
+// EnrolWith runs “ostler-agent enrol” with a token on its standard input.
+func (h *Host) EnrolWith(token string) (output string, code int) {
+	h.W.T.Helper()
+	return h.agent(token+"\n", "enrol", "--plane", h.W.Enrol, "--token-file", "-")
+}
+
+func (h *Host) agent(in string, args ...string) (string, int) {
+	h.W.T.Helper()
+	cmd := command(filepath.Join(h.W.bin, "ostler-agent"), append(args, "--state", h.State, "--root", h.Root, "--config", h.config)...)
+	cmd.Stdin = strings.NewReader(in)
+	out, _ := cmd.CombinedOutput()
+	return string(out), cmd.ProcessState.ExitCode()
+}
+
+// Start starts the agent.
+func (h *Host) Start() {
+	h.W.T.Helper()
+	h.Agent = Start(h.W.T, "agent-"+h.Name, filepath.Join(h.W.bin, "ostler-agent"), nil, "run", "--state", h.State, "--root", h.Root, "--config", h.config)
+}
+
+// WaitConnected waits until the plane says that the agent is connected.
+func (h *Host) WaitConnected() {
+	h.W.T.Helper()
+	Eventually(h.W.T, h.Name+" is connected", 30*time.Second, func() bool {
+		var s struct {
+			Connected bool `json:"connected"`
+		}
+		h.W.JSON(&s, "server", "status", h.Name)
+		return s.Connected
+	})
+}
+
+// Put writes a file beneath the host's root.
+func (h *Host) Put(name, text string) {
+	h.W.T.Helper()
+	file := filepath.Join(h.Root, name)
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		h.W.T.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		h.W.T.Fatal(err)
+	}
+}
