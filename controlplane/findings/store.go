@@ -369,6 +369,8 @@ func check(x Finding) error {
 		return fmt.Errorf("findings: raise %s: unknown severity %q", x.Kind, x.Severity)
 	case !x.Owner.Valid():
 		return fmt.Errorf("findings: raise %s: unknown owner %q", x.Kind, x.Owner)
+	case x.Next != "" && steps[x.Next] == "":
+		return fmt.Errorf("findings: raise %s: unknown step %q", x.Kind, x.Next)
 	}
 	for name := range x.Args {
 		if !slices.Contains(k.Args, name) {
