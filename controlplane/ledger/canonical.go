@@ -12,30 +12,35 @@ import (
 // maxWhole is the largest whole number that every reader of JSON keeps exact.
 const maxWhole = 1<<53 - 1
 
-// canonical returns the one JSON form of v: keys sorted by their bytes, no
+// canonical returns the one JSON form of an object: keys sorted by their bytes, no
 // white space, whole numbers within ±(2^53 - 1) only, and in strings the
 // shortest escapes (\" \\ \b \t \n \f \r, \u00xx for other control characters)
 // with everything else as it is, in UTF-8.
-func canonical(v any) ([]byte, error) {
-	plain, err := json.Marshal(v)
-	if err != nil {
-		return nil, err
+func canonical[V any](object map[string]V) ([]byte, error) {
+	if len(object) == 0 {
+		return []byte("{}"), nil
 	}
-	return recanonical(plain)
+	tree := make(map[string]any, len(object))
+	for k, v := range object {
+		tree[k] = v
+	}
+	return appendCanonical(make([]byte, 0, 256), tree)
 }
 
 // recanonical brings any JSON to its canonical form.
 func recanonical(plain []byte) ([]byte, error) {
-	dec := json.NewDecoder(bytes.NewReader(plain))
-	dec.UseNumber()
-	var tree any
-	if err := dec.Decode(&tree); err != nil {
+	tree, err := decode(plain)
+	if err != nil {
 		return nil, err
 	}
-	if tree == nil {
-		tree = map[string]any{}
-	}
 	return appendCanonical(make([]byte, 0, len(plain)), tree)
+}
+
+func decode(plain []byte) (tree any, err error) {
+	dec := json.NewDecoder(bytes.NewReader(plain))
+	dec.UseNumber()
+	err = dec.Decode(&tree)
+	return tree, err
 }
 
 func appendCanonical(b []byte, v any) ([]byte, error) {
@@ -52,12 +57,29 @@ func appendCanonical(b []byte, v any) ([]byte, error) {
 			return nil, fmt.Errorf("%s is not a whole number within 2^53", v)
 		}
 		return strconv.AppendInt(b, n, 10), nil
+	case int:
+		return appendCanonical(b, json.Number(strconv.Itoa(v)))
+	case int64:
+		return appendCanonical(b, json.Number(strconv.FormatInt(v, 10)))
 	case []any:
 		return appendList(b, v)
 	case map[string]any:
 		return appendObject(b, v)
 	}
-	return nil, fmt.Errorf("a %T has no canonical form", v)
+	return appendOther(b, v)
+}
+
+// appendOther appends a value of any other type as encoding/json has it.
+func appendOther(b []byte, v any) ([]byte, error) {
+	plain, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	tree, err := decode(plain)
+	if err != nil {
+		return nil, err
+	}
+	return appendCanonical(b, tree)
 }
 
 func appendList(b []byte, list []any) (_ []byte, err error) {
@@ -76,6 +98,9 @@ func appendList(b []byte, list []any) (_ []byte, err error) {
 func appendObject(b []byte, object map[string]any) (_ []byte, err error) {
 	keys := make([]string, 0, len(object))
 	for k := range object {
+		if !utf8.ValidString(k) {
+			return nil, fmt.Errorf("the key %q is not UTF-8", k)
+		}
 		keys = append(keys, k)
 	}
 	slices.Sort(keys)

@@ -16,7 +16,9 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"ostler/controlplane"
 	"ostler/controlplane/db"
@@ -150,6 +152,11 @@ func (l *Ledger) prepare(tx *db.Tx, e Entry) (entryRow, []personalRow, error) {
 	}
 	if !kindForm.MatchString(e.Kind) {
 		return entryRow{}, nil, fmt.Errorf("the kind is not noun.past-verb")
+	}
+	for _, s := range []string{e.Customer, e.Server, e.Subject} {
+		if !utf8.ValidString(s) || strings.ContainsRune(s, 0) {
+			return entryRow{}, nil, fmt.Errorf("an id is not UTF-8 text")
+		}
 	}
 	data, err := canonical(e.Data)
 	if err != nil {

@@ -23,7 +23,7 @@ CREATE TABLE ledger_entries (
   generation  INTEGER NOT NULL DEFAULT 0,
   leaf_index  INTEGER NOT NULL DEFAULT -1,
   seq         INTEGER NOT NULL DEFAULT -1
-);
+) WITHOUT ROWID;
 CREATE INDEX ledger_entries_at ON ledger_entries (at, id);
 CREATE INDEX ledger_entries_customer ON ledger_entries (customer_id, at, id);
 CREATE INDEX ledger_entries_server ON ledger_entries (server_id, at, id) WHERE server_id <> '';
@@ -37,7 +37,7 @@ CREATE TABLE ledger_personal (
   customer_id TEXT NOT NULL,
   sealed      BLOB NOT NULL,
   PRIMARY KEY (entry_id, name)
-);
+) WITHOUT ROWID;
 
 CREATE TABLE ledger_leaves (
   generation  INTEGER NOT NULL,
@@ -47,7 +47,7 @@ CREATE TABLE ledger_leaves (
   seq         INTEGER NOT NULL,
   leaf        BLOB NOT NULL, -- canonical JSON, what the tree hashes
   PRIMARY KEY (generation, leaf_index)
-);
+) WITHOUT ROWID;
 CREATE UNIQUE INDEX ledger_leaves_chain ON ledger_leaves (generation, customer_id, seq);
 
 -- The tree, by stored-hash index.
@@ -56,7 +56,7 @@ CREATE TABLE ledger_hashes (
   idx        INTEGER NOT NULL,
   hash       BLOB NOT NULL,
   PRIMARY KEY (generation, idx)
-);
+) WITHOUT ROWID;
 
 -- The head of each customer's chain.
 CREATE TABLE ledger_chains (
@@ -65,7 +65,7 @@ CREATE TABLE ledger_chains (
   size        INTEGER NOT NULL,
   head        BLOB NOT NULL,
   PRIMARY KEY (generation, customer_id)
-);
+) WITHOUT ROWID;
 
 -- Signed checkpoints, each stored before anybody sees it.
 CREATE TABLE ledger_checkpoints (
@@ -73,7 +73,7 @@ CREATE TABLE ledger_checkpoints (
   size       INTEGER NOT NULL,
   note       BLOB NOT NULL,
   PRIMARY KEY (generation, size)
-);
+) WITHOUT ROWID;
 
 -- +goose Down
 DROP TABLE ledger_checkpoints;
