@@ -11,4 +11,8 @@ func (s *Server) registerAPI() {
 	s.registerFindings()
 	s.registerLedger()
 	s.registerCredentials()
+	s.registerBundle()
+	if s.Backups != nil {
+		s.registerBackups()
+	}
 }

@@ -5,34 +5,24 @@ import (
 	"net/http"
 	"time"
 
+	"ostler/backups"
 	"ostler/controlplane"
-	"ostler/controlplane/customers"
 	"ostler/controlplane/jobs"
 	"ostler/controlplane/policy"
-
-	"ostler/backups"
 )
-
-// BackupDeps are what the operations of backups translate for.
-type BackupDeps struct {
-	Backups   *backups.Service
-	Customers *customers.Store
-	Jobs      *jobs.Jobs
-}
 
 // backupAPI holds the operations of stores, plans, repositories, runs,
 // snapshots and restores.
-type backupAPI struct{ BackupDeps }
+type backupAPI struct{ *Server }
 
-// RegisterBackups adds the operations of package backups to the API.
-func RegisterBackups(a *API, d BackupDeps) {
-	b := &backupAPI{d}
-	b.registerStores(a)
-	b.registerPlans(a)
-	b.registerRepositories(a)
-	b.registerRuns(a)
-	b.registerSnapshots(a)
-	b.registerRestores(a)
+func (s *Server) registerBackups() {
+	b := &backupAPI{s}
+	b.registerStores(s.api)
+	b.registerPlans(s.api)
+	b.registerRepositories(s.api)
+	b.registerRuns(s.api)
+	b.registerSnapshots(s.api)
+	b.registerRestores(s.api)
 }
 
 // BackupStore is an off-site store.

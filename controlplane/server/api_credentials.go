@@ -16,6 +16,7 @@ type apiTokenView struct {
 	CreatedAt   string   `json:"created_at" format:"date-time"`
 	ExpiresAt   string   `json:"expires_at" format:"date-time"`
 	UsedAt      string   `json:"used_at,omitempty" format:"date-time"`
+	Current     bool     `json:"current" doc:"The token that this request came with"`
 }
 
 func viewAPIToken(t identity.Token) apiTokenView {
@@ -40,13 +41,18 @@ func viewSession(v identity.Session) sessionView {
 		SeenAt: controlplane.Instant(v.SeenAt), ExpiresAt: controlplane.Instant(v.ExpiresAt)}
 }
 
-// Tokens are made in the portal, by a person with a second factor; a token
-// makes no tokens.
+// Tokens are made, and browsers signed out, in the portal by a person with a
+// second factor: a token does neither.
 func (s *Server) registerCredentials() {
 	Register(s.api, Op{Method: "GET", Path: "/tokens", Name: "token.list", Summary: "List one's own API tokens", Audience: policy.SignedIn, Permission: policy.SelfRead},
 		func(ctx context.Context, _ policy.Scope, _ *struct{}) (*ListOut[apiTokenView], error) {
 			items, err := s.Identity.Tokens(ctx)
-			return listOf(items, "", viewAPIToken), err
+			actor, _ := controlplane.ActorFrom(ctx)
+			return listOf(items, "", func(t identity.Token) apiTokenView {
+				v := viewAPIToken(t)
+				v.Current = t.ID == actor.Token
+				return v
+			}), err
 		})
 	Register(s.api, Op{Method: "DELETE", Path: "/tokens/{id}", Name: "token.revoke", Summary: "Revoke an API token", Audience: policy.SignedIn, Permission: policy.SelfWrite, Status: http.StatusNoContent},
 		func(ctx context.Context, _ policy.Scope, in *IDIn) (*Empty, error) {
@@ -56,9 +62,5 @@ func (s *Server) registerCredentials() {
 		func(ctx context.Context, _ policy.Scope, _ *struct{}) (*ListOut[sessionView], error) {
 			items, err := s.Identity.Sessions(ctx)
 			return listOf(items, "", viewSession), err
-		})
-	Register(s.api, Op{Method: "DELETE", Path: "/sessions/{id}", Name: "session.revoke", Summary: "Sign a browser out", Audience: policy.SignedIn, Permission: policy.SelfWrite, Status: http.StatusNoContent},
-		func(ctx context.Context, _ policy.Scope, in *IDIn) (*Empty, error) {
-			return &Empty{}, s.Identity.RevokeSession(ctx, in.ID)
 		})
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"net/netip"
 
@@ -20,6 +21,7 @@ type tokenIn struct {
 
 type enrolTokenView struct {
 	Token     string `json:"token" doc:"Shown once"`
+	Plane     string `json:"plane" doc:"What the agent dials to enrol: ostler-agent enrol --plane"`
 	ExpiresAt string `json:"expires_at" format:"date-time"`
 }
 
@@ -104,5 +106,18 @@ func (s *Server) makeEnrolToken(ctx context.Context, scope policy.Scope, in *tok
 		from = p
 	}
 	token, expires, err := s.Deps.Agents.NewTokenFrom(ctx, scope, in.ID, from)
-	return &One[enrolTokenView]{Body: enrolTokenView{Token: token, ExpiresAt: controlplane.Instant(expires)}}, err
+	return &One[enrolTokenView]{Body: enrolTokenView{Token: token, Plane: s.enrolURL(), ExpiresAt: controlplane.Instant(expires)}}, err
+}
+
+// enrolURL is the address of the enrolment listener, as agents reach it.
+func (s *Server) enrolURL() string {
+	addr := s.o.EnrolAddr
+	if a := s.Addr(Enrol); a != nil { // port 0 took another one
+		addr = a.String()
+	}
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil { // the listener is off here
+		port = "8445"
+	}
+	return "https://" + net.JoinHostPort(s.o.AgentNames[0], port)
 }

@@ -198,8 +198,8 @@ func disposition(name string) string {
 	return v
 }
 
-// LongPath reports whether a path of the API lives longer than an ordinary
-// request: the content of a download.
-func LongPath(path string) bool {
-	return strings.HasPrefix(path, Base+"/restores/") && strings.HasSuffix(path, "/content")
+// longLived reports whether a path of the API lives longer than an ordinary
+// request: the content of a download, and the ledger's bundle.
+func longLived(path string) bool {
+	return path == bundlePath || strings.HasPrefix(path, Base+"/restores/") && strings.HasSuffix(path, "/content")
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"ostler/agents"
+	"ostler/backups"
 	"ostler/controlplane"
 	"ostler/controlplane/customers"
 	"ostler/controlplane/db"
@@ -40,6 +41,7 @@ type Deps struct {
 	Findings  *findings.Findings
 	Ledger    *ledger.Ledger
 	Chunks    ChunkSink
+	Backups   *backups.Service // nil leaves its operations out
 }
 
 // Options are the settings. Empty addresses are the default ones; "off" turns
@@ -123,7 +125,7 @@ func New(d Deps, o Options) (*Server, error) {
 	}
 	s := &Server{Deps: d, o: o, log: o.Log, metrics: newMetrics(d.Agents.Connected), addrs: map[string]net.Addr{}}
 	s.portal, s.agents, s.enrol = s.newEcho(Portal), s.newEcho(Agents), s.newEcho(Enrol)
-	s.portal.Use(limits(o.Long)...)
+	s.portal.Use(limits(func(p string) bool { return longLived(p) || o.Long != nil && o.Long(p) })...)
 	s.enrol.Use(limits(nil)...)
 	s.api = newAPI(s.portal, d.Auth, &memory{d: d.DB, k: d.Keeper}, o.Version, o.Log)
 	s.streams, s.endStreams = context.WithCancel(context.Background())
