@@ -60,7 +60,7 @@ func (o Options) withDefaults() Options {
 	if o.Root == "" {
 		o.Root = "/"
 	}
-	o.FactFiles.Root = o.Root
+	o.FactFiles.Root, o.FactFiles.State = o.Root, o.State
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}

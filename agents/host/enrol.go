@@ -25,7 +25,8 @@ type EnrolOptions struct {
 	State    string // the state folder, made if need be
 	PlaneURL string // the enrolment listener, "https://host:8445"
 	Token    string
-	Facts    Facts
+	// FactFiles says where the facts are read that tell this machine from a copy.
+	FactFiles FactFiles
 	// Attempts is how often the request is sent where the answer is lost; 0 means 3.
 	Attempts int
 	// Wait is the pause between attempts; 0 means 2 s.
@@ -73,8 +74,10 @@ func Enrol(ctx context.Context, o EnrolOptions) (Identity, error) {
 	if err != nil {
 		return none, fmt.Errorf("host: make signing request: %w", err)
 	}
+	o.FactFiles.State = o.State
+	facts := ReadFacts(o.FactFiles)
 	body, err := json.Marshal(wire.EnrolRequest{Token: strings.TrimSpace(o.Token), CSR: csr,
-		MachineID: o.Facts.MachineID, BootID: o.Facts.BootID, Hostname: o.Facts.Hostname})
+		MachineID: facts.MachineID, BootID: facts.BootID, Hostname: facts.Hostname})
 	if err != nil {
 		return none, err
 	}

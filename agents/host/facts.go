@@ -2,6 +2,8 @@ package host
 
 import (
 	"bytes"
+	"crypto/rand"
+	"encoding/hex"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,6 +20,7 @@ type Facts struct {
 // FactFiles says where facts are read.
 type FactFiles struct {
 	Root          string // "/" in production
+	State         string // the state folder, which keeps an id for a machine without one
 	BootIDFile    string // "" means the kernel's
 	MachineIDFile string // "" means etc/machine-id beneath Root, or else the machine's
 	Hostname      string // "" means etc/hostname beneath Root, or else the machine's
@@ -45,6 +48,10 @@ func ReadFacts(f FactFiles) Facts {
 		} else if facts.MachineID == "" {
 			facts.MachineID = firstLine(os.ReadFile("/etc/machine-id"))
 		}
+		if facts.MachineID == "" && f.State != "" {
+			facts.MachineID = madeMachineID(filepath.Join(f.State, "machine-id"))
+			fixture("machine_id")
+		}
 	}
 	if f.Hostname != "" {
 		facts.Hostname = f.Hostname
@@ -57,6 +64,21 @@ func ReadFacts(f FactFiles) Facts {
 		facts.Hostname, _ = os.Hostname()
 	}
 	return facts
+}
+
+// madeMachineID returns the id in a file, made at the first call: containers
+// often have none of their own.
+func madeMachineID(path string) string {
+	if id := firstLine(os.ReadFile(path)); id != "" {
+		return id
+	}
+	var random [16]byte
+	_, _ = rand.Read(random[:]) // crypto/rand.Read never returns an error
+	id := hex.EncodeToString(random[:])
+	if err := writeFile(path, []byte(id+"\n")); err != nil {
+		return ""
+	}
+	return id
 }
 
 func isRoot(root string) bool { return filepath.Clean(root) == "/" }

@@ -47,8 +47,8 @@ type Entry struct {
 
 // Journal bounds.
 const (
-	// Remember is how long the id of an acknowledged job is kept, so that it
-	// cannot start a second time.
+	// Remember is how long the id of a job that is over is kept, so that it
+	// cannot start a second time; a result that the plane never took, too.
 	Remember = 30 * 24 * time.Hour
 	// compactAt is the size at which the file is rewritten with what is live.
 	compactAt = 4 << 20
@@ -145,7 +145,7 @@ func (j *Journal) compact() error {
 	var out []byte
 	now := j.now().UnixMilli()
 	for id, e := range j.entries {
-		if e.State == JobAcked && now > max(e.At+Remember.Milliseconds(), e.Until) {
+		if e.State != JobStarted && now > max(e.At+Remember.Milliseconds(), e.Until) {
 			delete(j.entries, id)
 			continue
 		}
@@ -198,16 +198,31 @@ func (j *Journal) put(e Entry, durable bool) error {
 	return nil
 }
 
-// Start records that a job starts, and returns once that is on the disk. A job
-// that is there already starts again only where its action allows it and it has
-// no result.
+// MayStart reports whether a job of which the journal knows e may start in an
+// epoch. What is running, has a result that the plane lacks, or succeeded, may
+// not. After a crash only what is idempotent or resumable may. What failed may,
+// once the plane has that failure and offers the job anew: that is its next attempt.
+func (e Entry) MayStart(epoch int64) bool {
+	again := e.Action.Restart() != wire.AtMostOnce
+	switch e.State {
+	case "":
+		return true
+	case JobStarted:
+		return again
+	case JobAcked:
+		return epoch > e.Epoch && (e.Outcome == wire.Failed || e.Outcome == wire.Interrupted && again)
+	}
+	return false
+}
+
+// Start records that a job starts, and returns once that is on the disk.
 func (j *Journal) Start(e Entry) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if old, ok := j.entries[e.Job]; ok && (old.State != JobStarted || old.Action.Restart() == wire.AtMostOnce) {
+	if !j.entries[e.Job].MayStart(e.Epoch) {
 		return fmt.Errorf("host: job %s: %w", e.Job, ErrStartedBefore)
 	}
-	e.State = JobStarted
+	e.State, e.Outcome = JobStarted, ""
 	return j.put(e, true)
 }
 

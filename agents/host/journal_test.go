@@ -45,6 +45,24 @@ func TestJournalStartsOnce(t *testing.T) {
 		{"idempotent, finished", wire.ActionInventory, func(j *host.Journal) error {
 			return j.Finish(host.Entry{Job: "job_1", Action: wire.ActionInventory})
 		}, host.ErrStartedBefore},
+		{"failed, not acknowledged", wire.ActionInventory, func(j *host.Journal) error {
+			return j.Finish(host.Entry{Job: "job_1", Action: wire.ActionInventory, Outcome: wire.Failed})
+		}, host.ErrStartedBefore},
+		{"failed and acknowledged", wire.ActionBackup, func(j *host.Journal) error {
+			return errors.Join(j.Finish(host.Entry{Job: "job_1", Action: wire.ActionBackup, Outcome: wire.Failed}), j.Ack("job_1"))
+		}, nil},
+		{"failed and acknowledged in this very epoch", wire.ActionBackup, func(j *host.Journal) error {
+			return errors.Join(j.Finish(host.Entry{Job: "job_1", Epoch: 9, Action: wire.ActionBackup, Outcome: wire.Failed}), j.Ack("job_1"))
+		}, host.ErrStartedBefore},
+		{"interrupted, at most once", wire.ActionBackup, func(j *host.Journal) error {
+			return errors.Join(j.Finish(host.Entry{Job: "job_1", Action: wire.ActionBackup, Outcome: wire.Interrupted}), j.Ack("job_1"))
+		}, host.ErrStartedBefore},
+		{"interrupted, idempotent", wire.ActionList, func(j *host.Journal) error {
+			return errors.Join(j.Finish(host.Entry{Job: "job_1", Action: wire.ActionList, Outcome: wire.Interrupted}), j.Ack("job_1"))
+		}, nil},
+		{"cancelled", wire.ActionInventory, func(j *host.Journal) error {
+			return errors.Join(j.Finish(host.Entry{Job: "job_1", Outcome: wire.Cancelled}), j.Ack("job_1"))
+		}, host.ErrStartedBefore},
 		{"acknowledged", wire.ActionInventory, func(j *host.Journal) error {
 			return errors.Join(j.Finish(host.Entry{Job: "job_1"}), j.Ack("job_1"))
 		}, host.ErrStartedBefore},
@@ -58,7 +76,7 @@ func TestJournalStartsOnce(t *testing.T) {
 			}
 			_ = j.Close()
 			j, _ = openJournal(t, dir, time.Now()) // what counts is what is on the disk
-			if got := j.Start(host.Entry{Job: "job_1", Action: tt.action}); !errors.Is(got, tt.want) {
+			if got := j.Start(host.Entry{Job: "job_1", Epoch: 9, Action: tt.action}); !errors.Is(got, tt.want) {
 				t.Errorf("got %v, want %v", got, tt.want)
 			}
 		})
@@ -151,8 +169,8 @@ func TestJournalForgets(t *testing.T) {
 		want string
 	}{
 		{29, "job_acked job_acked_far job_finished job_started"},
-		{31, "job_acked_far job_finished job_started"},
-		{91, "job_finished job_started"},
+		{31, "job_acked_far job_started"},
+		{91, "job_started"},
 	}
 	for _, tt := range tests {
 		j, _ := openJournal(t, dir, start.Add(time.Duration(tt.days)*24*time.Hour))

@@ -148,14 +148,11 @@ func (a *Agent) offeredAgain(ref wire.JobRef) bool {
 		return true
 	}
 	e, ok := a.journal.Get(ref.Job)
-	if !ok || e.State == JobStarted { // a crash's: it may run again
+	if !ok || e.MayStart(ref.Epoch) {
 		return false
 	}
-	if ref.Epoch < e.Epoch {
-		return true
-	}
 	a.setEpoch(ref)
-	e.Epoch = ref.Epoch
+	e.Epoch = ref.Epoch // even an older one: a plane that was restored counts anew
 	r, ok = a.result(e)
 	if !ok {
 		r = wire.Result{JobRef: ref, Outcome: wire.Failed, EndedAt: e.At,
@@ -288,7 +285,11 @@ func (a *Agent) run(ctx context.Context, t *task) {
 			Failure: &wire.Failure{Cause: wire.CauseTimeout, Detail: "its time was over before a place to run was free"}})
 		return
 	}
-	if err := a.journal.Start(entry); err != nil {
+	err := a.spool.Remove(env.Job)
+	if err == nil {
+		err = a.journal.Start(entry)
+	}
+	if err != nil {
 		a.log.Error("job.not_started", "job", env.Job, "err", err)
 		if !errors.Is(err, ErrStartedBefore) {
 			a.send(wire.Frame{Type: wire.FrameResult, Result: &wire.Result{JobRef: wire.JobRef{Job: env.Job, Epoch: a.epochOf(t)}, Outcome: wire.Failed,

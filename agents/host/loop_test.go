@@ -230,6 +230,43 @@ func TestOfferedAgain(t *testing.T) {
 	}
 }
 
+// A failure that the plane has taken may be followed by the next attempt, under
+// the same id in a newer epoch.
+func TestNextAttempt(t *testing.T) {
+	tries := 0
+	h := &hosttest.Helper{OnBackup: func(context.Context, helper.Backup, helper.Report) (wire.BackupResult, error) {
+		if tries++; tries == 1 {
+			return wire.BackupResult{}, helper.Fail(wire.CauseStoreUnreachable, nil, "away")
+		}
+		return wire.BackupResult{SnapshotID: "snap"}, nil
+	}}
+	r := newRig(t, h)
+	r.start()
+	r.prepared()
+	env := r.plane.Sign(r.backupEnvelope("job_1"))
+	r.plane.OfferSigned(5, env)
+	if got := r.plane.Result("job_1"); got.Outcome != wire.Failed {
+		t.Fatalf("first: got %s", got.Outcome)
+	}
+	waitFor(t, "acknowledgement", func() bool {
+		b, _ := os.ReadFile(filepath.Join(r.state, "journal.jsonl"))
+		return strings.Contains(string(b), `"job":"job_1","state":"acked"`)
+	})
+	mark := r.plane.Mark()
+	r.plane.OfferSigned(5, env) // a copy of the old offer
+	if got := r.plane.ResultAfter(mark, "job_1"); got.Outcome != wire.Failed {
+		t.Errorf("the same epoch: got %s", got.Outcome)
+	}
+	mark = r.plane.Mark()
+	r.plane.OfferSigned(6, env)
+	if got := r.plane.ResultAfter(mark, "job_1"); got.Outcome != wire.Succeeded || got.Epoch != 6 {
+		t.Errorf("second: got %+v", got)
+	}
+	if got, want := h.Backups(), 2; got != want {
+		t.Errorf("starts: got %d, want %d", got, want)
+	}
+}
+
 func TestOneAtATimeForAResource(t *testing.T) {
 	g := newGate()
 	h := &hosttest.Helper{OnBackup: g.backup}

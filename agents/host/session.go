@@ -47,6 +47,9 @@ func (a *Agent) send(f wire.Frame) {
 	}
 }
 
+// maxResend is how rarely an unacknowledged result is sent in a long session.
+const maxResend = time.Hour
+
 var errDrained = errors.New("the plane asked to reconnect")
 
 // connectLoop keeps a connection until ctx ends.
@@ -210,7 +213,8 @@ func (a *Agent) frame(ctx context.Context, f wire.Frame, end context.CancelCause
 func (a *Agent) pulse(ctx context.Context, s *session, every time.Duration, end context.CancelCauseFunc) {
 	beat := time.NewTicker(every)
 	defer beat.Stop()
-	resend := time.NewTicker(a.o.Resend)
+	wait := a.o.Resend
+	resend := time.NewTimer(wait)
 	defer resend.Stop()
 	s.send(a.heartbeat())
 	for {
@@ -219,6 +223,8 @@ func (a *Agent) pulse(ctx context.Context, s *session, every time.Duration, end 
 			return
 		case <-resend.C:
 			a.sendResults(0)
+			wait = min(2*wait, maxResend) // what the plane does not take now it may never take
+			resend.Reset(wait)
 		case <-beat.C:
 			s.send(a.heartbeat())
 			pctx, cancel := context.WithTimeout(ctx, 20*time.Second)

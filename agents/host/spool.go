@@ -3,7 +3,9 @@ package host
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -71,6 +73,18 @@ func (s *Spool) Get(job string) (r wire.Result, ok bool) {
 		return wire.Result{}, false
 	}
 	return r, true
+}
+
+// Remove drops the result of an earlier attempt at a job.
+func (s *Spool) Remove(job string) error {
+	err := os.Remove(s.path(job))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = syncDir(s.dir)
+	}
+	return err
 }
 
 // Acked drops the result of a job that the plane has, unless it is small and

@@ -46,7 +46,7 @@ the environment can be read by other users.`,
 			if err != nil {
 				return err
 			}
-			id, err := host.Enrol(c.Context(), host.EnrolOptions{State: conf.State, PlaneURL: plane, Token: token, Facts: host.ReadFacts(conf.factFiles())})
+			id, err := host.Enrol(c.Context(), host.EnrolOptions{State: conf.State, PlaneURL: plane, Token: token, FactFiles: conf.factFiles()})
 			if err != nil {
 				return err
 			}
