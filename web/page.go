@@ -65,6 +65,9 @@ type Page struct {
 	Self   string         // path and query of this page, for live parts
 	// Live are the topics after whose change the page asks for itself again.
 	Live []string
+	// LivePart is the id of the one part that asks for itself again, where the
+	// rest of the page cannot be asked for twice; "" is the whole page.
+	LivePart string
 	// Refresh is how often a browser without JavaScript asks again, in
 	// seconds; 0 is never.
 	Refresh int

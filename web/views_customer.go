@@ -228,6 +228,7 @@ type RecoveryKey struct {
 	Groups  []string // of the key, shown once
 	Action  string   // address of the form
 	Escrow  string   // address of the other choice; "" hides it
+	Anew    string   // address that has the server send the key again
 	Waiting *Waiting
 	Plan    Link
 	Server  string
@@ -242,7 +243,10 @@ type KeyStep string
 const (
 	KeyChoose    KeyStep = "choose"    // who keeps it is not decided
 	KeyWaiting   KeyStep = "waiting"   // the host is making it
+	KeyReady     KeyStep = "ready"     // it can be shown, once
 	KeyShown     KeyStep = "shown"     // here it is, once
+	KeyTheirs    KeyStep = "theirs"    // the customer has to confirm it; the reader cannot
+	KeyFailed    KeyStep = "failed"    // the repository could not be made
 	KeyConfirm   KeyStep = "confirm"   // it was shown and waits to be confirmed
 	KeyConfirmed KeyStep = "confirmed" // the customer has it
 	KeyEscrowed  KeyStep = "escrowed"  // we keep a sealed copy
@@ -251,7 +255,7 @@ const (
 // Valid reports whether s is a known step.
 func (s KeyStep) Valid() bool {
 	switch s {
-	case KeyChoose, KeyWaiting, KeyShown, KeyConfirm, KeyConfirmed, KeyEscrowed:
+	case KeyChoose, KeyWaiting, KeyReady, KeyShown, KeyTheirs, KeyFailed, KeyConfirm, KeyConfirmed, KeyEscrowed:
 		return true
 	}
 	return false

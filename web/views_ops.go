@@ -8,6 +8,9 @@ type SignIn struct {
 	Step  SignInStep
 	Email string
 	Next  string // where to go afterwards
+	// AskCustomer has the form ask which customer is meant: the same address
+	// and password are known for several.
+	AskCustomer bool
 }
 
 // SignInStep is which half of signing in a page shows.
@@ -38,6 +41,15 @@ type Setup struct {
 
 // Template names the template.
 func (*Setup) Template() string { return "setup" }
+
+// Codes shows recovery codes, once.
+type Codes struct {
+	Page
+	Codes []string
+}
+
+// Template names the template.
+func (*Codes) Template() string { return "codes" }
 
 // Today is the ops engineer's list of what needs a person.
 type Today struct {
@@ -134,7 +146,7 @@ func (*Server) Template() string { return "server" }
 // NewServer is the form that names a new server.
 type NewServer struct {
 	Page
-	Name, Location string
+	Name, Location, Country string
 }
 
 // Template names the template.
@@ -147,8 +159,9 @@ type Enrol struct {
 	Command string // shown while the token is new; "" afterwards
 	Expires time.Time
 	Steps   []Step
-	Finding *Need
 	Again   string // address of the form for a new command; "" hides it
+	Fresh   bool   // no command was ever made
+	Ready   bool   // it is done
 }
 
 // Template names the template.
@@ -176,23 +189,36 @@ func (*Customers) Template() string { return "customers" }
 // NewCustomer is the form for a new customer.
 type NewCustomer struct {
 	Page
-	Name, Slug, Country string
+	Name, Slug, Country, ZoneName string
 }
 
 // Template names the template.
 func (*NewCustomer) Template() string { return "newcustomer" }
 
+// NewTenancy is the form that puts a customer on a server.
+type NewTenancy struct {
+	Page
+	Action                          string
+	Server, Paths, Sites, Databases string
+	Dedicated                       bool
+	Servers                         []Link // Label is the name, Href the id
+}
+
+// Template names the template.
+func (*NewTenancy) Template() string { return "newtenancy" }
+
 // Customer is one customer as ops see it.
 type Customer struct {
 	Page
-	Facts     []Pair
-	Parent    Link
-	Children  []Link
-	Needs     []Need
-	Contacts  []ContactRow
-	Tenancies []TenancyRow
-	Plans     []PlanRow
-	Events    []Event
+	Facts      []Pair
+	Parent     Link
+	Children   []Link
+	Needs      []Need
+	Contacts   []ContactRow
+	Tenancies  []TenancyRow
+	Plans      []PlanRow
+	Events     []Event
+	NewTenancy string // address; "" where the reader may not
 }
 
 // ContactRow is one person of a customer.
@@ -245,6 +271,8 @@ func (*Plan) Template() string { return "plan" }
 type PlanEdit struct {
 	Page
 	Action   string // address the form is sent to
+	Name     string
+	Enabled  bool
 	Paths    string // one a line
 	Excludes string
 	Cron     string

@@ -135,5 +135,10 @@ func recoveryKey(tx *web.Text) []Sample {
 	confirm.Errors = []web.FieldError{{Field: "last_group", Message: "That is not the last group of the key"}}
 	done := &web.RecoveryKey{Page: page("You have the recovery key of shop-2; we do not.", web.ToneGood), Step: web.KeyConfirmed, Digest: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", At: at(400), Plan: plan}
 	escrowed := &web.RecoveryKey{Page: page("We keep a sealed copy of the recovery key of shop-2.", web.ToneGood), Step: web.KeyEscrowed, Digest: done.Digest, At: at(400), Plan: plan}
-	return pages("key", map[string]*web.RecoveryKey{"choose": choose, "waiting": waiting, "shown": shown, "confirm": confirm, "confirmed": done, "escrowed": escrowed}, "choose", "waiting", "shown", "confirm", "confirmed", "escrowed")
+	ready := &web.RecoveryKey{Page: page(tx.T("key.say_ready", "server", "shop-2"), web.ToneWarn), Step: web.KeyReady, Action: "#", Escrow: "#", Plan: plan}
+	theirs := &web.RecoveryKey{Page: page(tx.T("key.say_staff", "server", "shop-2"), web.ToneWarn), Step: web.KeyTheirs, Plan: plan}
+	failed := &web.RecoveryKey{Page: page(tx.T("key.say_failed", "server", "shop-2"), web.ToneBad), Step: web.KeyFailed, Action: "#", Plan: plan}
+	failed.Problem = &web.Problem{Cause: "The off-site store did not answer", Next: "It is tried again by itself."}
+	confirm.Anew, shown.Anew = "#", "#"
+	return pages("key", map[string]*web.RecoveryKey{"choose": choose, "waiting": waiting, "ready": ready, "theirs": theirs, "failed": failed, "shown": shown, "confirm": confirm, "confirmed": done, "escrowed": escrowed}, "choose", "waiting", "ready", "theirs", "failed", "shown", "confirm", "confirmed", "escrowed")
 }

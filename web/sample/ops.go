@@ -10,7 +10,7 @@ func signIn(tx *web.Text) []Sample {
 	first := &web.SignIn{Page: nobody(tx.T("signin.title"), tx.T("signin.say")), Step: web.StepPassword}
 	first.Sub = tx.T("signin.sub")
 	wrong := &web.SignIn{Page: first.Page, Step: web.StepPassword, Email: "ada@harbour.example"}
-	wrong.Problem = &web.Problem{Cause: tx.T("signin.wrong"), Next: "Check both and try again; after five times you wait a minute."}
+	wrong.Problem = &web.Problem{Cause: "The e-mail address or the password is not right", Next: "Check both and try again; after five times you wait a minute."}
 	code := &web.SignIn{Page: nobody(tx.T("signin.title"), tx.T("signin.code_say")), Step: web.StepCode}
 	code.Sub = tx.T("signin.code_sub")
 	spent := &web.SignIn{Page: nobody(tx.T("signin.title"), tx.T("signin.spent_say")), Step: web.StepSpent}
@@ -21,8 +21,9 @@ func signIn(tx *web.Text) []Sample {
 	setup := &web.Setup{Page: nobody(tx.T("setup.title"), tx.T("setup.say", "name", "Ines Moreau")), Token: "x", Email: "ines@maple.example", QR: qr, Secret: "JBSW Y3DP EHPK 3PXP"}
 	bad := *setup
 	bad.Errors = []web.FieldError{{Field: "password", Message: "The password is shorter than 12 characters"}, {Field: "code", Message: "The code does not fit: it may be the one before"}}
+	codes := &web.Codes{Page: nobody(tx.T("codes.title"), tx.T("codes.say")), Codes: []string{"7k2m-x9qd", "p4wt-31vz", "mm8c-6r0h", "a5ys-kk2e", "t9bn-4q7f"}}
 	return append(pages("signin", map[string]*web.SignIn{"password": first, "wrong": wrong, "code": code, "spent": spent}, "password", "wrong", "code", "spent"),
-		Sample{"setup", setup}, Sample{"setup-errors", &bad})
+		Sample{"setup", setup}, Sample{"codes", codes}, Sample{"setup-errors", &bad})
 }
 
 func needs() []web.Need {
@@ -136,7 +137,9 @@ func customerList(tx *web.Text) []Sample {
 	one.Crumbs = []web.Link{{Label: tx.T("customers.title"), Href: "/customers"}}
 	blank := &web.Customer{Page: ops("customers", "Tailor & Sons", "Nothing of Tailor & Sons is looked after yet."), Facts: one.Facts, Parent: web.Link{Label: "Orchard Press", Href: "#"}}
 	blank.Tone = web.ToneUnknown
-	return []Sample{{"customers-full", list}, {"customers-empty", empty}, {"newcustomer", form}, {"customer-full", one}, {"customer-empty", blank}}
+	tenancy := &web.NewTenancy{Page: ops("customers", tx.T("newtenancy.title"), tx.T("newtenancy.say", "customer", "Maple Bakery")), Action: "#", Paths: "/srv/shop", Server: "srv_2", Servers: []web.Link{{Label: "db-1", Href: "srv_1"}, {Label: "shop-1", Href: "srv_2"}}}
+	tenancy.Errors = []web.FieldError{{Field: "paths", Message: "/srv/shop belongs to another customer on this server"}}
+	return []Sample{{"newtenancy", tenancy}, {"customers-full", list}, {"customers-empty", empty}, {"newcustomer", form}, {"customer-full", one}, {"customer-empty", blank}}
 }
 
 func plan(tx *web.Text) []Sample {

@@ -1,0 +1,85 @@
+package web
+
+import (
+	"ostler/controlplane/bus"
+	"ostler/controlplane/findings"
+	"ostler/controlplane/policy"
+)
+
+// backups is all plans of a customer, each with its newest restorable copy.
+func (p *Portal) backups(v *visit) error {
+	plans, err := v.planStates("")
+	if err != nil {
+		return err
+	}
+	names, err := v.planServers(plans)
+	if err != nil {
+		return err
+	}
+	page := &Backups{Page: v.page("backups", v.t("backups.title"), "")}
+	for _, ps := range plans {
+		row, err := v.backupPlan(ps, names[ps.Server])
+		if err != nil {
+			return err
+		}
+		page.Plans = append(page.Plans, row)
+	}
+	g := v.gather(findings.Filter{})
+	g.findings = nil // the sentence is about backups; Home lists the rest
+	g.plans(plans, func(id string) string { return names[id] })
+	page.Live, page.Refresh = []string{bus.TopicCustomer(v.actor.Customer)}, 60
+	switch {
+	case len(plans) == 0:
+		page.Say, page.Tone = v.t("backups.none"), ToneUnknown
+	case len(g.open) > 0:
+		g.headline(&page.Page, len(plans))
+	default:
+		page.Say, page.Tone = v.t("backups.well", "n", len(plans)), ToneGood
+	}
+	return v.render(page)
+}
+
+// planServers are the names of the servers of plans.
+func (v *visit) planServers(plans []planState) (map[string]string, error) {
+	ids := map[string]bool{}
+	for _, p := range plans {
+		ids[p.Server] = true
+	}
+	servers, err := v.servers(keysOf(ids))
+	if err != nil {
+		return nil, err
+	}
+	names := map[string]string{}
+	for id, s := range servers {
+		names[id] = s.Name
+	}
+	return names, nil
+}
+
+func (v *visit) backupPlan(ps planState, server string) (BackupPlan, error) {
+	scope, err := v.scope(policy.PlanRead)
+	if err != nil {
+		return BackupPlan{}, err
+	}
+	days, err := v.p.Backups.Calendar(v.ctx, scope, ps.Plan, 90)
+	if err != nil {
+		return BackupPlan{}, err
+	}
+	row := BackupPlan{Server: planName(server, ps.Name), Href: "/plans/" + ps.ID + "/copies", Schedule: v.schedule(ps.Cron, ps.Zone), Calendar: v.calendar(server, days)}
+	row.State, _ = v.planState(ps)
+	if ps.Copy != nil {
+		row.Newest, row.NewestState = ps.Copy.ArrivedAt, v.runState(ps.Copy.Outcome)
+		if v.can(policy.FileRead) {
+			row.NewestHref = "/snapshots/" + ps.Copy.ID
+		}
+	}
+	if len(ps.NextRuns) > 0 {
+		row.Next = ps.NextRuns[0]
+	}
+	key, link := v.keyState(ps.Repository)
+	row.Key = key
+	if v.can(policy.KeyConfirm) {
+		row.KeyHref, row.KeyAction = link.Href, link.Label
+	}
+	return row, nil
+}

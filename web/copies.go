@@ -1,0 +1,63 @@
+package web
+
+import (
+	"ostler/backups"
+	"ostler/controlplane/bus"
+	"ostler/controlplane/policy"
+)
+
+// copies lists the copies of one plan, and what its last 90 days were like.
+func (p *Portal) copies(v *visit) error {
+	scope, err := v.scope(policy.SnapshotRead)
+	if err != nil {
+		return err
+	}
+	plan, err := p.Backups.Plan(v.ctx, scope, v.c.Param("id"))
+	if err != nil {
+		return err
+	}
+	snaps, next, err := p.Backups.Snapshots(v.ctx, scope, backups.SnapshotFilter{Plan: plan.ID, PageToken: v.c.QueryParam("page")})
+	if err != nil {
+		return err
+	}
+	days, err := p.Backups.Calendar(v.ctx, scope, plan, 90)
+	if err != nil {
+		return err
+	}
+	server := v.serverName(plan.Server)
+	self := "/plans/" + plan.ID
+	page := &Snapshots{Page: v.page("backups", v.t("snapshots.title"), v.t("snapshots.none", "server", server)), Calendar: v.calendar(server, days), PlanHref: self}
+	page.Crumbs = []Link{{v.t("backups.title"), "/backups"}}
+	if v.staff() {
+		page.Nav, page.Crumbs = "servers", []Link{{v.t("servers.title"), "/servers"}, {server, "/servers/" + plan.Server}}
+	}
+	page.Live, page.Refresh = []string{bus.TopicServer(plan.Server)}, 60
+	if v.can(policy.BackupRun) && plan.Repository.State == backups.RepositoryReady {
+		page.RunHref = self + "/run"
+	}
+	for _, s := range snaps {
+		page.Rows = append(page.Rows, v.snapshotRow(s))
+	}
+	if len(snaps) > 0 && v.c.QueryParam("page") == "" {
+		page.Say = v.t("snapshots.say", "server", server, "when", v.moment(snaps[0].ArrivedAt))
+	} else if len(snaps) > 0 {
+		page.Say, page.Pager.First = v.t("snapshots.older", "server", server), self+"/copies"
+	}
+	if next != "" {
+		page.Pager.Next = self + "/copies?page=" + next
+	}
+	return v.render(page)
+}
+
+// snapshotRow is one copy in a list; only those who may see file names can
+// look into it.
+func (v *visit) snapshotRow(s backups.Snapshot) SnapshotRow {
+	row := SnapshotRow{At: s.ArrivedAt, State: v.runState(s.Outcome), Files: s.Files, Bytes: s.Bytes, Added: s.AddedBytes}
+	if v.can(policy.FileRead) {
+		row.Href = "/snapshots/" + s.ID
+	}
+	if s.UnreadCount > 0 {
+		row.Note = v.t("job.unread", "n", s.UnreadCount)
+	}
+	return row
+}

@@ -1,0 +1,231 @@
+package web
+
+import (
+	"strings"
+
+	"ostler/controlplane/customers"
+	"ostler/controlplane/findings"
+	"ostler/controlplane/identity"
+	"ostler/controlplane/ledger"
+	"ostler/controlplane/policy"
+)
+
+func (p *Portal) customers(v *visit) error {
+	scope, err := v.scope(policy.CustomerRead)
+	if err != nil {
+		return err
+	}
+	items, next, err := p.Customers.ListCustomers(v.ctx, scope, customers.CustomerFilter{Limit: 100, PageToken: v.c.QueryParam("page")})
+	if err != nil {
+		return err
+	}
+	g := v.gather(findings.Filter{})
+	page := &Customers{Page: v.page("customers", v.t("customers.title"), "")}
+	if page.Rows, err = v.customerRows(scope, items, g); err != nil {
+		return err
+	}
+	if next != "" {
+		page.Pager.Next = "/customers?page=" + next
+	}
+	open := 0
+	for _, r := range page.Rows {
+		if r.State.Tone != ToneGood {
+			open++
+		}
+	}
+	page.Say = v.t("customers.say", "n", open, "number", p.tx.Number(open), "shown", len(items))
+	if len(items) == 0 {
+		page.Say = v.t("customers.none")
+	}
+	return v.render(page)
+}
+
+func (v *visit) customerRows(scope policy.Scope, items []customers.Customer, g *facts) ([]CustomerRow, error) {
+	tenancies, err := v.p.Customers.Tenancies(v.ctx, scope, customers.TenancyFilter{})
+	if err != nil {
+		return nil, err
+	}
+	servers, parents := map[string]map[string]bool{}, map[string]bool{}
+	for _, t := range tenancies {
+		if servers[t.Customer] == nil {
+			servers[t.Customer] = map[string]bool{}
+		}
+		servers[t.Customer][t.Server] = true
+	}
+	for _, c := range items {
+		if c.Parent != "" {
+			parents[c.Parent] = true
+		}
+	}
+	names, err := v.customerNames(keysOf(parents))
+	if err != nil {
+		return nil, err
+	}
+	var rows []CustomerRow
+	for _, c := range items {
+		row := CustomerRow{Name: c.Name, Href: "/customers/" + c.ID, Servers: len(servers[c.ID]), Since: c.CreatedAt, State: v.openState(g, c.ID)}
+		if c.Parent != "" {
+			row.Parent = Link{names[c.Parent], "/customers/" + c.Parent}
+		}
+		if row.Servers == 0 && row.State.Tone == ToneGood {
+			row.State = State{ToneUnknown, v.t("customers.nowhere")}
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
+// openState is how a customer stands by its findings.
+func (v *visit) openState(g *facts, customer string) State {
+	n, tone := 0, ToneGood
+	for _, x := range g.findings {
+		if x.Customer == customer {
+			n++
+			if t := severityKinds[x.Severity].Tone(); toneRank[t] > toneRank[tone] {
+				tone = t
+			}
+		}
+	}
+	if len(g.open) > len(g.findings) && n == 0 {
+		return State{ToneUnknown, v.t("unknown")} // findings could not be asked
+	}
+	return State{tone, v.t("customers.open", "n", n)}
+}
+
+func (p *Portal) customer(v *visit) error {
+	scope, err := v.scope(policy.CustomerRead)
+	if err != nil {
+		return err
+	}
+	c, err := p.Customers.GetCustomer(v.ctx, scope, v.c.Param("id"))
+	if err != nil {
+		return err
+	}
+	g := v.gather(findings.Filter{Customer: c.ID})
+	page := &Customer{Page: v.page("customers", c.Name, ""), Needs: g.needs()}
+	page.Crumbs = []Link{{v.t("customers.title"), "/customers"}}
+	page.Facts = []Pair{{Label: v.t("newcustomer.slug"), Value: c.Slug, Mono: true}, {Label: v.t("newcustomer.country"), Value: c.Country},
+		{Label: v.t("planedit.zone"), Value: c.Zone}, {Label: "Id", Value: c.ID, Mono: true}}
+	if c.Parent != "" {
+		names, err := v.customerNames([]string{c.Parent})
+		if err != nil {
+			return err
+		}
+		page.Parent = Link{names[c.Parent], "/customers/" + c.Parent}
+	}
+	if err := v.customerParts(page, scope, c, g); err != nil {
+		return err
+	}
+	if v.can(policy.CustomerWrite) {
+		page.NewTenancy = "/customers/" + c.ID + "/tenancies/new"
+	}
+	said := Headline(p.tx, HeadlineFacts{Servers: len(page.Tenancies), Open: g.open})
+	page.Say, page.Tone = c.Name+": "+lower(said.Sentence), said.Tone
+	return v.render(page)
+}
+
+// customerParts fills tenancies, plans, people and events.
+func (v *visit) customerParts(page *Customer, scope policy.Scope, c customers.Customer, g *facts) error {
+	tenancies, err := v.p.Customers.Tenancies(v.ctx, scope, customers.TenancyFilter{Customer: c.ID})
+	if err != nil {
+		return err
+	}
+	var ids []string
+	for _, t := range tenancies {
+		ids = append(ids, t.Server)
+	}
+	servers, err := v.servers(ids)
+	if err != nil {
+		return err
+	}
+	var plans []planState
+	for _, t := range tenancies {
+		on, err := v.planStates(t.Server)
+		if err != nil {
+			return err
+		}
+		for _, ps := range on {
+			if ps.Tenancy == t.ID {
+				plans = append(plans, ps)
+			}
+		}
+		row := v.tenancyRow(t, on)
+		row.Server = Link{servers[t.Server].Name, "/servers/" + t.Server}
+		page.Tenancies = append(page.Tenancies, row)
+	}
+	g.plans(plans, func(id string) string { return servers[id].Name })
+	page.Plans = v.planRows(plans, func(p planState) string { return servers[p.Server].Name })
+	if v.can(policy.PeopleRead) {
+		if page.Contacts, err = v.contacts(c.ID); err != nil {
+			return err
+		}
+	}
+	kids, _, err := v.p.Customers.ListCustomers(v.ctx, scope, customers.CustomerFilter{Parent: c.ID, Limit: 200})
+	if err != nil {
+		return err
+	}
+	for _, k := range kids {
+		page.Children = append(page.Children, Link{k.Name, "/customers/" + k.ID})
+	}
+	page.Events, _, err = v.events(ledger.Filter{Customer: c.ID, Limit: 20})
+	return err
+}
+
+var signInStates = map[identity.SignInState]struct {
+	tone Tone
+	key  string
+}{identity.SignInReady: {ToneGood, "person.ready"}, identity.SignInInvited: {ToneBusy, "person.invited"}, identity.SignInNone: {ToneUnknown, "person.none"}}
+
+// contacts are a customer's people and how far their sign-in is.
+func (v *visit) contacts(customer string) ([]ContactRow, error) {
+	scope, err := v.scope(policy.PeopleRead)
+	if err != nil {
+		return nil, err
+	}
+	people, err := v.p.Identity.People(v.ctx, scope, identity.PeopleFilter{Kind: "contact", Customer: customer})
+	if err != nil {
+		return nil, err
+	}
+	var out []ContactRow
+	for _, x := range people {
+		s := signInStates[x.SignIn]
+		out = append(out, ContactRow{Name: x.Name, Email: x.Email, Role: roleWord(v.p.tx, x.Role), State: State{s.tone, v.t(s.key)}})
+	}
+	return out, nil
+}
+
+func (p *Portal) newCustomerPage(v *visit) *NewCustomer {
+	page := &NewCustomer{Page: v.page("customers", v.t("newcustomer.title"), v.t("newcustomer.say")), Name: v.c.FormValue("name"), Slug: v.c.FormValue("slug"), Country: v.c.FormValue("country"), ZoneName: v.c.FormValue("zone")}
+	page.Crumbs = []Link{{v.t("customers.title"), "/customers"}}
+	return page
+}
+
+func (p *Portal) customerNew(v *visit) error {
+	page := p.newCustomerPage(v)
+	page.ZoneName = v.zone.String()
+	return v.render(page)
+}
+
+func (p *Portal) customerCreate(v *visit) error {
+	scope, err := v.scope(policy.CustomerWrite)
+	if err != nil {
+		return err
+	}
+	page := p.newCustomerPage(v)
+	c, err := p.Customers.CreateCustomer(v.ctx, scope, customers.NewCustomer{Name: page.Name, Slug: page.Slug, Country: page.Country, Zone: page.ZoneName})
+	if err != nil {
+		return v.invalid(page, err)
+	}
+	return v.redirect("/customers/"+c.ID, "created")
+}
+
+// lines are the lines of a text area, without empty ones.
+func lines(s string) []string {
+	var out []string
+	for _, l := range strings.Split(strings.ReplaceAll(s, "\r", ""), "\n") {
+		if l = strings.TrimSpace(l); l != "" {
+			out = append(out, l)
+		}
+	}
+	return out
+}

@@ -1,0 +1,126 @@
+package web
+
+import (
+	"fmt"
+
+	"ostler/controlplane"
+	"ostler/controlplane/findings"
+	"ostler/controlplane/ledger"
+	"ostler/controlplane/policy"
+)
+
+// eventLook is how one kind of ledger entry reads.
+type eventLook struct {
+	key  string // text key
+	tone Tone
+}
+
+var eventLooks = map[string]eventLook{
+	"backup.queued": {"event.backup_queued", ""}, "backup.complete": {"event.backup_complete", ToneGood}, "backup.partial": {"event.backup_partial", ToneWarn},
+	"backup.failed": {"event.backup_failed", ToneBad}, "backup.missed": {"event.backup_missed", ToneBad}, "backup.interrupted": {"event.backup_interrupted", ToneBad},
+	"backup.cancelled": {"event.backup_cancelled", ToneUnknown}, "backup.skipped": {"event.backup_skipped", ToneUnknown},
+	"restore.requested": {"event.restore_requested", ""}, "restore.ready": {"event.restore_ready", ToneGood}, "restore.finished": {"event.restore_ready", ToneGood},
+	"restore.failed": {"event.restore_failed", ToneBad}, "restore.fetched": {"event.restore_fetched", ToneGood}, "restore.expired": {"event.restore_expired", ""},
+	"plan.created": {"event.plan_created", ""}, "plan.changed": {"event.plan_changed", ""}, "repository.ready": {"event.repository_ready", ToneGood}, "repository.failed": {"event.repository_failed", ToneBad},
+	"key.escrowed": {"event.key_escrowed", ToneGood}, "key.custody_chosen": {"event.key_custody_chosen", ""}, "key.shown": {"event.key_shown", ToneWarn}, "key.confirmed": {"event.key_confirmed", ToneGood},
+	"server.created": {"event.server_created", ""}, "server.changed": {"event.server_changed", ""}, "server.activated": {"event.server_activated", ToneGood}, "server.retired": {"event.server_retired", ""},
+	"server.inventoried": {"event.server_inventoried", ""}, "server.silent": {"event.server_silent", ToneUnknown}, "server.heard": {"event.server_heard", ToneGood}, "server.rebooted": {"event.server_rebooted", ToneWarn},
+	"agent.enrolled": {"event.agent_enrolled", ToneGood}, "agent.connected": {"event.agent_connected", ToneGood}, "agent.renewed": {"event.agent_renewed", ""}, "agent.frozen": {"event.agent_frozen", ToneBad}, "agent.unfrozen": {"event.agent_unfrozen", ToneGood},
+	"enrolment.created": {"event.enrolment_created", ""}, "enrolment.refused": {"event.enrolment_refused", ToneBad},
+	"tenancy.created": {"event.tenancy_created", ""}, "tenancy.changed": {"event.tenancy_changed", ""}, "tenancy.ended": {"event.tenancy_ended", ""},
+	"customer.created": {"event.customer_created", ""}, "customer.changed": {"event.customer_changed", ""},
+	"contact.added": {"event.contact_added", ""}, "contact.changed": {"event.contact_changed", ""}, "contact.removed": {"event.contact_removed", ""},
+	"staff.added": {"event.staff_added", ""}, "staff.changed": {"event.staff_changed", ""},
+	"person.invited": {"event.person_invited", ""}, "person.set_up": {"event.person_set_up", ToneGood}, "password.changed": {"event.password_changed", ""}, "demo_link.made": {"event.demo_link_made", ""},
+	"session.started": {"event.session_started", ""}, "session.revoked": {"event.session_revoked", ""}, "signin.failed": {"event.signin_failed", ToneWarn},
+	"recovery.used": {"event.recovery_used", ToneWarn}, "recovery.replaced": {"event.recovery_replaced", ""}, "token.made": {"event.token_made", ""}, "token.revoked": {"event.token_revoked", ""},
+	"store.added": {"event.store_added", ""}, "job.cancelled": {"event.job_cancelled", ToneUnknown},
+}
+
+// events returns ledger entries as lines of a timeline, newest first.
+func (v *visit) events(f ledger.Filter) ([]Event, string, error) {
+	scope, err := v.scope(policy.LedgerRead)
+	if err != nil {
+		return nil, "", err
+	}
+	items, next, err := v.p.Ledger.List(v.ctx, scope, f)
+	if err != nil {
+		return nil, "", err
+	}
+	people, servers := map[string]bool{}, map[string]bool{}
+	for _, it := range items {
+		if it.Server != "" {
+			servers[it.Server] = true
+		}
+		if it.Actor.Kind == controlplane.ActorStaff || it.Actor.Kind == controlplane.ActorContact {
+			people[it.Actor.ID] = true
+		}
+	}
+	names, err := v.p.Identity.Names(v.ctx, keysOf(people))
+	if err != nil {
+		return nil, "", err
+	}
+	on, err := v.servers(keysOf(servers))
+	if err != nil {
+		return nil, "", err
+	}
+	out := make([]Event, 0, len(items))
+	for _, it := range items {
+		name := on[it.Server].Name
+		if name == "" {
+			name = v.t("word.server")
+		}
+		out = append(out, v.event(it, name, names[it.Actor.ID]))
+	}
+	return out, next, nil
+}
+
+// event writes one entry as a sentence.
+func (v *visit) event(it ledger.Item, server, who string) Event {
+	e := Event{At: it.At, Who: who}
+	if kind, _ := it.Data["kind"].(string); it.Kind == "finding.opened" || it.Kind == "finding.closed" {
+		title, _, _ := v.sentence(findings.Finding{Kind: kind, Args: map[string]string{"server": server}})
+		if e.Text, e.Tone = trimDot(title)+".", severityKinds[findings.Severity(text(it.Data["severity"]))].Tone(); it.Kind == "finding.closed" {
+			e.Text, e.Tone = v.t("event.closed", "what", trimDot(title)), ToneGood
+		}
+		return e
+	}
+	look, ok := eventLooks[it.Kind]
+	if !ok {
+		e.Text = v.t("event.other", "kind", it.Kind)
+		return e
+	}
+	e.Tone = look.tone
+	e.Text = capital(v.t(look.key, "server", server, "n", number(it.Data["files"]), "unread", number(it.Data["unread_count"]), "os", it.Data["os"], "left", it.Data["left"], "name", it.Data["name"]))
+	if path := it.Personal["path"]; path != "" && v.can(policy.FileRead) {
+		e.Detail = PlainName([]byte(path))
+	}
+	if cause, _ := it.Data["failure_cause"].(string); cause != "" {
+		e.Detail = causeText(cause)
+	}
+	if job, _ := it.Data["job"].(string); job != "" && it.Kind == "backup.queued" {
+		e.Link = Link{v.t("event.to_job"), "/jobs/" + job}
+	}
+	if id, _ := it.Data["snapshot"].(string); id != "" && (it.Kind == "backup.complete" || it.Kind == "backup.partial") && v.can(policy.FileRead) {
+		e.Link = Link{v.t("event.to_copy"), "/snapshots/" + id}
+	}
+	return e
+}
+
+// text is a word of an entry, "" where it is none.
+func text(x any) string { s, _ := x.(string); return s }
+
+// number is a figure of an entry, which JSON may have made of any kind.
+func number(x any) int64 {
+	switch n := x.(type) {
+	case int64:
+		return n
+	case int:
+		return int64(n)
+	case float64:
+		return int64(n)
+	}
+	var out int64
+	_, _ = fmt.Sscan(fmt.Sprint(x), &out)
+	return out
+}

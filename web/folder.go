@@ -1,0 +1,186 @@
+package web
+
+import (
+	"bytes"
+	"io/fs"
+	"path"
+	"time"
+
+	"ostler/agents/wire"
+	"ostler/backups"
+	"ostler/controlplane"
+	"ostler/controlplane/bus"
+	"ostler/controlplane/jobs"
+	"ostler/controlplane/policy"
+)
+
+// browseWait is how long a page waits for a server's answer before it says
+// that it waits.
+const browseWait = 4 * time.Second
+
+// folder shows one folder of a copy. The address of a page that waits names
+// its job: when that one is over without an answer the page says so, and asks
+// again only where a person says so.
+func (p *Portal) folder(v *visit) error {
+	scope, err := v.scope(policy.FileRead)
+	if err != nil {
+		return err
+	}
+	snap, err := p.Backups.Snapshot(v.ctx, scope, v.c.Param("id"))
+	if err != nil {
+		return err
+	}
+	dir := []byte(v.c.QueryParam("path"))
+	if len(dir) == 0 {
+		dir = v.startFolder(scope, snap)
+	}
+	page := v.folderPage(snap, dir)
+	f, over, err := v.browse(scope, snap.ID, dir)
+	if err != nil {
+		return err
+	}
+	v.fillFolder(page, f, over)
+	return v.render(page)
+}
+
+// browse asks for a folder, or looks at the job that was asked before.
+func (v *visit) browse(scope policy.Scope, snapshot string, dir []byte) (f backups.Folder, over bool, err error) {
+	if id := v.c.QueryParam("job"); controlplane.ValidID(controlplane.PrefixJob, id) {
+		j, err := v.p.Jobs.Get(v.ctx, scope, id)
+		if err != nil {
+			return f, false, err
+		}
+		if j.Subject == snapshot && j.State != jobs.Succeeded {
+			return backups.Folder{Job: j, Path: dir}, j.State.Terminal(), nil
+		}
+	}
+	f, err = v.p.Backups.Browse(v.ctx, scope, snapshot, dir, browseWait)
+	return f, err == nil && f.Job.State.Terminal() && f.Job.State != jobs.Succeeded, err
+}
+
+// startFolder is where looking into a copy begins: the plan's only folder, or
+// the root.
+func (v *visit) startFolder(scope policy.Scope, snap backups.Snapshot) []byte {
+	plan, err := v.p.Backups.Plan(v.ctx, scope, snap.Plan)
+	if err != nil || len(plan.Paths) != 1 {
+		return []byte("/")
+	}
+	return []byte(plan.Paths[0])
+}
+
+func clean(p []byte) []byte { return []byte(path.Clean("/" + string(p))) }
+
+// crumbsTo are the folders on the way to a path, from the root.
+func crumbsTo(snapshot string, server string, full []byte) []Crumb {
+	base := "/snapshots/" + snapshot + "?"
+	out := []Crumb{{Name: []byte(server), Href: base + pathQuery([]byte("/"))}}
+	rest := bytes.Trim(full, "/")
+	if len(rest) == 0 {
+		out[0].Href = ""
+		return out
+	}
+	at := []byte{}
+	parts := bytes.Split(rest, []byte("/"))
+	for i, name := range parts {
+		at = append(append(at, '/'), name...)
+		c := Crumb{Name: name, Href: base + pathQuery(at)}
+		if i == len(parts)-1 {
+			c.Href = ""
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+func (v *visit) folderPage(snap backups.Snapshot, dir []byte) *Folder {
+	dir = clean(dir)
+	server := v.serverName(snap.Server)
+	name := PlainName(dir)
+	page := &Folder{Page: v.page("backups", name, v.t("folder.say", "path", name, "when", v.moment(snap.ArrivedAt))), Path: crumbsTo(snap.ID, server, dir),
+		Snapshot: v.snapshotRow(snap), Unread: snap.UnreadCount, Again: "/snapshots/" + snap.ID + "/ask?" + pathQuery(dir)}
+	page.Crumbs = []Link{{v.t("backups.title"), "/backups"}, {server, "/plans/" + snap.Plan + "/copies"}, {Label: v.moment(snap.ArrivedAt)}}
+	if string(dir) != "/" {
+		page.Up = "/snapshots/" + snap.ID + "?" + pathQuery([]byte(path.Dir(string(dir))))
+	}
+	page.Self = "/snapshots/" + snap.ID + "?" + pathQuery(dir)
+	return page
+}
+
+// fillFolder puts the server's answer, or that there is none yet, on the page.
+func (v *visit) fillFolder(page *Folder, f backups.Folder, over bool) {
+	server := string(page.Path[0].Name)
+	switch {
+	case over:
+		v.folderFailed(page, f.Job, server)
+	case f.Listing == nil:
+		page.State, page.Waiting = FolderWaiting, v.waiting(f.Job, server)
+		page.Say = v.t("folder.say_waiting", "server", server)
+		page.Self += "&job=" + f.Job.ID
+		page.Live, page.Refresh = []string{bus.TopicJob(f.Job.ID)}, 2
+	case !f.Listing.Found:
+		page.State, page.Tone, page.Say = FolderMissing, ToneUnknown, v.t("folder.say_missing", "path", page.Title)
+	case len(f.Listing.Nodes) == 0:
+		page.State, page.Say = FolderEmpty, v.t("folder.say_empty", "path", page.Title, "when", v.moment(page.Snapshot.At))
+	default:
+		page.State, page.Truncated = FolderListed, f.Listing.Truncated
+		for _, n := range f.Listing.Nodes {
+			page.Nodes = append(page.Nodes, v.nodeRow(f, n))
+		}
+	}
+}
+
+func (v *visit) folderFailed(page *Folder, j jobs.Job, server string) {
+	page.State, page.Tone, page.Say = FolderFailed, ToneBad, v.t("folder.say_failed", "server", server)
+	page.Problem = failure(j)
+	if j.State == jobs.Expired {
+		page.State, page.Tone, page.Say = FolderSilent, ToneUnknown, v.t("folder.say_silent", "server", server)
+		page.Problem = &Problem{Cause: v.t("folder.silent"), Next: v.t("folder.silent_next")}
+	}
+	if page.Problem == nil {
+		page.Problem = &Problem{Cause: capital(v.jobState(j.State).Word), Next: v.t("folder.again_next")}
+	}
+}
+
+// waiting says that a job is under way, and why it is not over.
+func (v *visit) waiting(j jobs.Job, server string) *Waiting {
+	w := &Waiting{Text: v.t("wait.for", "server", server), Since: j.CreatedAt, Job: "/jobs/" + j.ID}
+	scope, err := v.scope(policy.JobRead)
+	if err != nil {
+		return w
+	}
+	if reasons, err := v.p.Jobs.Why(v.ctx, scope, j.ID); err == nil {
+		w.Why = v.why(reasons)
+	}
+	return w
+}
+
+var nodeKinds = map[wire.NodeType]string{
+	wire.NodeSymlink: "node.symlink", wire.NodeDevice: "node.device", wire.NodeCharDev: "node.device", wire.NodeFIFO: "node.fifo", wire.NodeSocket: "node.socket", wire.NodeIrregular: "node.irregular",
+}
+
+func (v *visit) nodeRow(f backups.Folder, n wire.Node) NodeRow {
+	row := NodeRow{Name: n.Name, Dir: n.Type == wire.NodeDir, Size: n.Size, Mode: fs.FileMode(n.Mode).Perm().String(), Target: n.LinkTarget}
+	if n.MTime != 0 {
+		row.Changed = controlplane.FromMillis(n.MTime)
+	}
+	full := append(append(bytes.TrimRight(bytes.Clone(f.Path), "/"), '/'), n.Name...)
+	base := "/snapshots/" + f.Snapshot.ID
+	switch n.Type {
+	case wire.NodeDir:
+		row.Href = base + "?" + pathQuery(full)
+		row.Mode = "d" + row.Mode[1:]
+	case wire.NodeFile:
+		row.Href = base + "/file?" + pathQuery(full)
+	default:
+		row.Kind = v.t("node.irregular")
+		if key, ok := nodeKinds[n.Type]; ok {
+			row.Kind = v.t(key)
+		}
+	}
+	return row
+}
+
+// folderAsk asks the server again, by hand.
+func (p *Portal) folderAsk(v *visit) error {
+	return v.redirect("/snapshots/"+v.c.Param("id")+"?"+pathQuery([]byte(v.c.QueryParam("path"))), "")
+}

@@ -1,0 +1,96 @@
+package web
+
+import (
+	"ostler/agents"
+	"ostler/controlplane/bus"
+	"ostler/controlplane/customers"
+	"ostler/controlplane/findings"
+	"ostler/controlplane/ledger"
+	"ostler/controlplane/policy"
+)
+
+// calendarsAtHome is how many calendars the first page shows.
+const calendarsAtHome = 4
+
+func (p *Portal) home(v *visit) error {
+	g := v.gather(findings.Filter{})
+	servers, status := v.allServers(g)
+	g.servers(servers, status)
+	names := map[string]string{}
+	for _, s := range servers {
+		names[s.ID] = s.Name
+	}
+	plans, err := v.planStates("")
+	if err != nil {
+		g.unread("slice.backups", err)
+	}
+	g.plans(plans, func(id string) string { return names[id] })
+	v.uncovered(g, servers, plans)
+	page := &Home{Page: v.page("home", v.t("home.title"), ""), Needs: g.needs(), Servers: v.homeServers(servers, status, plans)}
+	if page.Recent, _, err = v.events(ledger.Filter{Limit: 12}); err != nil {
+		g.unread("slice.ledger", err)
+	}
+	if page.Calendars, err = v.homeCalendars(plans, names); err != nil {
+		g.unread("slice.backups", err)
+	}
+	page.Live, page.Refresh = []string{bus.TopicCustomer(v.actor.Customer)}, 60
+	for _, s := range servers {
+		page.Live = append(page.Live, bus.TopicServer(s.ID))
+	}
+	page.Live = page.Live[:min(len(page.Live), maxTopics)]
+	page.Sub = v.t("home.measured", "when", v.moment(v.now))
+	g.headline(&page.Page, len(servers))
+	return v.render(page)
+}
+
+// uncovered adds the servers that have no plan at all.
+func (v *visit) uncovered(g *facts, servers []customers.Server, plans []planState) {
+	planned := map[string]bool{}
+	for _, p := range plans {
+		planned[p.Server] = true
+	}
+	for _, s := range servers {
+		if !planned[s.ID] {
+			g.say(OpenNoBackup, s.Name, false, []string{"backup", "key"}, s.ID)
+		}
+	}
+}
+
+func (v *visit) homeServers(servers []customers.Server, status map[string]agents.Status, plans []planState) []HomeServer {
+	var out []HomeServer
+	for _, s := range servers {
+		row := HomeServer{Name: s.Name, Location: s.Location, Href: "/servers/" + s.ID, State: v.agentState(status[s.ID].State)}
+		if row.State.Tone == ToneGood {
+			row.State.Word = v.t("home.looked_after")
+		}
+		var of []planState
+		for _, p := range plans {
+			if p.Server != s.ID {
+				continue
+			}
+			of = append(of, p)
+			if len(p.NextRuns) > 0 && (row.Next.IsZero() || p.NextRuns[0].Before(row.Next)) {
+				row.Next = p.NextRuns[0]
+			}
+		}
+		row.Backup, row.BackupAt = v.worstBackup(of)
+		out = append(out, row)
+	}
+	return out
+}
+
+func (v *visit) homeCalendars(plans []planState, names map[string]string) ([]PlanCalendar, error) {
+	scope, err := v.scope(policy.PlanRead)
+	if err != nil {
+		return nil, err
+	}
+	var out []PlanCalendar
+	for _, p := range plans[:min(len(plans), calendarsAtHome)] {
+		days, err := v.p.Backups.Calendar(v.ctx, scope, p.Plan, 90)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, PlanCalendar{Title: v.t("home.backups_of", "server", planName(names[p.Server], p.Name)), Href: "/plans/" + p.ID + "/copies", Calendar: v.calendar(names[p.Server], days)})
+	}
+	return out, nil
+}

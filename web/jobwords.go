@@ -1,0 +1,108 @@
+package web
+
+import (
+	"time"
+
+	"ostler/agents/wire"
+	"ostler/controlplane/jobs"
+)
+
+// jobTitles are what jobs are called, by their title's key and by their kind.
+var jobTitles = map[string]string{
+	"job.backup": "job.backup", "job.list": "job.list", "job.download": "job.download", "job.put_back": "job.put_back", "job.inventory": "job.inventory",
+	"job.repository_prepare": "job.repository_prepare", "job.repository_init": "job.repository_init", "job.store_register": "job.store_register",
+	"job.download_verify": "job.download_verify", "job.download_expire": "job.download_expire",
+}
+
+func (v *visit) jobTitle(j jobs.Job) string {
+	if key, ok := jobTitles[j.Title]; ok {
+		return v.t(key)
+	}
+	return j.Kind
+}
+
+var jobStates = map[jobs.State]struct {
+	tone Tone
+	key  string
+}{
+	jobs.Queued: {ToneBusy, "jobstate.queued"}, jobs.Offered: {ToneBusy, "jobstate.offered"}, jobs.Accepted: {ToneBusy, "jobstate.accepted"}, jobs.Running: {ToneBusy, "jobstate.running"},
+	jobs.Succeeded: {ToneGood, "jobstate.succeeded"}, jobs.Failed: {ToneBad, "jobstate.failed"}, jobs.Interrupted: {ToneBad, "jobstate.interrupted"}, jobs.Expired: {ToneBad, "jobstate.expired"},
+	jobs.Cancelled: {ToneUnknown, "jobstate.cancelled"}, jobs.Superseded: {ToneUnknown, "jobstate.superseded"}, jobs.Rejected: {ToneBad, "jobstate.rejected"},
+}
+
+func (v *visit) jobState(s jobs.State) State {
+	x, ok := jobStates[s]
+	if !ok {
+		return State{ToneUnknown, v.t("unknown")}
+	}
+	return State{x.tone, v.t(x.key)}
+}
+
+// causeText is a cause of failure in one sentence without its full stop.
+func causeText(cause string) string {
+	what, _ := jobs.Explain(wire.Failure{Cause: wire.Cause(cause)})
+	return trimDot(what)
+}
+
+// failure is a failed job's cause and next step.
+func failure(j jobs.Job) *Problem {
+	if j.Failure == nil || !j.State.Terminal() {
+		return nil
+	}
+	cause, next := jobs.Explain(*j.Failure)
+	return &Problem{Cause: trimDot(cause), Next: next}
+}
+
+// why says why a job waits, each reason with its times as the reader reads them.
+func (v *visit) why(reasons []jobs.Reason) []string {
+	var out []string
+	for _, r := range reasons {
+		s := r.Text(v.p.tx.Lang, func(name, value string) string {
+			if t, err := time.Parse(time.RFC3339, value); err == nil {
+				return v.moment(t)
+			}
+			switch name {
+			case "title":
+				if key, ok := jobTitles[value]; ok {
+					return v.t(key)
+				}
+			case "cause":
+				return causeText(value)
+			}
+			return value
+		})
+		if s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+var stepNames = map[string]string{"prepare": "progress.prepare", "scan": "progress.scan", "backup": "progress.backup", "restore": "progress.restore", "upload": "progress.upload"}
+
+// progress is how far a running job is. The file at work is shown to those who
+// may see file names.
+func (v *visit) progress(j jobs.Job, names bool) *Progress {
+	if j.State != jobs.Running {
+		return nil
+	}
+	p := &Progress{Percent: -1, Step: v.t("progress.started")}
+	x := j.Progress
+	if x == nil {
+		return p
+	}
+	if key, ok := stepNames[x.Step]; ok {
+		p.Step = v.t(key)
+	}
+	p.Done, p.Total, p.Files, p.TotalFiles, p.Errors = x.Done, x.Total, x.Files, x.TotalFiles, x.Errors
+	if x.Total > 0 {
+		p.Percent = int(min(100, x.Done*100/x.Total))
+		if took := v.now.Sub(j.StartedAt); p.Percent >= 5 && p.Percent < 100 && took > 5*time.Second {
+			p.Left = time.Duration(float64(took) * float64(100-p.Percent) / float64(p.Percent)).Round(time.Second)
+		}
+	}
+	if names && x.Current != "" {
+		p.Current = []byte(x.Current)
+	}
+	return p
+}

@@ -1,0 +1,69 @@
+package web
+
+import "ostler/controlplane/policy"
+
+// table is every page and form of the portal: who it is for, and what they
+// must be allowed.
+func (p *Portal) table() []route {
+	get := func(path string, a policy.Audience, perm policy.Permission, name string, h func(*visit) error) route {
+		return route{policy.Route{Method: "GET", Path: path, Audience: a, Permission: perm, Name: name}, h}
+	}
+	post := func(path string, a policy.Audience, perm policy.Permission, name string, h func(*visit) error) route {
+		return route{policy.Route{Method: "POST", Path: path, Audience: a, Permission: perm, Name: name}, h}
+	}
+	return []route{
+		get("/static/*", policy.Public, "", "portal.static", p.static),
+		get("/", policy.Public, "", "portal.start", p.start),
+		get("/signin", policy.Public, "", "portal.signin", p.signIn),
+		post("/signin", policy.Public, "", "portal.signin.password", p.signInPassword),
+		get("/signin/code", policy.Public, "", "portal.signin.code", p.signInCode),
+		post("/signin/code", policy.Public, "", "portal.signin.second", p.signInSecond),
+		get("/invite/:secret", policy.Public, "", "portal.invite", p.invite),
+		post("/invite/:secret", policy.Public, "", "portal.invite.accept", p.inviteAccept),
+		get("/demo/:secret", policy.Public, "", "portal.demo", p.demo),
+		post("/signout", policy.SignedIn, policy.SelfWrite, "portal.signout", p.signOut),
+		get("/account", policy.SignedIn, policy.SelfRead, "portal.account", p.account),
+		post("/account/sessions/:id/revoke", policy.SignedIn, policy.SelfWrite, "portal.session.revoke", p.sessionRevoke),
+		get("/events", policy.SignedIn, policy.SelfRead, "portal.events", p.eventStream),
+
+		get("/today", policy.Staff, policy.FindingRead, "portal.today", p.today),
+		get("/servers", policy.Staff, policy.ServerRead, "portal.servers", p.servers),
+		get("/servers/new", policy.Staff, policy.ServerWrite, "portal.server.new", p.serverNew),
+		post("/servers", policy.Staff, policy.ServerWrite, "portal.server.create", p.serverCreate),
+		get("/servers/:id", policy.SignedIn, policy.ServerRead, "portal.server", p.server),
+		get("/servers/:id/enrol", policy.Staff, policy.ServerEnrol, "portal.enrol", p.enrol),
+		post("/servers/:id/enrol", policy.Staff, policy.ServerEnrol, "portal.enrol.token", p.enrolToken),
+		get("/customers", policy.Staff, policy.CustomerRead, "portal.customers", p.customers),
+		get("/customers/new", policy.Staff, policy.CustomerWrite, "portal.customer.new", p.customerNew),
+		post("/customers", policy.Staff, policy.CustomerWrite, "portal.customer.create", p.customerCreate),
+		get("/customers/:id", policy.Staff, policy.CustomerRead, "portal.customer", p.customer),
+		get("/customers/:id/tenancies/new", policy.Staff, policy.CustomerWrite, "portal.tenancy.new", p.tenancyNew),
+		post("/customers/:id/tenancies", policy.Staff, policy.CustomerWrite, "portal.tenancy.create", p.tenancyCreate),
+		get("/tenancies/:id/plan", policy.SignedIn, policy.PlanWrite, "portal.plan.new", p.planNew),
+		post("/tenancies/:id/plan", policy.SignedIn, policy.PlanWrite, "portal.plan.create", p.planCreate),
+		get("/plans/:id", policy.SignedIn, policy.PlanRead, "portal.plan", p.plan),
+		post("/plans/:id/run", policy.SignedIn, policy.BackupRun, "portal.plan.run", p.planRun),
+		get("/plans/:id/edit", policy.SignedIn, policy.PlanWrite, "portal.plan.edit", p.planEdit),
+		post("/plans/:id", policy.SignedIn, policy.PlanWrite, "portal.plan.save", p.planSave),
+		get("/plans/:id/copies", policy.SignedIn, policy.SnapshotRead, "portal.copies", p.copies),
+		get("/jobs", policy.SignedIn, policy.JobRead, "portal.jobs", p.jobs),
+		get("/jobs/:id", policy.SignedIn, policy.JobRead, "portal.job", p.job),
+		post("/jobs/:id/cancel", policy.SignedIn, policy.JobCancel, "portal.job.cancel", p.jobCancel),
+
+		get("/home", policy.Customers, policy.ServerRead, "portal.home", p.home),
+		get("/backups", policy.Customers, policy.PlanRead, "portal.backups", p.backups),
+		get("/snapshots/:id", policy.Customers, policy.FileRead, "portal.folder", p.folder),
+		post("/snapshots/:id/ask", policy.Customers, policy.FileRead, "portal.folder.ask", p.folderAsk),
+		get("/snapshots/:id/file", policy.Customers, policy.FileRead, "portal.file", p.file),
+		post("/snapshots/:id/download", policy.Customers, policy.RestoreRun, "portal.download.start", p.downloadStart),
+		post("/snapshots/:id/putback", policy.Customers, policy.RestoreRun, "portal.putback.start", p.putBackStart),
+		get("/restores/:id", policy.Customers, policy.RestoreRun, "portal.restore", p.restore),
+		get("/downloads/:id/file", policy.Customers, policy.RestoreRun, "portal.download.file", p.downloadFile),
+		get("/keys/:id", policy.SignedIn, policy.PlanRead, "portal.key", p.key),
+		post("/keys/:id/choose", policy.SignedIn, policy.PlanWrite, "portal.key.choose", p.keyChoose),
+		post("/keys/:id/show", policy.Customers, policy.KeyConfirm, "portal.key.show", p.keyShow),
+		post("/keys/:id/confirm", policy.Customers, policy.KeyConfirm, "portal.key.confirm", p.keyConfirm),
+		post("/keys/:id/retry", policy.SignedIn, policy.PlanWrite, "portal.key.retry", p.keyRetry),
+		get("/activity", policy.SignedIn, policy.LedgerRead, "portal.activity", p.activity),
+	}
+}

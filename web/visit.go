@@ -1,0 +1,163 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"ostler/controlplane"
+	"ostler/controlplane/customers"
+	"ostler/controlplane/identity"
+	"ostler/controlplane/policy"
+)
+
+// visit is one request of a person's browser.
+type visit struct {
+	p       *Portal
+	c       echo.Context
+	ctx     context.Context
+	actor   controlplane.Actor
+	person  identity.Person
+	session identity.Session
+	viewer  Viewer
+	now     time.Time
+	zone    *time.Location
+}
+
+// t returns a text in the portal's language.
+func (v *visit) t(key string, pairs ...any) string { return v.p.tx.T(key, pairs...) }
+
+// staff reports whether the reader is one of the hosting company's people.
+func (v *visit) staff() bool { return v.actor.Kind == controlplane.ActorStaff }
+
+// scope is what the reader reaches, after the permission was looked at.
+func (v *visit) scope(p policy.Permission) (policy.Scope, error) { return policy.For(v.ctx, p) }
+
+// can reports whether the reader's role has a permission.
+func (v *visit) can(p policy.Permission) bool { return policy.Can(v.actor, p) }
+
+// page begins a page for this reader.
+func (v *visit) page(nav, title, say string) Page {
+	self := v.c.Request().URL.RequestURI()
+	p := Page{Title: title, Say: say, Nav: nav, Viewer: v.viewer, Now: v.now, Zone: v.zone, Self: self, Note: v.p.o.Note}
+	if done := v.c.QueryParam("done"); done != "" {
+		p.Done = doneText(v.p.tx, done)
+		p.Self = without(v.c.Request().URL, "done")
+	}
+	return p
+}
+
+// doneTexts are what forms say after their redirect, by the word in the address.
+var doneTexts = map[string]string{
+	"run": "done.run", "saved": "done.saved", "cancelled": "done.cancelled", "revoked": "done.revoked",
+	"key": "done.key", "created": "done.created", "retried": "done.retried",
+}
+
+func doneText(tx *Text, word string) string {
+	if key, ok := doneTexts[word]; ok {
+		return tx.T(key)
+	}
+	return ""
+}
+
+// without returns u's path and query without one parameter.
+func without(u *url.URL, name string) string {
+	q := u.Query()
+	q.Del(name)
+	c := url.URL{Path: u.Path, RawQuery: q.Encode()}
+	return c.RequestURI()
+}
+
+// render answers with a page.
+func (v *visit) render(view View) error { return v.renderStatus(http.StatusOK, view) }
+
+func (v *visit) renderStatus(status int, view View) error {
+	var b bytes.Buffer
+	if err := v.p.r.Render(&b, view); err != nil {
+		return err
+	}
+	if err := v.c.HTMLBlob(status, b.Bytes()); err != nil {
+		return fmt.Errorf("web: answer: %w", err)
+	}
+	return nil
+}
+
+// redirect answers a form: the browser shows the page next, and says what was done.
+func (v *visit) redirect(to, done string) error {
+	if done != "" {
+		sep := "?"
+		if strings.Contains(to, "?") {
+			sep = "&"
+		}
+		to += sep + "done=" + done
+	}
+	return v.c.Redirect(http.StatusSeeOther, to)
+}
+
+// invalid answers a form that cannot be carried out with the form again, what
+// is wrong marked, and the error's status. Other errors go to the error edge.
+func (v *visit) invalid(view View, err error) error {
+	var e *controlplane.Error
+	if !errors.As(err, &e) || e.Code == controlplane.CodeNotFound || e.Code == controlplane.CodeForbidden || e.Code == controlplane.CodeInternal {
+		return err
+	}
+	p := view.base()
+	if len(e.Fields) == 0 {
+		p.Problem = &Problem{Cause: trimDot(e.Message), Next: e.Next}
+	}
+	for _, f := range e.Fields {
+		id, _, _ := strings.Cut(strings.TrimPrefix(f.Pointer, "/"), "/")
+		p.Errors = append(p.Errors, FieldError{Field: id, Message: f.Message})
+	}
+	return v.renderStatus(status(e.Code), view)
+}
+
+func trimDot(s string) string { return strings.TrimSuffix(s, ".") }
+
+// client is where the request came from, for the throttle and the session list.
+func (v *visit) client() identity.Client {
+	return identity.Client{Address: v.c.RealIP(), UserAgent: v.c.Request().UserAgent()}
+}
+
+// serverName returns a server's name for a sentence; where the reader may not
+// see it, a plain word.
+func (v *visit) serverName(id string) string {
+	names, err := v.servers([]string{id})
+	if err != nil || names[id].Name == "" {
+		return v.t("word.server")
+	}
+	return names[id].Name
+}
+
+// servers returns servers by id.
+func (v *visit) servers(ids []string) (map[string]customers.Server, error) {
+	scope, err := v.scope(policy.ServerRead)
+	if err != nil {
+		return nil, err
+	}
+	return v.p.Customers.ServersByIDs(v.ctx, scope, ids)
+}
+
+// customerNames returns customers' names by id; none for a contact, who sees
+// one customer only and needs no name for it.
+func (v *visit) customerNames(ids []string) (map[string]string, error) {
+	if !v.staff() {
+		return nil, nil
+	}
+	scope, err := v.scope(policy.CustomerRead)
+	if err != nil {
+		return nil, err
+	}
+	return v.p.Customers.Names(v.ctx, scope, ids)
+}
+
+// ago is a time as words, for sentences.
+func (v *visit) ago(t time.Time) string    { return ago(v.p.tx, t, v.now, v.zone) }
+func (v *visit) moment(t time.Time) string { return moment(v.p.tx, t, v.now, v.zone) }
