@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -148,7 +149,8 @@ func (a *Agents) Authority() []byte { return a.ca.cert.Raw }
 // Authenticate returns the identity of a client certificate: ours, valid now,
 // of the server's present agent, with a key that we issued for.
 //
-// Errors: unauthorized; expired where only a renewal is accepted.
+// Errors: unauthorized; expired where only a renewal is accepted; conflict
+// where two machines use the certificate.
 func (a *Agents) Authenticate(ctx context.Context, cert *x509.Certificate) (Identity, error) {
 	id, err := a.ca.identify(cert)
 	if err != nil {
@@ -159,8 +161,17 @@ func (a *Agents) Authenticate(ctx context.Context, cert *x509.Certificate) (Iden
 			"The agent renews it by itself on the enrolment address.", "This agent's certificate is past its time")
 	}
 	return id, a.DB.Read(ctx, func(tx *db.Tx) error {
-		_, err := activeAgent(tx, id)
-		return err
+		if _, err := activeAgent(tx, id); err != nil {
+			return err
+		}
+		p, err := presenceOf(tx, id.Server)
+		if err != nil {
+			return fmt.Errorf("agents: find presence: %w", err)
+		}
+		if p != nil && p.FrozenAt != 0 {
+			return frozen()
+		}
+		return nil
 	})
 }
 

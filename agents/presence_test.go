@@ -125,9 +125,9 @@ func TestClone(t *testing.T) {
 			}
 			w.wantOpen("agent.cloned")
 			w.wantState(agents.Frozen)
-			again := w.dial(h, hello("i3", "boot-3", same), false)
-			w.wantCode(again.end(), controlplane.CodeConflict)
-			_, err := w.agents.Renew(t.Context(), h.cert, wire.RenewRequest{CSR: csr(t, h.key)})
+			_, err := w.agents.Authenticate(t.Context(), h.cert)
+			w.wantCode(err, controlplane.CodeConflict)
+			_, err = w.agents.Renew(t.Context(), h.cert, wire.RenewRequest{CSR: csr(t, h.key)})
 			w.wantCode(err, controlplane.CodeConflict)
 		})
 	}

@@ -53,7 +53,11 @@ type changeContactIn struct {
 func (s *Server) registerContacts() {
 	Register(s.api, Op{Method: "GET", Path: "/customers/{id}/contacts", Name: "contact.list", Summary: "List a customer's contacts", Audience: policy.SignedIn, Permission: policy.PeopleRead},
 		func(ctx context.Context, scope policy.Scope, in *IDIn) (*ListOut[contactView], error) {
-			items, err := s.Customers.ListContacts(ctx, scope, in.ID)
+			c, err := s.Customers.GetCustomer(ctx, scope, in.ID)
+			if err != nil {
+				return nil, err
+			}
+			items, err := s.Customers.ListContacts(ctx, scope, c.ID)
 			return listOf(items, "", viewContact), err
 		})
 	Register(s.api, Op{Method: "POST", Path: "/customers/{id}/contacts", Name: "contact.add", Summary: "Add a contact", Audience: policy.SignedIn, Permission: policy.PeopleWrite, Status: http.StatusCreated},

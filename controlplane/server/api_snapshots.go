@@ -44,6 +44,7 @@ type SnapshotFolder struct {
 	PathB64   []byte          `json:"path_b64,omitempty" doc:"The bytes, where the path is not UTF-8"`
 	Job       string          `json:"job"`
 	State     string          `json:"state" doc:"The job's"`
+	Over      bool            `json:"over"`
 	Found     *bool           `json:"found,omitempty" doc:"False where the snapshot has no such folder"`
 	Entries   []SnapshotEntry `json:"entries,omitempty"`
 	Truncated bool            `json:"truncated,omitempty" doc:"The folder has more entries than are listed"`
@@ -83,7 +84,7 @@ func viewEntryOf(n wire.Node) SnapshotEntry {
 }
 
 func viewFolder(f backups.Folder) SnapshotFolder {
-	v := SnapshotFolder{Snapshot: f.Snapshot.ID, Job: f.Job.ID, State: string(f.Job.State), Failure: whyJob(f.Job)}
+	v := SnapshotFolder{Snapshot: f.Snapshot.ID, Job: f.Job.ID, State: string(f.Job.State), Over: f.Job.State.Terminal(), Failure: whyJob(f.Job)}
 	v.Path, v.PathB64 = pathText(f.Path)
 	if f.Listing == nil {
 		return v

@@ -1,0 +1,196 @@
+package server_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/labstack/echo/v4"
+
+	"ostler/controlplane"
+	"ostler/controlplane/policy"
+	"ostler/controlplane/server"
+)
+
+func TestCheckRoutes(t *testing.T) {
+	nothing := func(echo.Context) error { return nil }
+	table := []policy.Route{{Method: "GET", Path: "/a/:id", Audience: policy.Staff, Name: "a.show"}, {Method: "POST", Path: "/b"}}
+	tests := []struct {
+		name         string
+		method, path string
+		want         string // part of the error; "" for none
+	}{
+		{"in the table", "GET", "/a/:id", ""},
+		{"HEAD of a GET", "HEAD", "/a/:id", ""},
+		{"another method", "POST", "/a/:id", "POST /a/:id stands in no route table"},
+		{"unknown path", "GET", "/docs", "GET /docs stands in no route table"},
+		{"no audience", "POST", "/b", "no audience"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			e := echo.New()
+			e.Add(tt.method, tt.path, nothing)
+			err := server.CheckRoutes(e, table)
+			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestStartUpRefusesUnlistedRoutes(t *testing.T) {
+	w := newWorld(t)
+	w.must(w.s.Check())
+	w.s.Portal().GET("/secret", func(echo.Context) error { return nil })
+	if err := w.s.Check(); err == nil {
+		t.Error("a route outside the tables was taken")
+	}
+	w.s.AddRoutes([]policy.Route{{Method: "GET", Path: "/secret", Audience: policy.Staff, Permission: policy.ServerRead, Name: "secret"}})
+	w.must(w.s.Check())
+}
+
+// bodies are valid ones, so that what is refused is refused for who asks.
+var bodies = map[string]string{
+	"api.customer.create": `{"name":"New","country":"DE","zone":"Europe/Berlin"}`,
+	"api.customer.change": `{"name":"Renamed"}`,
+	"api.contact.add":     `{"name":"Lee","email":"lee@example.com","role":"reader"}`,
+	"api.contact.change":  `{"name":"Lee"}`,
+	"api.server.create":   `{"name":"new.example.com","country":"DE"}`,
+	"api.server.change":   `{"location":"Leipzig"}`,
+	"api.tenancy.create":  `{"server":"srv_x","customer":"cus_x"}`,
+	"api.tenancy.change":  `{"sites":["example.com"]}`,
+}
+
+// ids says whose id stands for :id, by the noun that the path begins with.
+func (o tenant) id(path string) string {
+	rest := strings.TrimPrefix(path, server.Base+"/")
+	noun, _, _ := strings.Cut(rest, "/")
+	return map[string]string{"customers": o.customer.ID, "contacts": o.contact.ID, "servers": o.server.ID, "tenancies": o.tenancy.ID, "jobs": o.job,
+		"findings": o.finding, "ledger": o.entry, "tokens": "tok_00000000000000000000000000", "sessions": "ses_00000000000000000000000000"}[noun]
+}
+
+// TestEveryRoute walks every API route for every role and another customer's
+// ids: nobody gets further than the table says, and what is another's reads
+// like what is not there.
+func TestEveryRoute(t *testing.T) {
+	w := newWorld(t)
+	mine, other := w.newTenant("Mine"), w.newTenant("Other")
+	for _, role := range []policy.Role{policy.RoleOps, policy.RoleSupport} {
+		w.people[string(role)] = controlplane.Actor{Kind: controlplane.ActorStaff, ID: controlplane.NewID(controlplane.PrefixStaff), Role: string(role)}
+	}
+	w.people["auditor"] = controlplane.Actor{Kind: controlplane.ActorAuditor, ID: "aud_1", Customer: mine.customer.ID, Role: string(policy.RoleAuditor)}
+	w.people["narrow"] = controlplane.Actor{Kind: controlplane.ActorStaff, ID: w.people["admin"].ID, Role: string(policy.RoleAdmin), Token: "tok_1", Permissions: []string{}}
+	routes := w.s.Routes()
+	walked := 0
+	for _, r := range routes {
+		if !strings.HasPrefix(r.Path, server.Base+"/") || r.Audience == policy.Public {
+			continue
+		}
+		walked++
+		if strings.Contains(r.Path, ":id") && other.id(r.Path) == "" {
+			t.Errorf("%s: no id of another customer to try: add one to tenant.id", r.Name)
+			continue
+		}
+		path := strings.ReplaceAll(r.Path, ":id", other.id(r.Path))
+		body := bodies[r.Name]
+		if a := w.call("", r.Method, path, body); a.status != http.StatusUnauthorized {
+			t.Errorf("%s without a token: got %d, want 401", r.Name, a.status)
+		}
+		if a := w.call("ost_staff_wrong", r.Method, path, body); a.status != http.StatusUnauthorized {
+			t.Errorf("%s with a wrong token: got %d, want 401", r.Name, a.status)
+		}
+		for name, actor := range w.people {
+			if strings.HasPrefix(name, "other-") {
+				continue
+			}
+			want := expected(r, actor, strings.Contains(r.Path, ":id"))
+			if want == 0 {
+				continue
+			}
+			a := w.call(name, r.Method, path, body)
+			if a.status != want {
+				t.Errorf("%s as %s: got %d, want %d: %s", r.Name, name, a.status, want, a.body)
+			}
+			if a.status == http.StatusNotFound && strings.Contains(r.Path, ":id") && r.Audience.Admits(string(actor.Kind)) {
+				none := strings.ReplaceAll(r.Path, ":id", "zzz_00000000000000000000000000")
+				if got, want := shape(t, w.call(name, r.Method, none, body)), shape(t, a); got != want {
+					t.Errorf("%s as %s: another's object reads %s, and none reads %s", r.Name, name, want, got)
+				}
+			}
+			if strings.Contains(a.body, "Kim Sample") || strings.Contains(a.body, other.customer.Name+"\"") {
+				t.Errorf("%s as %s: another customer's data: %s", r.Name, name, a.body)
+			}
+		}
+	}
+	if walked < 30 {
+		t.Errorf("walked %d API routes: the table is not what it was", walked)
+	}
+}
+
+// expected is the status that an actor gets on a route with another
+// customer's id; 0 where the answer depends on more.
+func expected(r policy.Route, a controlplane.Actor, foreign bool) int {
+	switch {
+	case !r.Audience.Admits(string(a.Kind)):
+		return http.StatusNotFound
+	case !policy.Can(a, r.Permission):
+		return http.StatusForbidden
+	case a.Kind != controlplane.ActorStaff && foreign:
+		return http.StatusNotFound
+	}
+	return 0
+}
+
+// shape is an answer without what differs from request to request.
+func shape(t *testing.T, a answer) string {
+	t.Helper()
+	p := a.problem(t)
+	p.RequestID = ""
+	b, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// Lists hold one's own, whatever filter asks for another's.
+func TestListsAreOnesOwn(t *testing.T) {
+	w := newWorld(t)
+	w.newTenant("Mine")
+	other := w.newTenant("Other")
+	for _, path := range []string{"/customers", "/servers", "/tenancies", "/jobs", "/findings", "/ledger"} {
+		for _, query := range []string{"", "?customer=" + other.customer.ID, "?server=" + other.server.ID} {
+			a := w.call("mine-owner", "GET", server.Base+path+query, "")
+			if a.status == http.StatusUnprocessableEntity && query != "" {
+				continue // not a filter of this list
+			}
+			if a.status != http.StatusOK {
+				t.Errorf("%s%s: got %d: %s", path, query, a.status, a.body)
+			}
+			for _, secret := range []string{other.customer.ID, other.server.ID, other.tenancy.ID, other.job, other.finding, other.entry} {
+				if strings.Contains(a.body, secret) {
+					t.Errorf("%s%s: shows another customer's %s", path, query, secret)
+				}
+			}
+			if query == "" && !strings.Contains(a.body, `"items":[{`) {
+				t.Errorf("%s: one's own are not there: %s", path, a.body)
+			}
+		}
+	}
+}
+
+func TestRouteNamesAreUnique(t *testing.T) {
+	w := newWorld(t)
+	var names []string
+	for _, r := range w.s.Routes() {
+		if slices.Contains(names, r.Name) {
+			t.Errorf("%s occurs twice", r.Name)
+		}
+		names = append(names, r.Name)
+		if r.Permission == "" && r.Audience != policy.Public && r.Audience != policy.Agents {
+			t.Errorf("%s needs no permission", r.Name)
+		}
+	}
+}

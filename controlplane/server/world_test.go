@@ -1,0 +1,233 @@
+package server_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"ostler/agents"
+	"ostler/agents/wire"
+	"ostler/controlplane"
+	"ostler/controlplane/bus"
+	"ostler/controlplane/customers"
+	"ostler/controlplane/db"
+	"ostler/controlplane/db/dbtest"
+	"ostler/controlplane/findings"
+	"ostler/controlplane/identity"
+	"ostler/controlplane/jobs"
+	"ostler/controlplane/ledger"
+	"ostler/controlplane/policy"
+	"ostler/controlplane/secrets"
+	"ostler/controlplane/server"
+)
+
+var all = policy.AllCustomers("test")
+
+// people is an Authenticator whose tokens are names.
+type people map[string]controlplane.Actor
+
+func (p people) AuthenticateToken(_ context.Context, secret string) (controlplane.Actor, identity.Token, error) {
+	a, ok := p[secret]
+	if !ok {
+		return a, identity.Token{}, controlplane.Errorf(controlplane.CodeUnauthorized, "Make a new one.", "This API token is not good")
+	}
+	return a, identity.Token{}, nil
+}
+
+// signing signs in this process.
+type signing struct {
+	key  ed25519.PrivateKey
+	mu   sync.Mutex
+	down bool
+}
+
+func (s *signing) Sign(_ context.Context, e wire.Envelope) (wire.SignedEnvelope, error) {
+	return wire.Sign(s.key, e)
+}
+
+func (s *signing) Keys(context.Context) ([][]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.down {
+		return nil, errors.New("down")
+	}
+	return [][]byte{s.key.Public().(ed25519.PublicKey)}, nil
+}
+
+// chunks is a ChunkSink in memory.
+type chunks struct {
+	mu   sync.Mutex
+	puts []string // server/agent/job/epoch/index/sum/length
+}
+
+func (c *chunks) Put(_ context.Context, srv, agent, job string, epoch int64, index int, sum string, body io.Reader) error {
+	data, err := io.ReadAll(body)
+	if err != nil {
+		return err
+	}
+	if job == "job_foreign" {
+		return controlplane.NotFound("download")
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.puts = append(c.puts, srv+" "+agent+" "+job+" "+sum+" "+string(data))
+	_, _ = epoch, index
+	return nil
+}
+
+func (c *chunks) Have(_ context.Context, _, _, job string) ([]int, error) {
+	if job == "job_none" {
+		return nil, nil
+	}
+	return []int{0, 2}, nil
+}
+
+type world struct {
+	t        *testing.T
+	ctx      context.Context
+	d        *db.DB
+	s        *server.Server
+	agents   *agents.Agents
+	signer   *signing
+	store    *customers.Store
+	jobs     *jobs.Jobs
+	findings *findings.Findings
+	ledger   *ledger.Ledger
+	people   people
+	chunks   *chunks
+	wall     *dbtest.Clock
+	log      *bytes.Buffer
+}
+
+// newWorld is a whole plane on SQLite behind its server, which does not listen yet.
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	return newWorldOn(t, dbtest.SQLite(t, &dbtest.Clock{}))
+}
+
+func newWorldOn(t *testing.T, d *db.DB) *world {
+	t.Helper()
+	w := &world{t: t, d: d, people: people{}, chunks: &chunks{}, wall: &dbtest.Clock{}, log: &bytes.Buffer{}}
+	w.people["admin"] = controlplane.Actor{Kind: controlplane.ActorStaff, ID: controlplane.NewID(controlplane.PrefixStaff), Role: string(policy.RoleAdmin)}
+	w.ctx = controlplane.WithActor(t.Context(), w.people["admin"])
+	k, err := secrets.OpenFile(w.ctx, d, filepath.Join(t.TempDir(), "keys"))
+	w.must(err)
+	b := bus.New()
+	w.ledger, err = ledger.New(d, k, ledger.Options{Origin: "test.invalid/ostler", Bus: b})
+	w.must(err)
+	w.store = customers.New(d, k, w.ledger)
+	w.findings = findings.New(d, k, w.ledger, b)
+	w.jobs = jobs.New(d, k, b, jobs.Options{})
+	ids, err := identity.New(w.ctx, d, k, w.ledger, w.store, identity.Options{})
+	w.must(err)
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	w.must(err)
+	w.signer = &signing{key: key}
+	w.agents, err = agents.New(agents.Deps{DB: d, Keeper: k, Ledger: w.ledger, Findings: w.findings, Jobs: w.jobs, Bus: b, Signer: w.signer, Servers: w.store},
+		agents.Options{Domain: "test.invalid", Wall: w.wall})
+	w.must(err)
+	w.s, err = server.New(server.Deps{DB: d, Keeper: k, Auth: w.people, Agents: w.agents, Customers: w.store, Identity: ids, Jobs: w.jobs,
+		Findings: w.findings, Ledger: w.ledger, Chunks: w.chunks}, server.Options{PortalAddr: "127.0.0.1:0", AgentsAddr: "127.0.0.1:0",
+		EnrolAddr: "127.0.0.1:0", MetricsAddr: "127.0.0.1:0", Version: "test", DrainFor: 2 * time.Second, Log: testLog(w.log)})
+	w.must(err)
+	return w
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// tenant is a customer with everything that belongs to one.
+type tenant struct {
+	customer customers.Customer
+	server   customers.Server
+	tenancy  customers.Tenancy
+	contact  customers.Contact
+	job      string
+	finding  string
+	entry    string
+}
+
+func (w *world) newTenant(name string) tenant {
+	w.t.Helper()
+	var o tenant
+	var err error
+	o.customer, err = w.store.CreateCustomer(w.ctx, all, customers.NewCustomer{Name: name, Country: "DE", Zone: "Europe/Berlin"})
+	w.must(err)
+	o.server, err = w.store.CreateServer(w.ctx, all, customers.NewServer{Name: o.customer.Slug + ".example.com", Country: "DE"})
+	w.must(err)
+	o.tenancy, err = w.store.CreateTenancy(w.ctx, all, customers.NewTenancy{Server: o.server.ID, Customer: o.customer.ID, Paths: []string{"/srv/" + o.customer.Slug}})
+	w.must(err)
+	o.contact, err = w.store.AddContact(w.ctx, all, customers.NewContact{Customer: o.customer.ID, Name: "Kim Sample", Email: "kim@" + o.customer.Slug + ".example", Role: policy.RoleOwner})
+	w.must(err)
+	w.must(w.d.Write(w.ctx, func(tx *db.Tx) error {
+		j, err := w.jobs.Enqueue(tx, jobs.Spec{Kind: string(wire.ActionBackup), Executor: jobs.Agent, Server: o.server.ID, Customer: o.customer.ID,
+			ExpiresAt: tx.Now.Add(time.Hour), Params: wire.BackupParams{}})
+		o.job = j.ID
+		if err != nil {
+			return err
+		}
+		return w.findings.Raise(tx, findings.Finding{Key: "server.silent:" + o.customer.ID, Kind: findings.ServerSilent, Customer: o.customer.ID,
+			Server: o.server.ID, Severity: findings.Bad, Owner: findings.Ops})
+	}))
+	items, _, err := w.findings.List(w.ctx, all, findings.Filter{Customer: o.customer.ID})
+	w.must(err)
+	o.finding = items[0].ID
+	entries, _, err := w.ledger.List(w.ctx, all, ledger.Filter{Customer: o.customer.ID})
+	w.must(err)
+	o.entry = entries[0].ID
+	for _, role := range []policy.Role{policy.RoleOwner, policy.RoleRestorer, policy.RoleReader} {
+		w.people[o.customer.Slug+"-"+string(role)] = controlplane.Actor{Kind: controlplane.ActorContact, ID: o.contact.ID, Customer: o.customer.ID, Role: string(role)}
+	}
+	return o
+}
+
+// answer is one response.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func (a answer) problem(t *testing.T) server.Problem {
+	t.Helper()
+	var p server.Problem
+	if err := json.Unmarshal([]byte(a.body), &p); err != nil {
+		t.Fatalf("no problem: %v: %s", err, a.body)
+	}
+	return p
+}
+
+// call asks the portal's listener without a network.
+func (w *world) call(token, method, path, body string, headers ...string) answer {
+	w.t.Helper()
+	r := httptest.NewRequestWithContext(w.t.Context(), method, path, strings.NewReader(body))
+	if body == "" {
+		r = httptest.NewRequestWithContext(w.t.Context(), method, path, nil)
+	} else {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	rec := httptest.NewRecorder()
+	w.s.Portal().ServeHTTP(rec, r)
+	return answer{rec.Code, rec.Header(), rec.Body.String()}
+}
