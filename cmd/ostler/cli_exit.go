@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"ostler/controlplane"
+)
+
+// The exit codes of the command line. Scripts rely on them: they do not change.
+const (
+	exitOK       = 0
+	exitError    = 1
+	exitUsage    = 2 // used wrongly, or cancelled
+	exitNotFound = 3
+	exitSignIn   = 4
+	exitConflict = 5
+	exitTimedOut = 8 // --wait-timeout passed; the work goes on
+)
+
+// usageError is a command that was written wrongly.
+type usageError struct{ error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// requestError is an error of the API with the request to ask us about.
+type requestError struct {
+	error
+	request string
+}
+
+// Unwrap makes the plain error visible to errors.As.
+func (e *requestError) Unwrap() error { return e.error }
+
+var (
+	errTimedOut  = errors.New("wait timed out")
+	errCancelled = errors.New("cancelled")
+	// errNotWell ends a command that asked whether all is well, and it is not.
+	errNotWell = errors.New("not well: see above")
+)
+
+// timedOut says that waiting is over and how to go on.
+func timedOut(what, next string) error {
+	return controlplane.Errorf(controlplane.CodeUnavailable, next, "%s has not ended within --wait-timeout; it goes on", what).Because(errTimedOut)
+}
+
+// exitCode maps an error to the process's exit code.
+func exitCode(err error) int {
+	var usage usageError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, errTimedOut):
+		return exitTimedOut
+	case errors.As(err, &usage), errors.Is(err, errCancelled), errors.Is(err, context.Canceled), cobraUsage(err):
+		return exitUsage
+	}
+	switch controlplane.ErrorCode(err) {
+	case controlplane.CodeInvalid:
+		return exitUsage
+	case controlplane.CodeUnauthorized:
+		return exitSignIn
+	case controlplane.CodeNotFound, controlplane.CodeExpired:
+		return exitNotFound
+	case controlplane.CodeConflict:
+		return exitConflict
+	}
+	return exitError
+}
+
+// cobraUsage knows the mistakes that cobra reports without a type.
+func cobraUsage(err error) bool {
+	s := err.Error()
+	return strings.HasPrefix(s, "unknown command ") || strings.HasPrefix(s, "required flag(s) ") || strings.HasPrefix(s, "if any flags in the group ")
+}
+
+// markUsage has every verb below cmd report wrong arguments as usage errors.
+func markUsage(cmd *cobra.Command) {
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return usageError{fmt.Errorf("%w\nUsage: %s", err, cmd.UseLine())}
+			}
+			return nil
+		}
+	}
+	for _, c := range cmd.Commands() {
+		markUsage(c)
+	}
+}
+
+// writeError prints an error for people: the cause, the fields, the next step,
+// the request. Nothing of it can steer a terminal.
+func writeError(w io.Writer, err error) {
+	if err == nil {
+		return
+	}
+	if errors.Is(err, context.Canceled) {
+		err = errCancelled
+	}
+	var lines []string
+	var e *controlplane.Error
+	if errors.As(err, &e) {
+		lines = append(lines, e.Message)
+		for _, f := range e.Fields {
+			lines = append(lines, "  "+f.Pointer+": "+f.Message)
+		}
+		if e.Next != "" {
+			lines = append(lines, "Next: "+e.Next)
+		}
+	} else {
+		lines = strings.Split(err.Error(), "\n")
+	}
+	var r *requestError
+	if errors.As(err, &r) && r.request != "" {
+		lines = append(lines, "Request: "+r.request)
+	}
+	for _, l := range lines {
+		_, _ = fmt.Fprintln(w, safe(strings.ReplaceAll(l, "\t", "  ")))
+	}
+}
