@@ -303,7 +303,7 @@ func TestBatches(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, _ *dbtest.Clock) {
 		w := newWorld(t, d)
 		w.must(d.Write(w.ctx, func(tx *db.Tx) error {
-			for i := range 2345 {
+			for i := range 1203 {
 				e := w.entry(i)
 				e.Personal = nil
 				if _, err := w.l.Append(tx, e); err != nil {
@@ -312,11 +312,11 @@ func TestBatches(t *testing.T) {
 			}
 			return nil
 		}))
-		if n := w.sequence(); n != 2345 {
-			t.Errorf("Sequence: got %d, want 2345", n)
+		if n := w.sequence(); n != 1203 {
+			t.Errorf("Sequence: got %d, want 1203", n)
 		}
-		if r := w.wantOK(); r.Leaves != 2346 || r.Checkpoints != 4 {
-			t.Errorf("report: %d leaves, %d checkpoints, want 2346 and 4", r.Leaves, r.Checkpoints)
+		if r := w.wantOK(); r.Leaves != 1204 || r.Checkpoints != 3 {
+			t.Errorf("report: %d leaves, %d checkpoints, want 1204 and 3", r.Leaves, r.Checkpoints)
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"ostler/controlplane"
 	"ostler/controlplane/db"
 	"ostler/controlplane/policy"
+	"ostler/controlplane/secrets"
 )
 
 // Limits of a page of entries.
@@ -46,6 +48,9 @@ type Item struct {
 	// Forgotten names the personal values that were deleted or whose key was
 	// destroyed; the leaf still commits to them.
 	Forgotten []string
+	// Unreadable names the personal values that do not open: they were changed,
+	// and Verify says so too.
+	Unreadable []string
 	// Seq is the place in the customer's chain, Leaf the one in the log's tree;
 	// both are -1 until the entry is sequenced.
 	Seq, Leaf int64
@@ -118,8 +123,7 @@ func (l *Ledger) Get(ctx context.Context, scope policy.Scope, id string) (i Item
 	return i, nil
 }
 
-// item opens a row. A personal value that does not open for another reason
-// than its erasure is left out here: Verify finds and names it.
+// item opens a row.
 func (l *Ledger) item(r entryRow, personal []personalRow) (Item, error) {
 	i := Item{
 		ID: r.ID, Customer: r.CustomerID, Server: r.ServerID, Subject: r.Subject, Kind: r.Kind, At: controlplane.FromMillis(r.At),
@@ -137,15 +141,17 @@ func (l *Ledger) item(r entryRow, personal []personalRow) (Item, error) {
 	i.Personal = make(map[string]string, len(personal))
 	for _, p := range personal {
 		_, value, err := l.openPersonal(p)
-		if err != nil && !erased(err) {
-			return Item{}, fmt.Errorf("personal value %s: %w", p.Name, err)
-		}
-		if err == nil {
+		switch {
+		case err == nil:
 			i.Personal[p.Name] = value
+		case errors.Is(err, secrets.ErrOpen) || errors.Is(err, secrets.ErrNoKey):
+			i.Unreadable = append(i.Unreadable, p.Name)
+		case !erased(err):
+			return Item{}, fmt.Errorf("personal value %s: %w", p.Name, err)
 		}
 	}
 	for name := range committed {
-		if _, ok := i.Personal[name]; !ok {
+		if _, ok := i.Personal[name]; !ok && !slices.Contains(i.Unreadable, name) {
 			i.Forgotten = append(i.Forgotten, name)
 		}
 	}

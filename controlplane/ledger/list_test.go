@@ -175,6 +175,10 @@ func TestDestroyedKey(t *testing.T) {
 	if r := w.wantOK(); r.Forgotten != 2 || r.Personal != 6 {
 		t.Errorf("report: %+v", r)
 	}
+	w.exec("UPDATE ledger_personal SET sealed = ? WHERE entry_id = ?", []byte("x"), w.ids[2])
+	if i, err := w.l.Get(w.ctx, all, w.ids[2]); err != nil || !slices.Equal(i.Unreadable, []string{"email"}) || len(i.Forgotten)+len(i.Personal) != 0 {
+		t.Errorf("a value that was changed: %+v, %v", i, err)
+	}
 	if items := w.list(all, ledger.Filter{Customer: "cus_a"}); len(items) != 2 || len(items[0].Personal) != 0 || len(items[0].Forgotten) != 1 {
 		t.Errorf("items: %+v", items)
 	}
