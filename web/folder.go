@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"io/fs"
 	"path"
-	"time"
 
 	"ostler/agents/wire"
 	"ostler/backups"
@@ -13,10 +12,6 @@ import (
 	"ostler/controlplane/jobs"
 	"ostler/controlplane/policy"
 )
-
-// browseWait is how long a page waits for a server's answer before it says
-// that it waits.
-const browseWait = 4 * time.Second
 
 // folder shows one folder of a copy. The address of a page that waits names
 // its job: when that one is over without an answer the page says so, and asks
@@ -54,7 +49,7 @@ func (v *visit) browse(scope policy.Scope, snapshot string, dir []byte) (f backu
 			return backups.Folder{Job: j, Path: dir}, j.State.Terminal(), nil
 		}
 	}
-	f, err = v.p.Backups.Browse(v.ctx, scope, snapshot, dir, browseWait)
+	f, err = v.p.Backups.Browse(v.ctx, scope, snapshot, dir, v.p.o.BrowseWait)
 	return f, err == nil && f.Job.State.Terminal() && f.Job.State != jobs.Succeeded, err
 }
 
@@ -182,5 +177,12 @@ func (v *visit) nodeRow(f backups.Folder, n wire.Node) NodeRow {
 
 // folderAsk asks the server again, by hand.
 func (p *Portal) folderAsk(v *visit) error {
+	scope, err := v.scope(policy.FileRead)
+	if err != nil {
+		return err
+	}
+	if _, err := p.Backups.Snapshot(v.ctx, scope, v.c.Param("id")); err != nil {
+		return err
+	}
 	return v.redirect("/snapshots/"+v.c.Param("id")+"?"+pathQuery([]byte(v.c.QueryParam("path"))), "")
 }

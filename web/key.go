@@ -89,6 +89,9 @@ func (p *Portal) keyChoose(v *visit) error {
 	if err != nil {
 		return err
 	}
+	if _, err := p.repository(v); err != nil {
+		return err
+	}
 	c := backups.Custody(v.c.QueryParam("custody"))
 	if c == backups.CustodyCustomer && !v.can(policy.KeyConfirm) {
 		return controlplane.Errorf(controlplane.CodeForbidden, "Ask an owner of the customer to choose.", "Only the customer can take the key for themselves")

@@ -46,6 +46,9 @@ type Options struct {
 	Zone *time.Location
 	// Note stands on every page, such as what a demo simulates.
 	Note string
+	// BrowseWait is how long a folder's page waits for the server's answer
+	// before it says that it waits; 0 is 4 seconds.
+	BrowseWait time.Duration
 	// Lang is the language of the pages; "" is "en".
 	Lang string
 	Log  *slog.Logger // nil discards
@@ -75,6 +78,9 @@ func New(d Deps, o Options) (*Portal, error) {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.BrowseWait == 0 {
+		o.BrowseWait = 4 * time.Second
 	}
 	if o.Zone == nil {
 		o.Zone = time.UTC

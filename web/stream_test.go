@@ -1,0 +1,61 @@
+package web_test
+
+import (
+	"bufio"
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"ostler/agents/wire"
+	"ostler/controlplane/bus"
+)
+
+// A stream says that a topic changed and nothing else, and only to those who
+// may read the thing itself.
+func TestStreamCarriesNamesToThoseWhoMayReadThem(t *testing.T) {
+	h := newSQLite(t)
+	_, snap := h.ready(wire.BackupResult{Outcome: wire.BackupComplete})
+	ines, otto := h.browser(h.owner.ID), h.browser(h.stranger.ID)
+	ines.page("/snapshots/" + snap.ID + "?path=%2Fx")
+	var p wire.ListParams
+	job := h.take(wire.ActionList, &p).Job
+	for _, topic := range []string{bus.TopicJob(job), bus.TopicServer(h.server.ID), bus.TopicCustomer(h.maple.ID), "restore:res_1", bus.TopicFindings, "*", "nonsense"} {
+		if a := otto.get("/events?topic=" + url.QueryEscape(topic)); a.status != http.StatusNotFound {
+			t.Errorf("another customer hears %s: %d", topic, a.status)
+		}
+	}
+	if a := ines.get("/events?topic=" + bus.TopicFindings); a.status != http.StatusNotFound {
+		t.Errorf("a customer hears the company's findings: %d", a.status)
+	}
+	if a := h.browser("").get("/events?topic=findings"); a.status != http.StatusSeeOther {
+		t.Errorf("nobody hears: %d", a.status)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	r := ok[*http.Request](t)(http.NewRequestWithContext(ctx, http.MethodGet, h.url+"/events?topic="+url.QueryEscape(bus.TopicJob(job)), nil))
+	res, err := ines.client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	if got := res.Header.Get("Content-Type"); res.StatusCode != http.StatusOK || got != "text/event-stream" {
+		t.Fatalf("%d %s", res.StatusCode, got)
+	}
+	lines := bufio.NewScanner(res.Body)
+	next := func() string {
+		var event []string
+		for lines.Scan() && lines.Text() != "" {
+			event = append(event, lines.Text())
+		}
+		return strings.Join(event, "|")
+	}
+	if got, want := next(), "retry: 2000|event: changed|data: open"; got != want {
+		t.Errorf("first: got %q, want %q", got, want)
+	}
+	h.bus.Publish("job:another", bus.TopicJob(job))
+	if got, want := next(), "event: changed|data: "+bus.TopicJob(job); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
