@@ -65,9 +65,12 @@ func (a *Agent) connectLoop(ctx context.Context) {
 		}
 		wait := backoff(tries, a.o.FirstBackoff, 5*time.Minute)
 		var refused *refusedError
+		var closed websocket.CloseError
 		switch {
 		case errors.Is(err, errDrained):
 			wait = 0
+		case errors.As(err, &closed) && closed.Code == websocket.StatusPolicyViolation: // frozen, or too old
+			a.log.Error("session.refused", "message", closed.Reason)
 		case errors.As(err, &refused) && refused.refusal.Code != "":
 			a.log.Error("session.refused", "status", refused.status, "code", refused.refusal.Code, "message", refused.refusal.Message, "next", refused.refusal.Next)
 		}

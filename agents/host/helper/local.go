@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -49,8 +50,9 @@ const (
 
 // Local is the Helper in the agent's own process.
 type Local struct {
-	o    Options
-	keys sync.Mutex
+	o      Options
+	usable atomic.Bool // restic, as far as its version goes
+	keys   sync.Mutex
 	// room guards the sum of what is staged and promised.
 	room     sync.Mutex
 	promised map[string]int64
@@ -84,16 +86,23 @@ func (h *Local) keyDir() string         { return h.dir("keys") }
 func (h *Local) notesDir() string       { return h.dir("put_back") }
 func (h *Local) stagingDir() string     { return filepath.Join(h.o.State, "staging") }
 
-// repo is the engine's view of a repository.
-func (h *Local) repo(r Repo) Engine {
+// repo is the engine's view of a repository. A restic that is missing or too
+// old is found out before it is let near one; once it is replaced it is used.
+func (h *Local) repo(ctx context.Context, r Repo) (Engine, error) {
 	if h.o.Engine != nil {
-		return h.o.Engine(r)
+		return h.o.Engine(r), nil
+	}
+	if !h.usable.Load() {
+		if _, _, err := h.Version(ctx); err != nil {
+			return nil, err
+		}
+		h.usable.Store(true)
 	}
 	return &restic.Repo{
 		Binary: h.o.Restic, Socket: r.Socket, Path: "/" + r.User + "/" + r.Name + "/",
 		PasswordFile: h.keyPath(r.ID), CacheDir: filepath.Join(h.dir("cache"), r.ID),
 		Dir: h.o.Root, TempDir: h.dir("tmp"), Limits: h.o.Limits, Log: h.o.Log,
-	}
+	}, nil
 }
 
 // Version implements Helper.
@@ -104,7 +113,11 @@ func (h *Local) Version(ctx context.Context) (version, warning string, err error
 
 // Init implements Helper.
 func (h *Local) Init(ctx context.Context, r Repo) (wire.RepoInitialised, error) {
-	return h.repo(r).Init(ctx)
+	e, err := h.repo(ctx, r)
+	if err != nil {
+		return wire.RepoInitialised{}, err
+	}
+	return e.Init(ctx)
 }
 
 // Backup implements Helper.
@@ -113,12 +126,20 @@ func (h *Local) Backup(ctx context.Context, b Backup, report Report) (wire.Backu
 	if b.Time != 0 {
 		o.Time = time.UnixMilli(b.Time).UTC()
 	}
-	return h.repo(b.Repo).Backup(ctx, o)
+	e, err := h.repo(ctx, b.Repo)
+	if err != nil {
+		return wire.BackupResult{}, err
+	}
+	return e.Backup(ctx, o)
 }
 
 // List implements Helper.
 func (h *Local) List(ctx context.Context, r Repo, snapshot string, path []byte, limit int) (wire.Listing, error) {
-	return h.repo(r).List(ctx, snapshot, path, limit)
+	e, err := h.repo(ctx, r)
+	if err != nil {
+		return wire.Listing{}, err
+	}
+	return e.List(ctx, snapshot, path, limit)
 }
 
 // freeBytes is what an unprivileged user could still write at dir.

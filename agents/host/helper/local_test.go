@@ -127,3 +127,24 @@ func TestPrepareKey(t *testing.T) {
 	_, err = h.PrepareKey(t.Context(), helper.KeyRequest{Repository: "rep_1"})
 	wantCause(t, err, wire.CauseNoKey)
 }
+
+func TestOldRestic(t *testing.T) {
+	script := filepath.Join(t.TempDir(), "restic")
+	write := func(version string) {
+		t.Helper()
+		text := "#!/bin/sh\n[ \"$1\" = version ] && echo 'restic " + version + " compiled with go1.19' && exit 0\nexit 10\n"
+		if err := os.WriteFile(script, []byte(text), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h, err := helper.NewLocal(helper.Options{State: t.TempDir(), Root: t.TempDir(), Restic: script})
+	if err != nil {
+		t.Fatal(err)
+	}
+	write("0.14.0")
+	_, err = h.Backup(t.Context(), helper.Backup{Repo: helper.Repo{ID: "rep_1"}, Paths: []string{"/"}}, nil)
+	wantCause(t, err, wire.CauseUnsupported)
+	write("0.19.1") // replaced: what fails now is something else
+	_, err = h.Backup(t.Context(), helper.Backup{Repo: helper.Repo{ID: "rep_1"}, Paths: []string{"/"}}, nil)
+	wantCause(t, err, wire.CauseNoKey)
+}

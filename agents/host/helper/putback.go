@@ -56,7 +56,10 @@ func (h *Local) PutBack(ctx context.Context, p PutBack, report Report) (_ wire.P
 	if err := at.vacant(string(p.TargetName)); err != nil {
 		return none, err
 	}
-	repo := h.repo(p.Repo)
+	repo, err := h.repo(ctx, p.Repo)
+	if err != nil {
+		return none, err
+	}
 	node, err := repo.Stat(ctx, p.Snapshot, p.Path)
 	if err != nil {
 		return none, err

@@ -21,7 +21,10 @@ func (h *Local) Fetch(ctx context.Context, f Fetch, report Report) (_ Staged, er
 	if !idForm.MatchString(f.Job) {
 		return Staged{}, Fail(wire.CausePolicy, nil, "the job's id has a form that none has")
 	}
-	repo := h.repo(f.Repo)
+	repo, err := h.repo(ctx, f.Repo)
+	if err != nil {
+		return Staged{}, err
+	}
 	node, err := repo.Stat(ctx, f.Snapshot, f.Path)
 	if err != nil {
 		return Staged{}, err

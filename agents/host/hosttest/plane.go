@@ -60,7 +60,6 @@ type Plane struct {
 	wake   chan struct{}
 	chunks map[string]map[int][]byte
 	puts   int
-	offers int
 	issued int
 }
 
