@@ -78,7 +78,7 @@ func TestWhy(t *testing.T) {
 		p.must(p.Cancel(p.ctx, everyone, second.ID))
 		lost := p.accepted(list("third"))
 		p.must(p.Reconnected(p.ctx, server, agent, nil))
-		want("the agent came back without it", lost.Job, everyone, jobs.WhyLost, jobs.WhyAccepted)
+		want("the agent came back without it", lost.Job, everyone, jobs.WhyLost)
 	})
 }
 
