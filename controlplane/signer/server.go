@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -47,9 +48,11 @@ func Listen(socket string) (net.Listener, error) {
 	return ln, nil
 }
 
-// Serve answers on ln until ctx ends, and closes ln. Only this process's user
-// and root are answered.
-func Serve(ctx context.Context, ln net.Listener, key ed25519.PrivateKey, log *slog.Logger) error {
+// Serve answers on ln until ctx ends, and closes ln. Only this process's user,
+// root and the users in uids are answered, by what the kernel says of the other
+// end: a signer with a user of its own names the control plane's there (and
+// lets it reach the socket).
+func Serve(ctx context.Context, ln net.Listener, key ed25519.PrivateKey, log *slog.Logger, uids ...int) error {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
@@ -66,7 +69,7 @@ func Serve(ctx context.Context, ln net.Listener, key ed25519.PrivateKey, log *sl
 		_ = srv.Shutdown(grace)
 	})
 	defer stop()
-	if err := srv.Serve(peerListener{ln}); !errors.Is(err, http.ErrServerClosed) {
+	if err := srv.Serve(peerListener{ln, append([]int{0, os.Geteuid()}, uids...)}); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("signer: serve: %w", err)
 	}
 	return nil
@@ -119,20 +122,23 @@ func answer(w http.ResponseWriter, status int, v any) {
 }
 
 // peerListener drops connections of other users.
-type peerListener struct{ net.Listener }
+type peerListener struct {
+	net.Listener
+	uids []int
+}
 
 func (l peerListener) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
-		if err != nil || allowed(c) {
+		if err != nil || allowed(c, l.uids) {
 			return c, err
 		}
 		_ = c.Close()
 	}
 }
 
-// allowed reports whether the kernel says that the other end is our user or root.
-func allowed(c net.Conn) bool {
+// allowed reports whether the kernel says that the other end is one of uids.
+func allowed(c net.Conn, uids []int) bool {
 	u, ok := c.(*net.UnixConn)
 	if !ok {
 		return false
@@ -148,5 +154,5 @@ func allowed(c net.Conn) bool {
 	}); err != nil || credErr != nil {
 		return false
 	}
-	return cred.Uid == 0 || int(cred.Uid) == os.Geteuid()
+	return slices.Contains(uids, int(cred.Uid))
 }
