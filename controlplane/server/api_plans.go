@@ -188,23 +188,25 @@ func (b *backupAPI) listPlans(ctx context.Context, scope policy.Scope, server, c
 }
 
 // refs turns the name of a server and the slug of a customer into their ids;
-// "" stays "".
+// "" stays "". What is not there, or another's, stays as it is and finds nothing.
 func (b *backupAPI) refs(ctx context.Context, scope policy.Scope, server, customer string) (serverID, customerID string, err error) {
 	if server != "" {
 		s, err := b.Customers.GetServer(ctx, scope, server)
-		if err != nil {
+		if err == nil {
+			server = s.ID
+		} else if controlplane.ErrorCode(err) != controlplane.CodeNotFound {
 			return "", "", err
 		}
-		serverID = s.ID
 	}
 	if customer != "" {
 		c, err := b.Customers.GetCustomer(ctx, scope, customer)
-		if err != nil {
+		if err == nil {
+			customer = c.ID
+		} else if controlplane.ErrorCode(err) != controlplane.CodeNotFound {
 			return "", "", err
 		}
-		customerID = c.ID
 	}
-	return serverID, customerID, nil
+	return server, customer, nil
 }
 
 func (b *backupAPI) updatePlan(ctx context.Context, scope policy.Scope, id, match string, c BackupPlanChange) (*One[BackupPlan], error) {

@@ -61,6 +61,13 @@ var bodies = map[string]string{
 	"api.server.change":   `{"location":"Leipzig"}`,
 	"api.tenancy.create":  `{"server":"srv_x","customer":"cus_x"}`,
 	"api.tenancy.change":  `{"sites":["example.com"]}`,
+
+	"api.store.add":          `{"name":"second","url":"https://127.0.0.1:2","htpasswd_path":"/tmp/htpasswd","country":"DE"}`,
+	"api.plan.create":        `{"tenancy":"ten_x","name":"x","paths":["/srv"],"cron":"0 2 * * *","zone":"UTC"}`,
+	"api.plan.update":        `{"name":"Renamed"}`,
+	"api.repository.custody": `{"custody":"escrow"}`,
+	"api.repository.confirm": `{"last_group":"ABCDE"}`,
+	"api.restore.start":      `{"snapshot":"snap_x","kind":"download","path":"/srv/a"}`,
 }
 
 // ids says whose id stands for :id, by the noun that the path begins with.
@@ -68,7 +75,8 @@ func (o tenant) id(path string) string {
 	rest := strings.TrimPrefix(path, server.Base+"/")
 	noun, _, _ := strings.Cut(rest, "/")
 	return map[string]string{"customers": o.customer.ID, "contacts": o.contact.ID, "servers": o.server.ID, "tenancies": o.tenancy.ID, "jobs": o.job,
-		"findings": o.finding, "ledger": o.entry, "tokens": "tok_00000000000000000000000000", "sessions": "ses_00000000000000000000000000"}[noun]
+		"findings": o.finding, "ledger": o.entry, "tokens": "tok_00000000000000000000000000", "sessions": "ses_00000000000000000000000000",
+		"plans": o.plan.ID, "repositories": o.plan.Repository.ID, "runs": o.run, "snapshots": o.snapshot, "restores": o.restore}[noun]
 }
 
 // TestEveryRoute walks every API route for every role and another customer's
@@ -160,7 +168,7 @@ func TestListsAreOnesOwn(t *testing.T) {
 	w := newWorld(t)
 	w.newTenant("Mine")
 	other := w.newTenant("Other")
-	for _, path := range []string{"/customers", "/servers", "/tenancies", "/jobs", "/findings", "/ledger"} {
+	for _, path := range []string{"/customers", "/servers", "/tenancies", "/jobs", "/findings", "/ledger", "/plans", "/snapshots", "/restores"} {
 		for _, query := range []string{"", "?customer=" + other.customer.ID, "?server=" + other.server.ID} {
 			a := w.call("mine-owner", "GET", server.Base+path+query, "")
 			if a.status == http.StatusUnprocessableEntity && query != "" {
@@ -169,7 +177,7 @@ func TestListsAreOnesOwn(t *testing.T) {
 			if a.status != http.StatusOK {
 				t.Errorf("%s%s: got %d: %s", path, query, a.status, a.body)
 			}
-			for _, secret := range []string{other.customer.ID, other.server.ID, other.tenancy.ID, other.job, other.finding, other.entry} {
+			for _, secret := range []string{other.customer.ID, other.server.ID, other.tenancy.ID, other.job, other.finding, other.entry, other.plan.ID, other.snapshot, other.restore} {
 				if strings.Contains(a.body, secret) {
 					t.Errorf("%s%s: shows another customer's %s", path, query, secret)
 				}

@@ -16,8 +16,11 @@ import (
 	"testing"
 	"time"
 
+	"gocloud.dev/blob/memblob"
+
 	"ostler/agents"
 	"ostler/agents/wire"
+	"ostler/backups"
 	"ostler/controlplane"
 	"ostler/controlplane/bus"
 	"ostler/controlplane/customers"
@@ -106,6 +109,7 @@ type world struct {
 	ledger   *ledger.Ledger
 	people   people
 	chunks   *chunks
+	backups  *backups.Service
 	wall     *dbtest.Clock
 	log      *bytes.Buffer
 }
@@ -137,8 +141,13 @@ func newWorldOn(t *testing.T, d *db.DB) *world {
 	w.agents, err = agents.New(agents.Deps{DB: d, Keeper: k, Ledger: w.ledger, Findings: w.findings, Jobs: w.jobs, Bus: b, Signer: w.signer, Servers: w.store},
 		agents.Options{Domain: "test.invalid", Wall: w.wall})
 	w.must(err)
+	blobs := memblob.OpenBucket(nil)
+	t.Cleanup(func() { _ = blobs.Close() })
+	w.backups = backups.New(backups.Deps{DB: d, Keeper: k, Ledger: w.ledger, Jobs: w.jobs, Findings: w.findings, Customers: w.store, Blobs: blobs}, backups.Options{Bus: b})
+	_, err = w.backups.AddStore(w.ctx, all, backups.OffSite{Name: "off-site", URL: "https://127.0.0.1:1", HtpasswdPath: filepath.Join(t.TempDir(), "htpasswd"), Country: "DE"})
+	w.must(err)
 	w.s, err = server.New(server.Deps{DB: d, Keeper: k, Auth: w.people, Agents: w.agents, Customers: w.store, Identity: ids, Jobs: w.jobs,
-		Findings: w.findings, Ledger: w.ledger, Chunks: w.chunks}, server.Options{PortalAddr: "127.0.0.1:0", AgentsAddr: "127.0.0.1:0",
+		Findings: w.findings, Ledger: w.ledger, Chunks: w.chunks, Backups: w.backups}, server.Options{PortalAddr: "127.0.0.1:0", AgentsAddr: "127.0.0.1:0",
 		EnrolAddr: "127.0.0.1:0", MetricsAddr: "127.0.0.1:0", Version: "test", DrainFor: 2 * time.Second, Log: testLog(w.log)})
 	w.must(err)
 	return w
@@ -160,6 +169,11 @@ type tenant struct {
 	job      string
 	finding  string
 	entry    string
+
+	plan     backups.Plan
+	run      string
+	snapshot string
+	restore  string
 }
 
 func (w *world) newTenant(name string) tenant {
@@ -174,9 +188,10 @@ func (w *world) newTenant(name string) tenant {
 	w.must(err)
 	o.contact, err = w.store.AddContact(w.ctx, all, customers.NewContact{Customer: o.customer.ID, Name: "Kim Sample", Email: "kim@" + o.customer.Slug + ".example", Role: policy.RoleOwner})
 	w.must(err)
+	w.backedUp(&o)
 	w.must(w.d.Write(w.ctx, func(tx *db.Tx) error {
-		j, err := w.jobs.Enqueue(tx, jobs.Spec{Kind: string(wire.ActionBackup), Executor: jobs.Agent, Server: o.server.ID, Customer: o.customer.ID,
-			ExpiresAt: tx.Now.Add(time.Hour), Params: wire.BackupParams{}})
+		j, err := w.jobs.Enqueue(tx, jobs.Spec{Kind: string(wire.ActionInventory), Executor: jobs.Agent, Server: o.server.ID, Customer: o.customer.ID,
+			ExpiresAt: tx.Now.Add(time.Hour), Params: struct{}{}})
 		o.job = j.ID
 		if err != nil {
 			return err

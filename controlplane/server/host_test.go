@@ -1,0 +1,128 @@
+package server_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"strings"
+
+	"ostler/agents/wire"
+	"ostler/backups"
+	"ostler/controlplane"
+	"ostler/controlplane/policy"
+	"ostler/controlplane/secrets"
+)
+
+const hostAgent = "agt_00000000000000000000000001"
+
+// take plays a server's agent: it takes the next job of a kind and reads its
+// parameters.
+func (w *world) take(srv string, kind wire.Action, params any) wire.JobRef {
+	w.t.Helper()
+	ctx := controlplane.WithActor(w.t.Context(), controlplane.Actor{Kind: controlplane.ActorAgent, ID: hostAgent})
+	for range 10 {
+		offers, err := w.jobs.Offers(ctx, srv, hostAgent, func(e wire.Envelope) (wire.SignedEnvelope, error) { return wire.Sign(w.signer.key, e) })
+		w.must(err)
+		for _, o := range offers {
+			var e wire.Envelope
+			w.must(json.Unmarshal(o.Envelope.Payload, &e))
+			if e.Action != kind {
+				continue
+			}
+			w.must(json.Unmarshal(e.Params, params))
+			ref := wire.JobRef{Job: e.Job, Epoch: o.Epoch}
+			if ok, err := w.jobs.Accept(ctx, srv, hostAgent, ref); err != nil || !ok {
+				w.t.Fatalf("accept %s: %v, %v", kind, ok, err)
+			}
+			return ref
+		}
+		w.tick()
+	}
+	w.t.Fatalf("no %s was offered", kind)
+	return wire.JobRef{}
+}
+
+// finish ends a job as the host does: with data, or with a failure.
+func (w *world) finish(srv string, ref wire.JobRef, data any, failure *wire.Failure) {
+	w.t.Helper()
+	ctx := controlplane.WithActor(w.t.Context(), controlplane.Actor{Kind: controlplane.ActorAgent, ID: hostAgent})
+	r := wire.Result{JobRef: ref, Outcome: wire.Failed, Failure: failure}
+	if failure == nil {
+		raw, err := json.Marshal(data)
+		w.must(err)
+		r.Outcome, r.Data = wire.Succeeded, raw
+	}
+	if known, err := w.jobs.Finish(ctx, srv, hostAgent, r); err != nil || !known {
+		w.t.Fatalf("finish: %v, %v", known, err)
+	}
+}
+
+// tick has the plane do its own jobs.
+func (w *world) tick() {
+	w.t.Helper()
+	w.must(w.jobs.Tick(controlplane.System(w.t.Context(), "test")))
+}
+
+const recoveryKey = "ABCDE-FGHJK-MNPQR-STVWX"
+
+// prepared answers repository.prepare: the host makes its password.
+func (w *world) prepared(srv string) {
+	w.t.Helper()
+	var p wire.RepoPrepareParams
+	ref := w.take(srv, wire.ActionRepoPrepare, &p)
+	sum := sha256.Sum256([]byte("ostler key fingerprint v1\n" + recoveryKey))
+	res := wire.RepoPrepared{StoreHash: "$2a$10$" + strings.Repeat("x", 53), KeyFingerprint: hex.EncodeToString(sum[:])}
+	var err error
+	if p.EscrowKey != nil {
+		res.EscrowSealed, err = secrets.SealTo(p.EscrowKey, wire.HPKEInfo+p.Repository.ID, []byte(recoveryKey))
+	} else {
+		res.RevealSealed, err = secrets.SealTo(p.RevealKey, wire.HPKEInfo+p.Repository.ID, []byte(recoveryKey))
+	}
+	w.must(err)
+	w.finish(srv, ref, res, nil)
+}
+
+// backedUp gives a tenant a plan, a partial run with its snapshot, and a
+// download that waits for the host.
+func (w *world) backedUp(o *tenant) {
+	w.t.Helper()
+	var err error
+	o.plan, err = w.backups.CreatePlan(w.ctx, all, backups.PlanInput{Tenancy: o.tenancy.ID, Name: "Everything", Paths: o.tenancy.Paths,
+		Cron: "15 2 * * *", Zone: "Europe/Berlin", Custody: backups.CustodyEscrow})
+	w.must(err)
+	srv := o.server.ID
+	w.prepared(srv)
+	w.tick() // the plane registers the host at the store
+	var initial wire.RepoInitParams
+	w.finish(srv, w.take(srv, wire.ActionRepoInit, &initial), wire.RepoInitialised{ResticID: "abc"}, nil)
+	var run wire.BackupParams
+	ref := w.take(srv, wire.ActionBackup, &run)
+	w.finish(srv, ref, wire.BackupResult{Outcome: wire.BackupPartial, SnapshotID: strings.Repeat("ab", 32), TotalFiles: 3, TotalBytes: 99,
+		Unread: []wire.Unread{{Path: o.tenancy.Paths[0] + "/b\nd", Reason: "permission denied"}}, UnreadCount: 1}, nil)
+	o.run = run.Run
+	snaps, _, err := w.backups.Snapshots(w.ctx, all, backups.SnapshotFilter{Plan: o.plan.ID})
+	w.must(err)
+	o.snapshot = snaps[0].ID
+	ctx := controlplane.WithActor(w.t.Context(), controlplane.Actor{Kind: controlplane.ActorContact, ID: o.contact.ID, Customer: o.customer.ID, Role: string(policy.RoleOwner)})
+	r, err := w.backups.StartDownload(ctx, policy.OneCustomer(o.customer.ID), o.snapshot, []byte(o.tenancy.Paths[0]+"/report.ods"))
+	w.must(err)
+	o.restore = r.ID
+	o.plan, err = w.backups.Plan(w.ctx, all, o.plan.ID)
+	w.must(err)
+}
+
+// arrive has the host send a file for the tenant's download.
+func (w *world) arrive(o tenant, content []byte) {
+	w.t.Helper()
+	var p wire.DownloadParams
+	ref := w.take(o.server.ID, wire.ActionDownload, &p)
+	for i := 0; i*wire.ChunkSize < len(content); i++ {
+		chunk := content[i*wire.ChunkSize : min((i+1)*wire.ChunkSize, len(content))]
+		sum := sha256.Sum256(chunk)
+		w.must(w.backups.Put(w.ctx, o.server.ID, hostAgent, ref.Job, ref.Epoch, i, hex.EncodeToString(sum[:]), bytes.NewReader(chunk)))
+	}
+	sum := sha256.Sum256(content)
+	w.finish(o.server.ID, ref, wire.DownloadResult{Size: int64(len(content)), SHA256: hex.EncodeToString(sum[:]), Chunks: wire.ChunkCount(int64(len(content)))}, nil)
+	w.tick() // the plane checks what came
+}
