@@ -7,11 +7,20 @@ import (
 )
 
 func (p *Portal) account(v *visit) error {
-	sessions, err := p.Identity.Sessions(v.ctx)
+	page, err := p.accountPage(v)
 	if err != nil {
 		return err
 	}
-	page := &Account{Page: v.page("account", v.t("account.title"), capital(v.t("account.say", "n", len(sessions), "number", p.tx.Number(len(sessions))))), Email: v.person.Email, Role: roleWord(p.tx, v.person.Role)}
+	return v.render(page)
+}
+
+// fillSessions lists one's own sign-ins.
+func (v *visit) fillSessions(page *Account) error {
+	sessions, err := v.p.Identity.Sessions(v.ctx)
+	if err != nil {
+		return err
+	}
+	page.Say = v.t("account.say", "n", len(sessions), "number", v.p.tx.Number(len(sessions)))
 	for _, s := range sessions {
 		row := SessionRow{ID: s.ID, Browser: browser(s.UserAgent), Address: s.Address, Started: s.CreatedAt, Seen: s.SeenAt, Expires: s.ExpiresAt, This: s.Current}
 		if row.Browser == "" {
@@ -22,7 +31,7 @@ func (p *Portal) account(v *visit) error {
 		}
 		page.Sessions = append(page.Sessions, row)
 	}
-	return v.render(page)
+	return nil
 }
 
 func (p *Portal) sessionRevoke(v *visit) error {

@@ -274,6 +274,7 @@ func TestEveryRouteForEverybody(t *testing.T) {
 		path := r.Path
 		for noun, id := range objects {
 			path = strings.Replace(path, "/"+noun+"/:id", "/"+noun+"/"+id, 1)
+			path = strings.Replace(path, "/account/tokens/:id", "/account/tokens/tok_00000000000000000000000000", 1)
 			path = strings.Replace(path, "/account/sessions/:id", "/account/sessions/"+id, 1)
 		}
 		if r.Path == "/events" || r.Path == "/static/*" || r.Path == "/signout" || strings.HasSuffix(path, "/:secret") {
@@ -318,4 +319,29 @@ func want(r policy.Route, a controlplane.Actor) int {
 		return http.StatusForbidden
 	}
 	return 0
+}
+
+func TestTokenIsShownOnce(t *testing.T) {
+	h := newSQLite(t)
+	ines := h.browser(h.owner.ID)
+	bad := ines.post("/account/tokens", "name", "", "days", "30")
+	if bad.status != http.StatusUnprocessableEntity {
+		t.Errorf("without a name: %d", bad.status)
+	}
+	checkPage(t, bad.body)
+	made := ines.post("/account/tokens", "name", "check", "days", "30", "permissions", "job.read")
+	if made.status != http.StatusOK || !strings.Contains(made.body, "ost_customer_") {
+		t.Fatalf("make: %d %s", made.status, heading(made.body))
+	}
+	checkPage(t, made.body)
+	page := ines.page("/account")
+	if strings.Contains(page, "ost_customer_") {
+		t.Error("the token is shown again")
+	}
+	_, rest, _ := strings.Cut(page, `action="/account/tokens/`)
+	id, _, _ := strings.Cut(rest, "/")
+	if a := ines.post("/account/tokens/" + id + "/revoke"); a.location() != "/account?done=ended" {
+		t.Errorf("revoke: %d %s", a.status, a.location())
+	}
+	ines.page("/account?done=ended")
 }

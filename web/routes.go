@@ -24,6 +24,8 @@ func (p *Portal) table() []route {
 		post("/signout", policy.SignedIn, policy.SelfWrite, "portal.signout", p.signOut),
 		get("/account", policy.SignedIn, policy.SelfRead, "portal.account", p.account),
 		post("/account/sessions/:id/revoke", policy.SignedIn, policy.SelfWrite, "portal.session.revoke", p.sessionRevoke),
+		post("/account/tokens", policy.SignedIn, policy.SelfWrite, "portal.token.make", p.tokenMake),
+		post("/account/tokens/:id/revoke", policy.SignedIn, policy.SelfWrite, "portal.token.revoke", p.tokenRevoke),
 		get("/events", policy.SignedIn, policy.SelfRead, "portal.events", p.eventStream),
 
 		get("/today", policy.Staff, policy.FindingRead, "portal.today", p.today),

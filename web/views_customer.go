@@ -281,6 +281,28 @@ type Account struct {
 	Email    string
 	Role     string
 	Sessions []SessionRow
+	Tokens   []TokenRow
+	Secret   string // of a token that was just made, shown once
+
+	// The form for a new token.
+	TokenName   string
+	Permissions []Choice
+	TokenDays   []int
+	Days        int
+}
+
+// TokenRow is one token for programs.
+type TokenRow struct {
+	Name                string
+	May                 []string
+	Made, Used, Expires time.Time
+	Revoke              string // address
+}
+
+// Choice is one box of a form.
+type Choice struct {
+	Value  string
+	Chosen bool
 }
 
 // SessionRow is one sign-in.

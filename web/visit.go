@@ -56,7 +56,7 @@ func (v *visit) page(nav, title, say string) Page {
 
 // doneTexts are what forms say after their redirect, by the word in the address.
 var doneTexts = map[string]string{
-	"run": "done.run", "saved": "done.saved", "cancelled": "done.cancelled", "revoked": "done.revoked",
+	"run": "done.run", "saved": "done.saved", "cancelled": "done.cancelled", "revoked": "done.revoked", "ended": "done.ended",
 	"key": "done.key", "created": "done.created", "retried": "done.retried",
 }
 

@@ -324,3 +324,7 @@ func (h *house) ready(res wire.BackupResult) (backups.Plan, backups.Snapshot) {
 	}
 	return plan, snaps[0]
 }
+
+func (p *person) cookies() []*http.Cookie {
+	return p.jar.Cookies(ok[*url.URL](p.h.t)(url.Parse(p.h.url)))
+}

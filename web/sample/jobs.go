@@ -47,7 +47,11 @@ func account(tx *web.Text) []Sample {
 	full := &web.Account{Page: customer("account", tx.T("account.title"), "You are signed in in two places."), Email: "ines@maple.example", Role: "owner", Sessions: []web.SessionRow{
 		{Browser: "Firefox on Linux", Address: "203.0.113.9", Started: at(2), Seen: at(0), Expires: at(-10), This: true},
 		{Browser: "Safari on iPhone", Address: "198.51.100.4", Started: at(40), Seen: at(20), Expires: at(-4), Revoke: "#"}}}
-	return []Sample{{"account-full", full}}
+	full.TokenDays, full.Days, full.Permissions = []int{7, 30}, 30, []web.Choice{{Value: "backup.run"}, {Value: "file.read", Chosen: true}, {Value: "job.read"}}
+	made := *full
+	made.Say, made.Secret = tx.T("token.say_made"), "ost_customer_9f2kq0v7x3m1zt6y5r8w4b2n_1a2b3c4d"
+	made.Tokens = []web.TokenRow{{Name: "backup check", May: []string{"file.read", "job.read"}, Made: at(0), Expires: at(-720), Revoke: "#"}}
+	return []Sample{{"account-full", full}, {"account-token", &made}}
 }
 
 func faults(*web.Text) []Sample {

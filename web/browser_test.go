@@ -1,0 +1,169 @@
+package web_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+
+	"ostler/agents/wire"
+	"ostler/web"
+	"ostler/web/sample"
+)
+
+// chromium starts a browser for one test. It talks to loopback only.
+func chromium(t *testing.T) context.Context {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("make test runs the browser")
+	}
+	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
+		chromedp.UserDataDir(t.TempDir()))
+	ctx, cancel := chromedp.NewExecAllocator(t.Context(), opts...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	ctx, cancel = context.WithTimeout(ctx, 4*time.Minute)
+	t.Cleanup(cancel)
+	_, err := chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{
+		Source: `window.violations = []; document.addEventListener("securitypolicyviolation", e => window.violations.push(e.violatedDirective + " " + e.blockedURI));`})
+	if err != nil {
+		t.Fatalf("chromium (apt-get install chromium): %v", err)
+	}
+	return ctx
+}
+
+func look(t *testing.T, ctx context.Context, scheme string, width int64) {
+	t.Helper()
+	_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+	if err == nil {
+		err = chromedp.Do(ctx, chromedp.EmulateViewport(width, 900))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// samplesOn serves every sample as the portal would.
+func samplesOn(t *testing.T, r *web.Renderer, samples []sample.Sample) string {
+	t.Helper()
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /static/", func(w http.ResponseWriter, req *http.Request) {
+		a, ok := r.Asset(strings.TrimPrefix(req.URL.Path, "/static/"))
+		if !ok {
+			http.NotFound(w, req)
+			return
+		}
+		w.Header().Set("Content-Type", a.ContentType)
+		_, _ = w.Write(a.Body)
+	})
+	mux.HandleFunc("GET /events", func(w http.ResponseWriter, req *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		w.WriteHeader(http.StatusOK)
+		_ = http.NewResponseController(w).Flush()
+		<-req.Context().Done()
+	})
+	for _, s := range samples {
+		mux.HandleFunc("GET /p/"+s.Name, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Security-Policy", web.ContentSecurityPolicy)
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			if err := r.Render(w, s.View); err != nil {
+				http.Error(w, err.Error(), http.StatusInternalServerError)
+			}
+		})
+	}
+	s := httptest.NewServer(mux)
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+const runAxe = `axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}).then(r =>
+  r.violations.map(v => v.id + ": " + v.nodes.slice(0, 3).map(n => n.html.slice(0, 160) + " " + (n.any[0]?.message ?? "")).join(" | ")))`
+
+// Every page in every state: no violation of WCAG 2.2 AA or of the policy, and
+// no sideways scrolling, light and dark, wide and narrow.
+func TestEverySampleIsAccessible(t *testing.T) {
+	ctx := chromium(t)
+	axe, err := os.ReadFile(filepath.Join("..", "e2e", "testdata", "axe.min.js"))
+	if err != nil {
+		t.Fatalf("make web copies axe: %v", err)
+	}
+	r := renderer(t)
+	samples := sample.All(r.Text())
+	base := samplesOn(t, r, samples)
+	shots := os.Getenv("OSTLERTEST_SHOTS") // a folder for screenshots
+	for _, s := range samples {
+		if err := chromedp.Do(ctx, chromedp.Navigate(base+"/p/"+s.Name), chromedp.Evaluate[chromedp.Void](string(axe))); err != nil {
+			t.Fatalf("%s: %v", s.Name, err)
+		}
+		for _, scheme := range []string{"light", "dark"} {
+			for _, width := range []int64{1280, 360} {
+				if shots == "" && (scheme == "light") != (width == 1280) {
+					continue // colours and widths are each seen once; all four with screenshots
+				}
+				look(t, ctx, scheme, width)
+				found, err := chromedp.Run(ctx, chromedp.Evaluate[[]string](runAxe, chromedp.EvalAwaitPromise))
+				if err != nil {
+					t.Fatalf("%s: axe: %v", s.Name, err)
+				}
+				for _, v := range found {
+					t.Errorf("%s %s %d: %s", s.Name, scheme, width, v)
+				}
+				wide, err := chromedp.Run(ctx, chromedp.Evaluate[int](`document.documentElement.scrollWidth - document.documentElement.clientWidth`))
+				if err != nil || wide > 0 {
+					t.Errorf("%s %s %d: %d px too wide, %v", s.Name, scheme, width, wide, err)
+				}
+				if shots != "" {
+					png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+					if err == nil {
+						err = os.WriteFile(filepath.Join(shots, fmt.Sprintf("%s-%d-%s.png", s.Name, width, scheme)), png, 0o600)
+					}
+					if err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		}
+		bad, err := chromedp.Run(ctx, chromedp.Evaluate[[]string](`window.violations`))
+		if err != nil || len(bad) > 0 {
+			t.Errorf("%s: the policy is broken: %v %v", s.Name, bad, err)
+		}
+	}
+}
+
+// A page that waits shows the answer by itself, when the stream says so.
+func TestLivePageInABrowser(t *testing.T) {
+	ctx := chromium(t)
+	h := newSQLite(t)
+	_, snap := h.ready(wire.BackupResult{Outcome: wire.BackupComplete, TotalFiles: 2})
+	ines := h.browser(h.owner.ID)
+	for _, c := range ines.cookies() {
+		if _, err := chromedp.Call(ctx, network.SetCookie, network.SetCookieParams{Name: c.Name, Value: c.Value, URL: h.url}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := chromedp.Do(ctx, chromedp.Navigate(h.url+"/snapshots/"+snap.ID+"?path=%2Fsrv")); err != nil {
+		t.Fatal(err)
+	}
+	var p wire.ListParams
+	h.finish(h.take(wire.ActionList, &p), wire.Listing{Found: true, Nodes: []wire.Node{{Name: []byte("invoice.ods"), Type: wire.NodeFile, Size: 7}}})
+	if _, err := chromedp.Run(ctx, chromedp.Poll[bool](`document.body.textContent.includes("invoice.ods")`, chromedp.WithPollingTimeout(20*time.Second))); err != nil {
+		html, _ := chromedp.Run(ctx, chromedp.Evaluate[string](`document.querySelector("main").outerHTML`))
+		t.Fatalf("the answer did not come onto the page: %v\n%s", err, html)
+	}
+	bad, err := chromedp.Run(ctx, chromedp.Evaluate[[]string](`window.violations`))
+	if err != nil || len(bad) > 0 {
+		t.Errorf("the policy is broken: %v %v", bad, err)
+	}
+}
