@@ -81,7 +81,7 @@ func (s *Service) CreatePlan(ctx context.Context, scope policy.Scope, in PlanInp
 	if err != nil {
 		return Plan{}, err
 	}
-	return s.withNext(ctx, out)
+	return s.withNext(ctx, out, nextRuns)
 }
 
 // repositoryFor returns the tenancy's repository, or makes its row.
@@ -241,16 +241,19 @@ func (s *Service) Plan(ctx context.Context, scope policy.Scope, id string) (Plan
 	if len(plans) == 0 {
 		return Plan{}, controlplane.NotFound("plan")
 	}
-	return s.withNext(ctx, plans[0])
+	return s.withNext(ctx, plans[0], nextRuns)
 }
 
-// Plans returns every plan in the scope, those of one server where server is
-// not "". Permission: plan.read.
+// Plans returns every plan in the scope with its next run, those of one server
+// where server is not "". Permission: plan.read.
 func (s *Service) Plans(ctx context.Context, scope policy.Scope, server string) ([]Plan, error) {
-	if server != "" {
-		return s.plans(ctx, scope, "server_id = ?", server)
+	plans, err := s.plans(ctx, scope, "? = '' OR server_id = ?", server, server)
+	for i := range plans {
+		if err == nil {
+			plans[i], err = s.withNext(ctx, plans[i], 1)
+		}
 	}
-	return s.plans(ctx, scope, "1 = 1")
+	return plans, err
 }
 
 func (s *Service) plans(ctx context.Context, scope policy.Scope, cond string, args ...any) ([]Plan, error) {
@@ -285,8 +288,11 @@ func (s *Service) plans(ctx context.Context, scope policy.Scope, cond string, ar
 	return out, err
 }
 
-// withNext adds the next seven due instants of an enabled plan.
-func (s *Service) withNext(ctx context.Context, p Plan) (Plan, error) {
+// nextRuns is how many due instants a plan by itself shows.
+const nextRuns = 7
+
+// withNext adds the next n due instants of an enabled plan.
+func (s *Service) withNext(ctx context.Context, p Plan, n int) (Plan, error) {
 	if !p.Enabled {
 		return p, nil
 	}
@@ -294,7 +300,7 @@ func (s *Service) withNext(ctx context.Context, p Plan) (Plan, error) {
 	if err != nil {
 		return p, err
 	}
-	if p.NextRuns, err = jobs.NextRuns(p.Cron, p.Zone, now, 7); err != nil {
+	if p.NextRuns, err = jobs.NextRuns(p.Cron, p.Zone, now, n); err != nil {
 		return p, fmt.Errorf("backups: next runs: %w", err)
 	}
 	return p, nil

@@ -232,7 +232,7 @@ func (s *Service) runFindings(tx *db.Tx, row runRow, p planRow, job jobs.Job) er
 		return closeAll(tx, s.findings, "a complete backup arrived", failed, partial, missed)
 	case RunPartial:
 		f.Key, f.Kind, f.Severity, f.Owner = partial, findings.BackupPartial, findings.Warn, findings.Ops
-		f.Args["count"] = fmt.Sprint(row.UnreadCount)
+		f.Args["count"] = countOf(row.UnreadCount, "file", "files")
 		if err := s.findings.Raise(tx, f); err != nil {
 			return err
 		}
@@ -244,6 +244,14 @@ func (s *Service) runFindings(tx *db.Tx, row runRow, p planRow, job jobs.Job) er
 	f.Args["cause"] = row.FailureCause
 	f.Args["detail"] = failureDetail(job)
 	return s.findings.Raise(tx, f)
+}
+
+// countOf writes a number with its noun.
+func countOf(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 // failureDetail is one short line for staff.

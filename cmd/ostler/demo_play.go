@@ -425,7 +425,7 @@ func (d *demo) links(ctx context.Context) (demoReady, error) {
 	}
 	d.people["auditor"] = auditor
 	for audience, who := range map[string]string{"ops": "ops", "customer": string(policy.RoleOwner), "restorer": string(policy.RoleRestorer), "auditor": "auditor"} {
-		link, err := d.app.Identity.MintDemoLink(ctx, d.people[who].ID)
+		link, err := d.app.Identity.MintDemoLink(controlplane.System(ctx, "demo"), d.people[who].ID)
 		if err != nil {
 			return r, err
 		}

@@ -110,7 +110,12 @@ func (c *cast) page(base, name string, kb int, at time.Time) error {
 	if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil {
 		return fmt.Errorf("demo: files: %w", err)
 	}
-	return os.Chtimes(file, at, at)
+	for f := file; f != base; f = filepath.Dir(f) { // the folders too: they are as old as what is in them
+		if err := os.Chtimes(f, at, at); err != nil {
+			return fmt.Errorf("demo: files: %w", err)
+		}
+	}
+	return os.Chtimes(base, at, at)
 }
 
 // furnish gives a host's root the few system files that an agent looks at.

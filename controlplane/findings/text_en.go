@@ -28,7 +28,7 @@ const (
 
 // Arguments, by name: server, plan, store, agent and job are names as people
 // know them; for, last and since are times as people say them ("27 hours",
-// "yesterday 13:02"); count is a number; cause is a wire.Cause; detail is one
+// "yesterday 13:02"); count is a number with its noun ("3 files"); cause is a wire.Cause; detail is one
 // short technical line for staff.
 var kinds = map[string]kind{
 	BackupMissed: {
@@ -60,12 +60,12 @@ var kinds = map[string]kind{
 	BackupPartial: {
 		Args: []string{"server", "plan", "count", "path", "last"},
 		Ops: text{
-			Title: []string{"{count} files on {server} could not be read by the backup", "The backup of {server} is partial", "A backup is partial"},
+			Title: []string{"{count} on {server} could not be read by the backup", "The backup of {server} is partial", "A backup is partial"},
 			Cause: []string{"The first is {path}. Everything else is in the snapshot.", "Everything else is in the snapshot; the run lists what is not."},
 			Step:  "step.open_run",
 		},
 		Customer: text{
-			Title: []string{"On {server}, {count} files could not be read by the last backup", "The last backup of {server} is not complete", "A backup is not complete"},
+			Title: []string{"On {server}, {count} could not be read by the last backup", "The last backup of {server} is not complete", "A backup is not complete"},
 			Cause: []string{"The first is {path}. Everything else was backed up.", "Everything else was backed up; the backup lists what was not."},
 			Step:  "step.see_files",
 		},

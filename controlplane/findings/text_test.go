@@ -48,7 +48,7 @@ func TestSentences(t *testing.T) {
 		},
 		{
 			"an argument is never a template",
-			findings.Finding{Kind: findings.BackupPartial, Args: map[string]string{"server": "{path}", "count": "3", "path": "/srv/{server}/<img onerror=1>"}}, policy.Staff,
+			findings.Finding{Kind: findings.BackupPartial, Args: map[string]string{"server": "{path}", "count": "3 files", "path": "/srv/{server}/<img onerror=1>"}}, policy.Staff,
 			"3 files on {path} could not be read by the backup", "The first is /srv/{server}/<img onerror=1>. Everything else is in the snapshot.", "Open the run",
 		},
 		{
