@@ -58,10 +58,6 @@ func enrolmentByHash(tx *db.Tx, hash []byte) (*enrolmentRow, error) {
 	return take[enrolmentRow](tx.Where("secret_hash = ?", hash))
 }
 
-func enrolmentByID(tx *db.Tx, id string) (*enrolmentRow, error) {
-	return take[enrolmentRow](tx.Where("id = ?", id))
-}
-
 // latestEnrolment returns the newest token of a server, nil for none.
 func latestEnrolment(tx *db.Tx, server string) (*enrolmentRow, error) {
 	return take[enrolmentRow](tx.Where("server = ?", server).Order("created_at DESC, id DESC"))

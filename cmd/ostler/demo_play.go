@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
-	"ostler/agents"
 	"ostler/backups"
 	"ostler/controlplane"
 	"ostler/controlplane/customers"
@@ -234,54 +232,6 @@ func (d *demo) company(ctx context.Context) error {
 	return nil
 }
 
-// enrolAll enrols and starts one agent process for each server.
-func (d *demo) enrolAll(ctx context.Context) error {
-	bin, err := program("ostler-agent", "run “make build”")
-	if err != nil {
-		return err
-	}
-	for _, name := range slices.Sorted(maps.Keys(d.ids)) {
-		id := d.ids[name]
-		token, _, err := d.app.Agents.NewToken(ctx, everyone, id)
-		if err != nil {
-			return err
-		}
-		base := filepath.Join(d.dir, "hosts", name)
-		state := filepath.Join(base, "state")
-		if err := d.agentFiles(base); err != nil {
-			return err
-		}
-		if err := d.procs.run(ctx, strings.NewReader(token+"\n"), bin, "enrol", "--plane", "https://"+d.app.Config.Agents.EnrolListen, "--token-file", "-",
-			"--state", state, "--root", d.host(name), "--config", filepath.Join(base, "agent.yaml")); err != nil {
-			return err
-		}
-		if _, err := d.procs.start("agent-"+name, bin, "run", "--state", state, "--root", d.host(name), "--config", filepath.Join(base, "agent.yaml")); err != nil {
-			return err
-		}
-		d.agents = append(d.agents, "agent-"+name)
-	}
-	return d.allReady(ctx)
-}
-
-// allReady waits until every server's enrolment is complete.
-func (d *demo) allReady(ctx context.Context) error {
-	var last error
-	err := waitFor(ctx, "the agents", func() bool {
-		for _, id := range d.ids {
-			steps, err := d.app.Agents.Checklist(ctx, everyone, id)
-			if err != nil {
-				last = err
-				return false
-			}
-			if steps[len(steps)-1].State != agents.StepDone {
-				return false
-			}
-		}
-		return true
-	})
-	return errors.Join(err, last)
-}
-
 // makePlans gives each tenancy a plan whose key goes into escrow.
 func (d *demo) makePlans(ctx context.Context) error {
 	if _, err := d.app.Backups.AddStore(ctx, everyone, backups.OffSite{Name: "off-site", URL: d.store.url, Pin: d.store.pin,
@@ -381,69 +331,4 @@ func (d *demo) oneDay(day int, last bool, at time.Time) error {
 		}
 	}
 	return nil
-}
-
-// agentFiles writes one host's configuration, policy and labelled fixtures.
-func (d *demo) agentFiles(base string) error {
-	restic, err := program("restic", "run “make tools”")
-	if err != nil {
-		return err
-	}
-	name := filepath.Base(base)
-	id := fmt.Sprintf("%032x", d.cast.rng.Uint64())
-	files := map[string]string{
-		"agent.yaml": fmt.Sprintf("restic: %q\npolicy_dir: %q\nboot_id_file: %q\nmachine_id_file: %q\nhostname: %q\n", restic,
-			filepath.Join(base, "policy.d"), filepath.Join(base, "boot-id"), filepath.Join(base, "machine-id"), name),
-		"policy.d/demo.yaml": "allow_simulated_time: true\n",
-		"boot-id":            fmt.Sprintf("%s-%s-4%s-8%s-%s\n", id[:8], id[8:12], id[13:16], id[17:20], id[20:]),
-		"machine-id":         id + "\n",
-	}
-	for f, text := range files {
-		file := filepath.Join(base, f)
-		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-			return fmt.Errorf("demo: %w", err)
-		}
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			return fmt.Errorf("demo: %w", err)
-		}
-	}
-	return nil
-}
-
-// links mints a sign-in link for each audience and a token for the command line.
-func (d *demo) links(ctx context.Context) (demoReady, error) {
-	r := demoReady{URL: d.app.Config.Portal.URL, Links: map[string]string{}, Folder: d.dir, Servers: map[string]string{}, LostFile: d.cast.company[0].root + "/" + lostFile,
-		Customer: d.cast.company[0].name, TokenFile: filepath.Join(d.dir, "token"), Simulated: []string{
-			fmt.Sprintf("the plane's clock: it started %d days back, jumped from night to night, and has run in real time since before you could sign in", d.o.days),
-			"the companies, the people and their files",
-			"boot id, machine id and package list of the three servers (each agent sees a folder as its root)",
-		}}
-	auditor, err := d.app.Identity.AddAuditor(controlplane.System(ctx, "demo"), everyone, identity.NewAuditor{Customer: d.people[string(policy.RoleOwner)].Customer,
-		Name: "Helle Nyberg", Email: "helle.nyberg@audit.example", Until: d.clock.Now().Add(30 * 24 * time.Hour)})
-	if err != nil {
-		return r, err
-	}
-	d.people["auditor"] = auditor
-	for audience, who := range map[string]string{"ops": "ops", "customer": string(policy.RoleOwner), "restorer": string(policy.RoleRestorer), "auditor": "auditor"} {
-		link, err := d.app.Identity.MintDemoLink(controlplane.System(ctx, "demo"), d.people[who].ID)
-		if err != nil {
-			return r, err
-		}
-		r.Links[audience] = r.URL + link.Path
-	}
-	for name := range d.ids {
-		r.Servers[name] = d.host(name)
-	}
-	ops := d.people["ops"]
-	a := controlplane.Actor{Kind: ops.Kind, ID: ops.ID, Role: string(ops.Role), Session: "demo"}
-	now, err := d.app.DB.Now(ctx)
-	if err != nil {
-		return r, err
-	}
-	secret, _, err := d.app.Identity.MakeToken(controlplane.WithActor(ctx, a), identity.NewToken{Name: "demo command line",
-		Permissions: policy.Permissions(ops.Role), ExpiresAt: now.Add(24 * time.Hour)})
-	if err != nil {
-		return r, err
-	}
-	return r, os.WriteFile(r.TokenFile, []byte(secret+"\n"), 0o600)
 }

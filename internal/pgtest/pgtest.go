@@ -80,6 +80,8 @@ var shared = sync.OnceValues(func() (string, error) {
 
 // stopShared is never called. It keeps the watchdog's pipe reachable: collected
 // as garbage, it would be closed, and the server would stop in mid-test.
+//
+//lint:ignore U1000 it is written for the collector, and read by nobody
 var stopShared func()
 
 // watchdog runs the server until its standard input closes, which the kernel
