@@ -115,7 +115,7 @@ func (a *App) migrate(ctx context.Context) error {
 }
 
 func (a *App) slices(ctx context.Context, o AppOptions) (err error) {
-	a.Jobs = jobs.New(a.DB, a.Keeper, a.Bus, jobs.Options{Log: a.log, LastHeard: func(ctx context.Context, server string) (time.Time, bool, error) {
+	a.Jobs = jobs.New(a.DB, a.Keeper, a.Bus, jobs.Options{Log: a.log, Replica: a.Config.Replica, LastHeard: func(ctx context.Context, server string) (time.Time, bool, error) {
 		return a.Agents.LastHeard(ctx, server)
 	}})
 	a.Findings = findings.New(a.DB, a.Keeper, a.Ledger, a.Bus)
@@ -130,7 +130,7 @@ func (a *App) slices(ctx context.Context, o AppOptions) (err error) {
 	a.signer = signer.Dial(a.Config.Signer.Socket)
 	a.closers = append(a.closers, func() error { a.signer.Close(); return nil })
 	if a.Agents, err = agents.New(agents.Deps{DB: a.DB, Keeper: a.Keeper, Ledger: a.Ledger, Findings: a.Findings, Jobs: a.Jobs, Bus: a.Bus,
-		Signer: a.signer, Servers: a.Customers}, agents.Options{Domain: a.Config.Agents.Domain, StreamURL: a.Config.streamURL(), Log: a.log}); err != nil {
+		Signer: a.signer, Servers: a.Customers}, agents.Options{Domain: a.Config.Agents.Domain, StreamURL: a.Config.streamURL(), Replica: a.Config.Replica, Log: a.log}); err != nil {
 		return err
 	}
 	dir := filepath.Join(a.Config.DataDir, "downloads")
@@ -179,7 +179,7 @@ func (a *App) Run(ctx context.Context) error {
 	g, gctx := errgroup.WithContext(sys)
 	parts := map[string]func(context.Context) error{
 		"ledger": a.Ledger.Run, "jobs": a.Jobs.Run, "agents": a.Agents.Run, "identity": a.Identity.Run,
-		"server": func(ctx context.Context) error { return a.Server.Run(ctx, nil) },
+		"server": func(ctx context.Context) error { return a.Server.Run(ctx, nil) }, "secrets": a.refreshKeys,
 	}
 	if a.DB.Dialect() == db.Postgres {
 		parts["bus"] = func(ctx context.Context) error { return a.Bus.Bridge(ctx, a.Config.Database.URL) }
@@ -193,6 +193,21 @@ func (a *App) Run(ctx context.Context) error {
 		})
 	}
 	return g.Wait()
+}
+
+// refreshKeys has this process forget data keys that another one destroyed.
+func (a *App) refreshKeys(ctx context.Context) error {
+	for t := time.NewTicker(time.Minute); ; {
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return nil
+		case <-t.C:
+			if err := a.Keeper.Refresh(ctx); err != nil {
+				a.log.ErrorContext(ctx, "secrets.refresh", "error", err)
+			}
+		}
+	}
 }
 
 // Close closes what OpenApp opened.

@@ -20,6 +20,9 @@ const defaultConfigFile = "/etc/ostler/ostler.yaml"
 // Config is everything that can be set: a file first, then the environment
 // (OSTLER_DATABASE__URL), then flags. An unknown key is an error.
 type Config struct {
+	// Replica names this process among several on one PostgreSQL database; it
+	// must stay the same over restarts. "" is the machine's host name.
+	Replica string `koanf:"replica"`
 	// DataDir holds the embedded database, the keyring and downloads.
 	DataDir  string         `koanf:"data_dir"`
 	Database DatabaseConfig `koanf:"database"`
@@ -166,6 +169,11 @@ func (c Config) complete() (Config, error) {
 	}
 	if c.Signer.KeyDir == "" {
 		c.Signer.KeyDir = filepath.Join(c.DataDir, "signer")
+	}
+	if c.Replica == "" {
+		if c.Replica, err = os.Hostname(); err != nil {
+			return c, fmt.Errorf("config: replica: %w", err)
+		}
 	}
 	if len(c.Agents.Names) == 0 {
 		return c, fmt.Errorf("config: agents.names is empty: name the host that agents dial")
