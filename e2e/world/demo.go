@@ -16,6 +16,7 @@ type Demo struct {
 	Folder    string            `json:"folder"`
 	Servers   map[string]string `json:"servers"`
 	LostFile  string            `json:"lost_file"`
+	LostSum   string            `json:"lost_sha256"`
 	Customer  string            `json:"customer"`
 	Proc      *Proc             `json:"-"`
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -19,9 +20,9 @@ type Host struct {
 }
 
 // AddHost makes a server, enrols its agent and starts it.
-func (w *World) AddHost(name string) *Host {
+func (w *World) AddHost(name string, config ...string) *Host {
 	w.T.Helper()
-	h := w.NewHost(name)
+	h := w.NewHost(name, config...)
 	if out, code := h.EnrolWith(h.EnrolToken()); code != 0 {
 		w.T.Fatalf("enrol %s: exit %d\n%s", name, code, out)
 	}
@@ -30,8 +31,9 @@ func (w *World) AddHost(name string) *Host {
 	return h
 }
 
-// NewHost makes a server and its folder; nothing is enrolled yet.
-func (w *World) NewHost(name string) *Host {
+// NewHost makes a server and its folder; nothing is enrolled yet. config are
+// more lines of the agent's configuration, which win.
+func (w *World) NewHost(name string, config ...string) *Host {
 	w.T.Helper()
 	base := filepath.Join(w.Dir, "hosts", name)
 	h := &Host{W: w, Name: name, Root: filepath.Join(base, "root"), State: filepath.Join(base, "state"), config: filepath.Join(base, "agent.yaml")}
@@ -42,8 +44,10 @@ func (w *World) NewHost(name string) *Host {
 	}
 	id := fmt.Sprintf("%032x", len(w.Hosts)+1)
 	for file, text := range map[string]string{
-		"agent.yaml": fmt.Sprintf("restic: %q\npolicy_dir: %q\nboot_id_file: %q\nmachine_id_file: %q\nhostname: %q\nlog_level: debug\n",
-			Tool(w.T, "restic"), filepath.Join(base, "policy.d"), filepath.Join(base, "boot-id"), filepath.Join(base, "machine-id"), name),
+		"agent.yaml": agentConfig(append([]string{
+			fmt.Sprintf("restic: %q", Tool(w.T, "restic")), fmt.Sprintf("policy_dir: %q", filepath.Join(base, "policy.d")),
+			fmt.Sprintf("boot_id_file: %q", filepath.Join(base, "boot-id")), fmt.Sprintf("machine_id_file: %q", filepath.Join(base, "machine-id")),
+			fmt.Sprintf("hostname: %q", name), "log_level: debug"}, config...)),
 		"boot-id": "00000000-0000-4000-8000-" + id[20:] + "\n", "machine-id": id + "\n",
 	} {
 		if err := os.WriteFile(filepath.Join(base, file), []byte(text), 0o600); err != nil {
@@ -58,6 +62,18 @@ func (w *World) NewHost(name string) *Host {
 	h.ID = srv.ID
 	w.Hosts[name] = h
 	return h
+}
+
+// agentConfig joins lines of YAML; of two with the same key the later one stays.
+func agentConfig(lines []string) string {
+	var b strings.Builder
+	for i, l := range lines {
+		key, _, _ := strings.Cut(l, ":")
+		if !slices.ContainsFunc(lines[i+1:], func(later string) bool { return strings.HasPrefix(later, key+":") }) {
+			b.WriteString(l + "\n")
+		}
+	}
+	return b.String()
 }
 
 // EnrolToken has the plane make an enrolment token for the host.
@@ -95,10 +111,9 @@ func (h *Host) WaitConnected() {
 	h.W.T.Helper()
 	Eventually(h.W.T, h.Name+" is connected", 30*time.Second, func() bool {
 		var s struct {
-			Connected bool `json:"connected"`
+			State string `json:"state"`
 		}
-		h.W.JSON(&s, "server", "status", h.Name)
-		return s.Connected
+		return h.W.Staff().Get("/servers/"+h.ID+"/agent", &s) && s.State == "connected"
 	})
 }
 

@@ -7,7 +7,6 @@ package world
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -171,6 +170,8 @@ type World struct {
 	config  string
 	bin     string
 	metrics string
+
+	database string // "" is SQLite in the folder
 }
 
 // Options say how a world is made.
@@ -182,7 +183,7 @@ type Options struct {
 // New starts a signer, a plane with one staff member, and a store.
 func New(t testing.TB, o Options) *World {
 	t.Helper()
-	w := &World{T: t, Dir: t.TempDir(), bin: Binaries(t), Hosts: map[string]*Host{}}
+	w := &World{T: t, Dir: t.TempDir(), bin: Binaries(t), Hosts: map[string]*Host{}, database: o.Database}
 	w.Store = NewStore(t)
 	portal, agents, enrol, metrics := FreeAddr(t), FreeAddr(t), FreeAddr(t), FreeAddr(t)
 	_, port, _ := net.SplitHostPort(portal)
@@ -252,24 +253,13 @@ func (w *World) exec(in []byte, env []string, args ...string) (stdout, stderr []
 // CLI runs the command line as the staff member; the exit code is the test's to judge.
 func (w *World) CLI(args ...string) (stdout, stderr string, code int) {
 	w.T.Helper()
-	o, e, code := w.exec(nil, nil, append([]string{"--server-url", w.URL, "--token-file", w.Token}, args...)...)
-	return string(o), string(e), code
+	return w.Staff().CLI(args...)
 }
 
-// JSON runs the command line with --output json, fails the test unless it
-// exits 0, and reads what it printed into v (unless v is nil).
+// JSON is Caller.JSON as the staff member.
 func (w *World) JSON(v any, args ...string) {
 	w.T.Helper()
-	out, errs, code := w.CLI(append(args, "--output", "json")...)
-	if code != 0 {
-		w.T.Fatalf("ostler %s: exit %d\n%s%s", strings.Join(args, " "), code, out, errs)
-	}
-	if v == nil {
-		return
-	}
-	if err := json.Unmarshal([]byte(out), v); err != nil {
-		w.T.Fatalf("ostler %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
+	w.Staff().JSON(v, args...)
 }
 
 // command is a program with the smallest environment.
