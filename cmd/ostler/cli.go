@@ -20,19 +20,18 @@ type client struct {
 	output                       string
 	waitTimeout                  time.Duration
 
-	in           io.Reader
-	out, errw    io.Writer
-	outTerm      bool // out is a terminal: colour is welcome
-	errTerm      bool // errw is a terminal: progress may rewrite its line
-	inTerm       bool // a person can be asked
-	connection   *connection
-	retryWait    time.Duration // before the second try; doubles
-	pollInterval time.Duration // between looks at what has no long poll
+	in         io.Reader
+	out, errw  io.Writer
+	outTerm    bool // out is a terminal: colour is welcome
+	errTerm    bool // errw is a terminal: progress may rewrite its line
+	inTerm     bool // a person can be asked
+	connection *connection
+	retryWait  time.Duration // before the second try; doubles
 }
 
 // addClientCommands adds the commands that ask a control plane by its API.
 func addClientCommands(root *cobra.Command) {
-	c := &client{retryWait: 500 * time.Millisecond, pollInterval: time.Second}
+	c := &client{retryWait: 500 * time.Millisecond}
 	c.addTo(root)
 }
 

@@ -179,15 +179,25 @@ func (c *client) call(ctx context.Context, method, path string, query url.Values
 	}
 }
 
-// noAnswer is a request to which the API did not answer.
-type noAnswer struct{ error }
+// noAnswer is a request to which the API did not answer. Passing says that the
+// same request may well be answered a moment later.
+type noAnswer struct {
+	error
+	passing bool
+}
 
 func (e noAnswer) Unwrap() error { return e.error }
 
 func mayRetry(err error) bool {
 	var n noAnswer
-	var cert *tls.CertificateVerificationError
-	return errors.As(err, &n) && !errors.As(err, &cert)
+	return errors.As(err, &n) && n.passing
+}
+
+// unanswered reports whether there was no answer at all: to one who had
+// answers before, the control plane may only be starting again.
+func unanswered(err error) bool {
+	var n noAnswer
+	return errors.As(err, &n)
 }
 
 // do sends one request and returns any answer of the API below 300; others are errors.

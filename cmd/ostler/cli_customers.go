@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"ostler/controlplane"
 )
 
 // customerView is what the command line reads of a customer.
@@ -137,8 +139,12 @@ func (c *client) tenancyCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		names, err := c.names(ctx)
+		if err != nil {
+			return err
+		}
 		return list(ctx, c, "/tenancies", q, paging{whole: true}, []string{"SERVER", "CUSTOMER", "PATHS", "SITES", "ID"}, func(v tenancyView) []cell {
-			return []cell{text(v.Server), text(v.Customer), text(strings.Join(v.Paths, ", ")), text(strings.Join(v.Sites, ", ")), text(v.ID)}
+			return []cell{text(names(v.Server)), text(names(v.Customer)), text(strings.Join(v.Paths, ", ")), text(strings.Join(v.Sites, ", ")), text(v.ID)}
 		}, "Nobody lives there yet. Add a tenancy: ostler tenancy add --server SERVER --customer CUSTOMER --path /srv/www")
 	})
 	addFilter(lst, &server, &customer)
@@ -197,4 +203,34 @@ func (c *client) filter(ctx context.Context, server, customer string) (url.Value
 		q.Set(n.key, v.ID)
 	}
 	return q, nil
+}
+
+// names returns what people call servers and customers, for tables; an id that
+// one may not look up stays as it is.
+func (c *client) names(ctx context.Context) (func(id string) string, error) {
+	known := map[string]string{}
+	name := func(id string) string {
+		if n := known[id]; n != "" {
+			return n
+		}
+		return id
+	}
+	if c.output == "json" {
+		return name, nil
+	}
+	servers, _, err := pages[serverView](ctx, c, "/servers", nil, paging{})
+	if err != nil && controlplane.ErrorCode(err) != controlplane.CodeForbidden {
+		return nil, err
+	}
+	for _, v := range servers {
+		known[v.ID] = v.Name
+	}
+	customers, _, err := pages[customerView](ctx, c, "/customers", nil, paging{})
+	if err != nil && controlplane.ErrorCode(err) != controlplane.CodeForbidden {
+		return nil, err
+	}
+	for _, v := range customers {
+		known[v.ID] = v.Slug
+	}
+	return name, nil
 }

@@ -73,7 +73,7 @@ func (c *client) download(ctx context.Context, from string, raw []byte, file str
 	if err != nil {
 		return err
 	}
-	v, a, err := c.waitRestore(ctx, v)
+	v, a, err := c.waitRestore(ctx, v.ID)
 	if err != nil {
 		return err
 	}
@@ -217,7 +217,7 @@ func (e brokenOff) Unwrap() error { return e.error }
 
 func retryable(err error) bool {
 	var b brokenOff
-	return errors.As(err, &b) || mayRetry(err)
+	return errors.As(err, &b) || unanswered(err)
 }
 
 // localError is a failure on our own side: the disk, a pipe.

@@ -26,6 +26,9 @@ const (
 // usageError is a command that was written wrongly.
 type usageError struct{ error }
 
+// Unwrap returns what is wrong.
+func (e usageError) Unwrap() error { return e.error }
+
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 // requestError is an error of the API with the request to ask us about.

@@ -203,8 +203,7 @@ func (c *client) waitRepository(ctx context.Context, repository string) (reposit
 	defer cancel()
 	m := c.meter()
 	defer m.end()
-	var v repositoryView
-	_, err := c.poll(ctx, "/repositories/"+id(repository), nil, &v, func() bool {
+	v, _, err := poll(ctx, c, "/repositories/"+id(repository), nil, false, func(v repositoryView) bool {
 		m.show("repository "+v.State, "")
 		switch v.State {
 		case "preparing", "registering", "initialising":

@@ -61,7 +61,7 @@ func notOurs(resp *http.Response) error {
 		"%s answered %d, and not as a control plane does", resp.Request.URL.Host, resp.StatusCode)
 	switch resp.StatusCode {
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return noAnswer{e}
+		return noAnswer{e, true}
 	case http.StatusNotFound: // nothing was looked for, so nothing is missing
 		e.Code = controlplane.CodeUnavailable
 	case http.StatusUnauthorized:
@@ -98,8 +98,9 @@ func unreachable(base *url.URL, err error) error {
 	var dns *net.DNSError
 	var cert *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
+	passing := false
 	say := func(next, format string, args ...any) error {
-		return noAnswer{controlplane.Errorf(controlplane.CodeUnavailable, next, format, args...).Because(err)}
+		return noAnswer{controlplane.Errorf(controlplane.CodeUnavailable, next, format, args...).Because(err), passing}
 	}
 	switch {
 	case errors.As(err, &dns):
@@ -112,6 +113,7 @@ func unreachable(base *url.URL, err error) error {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return say("Start it with ostler serve, or correct the address (--server-url or $OSTLER_URL).", "Nothing listens on %s", base.Host)
 	}
+	passing = true
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() {
 		return say("Check the network between this machine and the control plane, then try again.", "%s did not answer in time", base.Host)

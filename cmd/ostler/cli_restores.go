@@ -82,12 +82,12 @@ func (c *client) startRestore(ctx context.Context, kind, snapshot string, path [
 }
 
 // waitRestore waits until a restore is over; the job's progress shows meanwhile.
-func (c *client) waitRestore(ctx context.Context, v restoreView) (restoreView, answer, error) {
+func (c *client) waitRestore(ctx context.Context, restore string) (restoreView, answer, error) {
 	ctx, cancel := c.deadline(ctx)
 	defer cancel()
 	m := c.meter()
 	defer m.end()
-	a, err := c.poll(ctx, "/restores/"+id(v.ID), nil, &v, func() bool {
+	v, a, err := poll(ctx, c, "/restores/"+id(restore), nil, true, func(v restoreView) bool {
 		shown, detail := v.State, ""
 		if v.State == "active" {
 			var j jobView
@@ -99,7 +99,7 @@ func (c *client) waitRestore(ctx context.Context, v restoreView) (restoreView, a
 		return v.Over
 	})
 	if err != nil {
-		return v, a, expired(ctx, err, "The restore "+v.ID, "See how far it is with ostler restore show "+v.ID+".")
+		return v, a, expired(ctx, err, "The restore "+restore, "See how far it is with ostler restore show "+restore+".")
 	}
 	return v, a, v.err()
 }
@@ -116,7 +116,7 @@ func (c *client) restorePutBack() *cobra.Command {
 			return err
 		}
 		if wait {
-			if v, a, err = c.waitRestore(ctx, v); err != nil {
+			if v, a, err = c.waitRestore(ctx, v.ID); err != nil {
 				return err
 			}
 		}

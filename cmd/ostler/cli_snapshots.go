@@ -106,8 +106,7 @@ func (c *client) folder(ctx context.Context, snapshot string, raw []byte) (folde
 	defer cancel()
 	m := c.meter()
 	defer m.end()
-	var v folderView
-	a, err := c.poll(ctx, "/snapshots/"+id(snapshot)+"/files", url.Values{"path_b64": {base64.StdEncoding.EncodeToString(raw)}}, &v, func() bool {
+	v, a, err := poll(ctx, c, "/snapshots/"+id(snapshot)+"/files", url.Values{"path_b64": {base64.StdEncoding.EncodeToString(raw)}}, true, func(v folderView) bool {
 		if !v.Over {
 			m.show("listing "+v.State, "")
 		}

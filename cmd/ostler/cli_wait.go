@@ -108,42 +108,56 @@ func (c *client) waitJob(ctx context.Context, job string) (jobView, error) {
 	defer cancel()
 	m := c.meter()
 	defer m.end()
-	var j jobView
-	_, err := c.poll(ctx, "/jobs/"+id(job), nil, &j, func() bool {
+	j, _, err := poll(ctx, c, "/jobs/"+id(job), nil, true, func(j jobView) bool {
 		m.show(j.State, j.Progress.String())
 		return j.Over
 	})
 	return j, expired(ctx, err, "The job "+job, "Go on waiting with ostler job wait "+job+"; ostler job why "+job+" says what it waits for.")
 }
 
-// poll gets a path again and again, each time held by the API while nothing
-// changes, until done. An answer that comes back at once is not asked for again
-// without a pause.
-func (c *client) poll(ctx context.Context, path string, query url.Values, v any, done func() bool) (answer, error) {
+// The pauses between two looks at something: answers that the API held back
+// need none.
+const (
+	firstPause = 50 * time.Millisecond
+	maxPause   = time.Second
+	// patience is how long a wait goes on without an answer, once there was
+	// one: a control plane may start again meanwhile.
+	patience = time.Minute
+)
+
+// poll gets a path again and again until done. With hold the API is asked to
+// hold its answer back while nothing has ended.
+func poll[T any](ctx context.Context, c *client, path string, query url.Values, hold bool, done func(T) bool) (T, answer, error) {
 	query = maps.Clone(query) // the first look is at once
 	if query == nil {
 		query = url.Values{}
 	}
-	for {
+	var answered time.Time
+	for pause := firstPause; ; pause = min(2*pause, maxPause) {
 		asked := time.Now()
-		a, err := c.get(ctx, path, query, v)
-		if err != nil {
-			return a, err
+		var v T
+		a, err := c.get(ctx, path, query, &v)
+		switch {
+		case err == nil && done(v):
+			return v, a, nil
+		case err == nil:
+			answered = time.Now()
+		case answered.IsZero() || !unanswered(err) || time.Since(answered) > patience:
+			return v, a, err
+		default:
+			pause = maxPause
 		}
-		if done() {
-			return a, nil
-		}
-		if rest := c.pollInterval - time.Since(asked); rest > 0 {
+		if rest := pause - time.Since(asked); rest > 0 {
 			if err := sleep(ctx, rest); err != nil {
-				return a, err
+				return v, a, err
 			}
 		}
-		query.Set("wait", pollWait.String())
-		if d, ok := ctx.Deadline(); ok {
-			query.Set("wait", max(time.Until(d), 0).Truncate(time.Millisecond).String())
-			if time.Until(d) > pollWait {
-				query.Set("wait", pollWait.String())
+		if hold {
+			wait := pollWait
+			if d, ok := ctx.Deadline(); ok {
+				wait = max(min(wait, time.Until(d).Truncate(time.Millisecond)), 0)
 			}
+			query.Set("wait", wait.String())
 		}
 	}
 }
