@@ -13,7 +13,7 @@ var activityGroups = []struct {
 }{
 	{"", "activity.all", nil},
 	{"backups", "activity.backups", []string{"backup.complete", "backup.partial", "backup.failed", "backup.missed", "backup.interrupted", "backup.cancelled", "backup.skipped"}},
-	{"restores", "activity.restores", []string{"restore.requested", "restore.ready", "restore.finished", "restore.failed", "restore.fetched", "restore.expired"}},
+	{"restores", "activity.restores", []string{"restore.requested", "restore.ready", "restore.failed", "restore.fetched", "restore.deleted"}},
 	{"people", "activity.people", []string{"session.started", "session.revoked", "signin.failed", "person.invited", "person.set_up", "password.changed", "contact.added", "contact.changed", "contact.removed", "recovery.used", "token.made", "token.revoked"}},
 }
 

@@ -18,7 +18,7 @@ func (p *Portal) backups(v *visit) error {
 	}
 	page := &Backups{Page: v.page("backups", v.t("backups.title"), "")}
 	for _, ps := range plans {
-		row, err := v.backupPlan(ps, names[ps.Server])
+		row, err := v.backupPlan(ps, planName(names[ps.Server], ps.Name, alone(plans, ps)))
 		if err != nil {
 			return err
 		}
@@ -56,7 +56,7 @@ func (v *visit) planServers(plans []planState) (map[string]string, error) {
 	return names, nil
 }
 
-func (v *visit) backupPlan(ps planState, server string) (BackupPlan, error) {
+func (v *visit) backupPlan(ps planState, name string) (BackupPlan, error) {
 	scope, err := v.scope(policy.PlanRead)
 	if err != nil {
 		return BackupPlan{}, err
@@ -65,7 +65,7 @@ func (v *visit) backupPlan(ps planState, server string) (BackupPlan, error) {
 	if err != nil {
 		return BackupPlan{}, err
 	}
-	row := BackupPlan{Server: planName(server, ps.Name), Href: "/plans/" + ps.ID + "/copies", Schedule: v.schedule(ps.Cron, ps.Zone), Calendar: v.calendar(server, days)}
+	row := BackupPlan{Server: name, Href: "/plans/" + ps.ID + "/copies", Schedule: v.schedule(ps.Cron, ps.Zone), Calendar: v.calendar(name, days)}
 	row.State, _ = v.planState(ps)
 	if ps.Copy != nil {
 		row.Newest, row.NewestState = ps.Copy.ArrivedAt, v.runState(ps.Copy.Outcome)

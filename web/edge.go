@@ -88,7 +88,7 @@ func (p *Portal) authenticate(v *visit) error {
 	}
 	v.ctx, v.actor, v.session, v.person = ctx, actor, session, person
 	v.c.SetRequest(v.c.Request().WithContext(ctx))
-	v.viewer = Viewer{Name: person.Name, Company: p.o.Company, Staff: v.staff(), May: map[string]bool{}}
+	v.viewer = Viewer{Name: person.Name, Company: p.o.Company, Staff: v.staff(), Auditor: actor.Kind == controlplane.ActorAuditor, May: map[string]bool{}}
 	for _, perm := range policy.Permissions(policy.Role(actor.Role)) {
 		v.viewer.May[string(perm)] = policy.Can(actor, perm)
 	}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"slices"
 
 	"ostler/controlplane"
 	"ostler/controlplane/findings"
@@ -19,9 +20,9 @@ var eventLooks = map[string]eventLook{
 	"backup.queued": {"event.backup_queued", ""}, "backup.complete": {"event.backup_complete", ToneGood}, "backup.partial": {"event.backup_partial", ToneWarn},
 	"backup.failed": {"event.backup_failed", ToneBad}, "backup.missed": {"event.backup_missed", ToneBad}, "backup.interrupted": {"event.backup_interrupted", ToneBad},
 	"backup.cancelled": {"event.backup_cancelled", ToneUnknown}, "backup.skipped": {"event.backup_skipped", ToneUnknown},
-	"restore.requested": {"event.restore_requested", ""}, "restore.ready": {"event.restore_ready", ToneGood}, "restore.finished": {"event.restore_ready", ToneGood},
-	"restore.failed": {"event.restore_failed", ToneBad}, "restore.fetched": {"event.restore_fetched", ToneGood}, "restore.expired": {"event.restore_expired", ""},
-	"plan.created": {"event.plan_created", ""}, "plan.changed": {"event.plan_changed", ""}, "repository.ready": {"event.repository_ready", ToneGood}, "repository.failed": {"event.repository_failed", ToneBad},
+	"restore.requested": {"event.restore_requested", ""}, "restore.ready": {"event.restore_ready", ToneGood},
+	"restore.failed": {"event.restore_failed", ToneBad}, "restore.fetched": {"event.restore_fetched", ToneGood}, "restore.deleted": {"event.restore_deleted", ""},
+	"plan.created": {"event.plan_created", ""}, "plan.changed": {"event.plan_changed", ""}, "repository.ready": {"event.repository_ready", ToneGood},
 	"key.escrowed": {"event.key_escrowed", ToneGood}, "key.custody_chosen": {"event.key_custody_chosen", ""}, "key.shown": {"event.key_shown", ToneWarn}, "key.confirmed": {"event.key_confirmed", ToneGood},
 	"server.created": {"event.server_created", ""}, "server.changed": {"event.server_changed", ""}, "server.activated": {"event.server_activated", ToneGood}, "server.retired": {"event.server_retired", ""},
 	"server.inventoried": {"event.server_inventoried", ""}, "server.silent": {"event.server_silent", ToneUnknown}, "server.heard": {"event.server_heard", ToneGood}, "server.rebooted": {"event.server_rebooted", ToneWarn},
@@ -30,11 +31,12 @@ var eventLooks = map[string]eventLook{
 	"tenancy.created": {"event.tenancy_created", ""}, "tenancy.changed": {"event.tenancy_changed", ""}, "tenancy.ended": {"event.tenancy_ended", ""},
 	"customer.created": {"event.customer_created", ""}, "customer.changed": {"event.customer_changed", ""},
 	"contact.added": {"event.contact_added", ""}, "contact.changed": {"event.contact_changed", ""}, "contact.removed": {"event.contact_removed", ""},
+	"auditor.added": {"event.auditor_added", ""}, "auditor.ended": {"event.auditor_ended", ""}, "clock.caught_up": {"event.clock_caught_up", ""},
 	"staff.added": {"event.staff_added", ""}, "staff.changed": {"event.staff_changed", ""},
 	"person.invited": {"event.person_invited", ""}, "person.set_up": {"event.person_set_up", ToneGood}, "password.changed": {"event.password_changed", ""}, "demo_link.made": {"event.demo_link_made", ""},
 	"session.started": {"event.session_started", ""}, "session.revoked": {"event.session_revoked", ""}, "signin.failed": {"event.signin_failed", ToneWarn},
 	"recovery.used": {"event.recovery_used", ToneWarn}, "recovery.replaced": {"event.recovery_replaced", ""}, "token.made": {"event.token_made", ""}, "token.revoked": {"event.token_revoked", ""},
-	"store.added": {"event.store_added", ""}, "job.cancelled": {"event.job_cancelled", ToneUnknown},
+	"log.opened": {"event.log_opened", ""}, "ledger.forgotten": {"event.ledger_forgotten", ""}, "store.added": {"event.store_added", ""},
 }
 
 // events returns ledger entries as lines of a timeline, newest first.
@@ -70,7 +72,9 @@ func (v *visit) events(f ledger.Filter) ([]Event, string, error) {
 		if name == "" {
 			name = v.t("word.server")
 		}
-		out = append(out, v.event(it, name, names[it.Actor.ID]))
+		e := v.event(it, name, names[it.Actor.ID])
+		e.kind = it.Kind
+		out = append(out, e)
 	}
 	return out, next, nil
 }
@@ -91,7 +95,11 @@ func (v *visit) event(it ledger.Item, server, who string) Event {
 		return e
 	}
 	e.Tone = look.tone
-	e.Text = capital(v.t(look.key, "server", server, "n", number(it.Data["files"]), "unread", number(it.Data["unread_count"]), "os", it.Data["os"], "left", it.Data["left"], "name", it.Data["name"]))
+	n := number(it.Data["files"])
+	if it.Kind == "backup.partial" {
+		n = number(it.Data["unread_count"])
+	}
+	e.Text = capital(v.t(look.key, "server", server, "n", n, "os", it.Data["os"], "left", it.Data["left"], "name", it.Data["name"]))
 	if path := it.Personal["path"]; path != "" && v.can(policy.FileRead) {
 		e.Detail = PlainName([]byte(path))
 	}
@@ -123,4 +131,10 @@ func number(x any) int64 {
 	var out int64
 	_, _ = fmt.Sscan(fmt.Sprint(x), &out)
 	return out
+}
+
+// told are the events without those that the next line tells again: a backup
+// that was asked for, and that is over by now.
+func told(events []Event) []Event {
+	return slices.DeleteFunc(events, func(e Event) bool { return e.kind == "backup.queued" })
 }

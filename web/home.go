@@ -27,9 +27,12 @@ func (p *Portal) home(v *visit) error {
 	g.plans(plans, func(id string) string { return names[id] })
 	v.uncovered(g, servers, plans)
 	page := &Home{Page: v.page("home", v.t("home.title"), ""), Needs: g.needs(), Servers: v.homeServers(servers, status, plans)}
-	if page.Recent, _, err = v.events(ledger.Filter{Limit: 12}); err != nil {
+	recent, _, err := v.events(ledger.Filter{Limit: 24})
+	if err != nil {
 		g.unread("slice.ledger", err)
 	}
+	recent = told(recent)
+	page.Recent = recent[:min(len(recent), 12)]
 	if page.Calendars, err = v.homeCalendars(plans, names); err != nil {
 		g.unread("slice.backups", err)
 	}
@@ -90,7 +93,7 @@ func (v *visit) homeCalendars(plans []planState, names map[string]string) ([]Pla
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, PlanCalendar{Title: v.t("home.backups_of", "server", planName(names[p.Server], p.Name)), Href: "/plans/" + p.ID + "/copies", Calendar: v.calendar(names[p.Server], days)})
+		out = append(out, PlanCalendar{Title: v.t("home.backups_of", "server", planName(names[p.Server], p.Name, alone(plans, p))), Href: "/plans/" + p.ID + "/copies", Calendar: v.calendar(names[p.Server], days)})
 	}
 	return out, nil
 }

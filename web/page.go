@@ -43,6 +43,7 @@ type Viewer struct {
 	Name    string
 	Company string // the customer's name, or the hosting company's
 	Staff   bool
+	Auditor bool
 	// May holds the permissions that templates ask for ("backup.run").
 	May map[string]bool
 }

@@ -12,6 +12,7 @@ type Event struct {
 	Detail string // a quiet second line
 	Who    string // who did it
 	Link   Link   // where it leads
+	kind   string // of the ledger's entry
 }
 
 type eventDay struct {

@@ -135,13 +135,23 @@ func (v *visit) calendar(name string, days []backups.Day) Calendar {
 }
 
 // planName is what a plan is called: its server, and its own name where that
-// says more.
-func planName(server, name string) string {
+// server has another plan.
+func planName(server, name string, alone bool) string {
 	switch {
-	case name == "" || strings.EqualFold(name, server):
-		return server
 	case server == "":
 		return name
+	case alone || name == "" || strings.EqualFold(name, server):
+		return server
 	}
 	return server + ": " + name
+}
+
+// alone reports whether a plan is the only one of its server among plans.
+func alone(plans []planState, p planState) bool {
+	for _, q := range plans {
+		if q.Server == p.Server && q.ID != p.ID {
+			return false
+		}
+	}
+	return true
 }

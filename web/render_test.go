@@ -261,3 +261,34 @@ func TestStaticBudget(t *testing.T) {
 		}
 	}
 }
+
+// Every kind of entry that the slices write into the ledger reads as a
+// sentence on a page.
+func TestEveryLedgerKindReadsAsASentence(t *testing.T) {
+	lines, err := os.ReadFile("eventlines.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry := regexp.MustCompile(`ledger\.Entry\{[^}]*?Kind:\s*"([a-z_.]+)"[,}]`)
+	seen := 0
+	for _, dir := range []string{"../agents", "../backups", "../controlplane/customers", "../controlplane/identity", "../controlplane/ledger", "../controlplane/jobs", "../controlplane/findings", "../cmd/ostler"} {
+		files, err := filepath.Glob(dir + "/*.go")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			b, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range entry.FindAllStringSubmatch(string(b), -1) {
+				if seen++; !strings.HasSuffix(f, "_test.go") && !strings.Contains(string(lines), `"`+m[1]+`": {`) {
+					t.Errorf("%s writes %s, which has no line in eventlines.go", f, m[1])
+				}
+			}
+		}
+	}
+	if seen < 20 {
+		t.Errorf("found %d kinds only: the test looks in the wrong place", seen)
+	}
+}

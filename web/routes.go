@@ -1,16 +1,27 @@
 package web
 
-import "ostler/controlplane/policy"
+import (
+	"slices"
+
+	"ostler/controlplane/policy"
+)
+
+func get(path string, a policy.Audience, perm policy.Permission, name string, h func(*visit) error) route {
+	return route{policy.Route{Method: "GET", Path: path, Audience: a, Permission: perm, Name: name}, h}
+}
+
+func post(path string, a policy.Audience, perm policy.Permission, name string, h func(*visit) error) route {
+	return route{policy.Route{Method: "POST", Path: path, Audience: a, Permission: perm, Name: name}, h}
+}
 
 // table is every page and form of the portal: who it is for, and what they
 // must be allowed.
 func (p *Portal) table() []route {
-	get := func(path string, a policy.Audience, perm policy.Permission, name string, h func(*visit) error) route {
-		return route{policy.Route{Method: "GET", Path: path, Audience: a, Permission: perm, Name: name}, h}
-	}
-	post := func(path string, a policy.Audience, perm policy.Permission, name string, h func(*visit) error) route {
-		return route{policy.Route{Method: "POST", Path: path, Audience: a, Permission: perm, Name: name}, h}
-	}
+	return slices.Concat(p.doors(), p.opsPages(), p.planPages(), p.customerPages())
+}
+
+// doors are the ways in, and one's own account.
+func (p *Portal) doors() []route {
 	return []route{
 		get("/static/*", policy.Public, "", "portal.static", p.static),
 		get("/", policy.Public, "", "portal.start", p.start),
@@ -27,7 +38,12 @@ func (p *Portal) table() []route {
 		post("/account/tokens", policy.SignedIn, policy.SelfWrite, "portal.token.make", p.tokenMake),
 		post("/account/tokens/:id/revoke", policy.SignedIn, policy.SelfWrite, "portal.token.revoke", p.tokenRevoke),
 		get("/events", policy.SignedIn, policy.SelfRead, "portal.events", p.eventStream),
+	}
+}
 
+// opsPages are for those who look after servers; customers see their own servers too.
+func (p *Portal) opsPages() []route {
+	return []route{
 		get("/today", policy.Staff, policy.FindingRead, "portal.today", p.today),
 		get("/servers", policy.Staff, policy.ServerRead, "portal.servers", p.servers),
 		get("/servers/new", policy.Staff, policy.ServerWrite, "portal.server.new", p.serverNew),
@@ -41,6 +57,12 @@ func (p *Portal) table() []route {
 		get("/customers/:id", policy.Staff, policy.CustomerRead, "portal.customer", p.customer),
 		get("/customers/:id/tenancies/new", policy.Staff, policy.CustomerWrite, "portal.tenancy.new", p.tenancyNew),
 		post("/customers/:id/tenancies", policy.Staff, policy.CustomerWrite, "portal.tenancy.create", p.tenancyCreate),
+	}
+}
+
+// planPages are backup plans and jobs, for both sides.
+func (p *Portal) planPages() []route {
+	return []route{
 		get("/tenancies/:id/plan", policy.SignedIn, policy.PlanWrite, "portal.plan.new", p.planNew),
 		post("/tenancies/:id/plan", policy.SignedIn, policy.PlanWrite, "portal.plan.create", p.planCreate),
 		get("/plans/:id", policy.SignedIn, policy.PlanRead, "portal.plan", p.plan),
@@ -51,7 +73,12 @@ func (p *Portal) table() []route {
 		get("/jobs", policy.SignedIn, policy.JobRead, "portal.jobs", p.jobs),
 		get("/jobs/:id", policy.SignedIn, policy.JobRead, "portal.job", p.job),
 		post("/jobs/:id/cancel", policy.SignedIn, policy.JobCancel, "portal.job.cancel", p.jobCancel),
+	}
+}
 
+// customerPages are for contacts: their copies, their files, their key.
+func (p *Portal) customerPages() []route {
+	return []route{
 		get("/home", policy.Customers, policy.ServerRead, "portal.home", p.home),
 		get("/backups", policy.Customers, policy.PlanRead, "portal.backups", p.backups),
 		get("/snapshots/:id", policy.Customers, policy.FileRead, "portal.folder", p.folder),

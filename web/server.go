@@ -39,7 +39,7 @@ func (p *Portal) server(v *visit) error {
 	if err != nil {
 		return err
 	}
-	page.Timeline = events
+	page.Timeline = told(events)
 	if next != "" {
 		page.More = "/servers/" + s.ID + "?older=" + next
 	}
@@ -184,7 +184,7 @@ func (v *visit) planRows(plans []planState, server func(planState) string) []Pla
 	var out []PlanRow
 	for _, p := range plans {
 		state, _ := v.planState(p)
-		row := PlanRow{Name: planName(server(p), p.Name), Href: "/plans/" + p.ID, State: state, Schedule: v.schedule(p.Cron, p.Zone)}
+		row := PlanRow{Name: planName(server(p), p.Name, false), Href: "/plans/" + p.ID, State: state, Schedule: v.schedule(p.Cron, p.Zone)}
 		if row.Name == "" {
 			row.Name = v.t("plan.title")
 		}
