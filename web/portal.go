@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -156,7 +157,13 @@ func (p *Portal) static(v *visit) error {
 	if v.c.Request().Header.Get("If-None-Match") == `"`+a.Hash+`"` {
 		return v.c.NoContent(http.StatusNotModified)
 	}
-	if err := v.c.Blob(http.StatusOK, a.ContentType, a.Body); err != nil {
+	h.Set("Vary", "Accept-Encoding")
+	body := a.Body
+	if strings.Contains(v.c.Request().Header.Get("Accept-Encoding"), "gzip") {
+		h.Set("Content-Encoding", "gzip")
+		body = a.Gzip
+	}
+	if err := v.c.Blob(http.StatusOK, a.ContentType, body); err != nil {
 		return fmt.Errorf("web: static: %w", err)
 	}
 	return nil

@@ -345,3 +345,24 @@ func TestTokenIsShownOnce(t *testing.T) {
 	}
 	ines.page("/account?done=ended")
 }
+
+// What a first view brings fits its budget: 55 KB and 6 requests.
+func TestFirstViewBudget(t *testing.T) {
+	h := newSQLite(t)
+	h.ready(wire.BackupResult{Outcome: wire.BackupComplete, TotalFiles: 1})
+	page := h.browser(h.owner.ID).page("/home")
+	size, requests := len(page), 1
+	r := renderer(t)
+	for _, name := range []string{"app.css", "app.js", "vendor/htmx.min.js", "vendor/hx-sse.min.js", "vendor/icons.svg"} {
+		a, found := r.Asset(name)
+		if !found {
+			t.Skip("make web has not run")
+		}
+		if strings.Contains(page, name) || name == "vendor/icons.svg" {
+			size, requests = size+len(a.Gzip), requests+1
+		}
+	}
+	if size > 55<<10 || requests > 6 {
+		t.Errorf("got %d bytes in %d requests, want at most 55 KB in 6", size, requests)
+	}
+}

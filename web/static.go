@@ -1,6 +1,8 @@
 package web
 
 import (
+	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
@@ -19,6 +21,7 @@ var staticFiles embed.FS
 // Asset is one static file with its content's hash.
 type Asset struct {
 	Body        []byte
+	Gzip        []byte // Body compressed; pages themselves are not, as they hold secrets
 	ContentType string
 	Hash        string
 }
@@ -47,11 +50,30 @@ func loadAssets() (map[string]Asset, error) {
 		if !ok {
 			kind = mime.TypeByExtension(path.Ext(name))
 		}
-		assets[name] = Asset{Body: b, ContentType: kind, Hash: hex.EncodeToString(sum[:6])}
+		small, err := compressed(b)
+		if err != nil {
+			return err
+		}
+		assets[name] = Asset{Body: b, Gzip: small, ContentType: kind, Hash: hex.EncodeToString(sum[:6])}
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("web: static files: %w", err)
 	}
 	return assets, nil
+}
+
+func compressed(b []byte) ([]byte, error) {
+	var out bytes.Buffer
+	z, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := z.Write(b); err != nil {
+		return nil, err
+	}
+	if err := z.Close(); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
 }
