@@ -233,6 +233,11 @@ func (s *Service) runFindings(tx *db.Tx, row runRow, p planRow, job jobs.Job) er
 	case RunPartial:
 		f.Key, f.Kind, f.Severity, f.Owner = partial, findings.BackupPartial, findings.Warn, findings.Ops
 		f.Args["count"] = countOf(row.UnreadCount, "file", "files")
+		// A folder of the plan is no secret of the customer's; names of files are.
+		if res, ok := result[wire.BackupResult](job); ok && len(res.MissingPaths) > 0 && res.UnreadCount == 0 {
+			f.Args["count"] = countOf(int64(len(res.MissingPaths)), "folder of the plan", "folders of the plan")
+			f.Args["path"] = res.MissingPaths[0]
+		}
 		if err := s.findings.Raise(tx, f); err != nil {
 			return err
 		}

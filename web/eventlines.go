@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"ostler/controlplane"
 	"ostler/controlplane/findings"
@@ -20,7 +21,7 @@ var eventLooks = map[string]eventLook{
 	"backup.queued": {"event.backup_queued", ""}, "backup.complete": {"event.backup_complete", ToneGood}, "backup.partial": {"event.backup_partial", ToneWarn},
 	"backup.failed": {"event.backup_failed", ToneBad}, "backup.missed": {"event.backup_missed", ToneBad}, "backup.interrupted": {"event.backup_interrupted", ToneBad},
 	"backup.cancelled": {"event.backup_cancelled", ToneUnknown}, "backup.skipped": {"event.backup_skipped", ToneUnknown},
-	"restore.requested": {"event.restore_requested", ""}, "restore.ready": {"event.restore_ready", ToneGood},
+	"restore.requested": {"event.restore_requested", ""}, "restore.ready": {"event.restore_ready", ToneGood}, "restore.put_back": {"event.restore_put_back", ToneGood},
 	"restore.failed": {"event.restore_failed", ToneBad}, "restore.fetched": {"event.restore_fetched", ToneGood}, "restore.deleted": {"event.restore_deleted", ""},
 	"plan.created": {"event.plan_created", ""}, "plan.changed": {"event.plan_changed", ""}, "repository.ready": {"event.repository_ready", ToneGood},
 	"key.escrowed": {"event.key_escrowed", ToneGood}, "key.custody_chosen": {"event.key_custody_chosen", ""}, "key.shown": {"event.key_shown", ToneWarn}, "key.confirmed": {"event.key_confirmed", ToneGood},
@@ -38,6 +39,9 @@ var eventLooks = map[string]eventLook{
 	"recovery.used": {"event.recovery_used", ToneWarn}, "recovery.replaced": {"event.recovery_replaced", ""}, "token.made": {"event.token_made", ""}, "token.revoked": {"event.token_revoked", ""},
 	"log.opened": {"event.log_opened", ""}, "ledger.forgotten": {"event.ledger_forgotten", ""}, "store.added": {"event.store_added", ""},
 }
+
+// queuedBy is how a backup reads that nobody asked for by hand.
+var queuedBy = map[string]string{"schedule": "event.backup_due", "first": "event.backup_first"}
 
 // events returns ledger entries as lines of a timeline, newest first.
 func (v *visit) events(f ledger.Filter) ([]Event, string, error) {
@@ -99,7 +103,13 @@ func (v *visit) event(it ledger.Item, server, who string) Event {
 	if it.Kind == "backup.partial" {
 		n = number(it.Data["unread_count"])
 	}
-	e.Text = capital(v.t(look.key, "server", server, "n", n, "os", it.Data["os"], "left", it.Data["left"], "name", it.Data["name"]))
+	if by := text(it.Data["by"]); it.Kind == "backup.queued" && queuedBy[by] != "" {
+		look.key = queuedBy[by]
+	}
+	e.Text = v.t(look.key, "server", server, "n", n, "os", it.Data["os"], "left", it.Data["left"], "name", it.Data["name"])
+	if !strings.HasPrefix(e.Text, server) { // a host name stays as it is written
+		e.Text = capital(e.Text)
+	}
 	if path := it.Personal["path"]; path != "" && v.can(policy.FileRead) {
 		e.Detail = PlainName([]byte(path))
 	}

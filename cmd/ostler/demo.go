@@ -53,6 +53,7 @@ type demoReady struct {
 	Folder    string            `json:"folder"`
 	Servers   map[string]string `json:"servers"` // host name: its root folder
 	LostFile  string            `json:"lost_file"`
+	LostSum   string            `json:"lost_sha256"` // of the version that the night before the last has
 	Seconds   float64           `json:"seconds"`
 	Simulated []string          `json:"simulated"`
 	Customer  string            `json:"customer"`

@@ -15,7 +15,7 @@ import (
 // links mints a sign-in link for each audience and a token for the command line.
 func (d *demo) links(ctx context.Context) (demoReady, error) {
 	r := demoReady{URL: d.app.Config.Portal.URL, Links: map[string]string{}, Folder: d.dir, Servers: map[string]string{}, LostFile: d.cast.company[0].root + "/" + lostFile,
-		Customer: d.cast.company[0].name, TokenFile: filepath.Join(d.dir, "token"), Simulated: []string{
+		Customer: d.cast.company[0].name, LostSum: d.lostSum, TokenFile: filepath.Join(d.dir, "token"), Simulated: []string{
 			fmt.Sprintf("the plane's clock: it started %d days back, jumped from night to night, and has run in real time since before you could sign in", d.o.days),
 			"the companies, the people and their files",
 			"boot id, machine id and package list of the three servers (each agent sees a folder as its root)",

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -44,6 +45,8 @@ type demo struct {
 	plans  []string
 	people map[string]identity.Person // by e-mail
 	ids    map[string]string          // host name: server id
+	// lostSum is the SHA-256 of the lost file as the night before the last has it.
+	lostSum string
 }
 
 func (d *demo) host(name string) string { return filepath.Join(d.dir, "hosts", name, "root") }
@@ -312,10 +315,25 @@ func (d *demo) nights() ([]time.Time, error) {
 	return slices.DeleteFunc(dues, func(t time.Time) bool { return t.After(real) }), nil
 }
 
+// remember keeps the SHA-256 of the file that is about to be lost.
+func (d *demo) remember(file string) error {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	d.lostSum = fmt.Sprintf("%x", sha256.Sum256(data))
+	return nil
+}
+
 // oneDay changes every company's files. On the last day the first company
 // loses its file, and the second a whole folder.
 func (d *demo) oneDay(day int, last bool, at time.Time) error {
 	for i, co := range d.cast.company {
+		if last && i == 0 { // what the night before has, and the customer wants back
+			if err := d.remember(filepath.Join(d.host(co.server), co.root, lostFile)); err != nil {
+				return err
+			}
+		}
 		if err := d.cast.live(d.host(co.server), co, day, at); err != nil {
 			return err
 		}
