@@ -87,7 +87,10 @@ func (c *client) download(ctx context.Context, from string, raw []byte, file str
 		return c.json(a.raw)
 	}
 	c.say("SHA-256 %s, as the server read it.", v.SHA256)
-	_, err = fmt.Fprintln(c.out, safeName([]byte(target)))
+	if c.outTerm {
+		target = safe(target)
+	}
+	_, err = fmt.Fprintln(c.out, target) // for programs: the name as it is
 	return err
 }
 
