@@ -13,7 +13,9 @@ import (
 
 // sources says which of a plan's paths are there. restic 0.18 leaves a missing
 // one out and says success, so we look ourselves. present are relative to the
-// agent's root, missing as the plan has them.
+// agent's root, missing as the plan has them. A link on the way to a path is an
+// error: whoever may write in one folder could lead a backup, and so a
+// download, to what lies outside it.
 func (r *Repo) sources(paths []string) (present, missing []string, err error) {
 	if len(paths) == 0 {
 		return nil, nil, failure(wire.CauseSourceMissing, "the plan names no path")
@@ -39,7 +41,13 @@ func (r *Repo) sources(paths []string) (present, missing []string, err error) {
 		if r.Dir == "/" {
 			at = "/" + rel
 		}
-		switch _, err := lstat(at); {
+		err := throughNoLink(lstat, at)
+		if err == nil {
+			_, err = lstat(at)
+		}
+		switch {
+		case errors.Is(err, errLink):
+			return nil, nil, failure(wire.CauseUnsafePath, "there is a link on the way to a path of the plan: name the folder that it leads to")
 		case err == nil, errors.Is(err, fs.ErrPermission):
 			present = append(present, rel) // restic says what it may not read
 		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
@@ -49,6 +57,26 @@ func (r *Repo) sources(paths []string) (present, missing []string, err error) {
 		}
 	}
 	return present, missing, nil
+}
+
+var errLink = errors.New("restic: a link on the way to a path")
+
+// throughNoLink returns errLink where a folder above name is a symbolic link.
+// name itself may be one: a link is backed up as a link.
+func throughNoLink(lstat func(string) (fs.FileInfo, error), name string) error {
+	for i := 1; i < len(name); i++ {
+		if name[i] != '/' {
+			continue
+		}
+		info, err := lstat(name[:i])
+		if err != nil {
+			return err
+		}
+		if info.Mode()&fs.ModeSymlink != 0 {
+			return errLink
+		}
+	}
+	return nil
 }
 
 // serverPath turns a path that restic reports, absolute or relative to its
