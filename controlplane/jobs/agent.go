@@ -103,7 +103,7 @@ func (j *Jobs) Reject(ctx context.Context, server, agent string, rej wire.Reject
 	if err != nil {
 		return fmt.Errorf("jobs: reject: %w", err)
 	}
-	j.forgetProgress(rej.Job)
+	j.forgetProgress(server, rej.Job)
 	return nil
 }
 
@@ -119,7 +119,7 @@ func (j *Jobs) Finish(ctx context.Context, server, agent string, res wire.Result
 	if err != nil {
 		return false, fmt.Errorf("jobs: finish: %w", err)
 	}
-	j.forgetProgress(res.Job)
+	j.forgetProgress(server, res.Job)
 	return known, nil
 }
 
@@ -151,7 +151,7 @@ func (j *Jobs) FinishAll(ctx context.Context, server, agent string, results []wi
 		return nil, fmt.Errorf("jobs: finish: %w", err)
 	}
 	for _, res := range results {
-		j.forgetProgress(res.Job)
+		j.forgetProgress(server, res.Job)
 	}
 	return known, nil
 }

@@ -32,7 +32,7 @@ func New(d *db.DB, k *secrets.Keeper, b *bus.Bus, o Options) *Jobs {
 		db: d, keys: k, bus: b, o: o,
 		handlers: map[string]Handler{},
 		due:      map[string]func(*db.Tx, Schedule, time.Time) error{},
-		progress: map[string]*progress{},
+		progress: map[reported]*progress{},
 	}
 }
 

@@ -142,6 +142,6 @@ type Jobs struct {
 	mu       sync.Mutex
 	handlers map[string]Handler
 	due      map[string]func(tx *db.Tx, s Schedule, at time.Time) error
-	progress map[string]*progress // by job: what was written and what waits
-	wokenAt  int64                // the last pass of wakeServers
+	progress map[reported]*progress // by job: what was written and what waits
+	wokenAt  int64                  // the last pass of wakeServers
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -236,7 +237,15 @@ func TestFramesOfTheWrongEpochServerOrAgent(t *testing.T) {
 		if _, err := p.Finish(p.ctx, server, agent, wire.Result{JobRef: ref, Outcome: "fine"}); err == nil {
 			t.Error("unknown outcome: got no error")
 		}
+		if n := p.ProgressKept(); n != 0 {
+			t.Errorf("kept of reports that are not theirs: got %d, want none", n)
+		}
 		p.accept(ref)
+		p.must(p.Progress(p.ctx, "srv_b", agent, wire.Progress{JobRef: wire.JobRef{Job: job.ID, Epoch: 1 << 60}, Seq: 1 << 60}))
+		p.must(p.Progress(p.ctx, server, agent, wire.Progress{JobRef: ref, Seq: 1, Current: strings.Repeat("x", 1<<20)}))
+		if got := p.wantState(job.ID, jobs.Running); len(got.Progress.Current) > 4<<10 {
+			t.Errorf("a file's name of %d bytes is kept", len(got.Progress.Current))
+		}
 		p.finish(ref, wire.Succeeded, nil)
 		if !p.finish(old, wire.Failed, nil) {
 			t.Error("a late result of a job that is over: got unknown, so the host would keep it for ever")

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"ostler/agents/wire"
@@ -14,6 +15,16 @@ import (
 
 // progressEvery is how often a job's progress is written.
 const progressEvery = time.Second
+
+// Bounds of what is kept of a report, in bytes.
+const (
+	maxStep    = 64
+	maxCurrent = 4 << 10
+)
+
+// reported is whose report of which job: no server touches what is kept of
+// another one's, whatever job it names.
+type reported struct{ server, job string }
 
 // progress is what this process knows of one job's reports.
 type progress struct {
@@ -27,13 +38,15 @@ type progress struct {
 // job and is written at once, later ones at most every second and together.
 func (j *Jobs) Progress(ctx context.Context, server, agent string, p wire.Progress) error {
 	now := db.SystemClock{}.Now() // of the process: it only spaces writes
+	p.Step, p.Current = strings.Clone(p.Step[:min(len(p.Step), maxStep)]), strings.Clone(p.Current[:min(len(p.Current), maxCurrent)])
+	about := reported{server, p.Job}
 	j.mu.Lock()
-	known := j.progress[p.Job]
+	known := j.progress[about]
 	if known == nil || known.newest.Epoch < p.Epoch {
 		known = &progress{server: server, agent: agent}
-		j.progress[p.Job] = known
+		j.progress[about] = known
 	}
-	if known.server != server || known.agent != agent || p.Epoch < known.newest.Epoch || p.Seq < known.newest.Seq {
+	if known.agent != agent || p.Epoch < known.newest.Epoch || p.Seq < known.newest.Seq {
 		j.mu.Unlock()
 		return nil
 	}
@@ -56,13 +69,13 @@ func (j *Jobs) flushProgress(ctx context.Context) error {
 	now := db.SystemClock{}.Now()
 	var batch []progress
 	j.mu.Lock()
-	for id, p := range j.progress {
+	for about, p := range j.progress {
 		switch {
 		case p.waiting && now.Sub(p.writtenAt) >= progressEvery:
 			p.waiting, p.writtenAt = false, now
 			batch = append(batch, *p)
 		case !p.waiting && now.Sub(p.writtenAt) > time.Hour:
-			delete(j.progress, id)
+			delete(j.progress, about)
 		}
 	}
 	j.mu.Unlock()
@@ -72,10 +85,10 @@ func (j *Jobs) flushProgress(ctx context.Context) error {
 	return nil
 }
 
-func (j *Jobs) forgetProgress(id string) {
+func (j *Jobs) forgetProgress(server, job string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	delete(j.progress, id)
+	delete(j.progress, reported{server, job})
 }
 
 func (j *Jobs) writeProgress(ctx context.Context, batch []progress) error {
@@ -94,10 +107,11 @@ func (j *Jobs) writeProgress(ctx context.Context, batch []progress) error {
 
 func (j *Jobs) storeProgress(tx *db.Tx, p progress) error {
 	r, err := lockedRow(tx, p.newest.Job)
-	if err != nil || r == nil {
+	if err != nil {
 		return err
 	}
-	if !mine(r, p.server, p.agent, p.newest.Epoch) || r.State != Accepted && r.State != Running {
+	if r == nil || !mine(r, p.server, p.agent, p.newest.Epoch) || r.State != Accepted && r.State != Running {
+		j.forgetProgress(p.server, p.newest.Job) // a host may name any job, and as many as it likes
 		return nil
 	}
 	text, err := json.Marshal(p.newest)
