@@ -239,13 +239,19 @@ func (d *DB) begin(ctx context.Context, session *gorm.DB) (time.Time, error) {
 	return now.UTC().Truncate(time.Millisecond), nil
 }
 
-// rowScope is the customer whose rows a transaction may see; "*" is all.
+// allRows is the row scope of everybody but contacts and auditors.
+const allRows = "*"
+
+// rowScope is the customer whose rows a transaction may see, or allRows.
 func rowScope(ctx context.Context) string {
 	a, _ := controlplane.ActorFrom(ctx)
-	if a.Kind == controlplane.ActorContact || a.Kind == controlplane.ActorAuditor {
-		return a.Customer
+	switch {
+	case a.Kind != controlplane.ActorContact && a.Kind != controlplane.ActorAuditor:
+		return allRows
+	case a.Customer == allRows: // no customer has this id
+		return ""
 	}
-	return "*"
+	return a.Customer
 }
 
 // Now returns the time of the database's clock outside any transaction.

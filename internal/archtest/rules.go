@@ -69,7 +69,7 @@ var libraries = []library{
 		"internal/pgtest/...",    // runs PostgreSQL
 		"e2e/...",                // runs the real binaries
 	}},
-	{path: "github.com/glebarez/sqlite", files: []string{"controlplane/db/..."}, why: "SQLite is opened in controlplane/db only"},
+	{path: "github.com/glebarez/sqlite", files: []string{"controlplane/db/...", "e2e/world/..."}, why: "SQLite is opened in controlplane/db only"},
 	{path: "modernc.org/sqlite", exact: true, why: "two SQLite drivers register one name and panic: github.com/glebarez/sqlite only"},
 	{path: "gorm.io/driver/sqlite", why: "it needs cgo: github.com/glebarez/sqlite only"},
 	{path: "github.com/mattn/go-sqlite3", why: "it needs cgo: github.com/glebarez/sqlite only"},
