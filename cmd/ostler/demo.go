@@ -113,7 +113,7 @@ func (r demoReady) print(w io.Writer) {
 	fmt.Fprintf(w, "  Customer            %s\n", r.Links["customer"])
 	fmt.Fprintf(w, "  Restoring a file    %s\n", r.Links["restorer"])
 	fmt.Fprintf(w, "  Auditor             %s\n\n", r.Links["auditor"])
-	fmt.Fprintf(w, "Each link signs in once. On %s somebody deleted %s: get it back.\n\n", r.Customer, r.LostFile)
+	fmt.Fprintf(w, "Each link signs in once. At %s somebody deleted %s: get it back.\n\n", r.Customer, r.LostFile)
 	fmt.Fprintf(w, "Command line        export OSTLER_URL=%s; bin/ostler --token-file %s server list\n", r.URL, r.TokenFile)
 	fmt.Fprintf(w, "The servers' files  %s\n\n", filepath.Join(r.Folder, "hosts"))
 	fmt.Fprintln(w, "Real: the control plane, the signer, three agents as processes, restic, the")
