@@ -468,3 +468,30 @@ func TestEnqueueRefuses(t *testing.T) {
 		t.Error("no actor: got no error")
 	}
 }
+
+func TestFailureOfAHostileHost(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB, _ *dbtest.Clock) {
+		p := newPlane(t, d)
+		for _, c := range []struct {
+			name string
+			sent wire.Failure
+			want wire.Failure
+		}{
+			{"known", wire.Failure{Cause: wire.CauseDiskFull, Detail: "no room"}, wire.Failure{Cause: wire.CauseDiskFull, Detail: "no room"}},
+			{"from a newer agent", wire.Failure{Cause: "on_fire"}, wire.Failure{Cause: "on_fire"}},
+			{"zero byte and a name", wire.Failure{Cause: "Jane Doe\x00", Detail: "a\x00b\nc\u202ed"}, wire.Failure{Cause: wire.CauseInternal, Detail: "a b c d"}},
+			{"too long", wire.Failure{Cause: wire.Cause(strings.Repeat("x", 1<<20)), Detail: strings.Repeat("y", 1<<20)},
+				wire.Failure{Cause: wire.CauseInternal, Detail: strings.Repeat("y", 1000)}},
+		} {
+			s := backup("repo")
+			s.MaxAttempts = 1
+			ref := p.accepted(s)
+			if !p.finish(ref, wire.Failed, &c.sent) {
+				t.Fatalf("%s: the result is not known", c.name)
+			}
+			if got := p.wantState(ref.Job, jobs.Failed).Failure; got == nil || *got != c.want {
+				t.Errorf("%s: got %+v, want %+v", c.name, got, c.want)
+			}
+		}
+	})
+}

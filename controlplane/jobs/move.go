@@ -2,7 +2,10 @@ package jobs
 
 import (
 	"fmt"
+	"regexp"
+	"strings"
 	"time"
+	"unicode"
 
 	"ostler/agents/wire"
 	"ostler/controlplane/bus"
@@ -102,6 +105,7 @@ func (j *Jobs) settle(tx *db.Tx, r *row, to State, f *wire.Failure, result []byt
 	if err != nil {
 		return err
 	}
+	f = bounded(f)
 	var detail []byte
 	if f != nil && f.Detail != "" {
 		if detail, err = j.seal(r, "failure_detail", []byte(f.Detail)); err != nil {
@@ -121,6 +125,32 @@ func (j *Jobs) settle(tx *db.Tx, r *row, to State, f *wire.Failure, result []byt
 			r.NotBefore, r.LeaseUntil, r.Lost, r.Progress = tx.Now.Add(wait).UnixMilli(), 0, 0, nil
 		}
 	})
+}
+
+// maxDetail bounds a failure's line, in bytes.
+const maxDetail = 1000
+
+// causeForm is what a cause looks like. It is stored in clear and goes into
+// the ledger: a host must not put anything else there.
+var causeForm = regexp.MustCompile(`^[a-z][a-z_]{0,39}$`)
+
+// bounded returns a failure as it may be stored, whatever a host made of it.
+func bounded(f *wire.Failure) *wire.Failure {
+	if f == nil {
+		return nil
+	}
+	g := *f
+	if !causeForm.MatchString(string(g.Cause)) {
+		g.Cause = wire.CauseInternal
+	}
+	line := strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+			return ' '
+		}
+		return r
+	}, g.Detail[:min(len(g.Detail), maxDetail)])
+	g.Detail = strings.ToValidUTF8(line, "?")
+	return &g
 }
 
 // again says whether an attempt that ended so is followed by another, and after
