@@ -115,7 +115,7 @@ func (s *Service) doneDownload(tx *db.Tx, job jobs.Job) error {
 	}
 	res, ok := result[wire.DownloadResult](job)
 	if !ok {
-		return s.restoreFailed(tx, &row, jobCause(job))
+		return s.restoreFailed(tx, &row, causeOf(job))
 	}
 	row.State, row.Size, row.SHA256, row.Chunks = string(RestoreChecking), res.Size, res.SHA256, int64(res.Chunks)
 	if err := save(tx, &row); err != nil {

@@ -156,3 +156,12 @@ func result[T any](job jobs.Job) (res T, ok bool) {
 	}
 	return res, json.Unmarshal(job.Result, &res) == nil
 }
+
+// causeOf is why a job came to nothing; one that succeeded with an answer that
+// cannot be read is a failure without a name.
+func causeOf(job jobs.Job) string {
+	if c := jobs.CauseOf(job); c != "" {
+		return string(c)
+	}
+	return string(wire.CauseInternal)
+}

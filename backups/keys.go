@@ -292,11 +292,7 @@ func (s *Service) doneInit(tx *db.Tx, job jobs.Job) error {
 func repoFindingKey(repo string) string { return "repository.failed:" + repo }
 
 func (s *Service) repositoryFailed(tx *db.Tx, repo *repositoryRow, job jobs.Job) error {
-	cause := wire.CauseInternal
-	if job.Failure != nil {
-		cause = job.Failure.Cause
-	}
-	return s.failRepository(tx, repo, cause)
+	return s.failRepository(tx, repo, wire.Cause(causeOf(job)))
 }
 
 func (s *Service) failRepository(tx *db.Tx, repo *repositoryRow, cause wire.Cause) error {

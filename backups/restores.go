@@ -245,13 +245,6 @@ func (s *Service) restoreFailed(tx *db.Tx, row *restoreRow, cause string) error 
 	return s.restoreEntry(tx, *row, "restore.failed", nil, map[string]any{"restore_kind": row.Kind, "failure_cause": cause})
 }
 
-func jobCause(job jobs.Job) string {
-	if job.Failure != nil {
-		return string(job.Failure.Cause)
-	}
-	return string(job.State)
-}
-
 // donePutBack records where the file is now.
 func (s *Service) donePutBack(tx *db.Tx, job jobs.Job) error {
 	row, err := one[restoreRow](tx, policy.AllCustomers("job"), "restore", job.Subject)
@@ -260,7 +253,7 @@ func (s *Service) donePutBack(tx *db.Tx, job jobs.Job) error {
 	}
 	res, ok := result[wire.PutBackResult](job)
 	if !ok {
-		return s.restoreFailed(tx, &row, jobCause(job))
+		return s.restoreFailed(tx, &row, causeOf(job))
 	}
 	row.State, row.Size, row.SHA256, row.FinishedAt = string(RestoreReady), res.Size, res.SHA256, tx.NowMillis()
 	if row.Target, err = s.keeper.Seal(row.CustomerID, ad("restores", "target", row.ID), res.Path); err != nil {

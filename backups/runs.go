@@ -160,10 +160,7 @@ func (s *Service) doneBackup(tx *db.Tx, job jobs.Job) error {
 			return err
 		}
 	} else {
-		row.State, row.FailureCause = string(failedRun(job)), string(wire.CauseInternal)
-		if job.Failure != nil {
-			row.FailureCause = string(job.Failure.Cause)
-		}
+		row.State, row.FailureCause = string(failedRun(job)), causeOf(job)
 	}
 	if err := save(tx, &row); err != nil {
 		return err

@@ -49,7 +49,7 @@ func failure(j jobs.Job) *Problem {
 	if j.Failure == nil || !j.State.Terminal() {
 		return nil
 	}
-	cause, next := jobs.Explain(*j.Failure)
+	cause, next := jobs.Explain(wire.Failure{Cause: jobs.CauseOf(j)})
 	return &Problem{Cause: trimDot(cause), Next: next}
 }
 

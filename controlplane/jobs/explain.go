@@ -27,10 +27,41 @@ var explanations = map[wire.Cause]explanation{
 	wire.CauseInternal:         {"Something went wrong that has no name yet.", "Try again; if it fails again, look at the agent's log on the server for this job's id."},
 }
 
-// Explain returns the cause and the next step of a failure in plain words. An
-// unknown cause reads as internal: it is never passed off as fine.
+// endings explains the states that a job can end in without a failure that has
+// a name.
+var endings = map[State]explanation{
+	Interrupted: {"It was interrupted: the agent or the server stopped in the middle.", "See that the server runs, then start it again."},
+	Expired:     {"The server did not start it in time.", "Check that the server is connected, then try again."},
+	Cancelled:   {"A person cancelled it.", "Start it again if it is still wanted."},
+	Superseded:  {"A newer request took its place before it started.", "Look at the newer one."},
+	Rejected:    {"The server refuses it.", "See the agent's log on the server for the reason."},
+}
+
+// CauseOf is the word for why a job did not succeed, or why its latest attempt
+// failed: a wire.Cause, or the state in which it ended, which says more than a
+// failure without a name. "" where there is nothing to explain.
+func CauseOf(j Job) wire.Cause {
+	_, ended := endings[j.State]
+	unnamed := j.Failure == nil || j.Failure.Cause == wire.CauseInternal
+	switch {
+	case j.State == Succeeded, j.Failure == nil && !j.State.Terminal():
+		return ""
+	case ended && unnamed:
+		return wire.Cause(j.State)
+	case j.Failure != nil:
+		return j.Failure.Cause
+	}
+	return wire.CauseInternal
+}
+
+// Explain returns the cause and the next step of a failure in plain words. Its
+// cause may be one of CauseOf. An unknown one reads as internal: it is never
+// passed off as fine.
 func Explain(f wire.Failure) (cause, next string) {
 	e, ok := explanations[f.Cause]
+	if !ok {
+		e, ok = endings[State(f.Cause)]
+	}
 	if !ok {
 		e = explanations[wire.CauseInternal]
 	}

@@ -56,9 +56,6 @@ type FailureCause struct {
 // failureOf explains a wire.Cause or the state that a job ended in. "" and an
 // unknown word read as internal: they are never passed off as fine.
 func failureOf(cause string) *FailureCause {
-	if f, ok := endings[jobs.State(cause)]; ok {
-		return &f
-	}
 	if cause == "" {
 		cause = string(wire.CauseInternal)
 	}
@@ -67,26 +64,11 @@ func failureOf(cause string) *FailureCause {
 }
 
 // whyJob explains why a job did not succeed, or why its latest attempt failed;
-// nil where there is nothing to explain. How it ended says more than a failure
-// without a name.
+// nil where there is nothing to explain.
 func whyJob(j jobs.Job) *FailureCause {
-	unnamed := j.Failure == nil || j.Failure.Cause == wire.CauseInternal
-	switch ending, ok := endings[j.State]; {
-	case j.State == jobs.Succeeded || j.Failure == nil && !j.State.Terminal():
+	cause := jobs.CauseOf(j)
+	if cause == "" {
 		return nil
-	case ok && unnamed:
-		return &ending
-	case j.Failure != nil:
-		return failureOf(string(j.Failure.Cause))
 	}
-	return failureOf("")
-}
-
-// endings explains the states that a job can end in without a failure.
-var endings = map[jobs.State]FailureCause{
-	jobs.Interrupted: {string(jobs.Interrupted), "It was interrupted: the agent or the server stopped in the middle.", "See that the server runs, then start it again."},
-	jobs.Expired:     {string(jobs.Expired), "The server did not start it in time.", "Check that the server is connected, then try again."},
-	jobs.Cancelled:   {string(jobs.Cancelled), "A person cancelled it.", "Start it again if it is still wanted."},
-	jobs.Superseded:  {string(jobs.Superseded), "A newer request took its place before it started.", "Look at the newer one."},
-	jobs.Rejected:    {string(jobs.Rejected), "The server refuses it.", "See the agent's log on the server for the reason."},
+	return failureOf(string(cause))
 }
