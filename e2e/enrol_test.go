@@ -38,7 +38,7 @@ func TestEnrolmentToken(t *testing.T) {
 			t.Error("the host has an identity")
 		}
 	}
-	t.Run("wrong", func(t *testing.T) {
+	w.Step(t, "wrong", func(t *testing.T) {
 		h := w.NewHost("wrong-1")
 		token := h.EnrolToken()
 		refused(t, h, "ost_enrol_nonsense", 2, "This is not an enrolment token")
@@ -46,7 +46,7 @@ func TestEnrolmentToken(t *testing.T) {
 		other := world.New(t, world.Options{}) // another control plane's token
 		refused(t, h, other.NewHost("else-1").EnrolToken(), 4, "is not the plane that made this token")
 	})
-	t.Run("expired", func(t *testing.T) {
+	w.Step(t, "expired", func(t *testing.T) {
 		h := w.NewHost("late-1")
 		token := h.EnrolToken()
 		w.Plane.Stop() // an hour passes
@@ -54,7 +54,7 @@ func TestEnrolmentToken(t *testing.T) {
 		w.StartPlane()
 		refused(t, h, token, 4, "past its time", "Make a new token")
 	})
-	t.Run("used again", func(t *testing.T) {
+	w.Step(t, "used again", func(t *testing.T) {
 		h := w.NewHost("twice-1")
 		token := h.EnrolToken()
 		if out, code := h.EnrolWith(token); code != 0 {

@@ -5,6 +5,7 @@ package e2e_test
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
@@ -30,19 +31,17 @@ type house struct {
 	maple *world.Customer
 	host  *world.Host
 	plan  world.Plan
-	gate  *world.Gate
 }
 
 // folder is where the customer's files are on the host.
 const folder = "/srv/maple"
 
-// newHouse makes a house in a world. Its store stands behind a gate. config
-// are lines of the agent's configuration.
-func newHouse(t *testing.T, w *world.World, config ...string) *house {
+// newHouse makes a house in a world. store is the address of what stands before
+// the store, or "". config are lines of the agent's configuration.
+func newHouse(t *testing.T, w *world.World, store string, config ...string) *house {
 	t.Helper()
-	h := &house{World: w, gate: world.NewGate(t, w.Store)}
-	h.maple = w.AddCustomers("maple")[0]
-	h.AddStore("off-site", h.gate.URL)
+	h := &house{World: w, maple: w.AddCustomers("maple")[0]}
+	h.AddStore("off-site", store)
 	h.host = w.AddHost("maple-1", config...)
 	h.host.Put(folder+"/menu.txt", "soup\n")
 	h.host.Put(folder+"/office/plan.txt", "the first plan\n")
@@ -88,6 +87,13 @@ func read(t *testing.T, file string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return string(b)
+}
+
+// noise is text of n bytes that no compression makes smaller, the same each time.
+func noise(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.NewChaCha8([32]byte{byte(n), byte(n >> 8), byte(n >> 16)}).Read(b) // never fails
 	return string(b)
 }
 

@@ -14,7 +14,7 @@ import (
 // backup, by download and by putting it back, and the log proves it all.
 func TestMainLine(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, w *world.World) {
-		h := newHouse(t, w)
+		h := newHouse(t, w, "")
 		const lost = folder + "/office/plan.txt"
 		first := h.maple.Over(h.plan.ID, time.Second)
 		if first.StartedBy != "first" {

@@ -103,7 +103,7 @@ func (h *Host) agent(in string, args ...string) (string, int) {
 // Start starts the agent.
 func (h *Host) Start() {
 	h.W.T.Helper()
-	h.Agent = Start(h.W.T, "agent-"+h.Name, filepath.Join(h.W.bin, "ostler-agent"), nil, "run", "--state", h.State, "--root", h.Root, "--config", h.config)
+	h.Agent = Start(h.W.root, "agent-"+h.Name, filepath.Join(h.W.bin, "ostler-agent"), nil, "run", "--state", h.State, "--root", h.Root, "--config", h.config)
 }
 
 // WaitConnected waits until the plane says that the agent is connected.

@@ -14,13 +14,15 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 )
 
 // Store is a real rest-server: TLS, append-only, private repositories.
 type Store struct {
-	T                       testing.TB
+	T                       testing.TB // the test that is told of failures
+	root                    testing.TB // it runs until this test's end
 	Dir, URL, Pin           string
 	Htpasswd, PIDFile       string
 	Proc                    *Proc
@@ -30,7 +32,7 @@ type Store struct {
 // NewStore starts a store.
 func NewStore(t testing.TB) *Store {
 	t.Helper()
-	s := &Store{T: t, Dir: t.TempDir(), addr: FreeAddr(t)}
+	s := &Store{T: t, root: t, Dir: t.TempDir(), addr: FreeAddr(t)}
 	s.URL = "https://" + s.addr
 	s.Htpasswd, s.PIDFile = filepath.Join(s.Dir, "htpasswd"), filepath.Join(s.Dir, "store.pid")
 	s.certificate()
@@ -71,11 +73,12 @@ func (s *Store) certificate() {
 	s.put(s.keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))
 }
 
-// Start starts the store (again, after it was stopped), and waits for it.
-func (s *Store) Start() {
+// Start starts the store (again, after it was stopped), and waits for it. args
+// are more arguments of rest-server.
+func (s *Store) Start(args ...string) {
 	s.T.Helper()
-	s.Proc = Start(s.T, "store", Tool(s.T, "rest-server"), nil, "--path", filepath.Join(s.Dir, "data"), "--listen", s.addr, "--tls",
-		"--tls-cert", s.certFile, "--tls-key", s.keyFile, "--append-only", "--private-repos", "--htpasswd-file", s.Htpasswd)
+	s.Proc = Start(s.root, "store", Tool(s.T, "rest-server"), nil, append(args, "--path", filepath.Join(s.Dir, "data"), "--listen", s.addr, "--tls",
+		"--tls-cert", s.certFile, "--tls-key", s.keyFile, "--append-only", "--private-repos", "--htpasswd-file", s.Htpasswd)...)
 	s.put(s.PIDFile, fmt.Appendf(nil, "%d\n", s.Proc.Cmd.Process.Pid))
 	Eventually(s.T, "the store answers", 10*time.Second, func() bool {
 		conn, err := tls.Dial("tcp", s.addr, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // only: does it answer
@@ -84,4 +87,20 @@ func (s *Store) Start() {
 		}
 		return err == nil
 	})
+}
+
+// Users replaces the store's user file, has the store read it, and returns what
+// it was.
+func (s *Store) Users(text string) (before string) {
+	s.T.Helper()
+	old, err := os.ReadFile(s.Htpasswd)
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	s.put(s.Htpasswd, []byte(text))
+	if err := s.Proc.Cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		s.T.Fatal(err)
+	}
+	time.Sleep(200 * time.Millisecond) // rest-server tells nobody when it has read it
+	return string(old)
 }

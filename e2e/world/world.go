@@ -158,7 +158,7 @@ func Eventually(t testing.TB, what string, limit time.Duration, ok func() bool) 
 
 // World is a control plane with its parts, and a folder for each host.
 type World struct {
-	T       testing.TB
+	T       testing.TB // the test that is told of failures: see Step
 	Dir     string
 	URL     string // of the portal
 	Enrol   string // of the enrolment listener
@@ -171,7 +171,8 @@ type World struct {
 	bin     string
 	metrics string
 
-	database string // "" is SQLite in the folder
+	database string     // "" is SQLite in the folder
+	root     testing.TB // what is started lives until this test's end
 }
 
 // Options say how a world is made.
@@ -183,7 +184,7 @@ type Options struct {
 // New starts a signer, a plane with one staff member, and a store.
 func New(t testing.TB, o Options) *World {
 	t.Helper()
-	w := &World{T: t, Dir: t.TempDir(), bin: Binaries(t), Hosts: map[string]*Host{}, database: o.Database}
+	w := &World{T: t, Dir: t.TempDir(), bin: Binaries(t), Hosts: map[string]*Host{}, database: o.Database, root: t}
 	w.Store = NewStore(t)
 	portal, agents, enrol, metrics := FreeAddr(t), FreeAddr(t), FreeAddr(t), FreeAddr(t)
 	_, port, _ := net.SplitHostPort(portal)
@@ -204,6 +205,17 @@ func New(t testing.TB, o Options) *World {
 	return w
 }
 
+// Step runs a part of a test that shares the world: it fails by itself, and what
+// it starts in the world lives on.
+func (w *World) Step(t *testing.T, name string, step func(t *testing.T)) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) {
+		w.T, w.Store.T = t, t
+		defer func() { w.T, w.Store.T = w.root, w.root }()
+		step(t)
+	})
+}
+
 func (w *World) write(name, text string) {
 	w.T.Helper()
 	if err := os.WriteFile(filepath.Join(w.Dir, name), []byte(text), 0o600); err != nil {
@@ -214,7 +226,7 @@ func (w *World) write(name, text string) {
 // StartPlane starts the plane, and waits until it is ready.
 func (w *World) StartPlane() {
 	w.T.Helper()
-	w.Plane = Start(w.T, "plane", filepath.Join(w.bin, "ostler"), nil, "serve", "--config", w.config)
+	w.Plane = Start(w.root, "plane", filepath.Join(w.bin, "ostler"), nil, "serve", "--config", w.config)
 	Eventually(w.T, "the plane is ready", 30*time.Second, func() bool {
 		res, err := http.Get("http://" + w.metrics + "/readyz")
 		if err != nil {

@@ -1,0 +1,202 @@
+package e2e_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"ostler/e2e/world"
+)
+
+// within waits for what a gate or a pipe reports.
+func within(t *testing.T, what string, c <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-c:
+	case <-time.After(backupLimit):
+		t.Fatalf("%s: not after %s", what, backupLimit)
+	}
+}
+
+// starts counts how often a host's journal says that a job started.
+func starts(t *testing.T, h *world.Host, job string) int {
+	t.Helper()
+	n := 0
+	for line := range strings.Lines(read(t, filepath.Join(h.State, "journal.jsonl"))) {
+		if strings.Contains(line, `"job":"`+job+`"`) && strings.Contains(line, `"state":"started"`) {
+			n++
+		}
+	}
+	return n
+}
+
+func empty(t *testing.T, dir string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		t.Errorf("left behind: %s", filepath.Join(dir, e.Name()))
+	}
+}
+
+func TestAgentKilled(t *testing.T) {
+	w := world.New(t, world.Options{})
+	gate := world.NewGate(t, w.Store)
+	h := newHouse(t, w, gate.URL)
+	w.Step(t, "in mid-backup", func(t *testing.T) {
+		h.host.Put(folder+"/large.bin", noise(4<<20))
+		reached := gate.Shut("POST", "/data/")
+		run := h.begin()
+		within(t, "the backup sends data", reached)
+		h.host.Agent.Kill()
+		gate.Open()
+		h.host.Start()
+		got := h.maple.Over(h.plan.ID, 30*time.Second)
+		if got.ID != run.ID || got.State != "interrupted" || got.Snapshot != "" {
+			t.Errorf("run: got %+v, want %s interrupted without a snapshot", got, run.ID)
+		}
+		h.Told("run", got.Failure, "interrupted")
+		if n := starts(t, h.host, run.Job); n > 1 {
+			t.Errorf("starts: got %d, want 1", n)
+		}
+		for who, c := range map[string]world.Caller{"staff": h.Staff(), "customer": h.maple.Caller} {
+			if f := c.Findings("backup.failed"); len(f) != 1 || f[0].Cause == "" || f[0].Next == "" {
+				t.Errorf("findings of %s: got %+v, want one with cause and next step", who, f)
+			}
+		}
+		out, _, _ := h.CLI("finding", "list")
+		h.Says("finding list", out, "The backup of maple-1 failed")
+		_, errs, code := h.maple.CLI("job", "wait", run.Job)
+		if code != 1 {
+			t.Errorf("job wait: exit %d, want 1", code)
+		}
+		h.Says("job wait", errs, "interrupted", "Next: ")
+		h.host.WaitConnected()
+		h.backUp() // a lock that the killed one left is no obstacle
+		if f := h.Staff().Findings("backup.failed"); len(f) != 0 {
+			t.Errorf("findings after a complete backup: %+v", f)
+		}
+	})
+	w.Step(t, "in mid put-back", func(t *testing.T) {
+		snapshot := h.maple.Runs(h.plan.ID)[0].Snapshot
+		reached := gate.Shut("GET", "/data/")
+		var r struct {
+			ID, Job, State string
+			Failure        *world.Failure
+		}
+		h.maple.JSON(&r, "restore", "put-back", snapshot, folder+"/large.bin")
+		within(t, "the put-back reads data", reached)
+		dir := filepath.Join(h.host.Root, folder)
+		if len(restored(t, dir)) != 1 {
+			t.Fatalf("not in the middle: %v", restored(t, dir))
+		}
+		h.host.Agent.Kill()
+		gate.Open()
+		h.host.Start()
+		world.Eventually(t, "the put-back is over", 30*time.Second, func() bool {
+			return h.maple.Get("/restores/"+r.ID, &r) && r.State != "active"
+		})
+		if r.State != "failed" {
+			t.Errorf("restore: got %s, want failed", r.State)
+		}
+		h.Told("restore", r.Failure, "interrupted")
+		if left := restored(t, dir); len(left) != 0 {
+			t.Errorf("left behind: %v", left)
+		}
+		empty(t, filepath.Join(h.host.State, "staging"))
+		empty(t, filepath.Join(h.host.State, "helper", "put_back"))
+		h.host.WaitConnected()
+		var again struct{ State, SHA256 string }
+		h.maple.JSON(&again, "restore", "put-back", snapshot, folder+"/large.bin", "--wait", "--wait-timeout", "60s")
+		if want := sum(read(t, filepath.Join(dir, "large.bin"))); again.SHA256 != want {
+			t.Errorf("a second put-back: got %+v, want %s", again, want)
+		}
+	})
+}
+
+// The plane is killed between the commit of a job and the moment when its agent
+// is told: the job starts once all the same, and has one result.
+func TestPlaneKilledAfterCommit(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, w *world.World) {
+		h := newHouse(t, w, "")
+		signer := h.Signer.Cmd.Process
+		for _, told := range []string{"before the wake-up", "about the wake-up"} {
+			if told == "before the wake-up" { // without a signature nothing is offered
+				if err := signer.Signal(syscall.SIGSTOP); err != nil {
+					t.Fatal(err)
+				}
+			}
+			run := h.begin()
+			h.Plane.Kill()
+			if err := signer.Signal(syscall.SIGCONT); err != nil {
+				t.Fatal(err)
+			}
+			if n := starts(t, h.host, run.Job); told == "before the wake-up" && n != 0 {
+				t.Fatalf("%s: it had started already", told)
+			}
+			h.StartPlane()
+			once(t, h, run, told)
+		}
+	})
+}
+
+// once waits for a run and checks that there was one start and one result of it.
+func once(t *testing.T, h *house, run world.Run, when string) {
+	t.Helper()
+	got := h.maple.Over(h.plan.ID, backupLimit)
+	if got.ID != run.ID || got.State != "complete" {
+		t.Errorf("%s: run: got %+v, want %s complete", when, got, run.ID)
+	}
+	if n := starts(t, h.host, run.Job); n != 1 {
+		t.Errorf("%s: starts: got %d, want 1", when, n)
+	}
+	var log struct{ Items []struct{ Kind string } }
+	h.JSON(&log, "ledger", "list", "--about", run.ID, "--limit", "0")
+	count := map[string]int{}
+	for _, e := range log.Items {
+		count[e.Kind]++
+	}
+	if count["backup.queued"] != 1 || count["backup.complete"] != 1 || len(count) != 2 {
+		t.Errorf("%s: the log has %v, want one queued and one complete", when, count)
+	}
+	var snaps struct{ Items []struct{ Run string } }
+	h.maple.JSON(&snaps, "snapshot", "list", "--plan", h.plan.ID)
+	n := 0
+	for _, s := range snaps.Items {
+		if s.Run == run.ID {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("%s: snapshots of the run: got %d, want 1", when, n)
+	}
+	if _, errs, code := h.CLI("ledger", "verify"); code != 0 {
+		t.Errorf("%s: ledger verify: exit %d\n%s", when, code, errs)
+	}
+}
+
+// The plane is killed while a host works: the host goes on, and its result
+// arrives when the plane is back.
+func TestPlaneKilledMidBackup(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, w *world.World) {
+		gate := world.NewGate(t, w.Store)
+		h := newHouse(t, w, gate.URL)
+		h.host.Put(folder+"/large.bin", noise(1<<20))
+		reached := gate.Shut("POST", "/data/")
+		run := h.begin()
+		within(t, "the backup sends data", reached)
+		h.Plane.Kill()
+		gate.Open()
+		world.Eventually(t, "the host has a result", backupLimit, func() bool {
+			_, err := os.Stat(filepath.Join(h.host.State, "spool", run.Job+".json"))
+			return err == nil
+		})
+		h.StartPlane()
+		once(t, h, run, "after the kill")
+	})
+}
