@@ -80,11 +80,14 @@ type Folder struct {
 const (
 	listExpiry = 30 * time.Second
 	listLimit  = 5000
+	// maxOpenLists bounds the listings that one customer may have under way:
+	// each starts restic on a server, which others may live on too.
+	maxOpenLists = 20
 )
 
 // Browse lists one folder of a snapshot by a live job on the server, and waits
 // for it at most wait. The answer of a job that succeeded serves again: a
-// snapshot never changes. Permission: file.read.
+// snapshot never changes. Permission: file.read. Errors: not_found, too many.
 func (s *Service) Browse(ctx context.Context, scope policy.Scope, snapshot string, dir []byte, wait time.Duration) (Folder, error) {
 	f := Folder{Path: cleanPath(dir)}
 	var err error
@@ -114,8 +117,7 @@ func cleanPath(p []byte) []byte { return []byte(path.Clean("/" + string(p))) }
 // listJob returns the id of the listing's job: the one that answered or is
 // under way, else a new one.
 func (s *Service) listJob(ctx context.Context, scope policy.Scope, f Folder) (string, error) {
-	sum := sha256.Sum256(f.Path)
-	hash := hex.EncodeToString(sum[:])
+	hash := s.pathHash(f.Path)
 	var known listingRow
 	err := s.db.Read(ctx, func(tx *db.Tx) error {
 		rows, err := where[listingRow](tx, scope, "asked_at", 1, "snapshot_id = ? AND path_hash = ?", f.Snapshot.ID, hash)
@@ -132,6 +134,13 @@ func (s *Service) listJob(ctx context.Context, scope policy.Scope, f Folder) (st
 		if err == nil && (!job.State.Terminal() || job.State == jobs.Succeeded) {
 			return job.ID, nil
 		}
+	}
+	open, _, err := s.jobs.List(ctx, scope, jobs.Filter{Customer: f.Snapshot.Customer, Kinds: []string{string(wire.ActionList)}, Open: true, Limit: maxOpenLists})
+	if err != nil {
+		return "", err
+	}
+	if len(open) >= maxOpenLists {
+		return "", controlplane.Errorf(controlplane.CodeTooMany, "Wait until the server has answered, half a minute at most, and try again.", "You have asked for %d folders at once", len(open))
 	}
 	var id string
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
@@ -155,6 +164,13 @@ func (s *Service) listJob(ctx context.Context, scope policy.Scope, f Folder) (st
 		return upsert(tx, &row, "snapshot_id", "path_hash")
 	})
 	return id, err
+}
+
+// pathHash stands for a path where it can be seen. It is keyed: names of files
+// are easily guessed. The index folds case, so it gets a hash of the bytes.
+func (s *Service) pathHash(p []byte) string {
+	sum := sha256.Sum256(p)
+	return hex.EncodeToString(s.keeper.Index("backup_listings path", hex.EncodeToString(sum[:]))[1:])
 }
 
 // Day is one day of a plan's calendar, in the plan's zone.
