@@ -64,6 +64,10 @@ func TestContacts(t *testing.T) {
 		_, err = f.UpdateContact(ctx, scope, abel.ID, customers.ContactChange{Role: &staff})
 		wantCode(t, err, controlplane.CodeInvalid)
 
+		abelself := controlplane.WithActor(t.Context(), controlplane.Actor{Kind: controlplane.ActorContact, ID: abel.ID, Customer: anna.ID, Role: string(policy.RoleOwner)})
+		_, err = f.UpdateContact(abelself, scope, abel.ID, customers.ContactChange{Role: &role})
+		wantCode(t, err, controlplane.CodeForbidden)
+		wantCode(t, f.RemoveContact(abelself, scope, abel.ID), controlplane.CodeForbidden)
 		for range 2 {
 			if err := f.RemoveContact(ctx, scope, abel.ID); err != nil {
 				t.Fatal(err)

@@ -198,6 +198,9 @@ func (s *Store) UpdateContact(ctx context.Context, scope policy.Scope, id string
 	setText(personal, "email", in.Email, func(v string) string { return c.email("/email", v) })
 	set(plain, "language", in.Language, func(v string) string { return c.language("/language", v) })
 	if in.Role != nil {
+		if err := notOneself(ctx, id); err != nil {
+			return Contact{}, err
+		}
 		c.role("/role", *in.Role)
 		plain["role"] = string(*in.Role)
 	}
@@ -249,6 +252,9 @@ func setText(change map[string]string, key string, v *string, clean func(string)
 // RemoveContact ends that a person is a contact: their sessions and tokens end
 // with it. Removing them again changes nothing.
 func (s *Store) RemoveContact(ctx context.Context, scope policy.Scope, id string) error {
+	if err := notOneself(ctx, id); err != nil {
+		return err
+	}
 	err := s.db.Write(ctx, func(tx *db.Tx) error {
 		c, err := s.ContactIn(tx, scope, id)
 		if err != nil || !c.RemovedAt.IsZero() {
@@ -260,4 +266,13 @@ func (s *Store) RemoveContact(ctx context.Context, scope policy.Scope, id string
 		return s.append(tx, ledger.Entry{Customer: c.Customer, Subject: c.ID, Kind: "contact.removed", Data: map[string]any{"role": string(c.Role)}})
 	})
 	return wrap("remove contact", err)
+}
+
+// notOneself keeps a customer with an owner: whoever takes rights away from the
+// last other one still has them.
+func notOneself(ctx context.Context, id string) error {
+	if a, _ := controlplane.ActorFrom(ctx); a.ID == id {
+		return controlplane.Errorf(controlplane.CodeForbidden, "Ask another owner, or us, to do it.", "You cannot remove yourself or change your own role")
+	}
+	return nil
 }

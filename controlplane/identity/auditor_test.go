@@ -1,6 +1,7 @@
 package identity_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -75,6 +76,74 @@ func TestEndAuditor(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, _, err = f.Authenticate(t.Context(), a.first.Secret)
+		wantCode(t, err, controlplane.CodeUnauthorized)
+	})
+}
+
+func TestAuditorsAreListed(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		c, other := f.customer(t, "Maple"), f.customer(t, "Harbour")
+		owner := f.owner(t, c, "owner@maple.example")
+		add := func(customer, name string, life time.Duration) identity.Person {
+			p, err := f.AddAuditor(f.sys, f.all, identity.NewAuditor{Customer: customer, Name: name, Email: "aud@audit.example", Until: f.clock.Now().Add(life)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p
+		}
+		gone := add(c.ID, "Anna", time.Hour)
+		add(c.ID, "Zoe", time.Hour)
+		add(other.ID, "Ben", time.Hour)
+		if err := f.EndAuditor(f.sys, f.all, gone.ID); err != nil {
+			t.Fatal(err)
+		}
+		for _, tt := range []struct {
+			name     string
+			scope    policy.Scope
+			customer string
+			want     string
+		}{
+			{"all", f.all, "", "Ben Zoe Anna"},
+			{"one of all", f.all, c.ID, "Zoe Anna"},
+			{"own", policy.OneCustomer(c.ID), "", "Zoe Anna"},
+			{"nothing", policy.Scope{}, "", ""},
+		} {
+			ctx := f.sys
+			if !tt.scope.All() {
+				ctx = owner.ctx
+			}
+			list, err := f.Auditors(ctx, tt.scope, tt.customer)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var names []string
+			for _, a := range list {
+				names = append(names, a.Name)
+				if a.Active != a.EndedAt.IsZero() || a.Until.IsZero() || a.SignIn != identity.SignInNone {
+					t.Errorf("%s: %+v", a.Name, a)
+				}
+			}
+			if got := strings.Join(names, " "); got != tt.want {
+				t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
+			}
+		}
+		_, err := f.Auditors(owner.ctx, policy.OneCustomer(c.ID), other.ID)
+		wantCode(t, err, controlplane.CodeNotFound)
+	})
+}
+
+func TestOwnCredentials(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		a := f.admin(t)
+		c, err := f.Credentials(a.ctx)
+		if err != nil || !c.Ready || c.RecoveryLeft != 10 || c.PasswordAt.IsZero() || c.FactorAt.IsZero() {
+			t.Errorf("got %+v, %v", c, err)
+		}
+		bare := controlplane.WithActor(t.Context(), controlplane.Actor{Kind: controlplane.ActorStaff, ID: "stf_00000000000000000000000000"})
+		if c, err := f.Credentials(bare); err != nil || c.Ready {
+			t.Errorf("without a credential: %+v, %v", c, err)
+		}
+		_, err = f.Credentials(t.Context())
 		wantCode(t, err, controlplane.CodeUnauthorized)
 	})
 }

@@ -1,0 +1,65 @@
+package identity
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"ostler/controlplane"
+	"ostler/controlplane/db"
+	"ostler/controlplane/policy"
+)
+
+// Auditor is an outside person who was let in for a time.
+type Auditor struct {
+	Person
+	AddedAt, Until time.Time
+	EndedAt        time.Time // zero unless the time was ended early
+}
+
+// Auditors returns those who may or might read a customer's evidence within the
+// scope, who may now first, then by name; of all its customers where customer
+// is "".
+func (s *Store) Auditors(ctx context.Context, scope policy.Scope, customer string) ([]Auditor, error) {
+	if customer != "" && !scope.Allows(customer) {
+		return nil, controlplane.NotFound("customer")
+	}
+	var out []Auditor
+	err := s.db.Read(ctx, func(tx *db.Tx) error {
+		q := tx.Order("customer_id, id")
+		switch {
+		case customer != "":
+			q = q.Where("customer_id = ?", customer)
+		case !scope.All():
+			q = q.Where("customer_id IN ?", append(scope.Customers(), ""))
+		}
+		var rows []auditorRow
+		if err := q.Find(&rows).Error; err != nil {
+			return err
+		}
+		people := make([]Person, len(rows))
+		for i, r := range rows {
+			var err error
+			if people[i], err = s.auditor(r, tx.Now); err != nil {
+				return err
+			}
+		}
+		if err := s.signIns(tx, people); err != nil {
+			return err
+		}
+		out = make([]Auditor, len(rows))
+		for i, r := range rows {
+			out[i] = Auditor{people[i], controlplane.FromMillis(r.CreatedAt), controlplane.FromMillis(r.Until), controlplane.FromMillis(r.EndedAt)}
+		}
+		return nil
+	})
+	slices.SortFunc(out, func(a, b Auditor) int {
+		if a.Active != b.Active {
+			return map[bool]int{true: -1, false: 1}[a.Active]
+		}
+		return cmp.Or(strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), strings.Compare(a.ID, b.ID))
+	})
+	return out, wrap("auditors", err)
+}
