@@ -114,8 +114,11 @@ type Repository struct {
 	Shown bool
 	// FailureCause is a wire.Cause where State is failed.
 	FailureCause string
-	ConfirmedAt  time.Time
-	CreatedAt    time.Time
+	// KeyFingerprint tells the recovery key from others without showing it, in
+	// hexadecimal: wire.RepoPrepared.KeyFingerprint. "" until the host made it.
+	KeyFingerprint string
+	ConfirmedAt    time.Time
+	CreatedAt      time.Time
 }
 
 // Plan says what of a tenancy is backed up, and when.

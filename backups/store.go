@@ -40,7 +40,7 @@ func (repositoryRow) TableName() string { return "backup_repositories" }
 func (r repositoryRow) value() Repository {
 	return Repository{ID: r.ID, Customer: r.CustomerID, Tenancy: r.TenancyID, Server: r.ServerID, OffSite: r.StoreID,
 		State: RepositoryState(r.State), Custody: Custody(r.Custody), Shown: len(r.KeyCheck) > 0, FailureCause: r.FailureCause,
-		ConfirmedAt: controlplane.FromMillis(r.ConfirmedAt), CreatedAt: controlplane.FromMillis(r.CreatedAt)}
+		KeyFingerprint: r.KeyFingerprint, ConfirmedAt: controlplane.FromMillis(r.ConfirmedAt), CreatedAt: controlplane.FromMillis(r.CreatedAt)}
 }
 
 type planRow struct {
