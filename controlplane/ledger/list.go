@@ -29,7 +29,10 @@ type Filter struct {
 	Server    string
 	Subject   string
 	Kinds     []string
-	Limit     int // 0 means DefaultLimit; at most MaxLimit
+	Actor     string    // id of whoever did it
+	Since     time.Time // not before this instant
+	Before    time.Time // before this instant
+	Limit     int       // 0 means DefaultLimit; at most MaxLimit
 	PageToken string
 }
 

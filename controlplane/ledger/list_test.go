@@ -51,10 +51,12 @@ func TestListPages(t *testing.T) {
 }
 
 func TestListFiltersAndScopes(t *testing.T) {
-	dbtest.Each(t, func(t *testing.T, d *db.DB, _ *dbtest.Clock) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		w := newWorld(t, d)
 		w.append(12)
 		w.sequence()
+		clock.Advance(time.Second)
+		later := clock.Now()
 		w.append(4)
 		tests := []struct {
 			name  string
@@ -67,6 +69,11 @@ func TestListFiltersAndScopes(t *testing.T) {
 			{"the company", all, ledger.Filter{Company: true}, 5},
 			{"a server", all, ledger.Filter{Server: "srv_1"}, 5},
 			{"a subject", all, ledger.Filter{Subject: "run_3"}, 1},
+			{"since", all, ledger.Filter{Since: later}, 4},
+			{"before", all, ledger.Filter{Before: later}, 13},
+			{"at no time", all, ledger.Filter{Since: later, Before: later}, 0},
+			{"somebody", all, ledger.Filter{Actor: "stf_1"}, 16},
+			{"nobody", all, ledger.Filter{Actor: "stf_0"}, 0},
 			{"a kind", all, ledger.Filter{Kinds: []string{"log.opened", "x.y"}}, 1},
 			{"a customer's scope", policy.OneCustomer("cus_b"), ledger.Filter{}, 4},
 			{"a customer's scope, their server", policy.OneCustomer("cus_b"), ledger.Filter{Server: "srv_2"}, 2},

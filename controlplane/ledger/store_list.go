@@ -33,6 +33,15 @@ func narrowed(tx *db.Tx, scope policy.Scope, f Filter) *gorm.DB {
 	if len(f.Kinds) > 0 {
 		q = q.Where("kind IN ?", padded(f.Kinds))
 	}
+	if f.Actor != "" {
+		q = q.Where("actor_id = ?", f.Actor)
+	}
+	if !f.Since.IsZero() {
+		q = q.Where("at >= ?", controlplane.Millis(f.Since))
+	}
+	if !f.Before.IsZero() {
+		q = q.Where("at < ?", controlplane.Millis(f.Before))
+	}
 	return q
 }
 
