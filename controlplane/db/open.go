@@ -21,7 +21,7 @@ func gormConfig() *gorm.Config {
 		Logger:                 logger.Discard,
 		TranslateError:         true,
 		SkipDefaultTransaction: true,
-		PrepareStmt:            true,
+		PrepareStmt:            false,
 	}
 }
 

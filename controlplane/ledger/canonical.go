@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -20,11 +21,7 @@ func canonical[V any](object map[string]V) ([]byte, error) {
 	if len(object) == 0 {
 		return []byte("{}"), nil
 	}
-	tree := make(map[string]any, len(object))
-	for k, v := range object {
-		tree[k] = v
-	}
-	return appendCanonical(make([]byte, 0, 256), tree)
+	return appendObject(make([]byte, 0, 256), object)
 }
 
 // recanonical brings any JSON to its canonical form.
@@ -53,14 +50,22 @@ func appendCanonical(b []byte, v any) ([]byte, error) {
 		return appendString(b, v), nil
 	case json.Number:
 		n, err := strconv.ParseInt(v.String(), 10, 64)
-		if err != nil || n > maxWhole || n < -maxWhole {
-			return nil, fmt.Errorf("%s is not a whole number within 2^53", v)
+		if err != nil {
+			return nil, notWhole(v)
 		}
-		return strconv.AppendInt(b, n, 10), nil
+		return appendWhole(b, n)
 	case int:
-		return appendCanonical(b, json.Number(strconv.Itoa(v)))
+		return appendWhole(b, int64(v))
 	case int64:
-		return appendCanonical(b, json.Number(strconv.FormatInt(v, 10)))
+		return appendWhole(b, v)
+	case []byte:
+		if v != nil {
+			return append(base64.StdEncoding.AppendEncode(append(b, '"'), v), '"'), nil // as encoding/json has it
+		}
+	case []string:
+		if v != nil {
+			return appendList(b, v)
+		}
 	case []any:
 		return appendList(b, v)
 	case map[string]any:
@@ -68,6 +73,15 @@ func appendCanonical(b []byte, v any) ([]byte, error) {
 	}
 	return appendOther(b, v)
 }
+
+func appendWhole(b []byte, n int64) ([]byte, error) {
+	if n > maxWhole || n < -maxWhole {
+		return nil, notWhole(n)
+	}
+	return strconv.AppendInt(b, n, 10), nil
+}
+
+func notWhole(n any) error { return fmt.Errorf("%v is not a whole number within 2^53", n) }
 
 // appendOther appends a value of any other type as encoding/json has it.
 func appendOther(b []byte, v any) ([]byte, error) {
@@ -82,7 +96,7 @@ func appendOther(b []byte, v any) ([]byte, error) {
 	return appendCanonical(b, tree)
 }
 
-func appendList(b []byte, list []any) (_ []byte, err error) {
+func appendList[V any](b []byte, list []V) (_ []byte, err error) {
 	b = append(b, '[')
 	for i, v := range list {
 		if i > 0 {
@@ -95,7 +109,7 @@ func appendList(b []byte, list []any) (_ []byte, err error) {
 	return append(b, ']'), nil
 }
 
-func appendObject(b []byte, object map[string]any) (_ []byte, err error) {
+func appendObject[V any](b []byte, object map[string]V) (_ []byte, err error) {
 	keys := make([]string, 0, len(object))
 	for k := range object {
 		if !utf8.ValidString(k) {

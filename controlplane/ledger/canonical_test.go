@@ -24,6 +24,8 @@ func TestCanonical(t *testing.T) {
 			Z int `json:"z"`
 			Y []byte
 		}{1, []byte("y")}, "c": map[string]int{"k": 1}}, `{"a":["x"],"b":{"Y":"eQ==","z":1},"c":{"k":1}}`},
+		{"lists of strings and bytes", map[string]any{"a": []string{"x\n", ""}, "b": []string{}, "c": []string(nil), "d": []byte("y"), "e": []byte{}, "f": []byte(nil)},
+			`{"a":["x\n",""],"b":[],"c":null,"d":"eQ==","e":"","f":null}`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -107,7 +107,7 @@ func TestCheckpointFormat(t *testing.T) {
 	}
 	for i := range signed {
 		bad := bytes.Clone(signed)
-		bad[i] ^= 1
+		bad[i] ^= 4 // not 1: the last character of base64 has two bits that mean nothing
 		if c, err := ledger.OpenCheckpoint(bad, w.l.PublicKey()); err == nil {
 			t.Errorf("byte %d changed: it still says %+v", i, c)
 		}

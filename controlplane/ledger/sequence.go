@@ -1,8 +1,10 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -92,7 +94,7 @@ func (l *Ledger) passes(ctx context.Context, force bool) (n int, err error) {
 func (l *Ledger) pass(ctx context.Context, force bool) (n int, err error) {
 	waiting := false
 	err = l.d.Read(ctx, func(tx *db.Tx) error {
-		rows, err := pendingRows(tx, 1)
+		rows, err := pendingAfter(tx, "", 1)
 		waiting = len(rows) > 0
 		return err
 	})
@@ -105,11 +107,12 @@ func (l *Ledger) pass(ctx context.Context, force bool) (n int, err error) {
 		if err != nil || !ok {
 			return err
 		}
-		rows, err := pendingRows(tx, batchSize)
+		rows, err := pendingAfter(tx, "", batchSize)
 		if err != nil || len(rows) == 0 {
 			return err
 		}
 		n = len(rows)
+		slices.SortFunc(rows, func(a, b entryRow) int { return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.ID, b.ID)) })
 		return l.sequence(tx, lg, rows)
 	})
 	if err != nil {

@@ -89,18 +89,6 @@ type checkpointRow struct {
 // TableName names the table for gorm.
 func (checkpointRow) TableName() string { return "ledger_checkpoints" }
 
-func insertEntry(tx *db.Tx, row entryRow, personal []personalRow) error {
-	err := tx.Exec(insertEntrySQL, row.ID, row.CustomerID, row.ServerID, row.Subject, row.Kind, row.ActorKind, row.ActorID, row.At, row.Data, row.Commitments).Error
-	if err != nil {
-		return err
-	}
-	return createAll(tx, personal)
-}
-
-// insertEntrySQL is written out because every change of everything runs it.
-const insertEntrySQL = `INSERT INTO ledger_entries (id, customer_id, server_id, subject, kind, actor_kind, actor_id, at, data, commitments)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
-
 // createAll inserts rows in parts of a few fixed sizes: each size is one
 // prepared statement.
 func createAll[T any](tx *db.Tx, rows []T) error {
@@ -165,10 +153,24 @@ func chainsOf(tx *db.Tx, generation int64, customers []string) (map[string]chain
 	return chains, err
 }
 
-// pendingRows returns entries without a leaf, oldest first.
-func pendingRows(tx *db.Tx, limit int) (rows []entryRow, err error) {
-	err = tx.Where("leaf_index = -1").Order("at, id").Limit(limit).Find(&rows).Error
-	return rows, err
+// pendingTable holds the entries that have no place yet; the sequencer moves
+// them to entryRow's own.
+const pendingTable = "ledger_pending"
+
+// unplaced says of rows of pendingTable what those of entryRow's table say
+// themselves.
+func unplaced(rows []entryRow) []entryRow {
+	for i := range rows {
+		rows[i].LeafIndex, rows[i].Seq = -1, -1
+	}
+	return rows
+}
+
+// pendingAfter returns entries that have no place yet, in the order in which
+// they were made.
+func pendingAfter(tx *db.Tx, id string, limit int) (rows []entryRow, err error) {
+	err = tx.Table(pendingTable).Where("id > ?", id).Order("id").Limit(limit).Find(&rows).Error
+	return unplaced(rows), err
 }
 
 // deletePersonal deletes the personal values of entries and returns the

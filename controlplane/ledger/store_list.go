@@ -55,29 +55,35 @@ func listEntries(tx *db.Tx, scope policy.Scope, f Filter, from position, limit i
 		return q.Order("at DESC, id DESC")
 	}
 	if from.Pending {
-		if err := after(narrowed(tx, scope, f).Where("leaf_index = -1")).Limit(limit).Find(&rows).Error; err != nil {
+		if err := after(narrowed(tx, scope, f).Table(pendingTable)).Limit(limit).Find(&rows).Error; err != nil {
 			return nil, err
 		}
-		from = position{Start: true}
+		rows, from = unplaced(rows), position{Start: true}
 	}
 	if len(rows) == limit {
 		return rows, nil
 	}
 	var placed []entryRow
-	err = after(narrowed(tx, scope, f).Where("leaf_index >= 0")).Limit(limit - len(rows)).Find(&placed).Error
+	err = after(narrowed(tx, scope, f)).Limit(limit - len(rows)).Find(&placed).Error
 	return append(rows, placed...), err
 }
 
 // entryByID returns one entry of a scope.
 func entryByID(tx *db.Tx, scope policy.Scope, id string) (entryRow, error) {
-	var rows []entryRow
+	var rows, pending []entryRow
 	if err := within(tx.Session(&gorm.Session{}), scope).Where("id = ?", id).Find(&rows).Error; err != nil {
 		return entryRow{}, err
 	}
-	if len(rows) == 0 {
+	if len(rows) > 0 {
+		return rows[0], nil
+	}
+	if err := within(tx.Table(pendingTable), scope).Where("id = ?", id).Find(&pending).Error; err != nil {
+		return entryRow{}, err
+	}
+	if len(pending) == 0 {
 		return entryRow{}, controlplane.NotFound("entry")
 	}
-	return rows[0], nil
+	return unplaced(pending)[0], nil
 }
 
 // personalOf returns the personal rows of entries, by entry.

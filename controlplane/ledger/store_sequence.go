@@ -34,13 +34,19 @@ func (b *batch) store(tx *db.Tx, customers []string, c checkpointRow) error {
 			return fmt.Errorf("store chains: %w", err)
 		}
 	}
-	place := tx.Exec(`UPDATE ledger_entries SET generation = l.generation, leaf_index = l.leaf_index, seq = l.seq
-		FROM ledger_leaves l WHERE l.entry_id = ledger_entries.id AND ledger_entries.leaf_index = -1 AND l.generation = ? AND l.leaf_index >= ?`, b.log.Generation, b.log.Size)
-	if place.Error != nil {
-		return fmt.Errorf("place entries: %w", place.Error)
-	}
-	if place.RowsAffected != int64(len(b.leaves)) {
-		return fmt.Errorf("place entries: %d of %d", place.RowsAffected, len(b.leaves))
+	for _, move := range []string{
+		`INSERT INTO ledger_entries (id, customer_id, server_id, subject, kind, actor_kind, actor_id, at, data, commitments, generation, leaf_index, seq)
+			SELECT p.id, p.customer_id, p.server_id, p.subject, p.kind, p.actor_kind, p.actor_id, p.at, p.data, p.commitments, l.generation, l.leaf_index, l.seq
+			FROM ledger_leaves l JOIN ledger_pending p ON p.id = l.entry_id WHERE l.generation = ? AND l.leaf_index >= ?`,
+		`DELETE FROM ledger_pending WHERE id IN (SELECT entry_id FROM ledger_leaves WHERE generation = ? AND leaf_index >= ?)`,
+	} {
+		done := tx.Exec(move, b.log.Generation, b.log.Size)
+		if done.Error != nil {
+			return fmt.Errorf("place entries: %w", done.Error)
+		}
+		if done.RowsAffected != int64(len(b.leaves)) {
+			return fmt.Errorf("place entries: %d of %d", done.RowsAffected, len(b.leaves))
+		}
 	}
 	if err := tx.Create(&c).Error; err != nil {
 		return fmt.Errorf("store the checkpoint: %w", err)

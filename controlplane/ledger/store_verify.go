@@ -29,11 +29,6 @@ func problemOf(r entryRow, index int64) Problem {
 	return Problem{Entry: r.ID, Leaf: index, At: controlplane.FromMillis(r.At)}
 }
 
-func pendingAfter(tx *db.Tx, after entryRow, limit int) (rows []entryRow, err error) {
-	err = tx.Where("leaf_index = -1 AND (at, id) > (?, ?)", after.At, after.ID).Order("at, id").Limit(limit).Find(&rows).Error
-	return rows, err
-}
-
 // checkpointsOutside returns some checkpoints beyond a size, or without one.
 func checkpointsOutside(tx *db.Tx, generation, size int64) (rows []checkpointRow, err error) {
 	err = tx.Where("generation = ? AND (size > ? OR size < 1)", generation, size).Order("size").Limit(maxProblems).Find(&rows).Error
@@ -48,13 +43,21 @@ func hashesOutside(tx *db.Tx, generation, count int64) (n int64, err error) {
 // entriesWithoutLeaf returns some entries that say they have a place and have
 // none.
 func entriesWithoutLeaf(tx *db.Tx) (rows []entryRow, err error) {
-	err = tx.Where(`leaf_index <> -1 AND NOT EXISTS (SELECT 1 FROM ledger_leaves l WHERE l.entry_id = ledger_entries.id)`).
+	err = tx.Where(`NOT EXISTS (SELECT 1 FROM ledger_leaves l WHERE l.entry_id = ledger_entries.id)`).
 		Order("leaf_index").Limit(maxProblems).Find(&rows).Error
 	return rows, err
 }
 
+// pendingWithLeaf returns entries that wait for a place and have one.
+func pendingWithLeaf(tx *db.Tx) (rows []entryRow, err error) {
+	err = tx.Table(pendingTable).Where("EXISTS (SELECT 1 FROM ledger_leaves l WHERE l.entry_id = ledger_pending.id)").
+		Order("id").Limit(maxProblems).Find(&rows).Error
+	return rows, err
+}
+
 func personalWithoutEntry(tx *db.Tx) (rows []personalRow, err error) {
-	err = tx.Where(`NOT EXISTS (SELECT 1 FROM ledger_entries e WHERE e.id = ledger_personal.entry_id)`).
+	err = tx.Where(`NOT EXISTS (SELECT 1 FROM ledger_entries e WHERE e.id = ledger_personal.entry_id)
+		AND NOT EXISTS (SELECT 1 FROM ledger_pending p WHERE p.id = ledger_personal.entry_id)`).
 		Order("entry_id, name").Limit(maxProblems).Find(&rows).Error
 	return rows, err
 }

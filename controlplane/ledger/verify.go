@@ -134,7 +134,7 @@ const maxLeaves = 1 << 50
 
 // pending looks at the entries that have no place yet.
 func (v *verifier) pending() error {
-	var after entryRow
+	after := ""
 	for {
 		rows, err := pendingAfter(v.tx, after, batchSize/2)
 		if err != nil || len(rows) == 0 {
@@ -152,15 +152,11 @@ func (v *verifier) pending() error {
 			v.report.Pending++
 			p := Problem{Entry: r.ID, Leaf: -1, At: controlplane.FromMillis(r.At)}
 			v.forget(leaf{Kind: r.Kind, Customer: r.CustomerID, Data: r.Data})
-			if r.Generation != 0 || r.Seq != -1 {
-				p.What = "its row says that it has a place in a chain, and it has none in the tree"
-				v.report.add(p)
-			}
 			if err := v.personal(p, leaf{Customer: r.CustomerID, ID: r.ID, Commitments: r.Commitments}, personal[r.ID]); err != nil {
 				return err
 			}
 		}
-		after = rows[len(rows)-1]
+		after = rows[len(rows)-1].ID
 	}
 }
 
@@ -173,6 +169,12 @@ func (v *verifier) strays() error {
 	for _, r := range entries {
 		v.report.add(Problem{Generation: r.Generation, Entry: r.ID, Leaf: max(-1, r.LeafIndex), At: controlplane.FromMillis(r.At),
 			What: "its row says that it has a place in the tree, and the tree does not have it"})
+	}
+	if entries, err = pendingWithLeaf(v.tx); err != nil {
+		return err
+	}
+	for _, r := range entries {
+		v.report.add(Problem{Entry: r.ID, Leaf: -1, At: controlplane.FromMillis(r.At), What: "a row of it waits for a place in the tree, and it has one"})
 	}
 	personal, err := personalWithoutEntry(v.tx)
 	if err != nil {
