@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/dustin/go-humanize"
+	"golang.org/x/mod/semver"
+
 	"ostler/agents/wire"
 	"ostler/controlplane/bus"
 	"ostler/controlplane/db"
@@ -44,7 +47,7 @@ func (a *Agents) wantInventory(tx *db.Tx, id Identity) error {
 		return err
 	}
 	_, err = a.Jobs.PutSchedule(tx, jobs.Schedule{Key: "inventory:" + id.Server, Kind: inventorySchedule, Subject: id.Server,
-		Cron: "15 2 * * *", Jitter: inventoryJitter, Enabled: true})
+		Cron: "15 2 * * *", Jitter: inventoryJitter, CatchUp: true, Enabled: true})
 	return err
 }
 
@@ -89,6 +92,9 @@ func (a *Agents) inventoried(tx *db.Tx, job jobs.Job) error {
 	if err := a.Findings.Close(tx, key, "the server sent an inventory"); err != nil {
 		return err
 	}
+	if err := a.judge(tx, job.Server, inv); err != nil {
+		return err
+	}
 	tx.AfterCommit(func() { a.Bus.Publish(bus.TopicServer(job.Server)) })
 	if before != nil && before.Data == string(data) {
 		return nil
@@ -96,4 +102,32 @@ func (a *Agents) inventoried(tx *db.Tx, job jobs.Job) error {
 	_, err = a.Ledger.Append(tx, ledger.Entry{Server: job.Server, Subject: job.Server, Kind: "server.inventoried",
 		Data: map[string]any{"job": job.ID, "os": inv.OS, "kernel": inv.Kernel, "packages": inv.Packages, "packages_hash": inv.PackagesHash}})
 	return err
+}
+
+// What an inventory must show.
+const (
+	wantRestic = "0.19" // dumps of damaged trees end with an error from here on
+	lowDisk    = 20     // a disk is low with less than one part in so many free
+)
+
+// judge raises and closes what an inventory shows to be wrong.
+func (a *Agents) judge(tx *db.Tx, server string, inv wire.Inventory) error {
+	old, low := "restic.old:"+server, "server.disk_low:"+server
+	f := findings.Finding{Server: server, Subject: server, Severity: findings.Warn, Owner: findings.Ops, Link: serverLink(server)}
+	if v := inv.ResticVersion; v != "" && semver.Compare("v"+v, "v"+wantRestic) < 0 {
+		f.Key, f.Kind, f.Args = old, findings.ResticOld, map[string]string{"version": v, "want": wantRestic}
+		if err := a.raise(tx, f, false); err != nil {
+			return err
+		}
+	} else if err := a.Findings.Close(tx, old, "restic is new enough"); err != nil {
+		return err
+	}
+	for _, d := range inv.Disks {
+		if d.SizeBytes > 0 && d.FreeBytes < d.SizeBytes/lowDisk {
+			f.Key, f.Kind = low, findings.ServerDiskLow
+			f.Args = map[string]string{"free": humanize.Bytes(uint64(max(0, d.FreeBytes))), "size": humanize.Bytes(uint64(d.SizeBytes)) + " at " + d.Mount}
+			return a.raise(tx, f, true)
+		}
+	}
+	return a.close(tx, low, server, "there is room again")
 }
