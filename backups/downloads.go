@@ -29,7 +29,7 @@ func (s *Service) byJob(ctx context.Context, server, agent, job string, epoch in
 		return row, controlplane.NotFound("job")
 	}
 	if j.State.Terminal() || epoch >= 0 && j.Epoch != epoch {
-		return row, controlplane.Errorf(controlplane.CodeConflict, "Stop the upload.", "This job has ended or was given out again")
+		return row, uploadOver()
 	}
 	err = s.db.Read(ctx, func(tx *db.Tx) error {
 		rows, err := where[restoreRow](tx, policy.AllCustomers("a host uploads for its own job"), "id", 1, "job_id = ?", job)
@@ -78,10 +78,48 @@ func (s *Service) Put(ctx context.Context, server, agent, job string, epoch int6
 	if err := s.blobs.WriteAll(ctx, key, sealed, nil); err != nil {
 		return controlplane.Errorf(controlplane.CodeUnavailable, "Make room where the control plane keeps downloads.", "The chunk could not be stored").Because(err)
 	}
-	return s.db.Write(ctx, func(tx *db.Tx) error {
-		c := chunkRow{RestoreID: row.ID, CustomerID: row.CustomerID, Idx: int64(index), Size: int64(len(data)), SHA256: digest, BlobKey: key, StoredAt: tx.NowMillis()}
+	unused, err := s.keepChunk(ctx, chunkRow{RestoreID: row.ID, CustomerID: row.CustomerID, Idx: int64(index), Size: int64(len(data)), SHA256: digest, BlobKey: key})
+	if unused != "" {
+		if err := s.blobs.Delete(context.WithoutCancel(ctx), unused); err != nil && gcerrors.Code(err) != gcerrors.NotFound {
+			return fmt.Errorf("backups: chunk: %w", err)
+		}
+	}
+	return err
+}
+
+// keepChunk writes a chunk's row while its download still takes chunks: one
+// that arrives later would replace what was checked. unused is the blob that
+// no row names then, "" where there is none.
+func (s *Service) keepChunk(ctx context.Context, c chunkRow) (unused string, err error) {
+	upload := policy.AllCustomers("a host uploads for its own job")
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		unused = ""
+		row, err := one[restoreRow](tx, upload, "restore", c.RestoreID)
+		if err != nil {
+			return err
+		}
+		there, err := where[chunkRow](tx, upload, "idx", 1, "restore_id = ? AND idx = ?", c.RestoreID, c.Idx)
+		if err != nil {
+			return err
+		}
+		same := len(there) == 1 && there[0].BlobKey == c.BlobKey
+		switch {
+		case RestoreState(row.State) != RestoreActive && !same:
+			unused = c.BlobKey
+			return uploadOver()
+		case RestoreState(row.State) != RestoreActive:
+			return uploadOver()
+		case len(there) == 1 && !same:
+			unused = there[0].BlobKey
+		}
+		c.StoredAt = tx.NowMillis()
 		return upsert(tx, &c, "restore_id", "idx")
 	})
+	return unused, err
+}
+
+func uploadOver() error {
+	return controlplane.Errorf(controlplane.CodeConflict, "Stop the upload.", "This job has ended or was given out again")
 }
 
 // Have lists the chunks of a download that are stored.
