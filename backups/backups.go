@@ -192,7 +192,7 @@ type Service struct {
 	customers *customers.Store
 	blobs     *blob.Bucket
 	opts      Options
-	uploads   chan struct{} // bounds the chunks in memory
+	uploads   *turns // bounds the chunks in memory
 }
 
 // Deps are the parts that the service stands on.
@@ -225,7 +225,7 @@ func New(d Deps, o Options) *Service {
 		o.KeepDownload = 24 * time.Hour
 	}
 	s := &Service{db: d.DB, keeper: d.Keeper, ledger: d.Ledger, jobs: d.Jobs, findings: d.Findings,
-		customers: d.Customers, blobs: d.Blobs, opts: o, uploads: make(chan struct{}, 4)}
+		customers: d.Customers, blobs: d.Blobs, opts: o, uploads: newTurns()}
 	s.handle()
 	return s
 }

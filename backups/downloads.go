@@ -56,12 +56,11 @@ func (s *Service) Put(ctx context.Context, server, agent, job string, epoch int6
 	if limit := s.opts.MaxDownload / wire.ChunkSize; index < 0 || int64(index) > limit {
 		return controlplane.Errorf(controlplane.CodeInvalid, "Send chunks from 0 on, within the job's limit.", "There is no such chunk")
 	}
-	select {
-	case s.uploads <- struct{}{}:
-		defer func() { <-s.uploads }()
-	case <-ctx.Done():
-		return ctx.Err()
+	done, err := s.uploads.take(ctx, server)
+	if err != nil {
+		return err
 	}
+	defer done()
 	data, err := io.ReadAll(io.LimitReader(body, wire.ChunkSize+1))
 	if err != nil {
 		return controlplane.Errorf(controlplane.CodeInvalid, "Send the chunk again.", "The chunk did not arrive whole").Because(err)

@@ -120,6 +120,9 @@ func (s *Service) startRestore(ctx context.Context, scope policy.Scope, kind Res
 		if err != nil {
 			return err
 		}
+		if err := s.mayRestore(tx, snap.CustomerID); err != nil {
+			return err
+		}
 		row.CustomerID, row.ServerID, row.SnapshotID, row.CreatedAt = snap.CustomerID, snap.ServerID, snap.ID, tx.NowMillis()
 		target := []byte{}
 		if kind == RestorePutBack {
@@ -149,6 +152,38 @@ func (s *Service) startRestore(ctx context.Context, scope policy.Scope, kind Res
 		return Restore{}, err
 	}
 	return s.restoreValue(row)
+}
+
+const (
+	maxRestores = 20  // of one customer under way
+	maxKept     = 200 // downloads of one customer that are kept
+	keptFiles   = 4   // how many of the largest files they may be as large as together
+)
+
+// mayRestore refuses where a customer has enough under way, or so much kept
+// that others would have no room.
+func (s *Service) mayRestore(tx *db.Tx, customer string) error {
+	rows, err := where[restoreRow](tx, policy.OneCustomer(customer), "id", maxKept+maxRestores, "state IN ? AND NOT (kind = ? AND state = ?)",
+		[]string{string(RestoreActive), string(RestoreChecking), string(RestoreReady)}, string(RestorePutBack), string(RestoreReady))
+	if err != nil {
+		return err
+	}
+	var open, kept, bytes int64
+	for _, r := range rows {
+		if RestoreState(r.State) == RestoreReady {
+			kept++
+			bytes += r.Size
+		} else {
+			open++
+		}
+	}
+	switch {
+	case open >= maxRestores:
+		return controlplane.Errorf(controlplane.CodeTooMany, "Wait until one of them is done, or cancel one.", "%d files are on their way already", open)
+	case kept >= maxKept || bytes >= keptFiles*s.opts.MaxDownload:
+		return controlplane.Errorf(controlplane.CodeTooMany, "Wait until one of them is deleted, a day after it was made, or put the file back on the server.", "There is no more room for your downloads")
+	}
+	return nil
 }
 
 func (s *Service) restoreSpec(tx *db.Tx, snap snapshotRow, row restoreRow, file []byte) (jobs.Spec, error) {

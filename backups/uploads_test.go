@@ -72,3 +72,46 @@ func TestAChunkCannotBeChangedAfterTheCheck(t *testing.T) {
 		}
 	})
 }
+
+// A host that sends slowly must not keep other hosts' files from arriving.
+func TestASlowHostHoldsNobodyUp(t *testing.T) {
+	h := newHouse(t, dbtest.SQLite(t, db.SystemClock{}), nil)
+	_, snap := h.ready()
+	ctx, scope := h.owner(h.customer.ID)
+	must[backups.Restore](t)(h.backups.StartDownload(ctx, scope, snap.ID, []byte("/srv/shop/a")))
+	var params wire.DownloadParams
+	ref := h.take(wire.ActionDownload, &params)
+	stop, started := make(chan struct{}), make(chan struct{}, 20)
+	defer close(stop)
+	for range cap(started) {
+		go func() {
+			slow := &late{func() { started <- struct{}{}; <-stop }, bytes.NewReader(nil)}
+			_ = h.backups.Put(h.ctx, h.server.ID, agentID, ref.Job, ref.Epoch, 0, "x", slow)
+		}()
+	}
+	<-started
+	if n := backups.PlacesTaken(h.backups); n != 1 {
+		t.Errorf("one host has %d places, want 1", n)
+	}
+}
+
+func TestRestoresAreBounded(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
+		h := newHouse(t, d, clock)
+		_, snap := h.ready()
+		ctx, scope := h.owner(h.customer.ID)
+		for range 20 {
+			must[backups.Restore](t)(h.backups.StartPutBack(ctx, scope, snap.ID, []byte("/srv/shop/a")))
+		}
+		if _, err := h.backups.StartDownload(ctx, scope, snap.ID, []byte("/srv/shop/a")); controlplane.ErrorCode(err) != controlplane.CodeTooMany {
+			t.Errorf("got %v, want too many", err)
+		}
+		clock.Advance(2 * 3600e9) // the jobs expire
+		if err := h.jobs.Tick(controlplane.System(t.Context(), "test")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.backups.StartDownload(ctx, scope, snap.ID, []byte("/srv/shop/a")); err != nil {
+			t.Errorf("after the others are over: %v", err)
+		}
+	})
+}
