@@ -312,6 +312,9 @@ func TestOutcomesOfARun(t *testing.T) {
 		if failed.State != backups.RunFailed || failed.FailureCause != string(wire.CauseStoreFull) || failed.Snapshot != "" {
 			t.Errorf("failed run: %+v", failed)
 		}
+		if open := h.openKinds(); len(open) != 2 || open[findings.StoreFull].Group == open[findings.StoreFull].Key {
+			t.Errorf("open findings %v, want store.full in the store's group, and the partial one", open)
+		}
 		garbled := run(func(ref wire.JobRef, _ wire.BackupParams) {
 			h.finish(ref, map[string]any{"outcome": "complete", "snapshot_id": "../../etc"})
 		})

@@ -127,26 +127,6 @@ func (s *Service) serverName(tx *db.Tx, id string) (string, error) {
 	return srv.Name, nil
 }
 
-// findingArgs are what the sentences about a plan's backups name: the server,
-// the plan and, where there is one, when the latest snapshot arrived.
-func (s *Service) findingArgs(tx *db.Tx, p planRow) (map[string]string, error) {
-	name, err := s.serverName(tx, p.ServerID)
-	if err != nil {
-		return nil, err
-	}
-	args := map[string]string{"server": name, "plan": p.Name}
-	snaps, err := where[snapshotRow](tx, policy.AllCustomers("finding"), "arrived_at DESC", 1, "plan_id = ?", p.ID)
-	if err != nil || len(snaps) == 0 {
-		return args, err
-	}
-	zone, err := time.LoadLocation(p.Zone)
-	if err != nil {
-		return nil, fmt.Errorf("backups: %w", err)
-	}
-	args["last"] = controlplane.FromMillis(snaps[0].ArrivedAt).In(zone).Format("2 January 15:04")
-	return args, nil
-}
-
 // result reads the answer of a job that succeeded. ok is false where the job
 // did not succeed, or its answer cannot be read: that counts as a failure,
 // since asking the same host again would bring the same answer.

@@ -10,7 +10,6 @@ import (
 	"ostler/agents/wire"
 	"ostler/controlplane"
 	"ostler/controlplane/db"
-	"ostler/controlplane/findings"
 	"ostler/controlplane/jobs"
 	"ostler/controlplane/ledger"
 	"ostler/controlplane/policy"
@@ -165,7 +164,7 @@ func (s *Service) doneBackup(tx *db.Tx, job jobs.Job) error {
 	if err := save(tx, &row); err != nil {
 		return err
 	}
-	if err := s.runFindings(tx, row, p, job); err != nil {
+	if err := s.runFindings(tx, row, p, repo, job); err != nil {
 		return err
 	}
 	tx.AfterCommit(func() { s.opts.Bus.Publish("customer:"+row.CustomerID, "server:"+row.ServerID) })
@@ -214,66 +213,6 @@ func (s *Service) snapshotArrived(tx *db.Tx, row *runRow, repo repositoryRow, re
 	row.SnapshotID, row.UnreadCount = snap.ID, snap.UnreadCount
 	row.Files, row.Bytes, row.AddedBytes, row.DurationMS = res.TotalFiles, res.TotalBytes, res.AddedBytes, res.DurationMillis
 	return insert(tx, &snap)
-}
-
-// runFindings opens what went wrong and closes what is mended.
-func (s *Service) runFindings(tx *db.Tx, row runRow, p planRow, job jobs.Job) error {
-	args, err := s.findingArgs(tx, p)
-	if err != nil {
-		return err
-	}
-	f := findings.Finding{Customer: row.CustomerID, Server: row.ServerID, Subject: p.ID, Link: "/jobs/" + row.JobID, Args: args}
-	failed, partial, missed := "backup.failed:"+p.ID, "backup.partial:"+p.ID, "backup.missed:"+p.ID
-	switch RunState(row.State) {
-	case RunComplete:
-		return closeAll(tx, s.findings, "a complete backup arrived", failed, partial, missed)
-	case RunPartial:
-		f.Key, f.Kind, f.Severity, f.Owner = partial, findings.BackupPartial, findings.Warn, findings.Ops
-		f.Args["count"] = countOf(row.UnreadCount, "file", "files")
-		// A folder of the plan is no secret of the customer's; names of files are.
-		if res, ok := result[wire.BackupResult](job); ok && len(res.MissingPaths) > 0 && res.UnreadCount == 0 {
-			f.Args["count"] = countOf(int64(len(res.MissingPaths)), "folder of the plan", "folders of the plan")
-			f.Args["path"] = res.MissingPaths[0]
-		}
-		if err := s.findings.Raise(tx, f); err != nil {
-			return err
-		}
-		return closeAll(tx, s.findings, "a partial backup arrived", failed, missed)
-	case RunCancelled, RunMissed: // a missed run is the sweep's finding, by age
-		return nil
-	}
-	f.Key, f.Kind, f.Severity, f.Owner = failed, findings.BackupFailed, findings.Bad, findings.Ops
-	f.Args["cause"] = row.FailureCause
-	f.Args["detail"] = failureDetail(job)
-	return s.findings.Raise(tx, f)
-}
-
-// countOf writes a number with its noun.
-func countOf(n int64, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
-}
-
-// failureDetail is one short line for staff.
-func failureDetail(job jobs.Job) string {
-	switch {
-	case job.State == jobs.Interrupted:
-		return "the agent or the server stopped in the middle of it"
-	case job.Failure != nil && job.Failure.Detail != "":
-		return job.Failure.Detail
-	}
-	return "no detail"
-}
-
-func closeAll(tx *db.Tx, f *findings.Findings, cause string, keys ...string) error {
-	for _, k := range keys {
-		if err := f.Close(tx, k, cause); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // Run returns one run; its unread files only where the actor may see file
