@@ -100,8 +100,15 @@ func (d *DB) openPostgres(ctx context.Context, dsn string) error {
 	sqlDB.SetMaxIdleConns(4)
 	sqlDB.SetConnMaxIdleTime(5 * time.Minute)
 	d.write, d.read = g, g
-	if err := sqlDB.PingContext(ctx); err != nil {
+	// Row-level security does not hold for such a role, and nothing would show it.
+	var role string
+	var free bool
+	err = sqlDB.QueryRowContext(ctx, "SELECT rolname, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user").Scan(&role, &free)
+	switch {
+	case err != nil:
 		return fmt.Errorf("db: open postgres: %w", err)
+	case free:
+		return fmt.Errorf("db: the role %s passes by row-level security: connect as a role that is NOSUPERUSER and NOBYPASSRLS and owns the database", role)
 	}
 	return nil
 }
