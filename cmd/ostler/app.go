@@ -79,6 +79,9 @@ func (a *App) open(ctx context.Context, o AppOptions) error {
 	if err := a.slices(ctx, o); err != nil {
 		return err
 	}
+	if err := a.watch(ctx); err != nil {
+		return err
+	}
 	return a.edges(o)
 }
 
