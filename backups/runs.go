@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"time"
 
 	"ostler/agents/wire"
@@ -36,6 +37,11 @@ func (s *Service) RunNow(ctx context.Context, scope policy.Scope, plan string) (
 		}
 		if active != "" {
 			return controlplane.Errorf(controlplane.CodeConflict, "Wait for it to finish, or cancel it.", "A backup of this plan is going on already")
+		}
+		if theirs, err := s.stillTheirs(tx, p); err != nil {
+			return err
+		} else if !theirs {
+			return controlplane.Errorf(controlplane.CodeConflict, "Correct the folders in the plan, or ask us to.", "The plan names folders that are not this customer's on the server any more")
 		}
 		out, err = s.startRun(tx, p, repo, a.ID, tx.Now, tx.Now.Add(24*time.Hour))
 		return err
@@ -73,8 +79,45 @@ func activeRun(tx *db.Tx, plan string) (string, error) {
 	return rows[0].ID, nil
 }
 
+// stillTheirs reports whether every path of the plan is its customer's now: a
+// tenancy ends, or loses folders, after the plan was made.
+func (s *Service) stillTheirs(tx *db.Tx, p planRow) (bool, error) {
+	plan, err := p.value(repositoryRow{})
+	if err != nil {
+		return false, err
+	}
+	ten, err := s.customers.TenancyIn(tx, policy.OneCustomer(p.CustomerID), p.TenancyID)
+	if err != nil {
+		return false, fmt.Errorf("backups: bounds: %w", err)
+	}
+	return !slices.ContainsFunc(plan.Paths, func(path string) bool { return !ten.Covers(path) }), nil
+}
+
+// refuseRun records a run that does not start, because what it would read is
+// not the customer's.
+func (s *Service) refuseRun(tx *db.Tx, p planRow, repo repositoryRow, by string, due time.Time) (Run, error) {
+	row := runRow{ID: controlplane.NewID(controlplane.PrefixRun), CustomerID: p.CustomerID, PlanID: p.ID, ServerID: p.ServerID, StartedBy: by,
+		State: string(RunFailed), FailureCause: string(wire.CauseUnsafePath), DueAt: due.UnixMilli(), FinishedAt: tx.NowMillis()}
+	if err := insert(tx, &row); err != nil {
+		return Run{}, err
+	}
+	why := wire.Failure{Cause: wire.CauseUnsafePath, Detail: "the plan names folders that are not this customer's on the server any more"}
+	if err := s.runFindings(tx, row, p, repo, jobs.Job{Failure: &why}); err != nil {
+		return Run{}, err
+	}
+	tx.AfterCommit(func() { s.opts.Bus.Publish("customer:"+row.CustomerID, "server:"+row.ServerID) })
+	_, err := s.ledger.Append(tx, ledger.Entry{Customer: row.CustomerID, Server: row.ServerID, Subject: row.ID, Kind: "backup.failed",
+		Data: map[string]any{"plan": p.ID, "plan_name": p.Name, "failure_cause": row.FailureCause}})
+	return row.value(), err
+}
+
 // startRun makes the run and its job.
 func (s *Service) startRun(tx *db.Tx, p planRow, repo repositoryRow, by string, due, expires time.Time) (Run, error) {
+	if theirs, err := s.stillTheirs(tx, p); err != nil {
+		return Run{}, err
+	} else if !theirs {
+		return s.refuseRun(tx, p, repo, by, due)
+	}
 	plan, err := p.value(repo)
 	if err != nil {
 		return Run{}, err

@@ -75,8 +75,12 @@ type Tenancy struct {
 }
 
 // Covers reports whether the cleaned absolute path lies in one of the
-// tenancy's paths.
+// tenancy's paths. A tenancy that has ended covers nothing: its folders may be
+// another customer's by now.
 func (t Tenancy) Covers(path string) bool {
+	if !t.EndedAt.IsZero() {
+		return false
+	}
 	for _, p := range t.Paths {
 		if within(path, p) {
 			return true
