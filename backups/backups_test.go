@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -486,6 +487,11 @@ func TestPlanInputIsChecked(t *testing.T) {
 		field  string
 	}{
 		"no name":         {func(in *backups.PlanInput) { in.Name = " " }, "/name"},
+		"name unseen":     {func(in *backups.PlanInput) { in.Name = "a\u202eb" }, "/name"},
+		"name no text":    {func(in *backups.PlanInput) { in.Name = "a\xff" }, "/name"},
+		"name zero":       {func(in *backups.PlanInput) { in.Name = "a\x00" }, "/name"},
+		"path no text":    {func(in *backups.PlanInput) { in.Paths = []string{"/srv/shop/\xff"} }, "/paths/0"},
+		"far too much":    {func(in *backups.PlanInput) { in.Excludes = slices.Repeat([]string{strings.Repeat("x", 4000)}, 9) }, "/paths"},
 		"no path":         {func(in *backups.PlanInput) { in.Paths = nil }, "/paths"},
 		"relative path":   {func(in *backups.PlanInput) { in.Paths = []string{"srv/shop"} }, "/paths/0"},
 		"dotted path":     {func(in *backups.PlanInput) { in.Paths = []string{"/srv/shop/../../etc"} }, "/paths/0"},

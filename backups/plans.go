@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"ostler/controlplane"
 	"ostler/controlplane/customers"
@@ -34,6 +37,8 @@ type PlanInput struct {
 const (
 	dueSchedule = "backup.due"
 	maxPaths    = 100
+	maxLists    = 32 << 10 // bytes of paths and excludes together: they go into one entry of the ledger
+	maxPlans    = 50       // of one tenancy
 	maxJitter   = 6 * time.Hour
 )
 
@@ -115,6 +120,13 @@ func (s *Service) insertPlan(tx *db.Tx, in PlanInput, ten customers.Tenancy, rep
 	if err := in.fill(tx, &row); err != nil {
 		return row, err
 	}
+	there, err := where[planRow](tx, policy.OneCustomer(ten.Customer), "id", maxPlans, "tenancy_id = ?", ten.ID)
+	if err != nil {
+		return row, err
+	}
+	if len(there) >= maxPlans {
+		return row, controlplane.Errorf(controlplane.CodeConflict, "Change one of them instead.", "This customer has %d plans on this server already", len(there))
+	}
 	if err := insert(tx, &row); err != nil {
 		if db.IsDuplicate(err) {
 			return row, controlplane.Invalid(controlplane.Field{Pointer: "/name", Message: "This tenancy has a plan of that name already: choose another name."})
@@ -151,28 +163,41 @@ func (in PlanInput) fill(tx *db.Tx, row *planRow) error {
 	return nil
 }
 
+// plain reports whether s shows as what it is: no control characters, and no
+// marks that turn the direction of text.
+func plain(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) })
+}
+
 // check validates an input against the tenancy's paths.
 func (in PlanInput) check(ten customers.Tenancy) error {
 	var bad []controlplane.Field
 	say := func(pointer, message string) {
 		bad = append(bad, controlplane.Field{Pointer: pointer, Message: message})
 	}
-	if n := len(strings.TrimSpace(in.Name)); n == 0 || n > 100 {
-		say("/name", "Give the plan a name of 1 to 100 characters.")
+	if n := len(strings.TrimSpace(in.Name)); n == 0 || n > 100 || !plain(in.Name) {
+		say("/name", "Give the plan a name of 1 to 100 characters that can be seen.")
+	}
+	size := 0
+	for _, v := range slices.Concat(in.Paths, in.Excludes) {
+		size += len(v)
+	}
+	if size > maxLists {
+		say("/paths", "These are too many folders and patterns: name the folders above them, or make a second plan.")
 	}
 	if len(in.Paths) == 0 || len(in.Paths) > maxPaths {
 		say("/paths", "Name at least one folder to back up, and at most 100.")
 	}
 	for i, p := range in.Paths {
 		switch {
-		case !path.IsAbs(p) || path.Clean(p) != p || strings.ContainsAny(p, "\x00\n"):
+		case !path.IsAbs(p) || path.Clean(p) != p || strings.ContainsAny(p, "\x00\n") || !utf8.ValidString(p):
 			say(fmt.Sprintf("/paths/%d", i), "A path starts with “/” and has no “..”, “//” or trailing “/”.")
 		case !ten.Covers(p):
 			say(fmt.Sprintf("/paths/%d", i), "This path is outside the folders that belong to this customer on the server: "+strings.Join(ten.Paths, ", ")+".")
 		}
 	}
 	for i, e := range in.Excludes {
-		if e == "" || strings.ContainsAny(e, "\x00\n") || len(e) > 4096 {
+		if e == "" || strings.ContainsAny(e, "\x00\n") || len(e) > 4096 || !utf8.ValidString(e) {
 			say(fmt.Sprintf("/excludes/%d", i), "An exclude is one pattern on one line.")
 		}
 	}
