@@ -11,6 +11,7 @@ import (
 	"ostler/agents/wire"
 	"ostler/controlplane"
 	"ostler/controlplane/bus"
+	"ostler/controlplane/db"
 )
 
 const (
@@ -19,6 +20,8 @@ const (
 	pingWithin  = 5 * time.Second
 	sweepMin    = 5 * time.Second // offers are looked for at least every 5 to 10 s
 	maxField    = 256
+	frameBurst  = 1000                  // frames of an agent at once: after a long silence it has many results
+	frameEvery  = 20 * time.Millisecond // and then one in this time
 )
 
 // Conn is one agent's connection. Read and Write may run at the same time.
@@ -201,7 +204,7 @@ func (a *Agents) write(ctx context.Context, s *session, f wire.Frame) error {
 func (a *Agents) loop(ctx context.Context, s *session) error {
 	ctx, stop := context.WithCancel(ctx)
 	frames, readErr := make(chan wire.Frame), make(chan error, 1)
-	go func() { readErr <- read(ctx, s.conn, frames) }()
+	go func() { readErr <- read(ctx, s.conn, frames, a.o.Wall) }()
 	defer func() { stop(); <-readErr }()
 
 	wake, unsubscribe := a.Bus.Subscribe(bus.TopicAgentJobs(s.id.Server))
@@ -251,11 +254,25 @@ func (a *Agents) ending(ctx context.Context) error {
 	return cause
 }
 
-func read(ctx context.Context, conn Conn, frames chan<- wire.Frame) error {
+// read passes frames on, and no more of them than an agent has reason to send:
+// the rest stays on its way, so that one host cannot keep the database from all
+// others.
+func read(ctx context.Context, conn Conn, frames chan<- wire.Frame, clock db.Clock) error {
+	spare, at := frameBurst, clock.Now()
 	for {
 		f, err := conn.Read(ctx)
 		if err != nil {
 			return err
+		}
+		now := clock.Now()
+		earned := max(0, now.Sub(at)) / frameEvery
+		spare, at = min(frameBurst, spare+int(min(earned, frameBurst))), at.Add(earned*frameEvery)
+		if spare--; spare < 0 {
+			select {
+			case <-time.After(time.Duration(-spare) * frameEvery):
+			case <-ctx.Done():
+				return ctx.Err()
+			}
 		}
 		select {
 		case frames <- f:

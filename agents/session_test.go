@@ -178,3 +178,23 @@ func TestDrain(t *testing.T) {
 	}
 	s.hangUp()
 }
+
+// A host that sends without end is read as fast as an honest one has reason to
+// send, and no faster.
+func TestAFloodIsPaced(t *testing.T) {
+	clock := &dbtest.Clock{}
+	w := newWorld(t, dbtest.SQLite(t, clock), clock)
+	l := w.connect(w.enrol(), hello("i1", "boot-1", "machine-1"))
+	beat := wire.Frame{Type: wire.FrameHeartbeat, Heartbeat: &wire.Heartbeat{}}
+	for range 1000 {
+		l.send(beat)
+	}
+	start := time.Now()
+	for range 5 {
+		l.send(beat)
+	}
+	if took := time.Since(start); took < 100*time.Millisecond {
+		t.Errorf("five frames more were read in %v", took)
+	}
+	l.hangUp()
+}
