@@ -219,6 +219,28 @@ func TestThrottleOfPasswords(t *testing.T) {
 
 // TestThrottleOfManyAddresses: whoever guesses from everywhere cannot keep the
 // owner out.
+// Somebody who is a contact of a customer of their own under another's e-mail
+// address does not begin to guess anew by signing in to it.
+func TestThrottleIsNotResetByANamesake(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		f.owner(t, f.customer(t, "Anna"), "olive@anna.example")
+		bert := f.customer(t, "Bert")
+		f.owner(t, bert, "olive@anna.example")
+		change := func(customer, password string) error {
+			_, err := f.SignIn(t.Context(), identity.SignIn{Email: "olive@anna.example", Password: password, Customer: customer, Client: browser})
+			return err
+		}
+		for i := range 6 {
+			want := controlplane.CodeUnauthorized
+			if i == 5 {
+				want = controlplane.CodeTooMany
+			}
+			wantCode(t, change("anna", "wrong lantern sings twice"), want)
+			wantCode(t, change("bert", goodPassword), "")
+		}
+	})
+}
+
 func TestThrottleOfManyAddresses(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
 		a := f.owner(t, f.customer(t, "Anna"), "olive@anna.example")

@@ -81,7 +81,7 @@ func (s *Store) SignIn(ctx context.Context, in SignIn) (Pending, error) {
 	if len(email) > 254 || len(in.Password) > maxPassword {
 		return Pending{}, wrongPassword()
 	}
-	a, err := s.begin(ctx, email, in.Client.Address)
+	a, err := s.begin(ctx, email, in.Customer, in.Client.Address)
 	if err != nil {
 		return Pending{}, err
 	}
@@ -98,7 +98,7 @@ func (s *Store) SignIn(ctx context.Context, in SignIn) (Pending, error) {
 		if len(matches) == 0 {
 			return s.noteFailure(tx, a, found)
 		}
-		if err := s.succeeded(tx, a); err != nil {
+		if err := s.succeeded(tx, a, len(matches) == len(found)); err != nil {
 			return err
 		}
 		if len(matches) > 1 {

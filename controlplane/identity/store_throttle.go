@@ -121,11 +121,12 @@ func tooMany() error {
 // password is looked at, so that many tries at once cannot slip through.
 type attempt struct {
 	account, address string
-	n                int64 // failures of this account from this address, this one included
+	customer         string // that the person named, "" for none
+	n                int64  // failures of this account from this address, this one included
 }
 
-func (s *Store) begin(ctx context.Context, email, address string) (a attempt, err error) {
-	a = attempt{account: email, address: network(address)}
+func (s *Store) begin(ctx context.Context, email, customer, address string) (a attempt, err error) {
+	a = attempt{account: email, address: network(address), customer: customer}
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		known, err := s.known(tx, a.account, a.address)
 		if err != nil {
@@ -167,20 +168,25 @@ type counter struct {
 
 func (s *Store) counters(a attempt) []counter {
 	return []counter{
-		{s.mark("pair", a.account, a.address), pairLimit, pairWindow},
+		{s.mark("pair", a.account+"\x00"+a.customer, a.address), pairLimit, pairWindow},
 		{s.mark("address", "", a.address), addressLimit, addressWindow},
 		{s.mark("account", a.account, ""), accountLimit, accountWindow},
 	}
 }
 
-// succeeded takes the attempt back and forgets the owner's earlier slips from
-// this address.
-func (s *Store) succeeded(tx *db.Tx, a attempt) error {
+// succeeded takes the attempt back, and forgets the owner's earlier slips from
+// this address where the password could be that of nobody else: whoever has an
+// account of their own under somebody's e-mail address, at a customer of theirs,
+// must not begin to guess anew by signing in to it.
+func (s *Store) succeeded(tx *db.Tx, a attempt, alone bool) error {
 	cs := s.counters(a)
-	if err := tx.Where("mark = ?", cs[0].mark).Delete(&markRow{}).Error; err != nil {
-		return err
+	if alone {
+		if err := tx.Where("mark = ?", cs[0].mark).Delete(&markRow{}).Error; err != nil {
+			return err
+		}
+		cs = cs[1:]
 	}
-	for _, c := range cs[1:] {
+	for _, c := range cs {
 		if err := s.lower(tx, c.mark); err != nil {
 			return err
 		}
