@@ -109,7 +109,7 @@ func (u *uploader) retry(ctx context.Context, f func() error) error {
 
 func refusedCause(e *refusedError) wire.Cause {
 	if e.status == http.StatusInsufficientStorage {
-		return wire.CauseStoreFull
+		return wire.CausePlaneFull
 	}
 	return wire.CauseInternal
 }

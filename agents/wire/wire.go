@@ -215,6 +215,7 @@ const (
 	CauseSourceMissing    Cause = "source_missing"     // a path of the plan does not exist
 	CauseNotFound         Cause = "not_found"          // no such snapshot or path in it
 	CauseDiskFull         Cause = "disk_full"          // on the host
+	CausePlaneFull        Cause = "plane_full"         // the control plane has no room for a download (507)
 	CausePolicy           Cause = "policy"             // the host's own policy refuses
 	CauseSignature        Cause = "signature"          // the envelope is not signed by a known key
 	CauseUnsupported      Cause = "unsupported"        // unknown action, or restic too old

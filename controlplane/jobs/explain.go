@@ -17,6 +17,7 @@ var explanations = map[wire.Cause]explanation{
 	wire.CauseSourceMissing:    {"None of the folders of the plan exist on the server.", "Correct the folders in the plan, or mount what is missing on the server."},
 	wire.CauseNotFound:         {"The file or folder is not in this backup.", "Look for it in an earlier or a later backup."},
 	wire.CauseDiskFull:         {"The server's disk is full.", "Free some space on the server, then try again."},
+	wire.CausePlaneFull:        {"The control plane has no room left for the file.", "Make room where the control plane keeps downloads, or ask us to; then ask for the file again."},
 	wire.CausePolicy:           {"The server's own policy does not allow this.", "Its policy is in /etc/ostler/policy.d on the server: change it there if this should be allowed."},
 	wire.CauseSignature:        {"The server did not accept the order's signature.", "Check that the signer runs with the key that the server knows; if the key was changed, enrol the server again."},
 	wire.CauseUnsupported:      {"The agent on this server cannot do this.", "Update the agent and restic on the server."},

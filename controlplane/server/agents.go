@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/coder/websocket"
@@ -167,7 +168,13 @@ func (s *Server) putChunk(c echo.Context) error {
 		return fmt.Errorf("server: chunk: %w", err)
 	}
 	body := http.MaxBytesReader(c.Response(), c.Request().Body, wire.ChunkSize)
-	if err := s.Chunks.Put(forAgent(c.Request().Context(), id), id.Server, id.Agent, c.Param("job"), epoch, index, sum, body); err != nil {
+	err = s.Chunks.Put(forAgent(c.Request().Context(), id), id.Server, id.Agent, c.Param("job"), epoch, index, sum, body)
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) { // no use in sending it again soon
+		p := ToProblem(c.Request().Context(), s.log, err)
+		p.Status = http.StatusInsufficientStorage
+		return p
+	}
+	if err != nil {
 		return err
 	}
 	return c.NoContent(http.StatusNoContent)
