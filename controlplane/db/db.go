@@ -181,7 +181,11 @@ func (d *DB) run(ctx context.Context, g *gorm.DB, opts *sql.TxOptions, fn func(*
 				return fmt.Errorf("db: %w", werr)
 			}
 		}
-		if err = d.once(ctx, g, opts, fn); !retryable(err) {
+		if err = d.once(ctx, g, opts, fn); IsFull(err) {
+			return controlplane.Errorf(controlplane.CodeUnavailable, "Make room on the disk of the control plane's database, then try again. Nothing was changed.",
+				"The control plane's disk is full").Because(err)
+		}
+		if !retryable(err) {
 			return err
 		}
 	}
@@ -268,6 +272,13 @@ func (d *DB) Now(ctx context.Context) (time.Time, error) {
 func retryable(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
+}
+
+// IsFull reports whether err says that the database's disk is full.
+func IsFull(err error) bool {
+	var pg *pgconn.PgError
+	var lite interface{ Code() int } // SQLite's, extended: the low byte is SQLITE_FULL
+	return errors.As(err, &pg) && pg.Code == "53100" || errors.As(err, &lite) && lite.Code()&0xff == 13
 }
 
 // IsDuplicate reports whether err says that a unique key is taken.

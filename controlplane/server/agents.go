@@ -131,7 +131,7 @@ func (s *Server) stream(c echo.Context) error {
 	switch {
 	case err == nil:
 		_ = ws.Close(websocket.StatusNormalClosure, "")
-	case errors.As(err, &e):
+	case errors.As(err, &e) && e.Code != controlplane.CodeUnavailable:
 		s.log.WarnContext(c.Request().Context(), "agent.refused", "server", id.Server, "agent", id.Agent, "code", e.Code, "error", err)
 		_ = ws.Close(websocket.StatusPolicyViolation, short(string(e.Code)+": "+e.Message))
 	default:
