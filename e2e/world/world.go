@@ -179,6 +179,8 @@ type World struct {
 type Options struct {
 	// Database is the plane's database URL; "" is SQLite in the folder.
 	Database string
+	// PlaneDisk is the size of a disk of the plane's own ("24m"); "" is none.
+	PlaneDisk string
 }
 
 // New starts a signer, a plane with one staff member, and a store.
@@ -191,6 +193,9 @@ func New(t testing.TB, o Options) *World {
 	w.URL, w.Enrol, w.metrics = "http://localhost:"+port, "https://"+enrol, metrics
 	w.config = filepath.Join(w.Dir, "ostler.yaml")
 	data := filepath.Join(w.Dir, "plane")
+	if o.PlaneDisk != "" {
+		SmallDisk(t, data, o.PlaneDisk)
+	}
 	w.write("ostler.yaml", fmt.Sprintf("data_dir: %q\ndatabase:\n  url: %q\nportal:\n  listen: %q\n  url: %q\nagents:\n  listen: %q\n  enrol_listen: %q\n  names: [localhost, 127.0.0.1]\nmetrics:\n  listen: %q\nlog:\n  level: debug\n",
 		data, o.Database, portal, w.URL, agents, enrol, metrics))
 	if o.Database != "" {
