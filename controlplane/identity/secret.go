@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"hash/crc32"
 	"strings"
@@ -22,6 +23,11 @@ func newSecret() string {
 func hashOf(use, secret string) []byte {
 	h := sha256.Sum256([]byte("ostler " + use + "\x00" + secret))
 	return h[:]
+}
+
+// bound names a sealed column together with what must not change beside it.
+func bound(column string, hash []byte, more ...string) string {
+	return column + "/" + hex.EncodeToString(hash) + "/" + strings.Join(more, "/")
 }
 
 // The uses of secrets.

@@ -35,6 +35,11 @@ type linkRow struct {
 
 func (linkRow) TableName() string { return "sign_in_links" }
 
+// totpAD ties an invitation's second factor to its secret and its person.
+func (r linkRow) totpAD() secrets.AD {
+	return secrets.AD{Table: "sign_in_links", Column: bound("totp", r.Hash, r.Person, r.Kind), Row: r.ID}
+}
+
 // Invitation is what the page of an invitation shows. Looking at it does not
 // use it up.
 type Invitation struct {
@@ -118,7 +123,7 @@ func (s *Store) link(tx *db.Tx, p Person, kind string, life time.Duration, totpS
 	}
 	if totpSecret != "" {
 		var err error
-		if row.TOTP, err = s.keeper.SealLocal(secrets.AD{Table: "sign_in_links", Column: "totp", Row: row.ID}, []byte(totpSecret)); err != nil {
+		if row.TOTP, err = s.keeper.SealLocal(row.totpAD(), []byte(totpSecret)); err != nil {
 			return Link{}, err
 		}
 	}
@@ -172,7 +177,7 @@ func (s *Store) Invitation(ctx context.Context, secret string) (Invitation, erro
 }
 
 func (s *Store) linkTOTP(row linkRow) (string, error) {
-	b, err := s.keeper.OpenLocal(secrets.AD{Table: "sign_in_links", Column: "totp", Row: row.ID}, row.TOTP)
+	b, err := s.keeper.OpenLocal(row.totpAD(), row.TOTP)
 	return string(b), err
 }
 

@@ -50,12 +50,8 @@ func (s *Store) ChangePassword(ctx context.Context, in PasswordChange) (secret s
 			return err
 		}
 		secret = newSecret()
-		turned := tx.Table(sessionRow{}.TableName()).Where("id = ? AND person_id = ? AND ended_at = 0", a.Session, p.ID).Update("secret_hash", hashOf(useSession, secret))
-		if turned.Error != nil {
-			return turned.Error
-		}
-		if turned.RowsAffected == 0 {
-			return signedOut()
+		if err := s.turn(tx, a.Session, p.ID, secret); err != nil {
+			return err
 		}
 		return s.append(tx, ledger.Entry{Customer: p.Customer, Subject: p.ID, Kind: "password.changed"})
 	})
@@ -63,6 +59,25 @@ func (s *Store) ChangePassword(ctx context.Context, in PasswordChange) (secret s
 		return "", wrap("change password", err)
 	}
 	return secret, nil
+}
+
+// turn gives a session another secret.
+func (s *Store) turn(tx *db.Tx, session, person, secret string) error {
+	var row sessionRow
+	if err := tx.Where("id = ? AND person_id = ? AND ended_at = 0", session, person).Take(&row).Error; db.IsNotFound(err) {
+		return signedOut()
+	} else if err != nil {
+		return err
+	}
+	v, err := s.session(row)
+	if err != nil {
+		return err
+	}
+	row.Hash = hashOf(useSession, secret)
+	if err := s.sealClient(&row, Client{Address: v.Address, UserAgent: v.UserAgent}); err != nil {
+		return err
+	}
+	return tx.Save(&row).Error
 }
 
 // countChange counts one more attempt, before the old password is looked at:

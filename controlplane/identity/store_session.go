@@ -26,16 +26,20 @@ type sessionRow struct {
 
 func (sessionRow) TableName() string { return "sessions" }
 
+// bound ties a sealed value to whose session it is and to its secret: a row
+// that somebody made or changed in the database does not open.
+func (r sessionRow) bound(column string) string { return bound(column, r.Hash, r.Person, r.Method) }
+
 func (s *Store) session(r sessionRow) (Session, error) {
 	v := Session{
 		ID: r.ID, Person: r.Person, Customer: r.Customer, Method: Method(r.Method),
 		CreatedAt: controlplane.FromMillis(r.CreatedAt), SeenAt: controlplane.FromMillis(r.SeenAt), ExpiresAt: controlplane.FromMillis(r.ExpiresAt),
 	}
 	var err error
-	if v.Address, err = s.open("sessions", "address", r.ID, r.Customer, r.Address); err != nil {
+	if v.Address, err = s.open("sessions", r.bound("address"), r.ID, r.Customer, r.Address); err != nil {
 		return v, err
 	}
-	v.UserAgent, err = s.open("sessions", "agent", r.ID, r.Customer, r.Agent)
+	v.UserAgent, err = s.open("sessions", r.bound("agent"), r.ID, r.Customer, r.Agent)
 	return v, err
 }
 
@@ -56,11 +60,7 @@ func (s *Store) start(tx *db.Tx, p Person, m Method, c Client) (SignedIn, error)
 		ID: controlplane.NewID(controlplane.PrefixSession), Hash: hashOf(useSession, secret), Person: p.ID, Customer: p.Customer,
 		Method: string(m), CreatedAt: tx.NowMillis(), SeenAt: tx.NowMillis(), ExpiresAt: tx.Now.Add(life).UnixMilli(),
 	}
-	var err error
-	if row.Address, err = s.seal("sessions", "address", row.ID, p.Customer, cut(c.Address, 64)); err != nil {
-		return SignedIn{}, err
-	}
-	if row.Agent, err = s.seal("sessions", "agent", row.ID, p.Customer, cut(c.UserAgent, 512)); err != nil {
+	if err := s.sealClient(&row, c); err != nil {
 		return SignedIn{}, err
 	}
 	if err := tx.Create(&row).Error; err != nil {
@@ -76,6 +76,15 @@ func (s *Store) start(tx *db.Tx, p Person, m Method, c Client) (SignedIn, error)
 	a := p.actor()
 	a.Session = row.ID
 	return SignedIn{Secret: secret, Session: v, Actor: a}, err
+}
+
+// sealClient seals where a session's browser is and what it says of itself.
+func (s *Store) sealClient(row *sessionRow, c Client) (err error) {
+	if row.Address, err = s.seal("sessions", row.bound("address"), row.ID, row.Customer, cut(c.Address, 64)); err != nil {
+		return err
+	}
+	row.Agent, err = s.seal("sessions", row.bound("agent"), row.ID, row.Customer, cut(c.UserAgent, 512))
+	return err
 }
 
 // cut keeps at most n bytes of what a browser says of itself.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"ostler/controlplane"
@@ -28,6 +29,11 @@ type tokenRow struct {
 }
 
 func (tokenRow) TableName() string { return "tokens" }
+
+// bound ties a sealed value to the token's secret and to what it may do.
+func (r tokenRow) bound(column string) string {
+	return bound(column, r.Hash, r.Person, r.Kind, r.Permissions, strconv.FormatInt(r.ExpiresAt, 10))
+}
 
 // Token is a credential for programs. It acts as the person who made it, with
 // some of their permissions, and ends with them.
@@ -59,7 +65,7 @@ func (s *Store) token(r tokenRow) (Token, error) {
 		return t, fmt.Errorf("token %s: permissions: %w", r.ID, err)
 	}
 	var err error
-	t.Name, err = s.open("tokens", "name", r.ID, r.Customer, r.Name)
+	t.Name, err = s.open("tokens", r.bound("name"), r.ID, r.Customer, r.Name)
 	return t, err
 }
 
@@ -93,7 +99,7 @@ func (s *Store) MakeToken(ctx context.Context, in NewToken) (secret string, t To
 		ID: controlplane.NewID(controlplane.PrefixToken), Hash: hashOf(useToken, secret), Kind: string(kind), Person: a.ID, Customer: a.Customer,
 		Permissions: string(list), ExpiresAt: controlplane.Millis(in.ExpiresAt),
 	}
-	if row.Name, err = s.seal("tokens", "name", row.ID, a.Customer, name); err != nil {
+	if row.Name, err = s.seal("tokens", row.bound("name"), row.ID, a.Customer, name); err != nil {
 		return "", Token{}, wrap("make token", err)
 	}
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
