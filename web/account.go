@@ -31,6 +31,28 @@ func (v *visit) fillSessions(page *Account) error {
 		}
 		page.Sessions = append(page.Sessions, row)
 	}
+	page.Others = len(sessions) > 1
+	return nil
+}
+
+// fewCodes is how many recovery codes are too few to be at ease.
+const fewCodes = 3
+
+// fillSignIn says how one's own sign-in stands.
+func (v *visit) fillSignIn(page *Account) error {
+	c, err := v.p.Identity.Credentials(v.ctx)
+	if err != nil {
+		return err
+	}
+	page.Ready, page.Low = c.Ready, c.Ready && c.RecoveryLeft < fewCodes
+	if !c.Ready {
+		return nil
+	}
+	page.SignIn = []Pair{
+		{Label: v.t("account.password"), Value: v.t("account.set", "when", v.moment(c.PasswordAt))},
+		{Label: v.t("account.factor"), Value: v.t("account.factor_set", "when", v.moment(c.FactorAt))},
+		{Label: v.t("account.codes"), Value: v.t("account.codes_left", "n", c.RecoveryLeft)},
+	}
 	return nil
 }
 

@@ -2,6 +2,8 @@ package web
 
 import (
 	"net/url"
+	"slices"
+	"strings"
 
 	"ostler/controlplane/ledger"
 )
@@ -12,34 +14,97 @@ var activityGroups = []struct {
 	kinds     []string
 }{
 	{"", "activity.all", nil},
-	{"backups", "activity.backups", []string{"backup.complete", "backup.partial", "backup.failed", "backup.missed", "backup.interrupted", "backup.cancelled", "backup.skipped"}},
-	{"restores", "activity.restores", []string{"restore.requested", "restore.ready", "restore.failed", "restore.fetched", "restore.deleted"}},
-	{"people", "activity.people", []string{"session.started", "session.revoked", "signin.failed", "person.invited", "person.set_up", "password.changed", "contact.added", "contact.changed", "contact.removed", "recovery.used", "token.made", "token.revoked"}},
+	{"backups", "activity.backups", []string{"backup.complete", "backup.partial", "backup.failed", "backup.missed", "backup.interrupted", "backup.cancelled", "backup.skipped", "backup.queued", "plan.created", "plan.changed", "repository.ready"}},
+	{"restores", "activity.restores", []string{"restore.requested", "restore.ready", "restore.put_back", "restore.failed", "restore.fetched", "restore.deleted"}},
+	{"keys", "activity.keys", []string{"key.escrowed", "key.custody_chosen", "key.shown", "key.confirmed"}},
+	{"people", "activity.people", []string{"session.started", "session.revoked", "signin.failed", "person.invited", "person.set_up", "password.changed", "contact.added", "contact.changed", "contact.removed",
+		"recovery.used", "recovery.replaced", "token.made", "token.revoked", "auditor.added", "auditor.ended", "staff.added", "staff.changed"}},
+	{"trouble", "activity.trouble", []string{"finding.opened", "finding.closed"}},
+}
+
+// href is the address of the list with some of its choices changed.
+func (a *Activity) href(pairs ...string) string {
+	q := url.Values{"show": {a.Show}, "by": {a.By}, "from": {a.From}, "to": {a.To}}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		q.Set(pairs[i], pairs[i+1])
+	}
+	for name, v := range q {
+		if v[0] == "" {
+			delete(q, name)
+		}
+	}
+	if len(q) == 0 {
+		return "/activity"
+	}
+	return "/activity?" + q.Encode()
+}
+
+// activityFilter reads the choices; what is no day is marked and left out.
+func (v *visit) activityFilter(page *Activity) ledger.Filter {
+	page.Show, page.By, page.From, page.To = v.c.QueryParam("show"), v.c.QueryParam("by"), v.c.QueryParam("from"), v.c.QueryParam("to")
+	page.Narrowed = page.By+page.From+page.To != ""
+	f := ledger.Filter{Limit: 60, PageToken: v.c.QueryParam("page"), Actor: page.By}
+	var ok bool
+	if f.Since, ok = v.day(page.From); !ok && page.From != "" {
+		page.Errors = append(page.Errors, FieldError{"from", v.t("activity.no_day")})
+	}
+	if to, ok := v.day(page.To); ok {
+		f.Before = to.AddDate(0, 0, 1)
+	} else if page.To != "" {
+		page.Errors = append(page.Errors, FieldError{"to", v.t("activity.no_day")})
+	}
+	for _, g := range activityGroups {
+		if g.word == page.Show {
+			f.Kinds = g.kinds
+		}
+		page.Filters = append(page.Filters, Filter{Label: v.t(g.key), Href: page.href("show", g.word), Current: g.word == page.Show, Count: -1})
+	}
+	return f
 }
 
 func (p *Portal) activity(v *visit) error {
-	show := v.c.QueryParam("show")
-	page := &Activity{Page: v.page("activity", v.t("activity.title"), v.t("activity.say"))}
-	f := ledger.Filter{Limit: 60, PageToken: v.c.QueryParam("page")}
-	for _, g := range activityGroups {
-		page.Filters = append(page.Filters, Filter{Label: v.t(g.key), Href: "/activity?" + url.Values{"show": {g.word}}.Encode(), Current: g.word == show, Count: -1})
-		if g.word == show {
-			f.Kinds = g.kinds
-		}
-	}
+	page := &Activity{Page: v.page("activity", v.t("activity.title"), v.t("activity.say")), Evidence: "/evidence"}
+	f := v.activityFilter(page)
 	events, next, err := v.events(f)
 	if err != nil {
 		return err
 	}
 	page.Events = events
+	if err := v.whoActed(page); err != nil {
+		return err
+	}
 	if f.PageToken != "" {
-		page.Pager.First = "/activity?" + url.Values{"show": {show}}.Encode()
+		page.Pager.First = page.href()
 	}
 	if next != "" {
-		page.Pager.Next = "/activity?" + url.Values{"show": {show}, "page": {next}}.Encode()
+		page.Pager.Next = page.href("page", next)
 	}
 	if len(events) == 0 {
 		page.Say = v.t("activity.none")
 	}
 	return v.render(page)
+}
+
+// whoActed offers the people of this page of the list, and the chosen one.
+func (v *visit) whoActed(page *Activity) error {
+	names := map[string]string{}
+	for _, e := range page.Events {
+		if e.Who != "" {
+			names[e.by] = e.Who
+		}
+	}
+	if page.By != "" && names[page.By] == "" {
+		known, err := v.p.Identity.Names(v.ctx, []string{page.By})
+		if err != nil {
+			return err
+		}
+		if names[page.By] = known[page.By]; names[page.By] == "" {
+			names[page.By] = v.t("word.somebody")
+		}
+	}
+	for id, name := range names {
+		page.People = append(page.People, Link{name, id})
+	}
+	slices.SortFunc(page.People, func(a, b Link) int { return strings.Compare(a.Label+a.Href, b.Label+b.Href) })
+	return nil
 }

@@ -5,7 +5,6 @@ import (
 
 	"ostler/controlplane/customers"
 	"ostler/controlplane/findings"
-	"ostler/controlplane/identity"
 	"ostler/controlplane/ledger"
 	"ostler/controlplane/policy"
 )
@@ -86,8 +85,8 @@ func (v *visit) openState(g *facts, customer string) State {
 			}
 		}
 	}
-	if len(g.open) > len(g.findings) && n == 0 {
-		return State{ToneUnknown, v.t("unknown")} // findings could not be asked
+	if g.blind {
+		return State{ToneUnknown, v.t("unknown")}
 	}
 	return State{tone, v.t("customers.open", "n", n)}
 }
@@ -119,6 +118,10 @@ func (p *Portal) customer(v *visit) error {
 	if v.can(policy.CustomerWrite) {
 		page.NewTenancy = "/customers/" + c.ID + "/tenancies/new"
 	}
+	if v.can(policy.PeopleWrite) {
+		page.NewContact, page.NewAuditor = "/customers/"+c.ID+"/people/new", "/customers/"+c.ID+"/auditors/new"
+	}
+	page.Evidence = "/evidence?customer=" + c.ID
 	said := Headline(p.tx, HeadlineFacts{Servers: len(page.Tenancies), Open: g.open})
 	page.Say, page.Tone = c.Name+": "+lower(said.Sentence), said.Tone
 	return v.render(page)
@@ -156,7 +159,12 @@ func (v *visit) customerParts(page *Customer, scope policy.Scope, c customers.Cu
 	g.plans(plans, func(id string) string { return servers[id].Name })
 	page.Plans = v.planRows(plans, func(p planState) string { return servers[p.Server].Name })
 	if v.can(policy.PeopleRead) {
-		if page.Contacts, err = v.contacts(c.ID); err != nil {
+		people, err := v.contacts(c.ID)
+		if err != nil {
+			return err
+		}
+		page.Contacts = v.personRows(people, "/people/")
+		if page.Auditors, err = v.auditors(c.ID); err != nil {
 			return err
 		}
 	}
@@ -169,29 +177,6 @@ func (v *visit) customerParts(page *Customer, scope policy.Scope, c customers.Cu
 	}
 	page.Events, _, err = v.events(ledger.Filter{Customer: c.ID, Limit: 20})
 	return err
-}
-
-var signInStates = map[identity.SignInState]struct {
-	tone Tone
-	key  string
-}{identity.SignInReady: {ToneGood, "person.ready"}, identity.SignInInvited: {ToneBusy, "person.invited"}, identity.SignInNone: {ToneUnknown, "person.none"}}
-
-// contacts are a customer's people and how far their sign-in is.
-func (v *visit) contacts(customer string) ([]ContactRow, error) {
-	scope, err := v.scope(policy.PeopleRead)
-	if err != nil {
-		return nil, err
-	}
-	people, err := v.p.Identity.People(v.ctx, scope, identity.PeopleFilter{Kind: "contact", Customer: customer})
-	if err != nil {
-		return nil, err
-	}
-	var out []ContactRow
-	for _, x := range people {
-		s := signInStates[x.SignIn]
-		out = append(out, ContactRow{Name: x.Name, Email: x.Email, Role: roleWord(v.p.tx, x.Role), State: State{s.tone, v.t(s.key)}})
-	}
-	return out, nil
 }
 
 func (p *Portal) newCustomerPage(v *visit) *NewCustomer {

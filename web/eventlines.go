@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"ostler/controlplane"
+	"ostler/controlplane/customers"
 	"ostler/controlplane/findings"
 	"ostler/controlplane/ledger"
 	"ostler/controlplane/policy"
@@ -53,22 +54,30 @@ func (v *visit) events(f ledger.Filter) ([]Event, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
+	out, err := v.tell(items)
+	return out, next, err
+}
+
+// tell writes entries as sentences.
+func (v *visit) tell(items []ledger.Item) ([]Event, error) {
 	people, servers := map[string]bool{}, map[string]bool{}
 	for _, it := range items {
 		if it.Server != "" {
 			servers[it.Server] = true
 		}
-		if it.Actor.Kind == controlplane.ActorStaff || it.Actor.Kind == controlplane.ActorContact {
+		if isPerson(it.Actor.Kind) {
 			people[it.Actor.ID] = true
 		}
 	}
 	names, err := v.p.Identity.Names(v.ctx, keysOf(people))
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	on, err := v.servers(keysOf(servers))
-	if err != nil {
-		return nil, "", err
+	on := map[string]customers.Server{}
+	if v.can(policy.ServerRead) {
+		if on, err = v.servers(keysOf(servers)); err != nil {
+			return nil, err
+		}
 	}
 	out := make([]Event, 0, len(items))
 	for _, it := range items {
@@ -77,10 +86,18 @@ func (v *visit) events(f ledger.Filter) ([]Event, string, error) {
 			name = v.t("word.server")
 		}
 		e := v.event(it, name, names[it.Actor.ID])
-		e.kind = it.Kind
+		e.kind, e.by, e.Href = it.Kind, it.Actor.ID, "/activity/"+it.ID
+		if e.Who != "" {
+			e.WhoHref = "/activity?by=" + it.Actor.ID
+		}
 		out = append(out, e)
 	}
-	return out, next, nil
+	return out, nil
+}
+
+// isPerson reports whether an actor is somebody with a name.
+func isPerson(k controlplane.ActorKind) bool {
+	return k == controlplane.ActorStaff || k == controlplane.ActorContact || k == controlplane.ActorAuditor
 }
 
 // event writes one entry as a sentence.

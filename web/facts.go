@@ -16,12 +16,16 @@ type facts struct {
 	v        *visit
 	open     []OpenFact
 	findings []findings.Finding
+	blind    bool            // findings could not be asked
 	covered  map[string]bool // kinds of open facts by server or subject, that a finding says already
 }
 
-// gather begins with the findings that the reader sees.
+// gather begins with the record itself, and the findings that the reader sees.
 func (v *visit) gather(f findings.Filter) *facts {
 	g := &facts{v: v, covered: map[string]bool{}}
+	if r, _, ok := v.p.checks.last(); ok && !r.OK() {
+		g.open = append(g.open, OpenFact{Kind: OpenBad, What: v.t("evidence.broken_fact"), Mine: v.staff()})
+	}
 	scope, err := v.scope(policy.FindingRead)
 	if err == nil {
 		f.Limit = 200
@@ -29,6 +33,7 @@ func (v *visit) gather(f findings.Filter) *facts {
 	}
 	if err != nil {
 		g.unread("slice.findings", err)
+		g.blind = true
 		return g
 	}
 	for _, x := range g.findings {

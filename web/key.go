@@ -23,7 +23,7 @@ func (p *Portal) repository(v *visit) (backups.Repository, error) {
 // keyPage is where a repository's recovery key stands for this reader.
 func (v *visit) keyPage(r backups.Repository) *RecoveryKey {
 	server := v.serverName(r.Server)
-	page := &RecoveryKey{Page: v.page("backups", v.t("backups.key"), ""), Server: server, At: r.ConfirmedAt}
+	page := &RecoveryKey{Page: v.page("backups", v.t("backups.key"), ""), Server: server, At: r.ConfirmedAt, Digest: r.KeyFingerprint}
 	page.Self = "/keys/" + r.ID
 	page.Crumbs = []Link{{v.t("backups.title"), "/backups"}, {Label: server}}
 	if v.staff() {
@@ -56,6 +56,9 @@ func (v *visit) keyPage(r backups.Repository) *RecoveryKey {
 		page.Step, page.Tone, page.Say = KeyEscrowed, ToneGood, v.t("key.say_escrowed", "server", server)
 	default:
 		page.Step, page.Tone, page.Say = KeyConfirmed, ToneGood, v.t("key.say_confirmed", "server", server)
+		if !v.staff() {
+			page.Say = v.t("key.say_yours", "server", server)
+		}
 	}
 	return page
 }

@@ -12,7 +12,10 @@ type Event struct {
 	Detail string // a quiet second line
 	Who    string // who did it
 	Link   Link   // where it leads
-	kind   string // of the ledger's entry
+	Href   string // to the entry by itself
+	// WhoHref leads to what else they did.
+	WhoHref  string
+	kind, by string // of the ledger's entry
 }
 
 type eventDay struct {

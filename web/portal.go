@@ -38,6 +38,9 @@ type Deps struct {
 // Options are the portal's settings; the zero value is usable on loopback.
 type Options struct {
 	Company string // the hosting company's name, beside its people's
+	// URL is how people reach the portal, for links that are given on; "" is
+	// what the browser asked for.
+	URL string
 	// Secure says that browsers come over TLS: cookies are then bound to this
 	// host and never sent in clear.
 	Secure bool
@@ -64,6 +67,7 @@ type Portal struct {
 	log    *slog.Logger
 	cross  *http.CrossOriginProtection
 	routes []route
+	checks checks
 }
 
 // route is one line of the portal's table with its handler.
@@ -115,7 +119,7 @@ func (p *Portal) Register(e *echo.Echo) {
 // LongLived reports whether a path's answer may outlive an ordinary request:
 // event streams and downloads.
 func (p *Portal) LongLived(path string) bool {
-	return path == "/events" || len(path) > 11 && path[:11] == "/downloads/"
+	return path == "/events" || path == "/evidence/bundle" || len(path) > 11 && path[:11] == "/downloads/"
 }
 
 // Fault answers a request that no handler of the portal took, such as an

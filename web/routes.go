@@ -17,7 +17,7 @@ func post(path string, a policy.Audience, perm policy.Permission, name string, h
 // table is every page and form of the portal: who it is for, and what they
 // must be allowed.
 func (p *Portal) table() []route {
-	return slices.Concat(p.doors(), p.opsPages(), p.planPages(), p.customerPages())
+	return slices.Concat(p.doors(), p.opsPages(), p.planPages(), p.customerPages(), p.peoplePages(), p.recordPages())
 }
 
 // doors are the ways in, and one's own account.
@@ -37,6 +37,11 @@ func (p *Portal) doors() []route {
 		post("/account/sessions/:id/revoke", policy.SignedIn, policy.SelfWrite, "portal.session.revoke", p.sessionRevoke),
 		post("/account/tokens", policy.SignedIn, policy.SelfWrite, "portal.token.make", p.tokenMake),
 		post("/account/tokens/:id/revoke", policy.SignedIn, policy.SelfWrite, "portal.token.revoke", p.tokenRevoke),
+		post("/account/sessions/others", policy.SignedIn, policy.SelfWrite, "portal.session.others", p.sessionsEnd),
+		get("/account/password", policy.SignedIn, policy.SelfWrite, "portal.password", p.passwordForm),
+		post("/account/password", policy.SignedIn, policy.SelfWrite, "portal.password.change", p.passwordChange),
+		get("/account/codes", policy.SignedIn, policy.SelfWrite, "portal.codes", p.codesForm),
+		post("/account/codes", policy.SignedIn, policy.SelfWrite, "portal.codes.replace", p.codesReplace),
 		get("/events", policy.SignedIn, policy.SelfRead, "portal.events", p.eventStream),
 	}
 }
@@ -93,6 +98,46 @@ func (p *Portal) customerPages() []route {
 		post("/keys/:id/show", policy.Customers, policy.KeyConfirm, "portal.key.show", p.keyShow),
 		post("/keys/:id/confirm", policy.Customers, policy.KeyConfirm, "portal.key.confirm", p.keyConfirm),
 		post("/keys/:id/retry", policy.SignedIn, policy.PlanWrite, "portal.key.retry", p.keyRetry),
+	}
+}
+
+// peoplePages are who may sign in: a customer's people for their owners and for
+// staff, auditors, and the hosting company's own.
+func (p *Portal) peoplePages() []route {
+	return []route{
+		get("/people", policy.Customers, policy.PeopleRead, "portal.people", p.people),
+		get("/people/new", policy.Customers, policy.PeopleWrite, "portal.contact.new", p.contactNew),
+		post("/people", policy.Customers, policy.PeopleWrite, "portal.contact.create", p.contactCreate),
+		get("/people/:id", policy.SignedIn, policy.PeopleRead, "portal.contact", p.contact),
+		post("/people/:id", policy.SignedIn, policy.PeopleWrite, "portal.contact.save", p.contactSave),
+		post("/people/:id/invite", policy.SignedIn, policy.PeopleWrite, "portal.contact.invite", p.contactInvite),
+		post("/people/:id/signout", policy.SignedIn, policy.PeopleWrite, "portal.contact.signout", p.contactSignOut),
+		post("/people/:id/remove", policy.SignedIn, policy.PeopleWrite, "portal.contact.remove", p.contactRemove),
+		get("/customers/:id/people/new", policy.Staff, policy.PeopleWrite, "portal.customer.contact.new", p.contactNew),
+		post("/customers/:id/people", policy.Staff, policy.PeopleWrite, "portal.customer.contact.create", p.contactCreate),
+		get("/customers/:id/auditors/new", policy.Staff, policy.PeopleWrite, "portal.auditor.new", p.auditorNew),
+		post("/customers/:id/auditors", policy.Staff, policy.PeopleWrite, "portal.auditor.create", p.auditorCreate),
+		post("/auditors/:id/invite", policy.Staff, policy.PeopleWrite, "portal.auditor.invite", p.auditorInvite),
+		post("/auditors/:id/end", policy.Staff, policy.PeopleWrite, "portal.auditor.end", p.auditorEnd),
+		get("/staff", policy.Staff, policy.PeopleRead, "portal.staff", p.staff),
+		get("/staff/new", policy.Staff, policy.PeopleWrite, "portal.staff.new", p.staffNew),
+		post("/staff", policy.Staff, policy.PeopleWrite, "portal.staff.create", p.staffCreate),
+		get("/staff/:id", policy.Staff, policy.PeopleRead, "portal.staff.member", p.staffMember),
+		post("/staff/:id", policy.Staff, policy.PeopleWrite, "portal.staff.save", p.staffSave),
+		post("/staff/:id/invite", policy.Staff, policy.PeopleWrite, "portal.staff.invite", p.staffInvite),
+		post("/staff/:id/signout", policy.Staff, policy.PeopleWrite, "portal.staff.signout", p.staffSignOut),
+		post("/staff/:id/remove", policy.Staff, policy.PeopleWrite, "portal.staff.remove", p.staffRemove),
+		post("/staff/:id/enable", policy.Staff, policy.PeopleWrite, "portal.staff.enable", p.staffEnable),
+	}
+}
+
+// recordPages are the record of what happened, and its proof.
+func (p *Portal) recordPages() []route {
+	return []route{
 		get("/activity", policy.SignedIn, policy.LedgerRead, "portal.activity", p.activity),
+		get("/activity/:id", policy.SignedIn, policy.LedgerRead, "portal.entry", p.entry),
+		get("/evidence", policy.SignedIn, policy.LedgerRead, "portal.evidence", p.evidence),
+		post("/evidence/check", policy.SignedIn, policy.LedgerRead, "portal.evidence.check", p.evidenceCheck),
+		get("/evidence/bundle", policy.SignedIn, policy.LedgerRead, "portal.evidence.bundle", p.evidenceBundle),
 	}
 }

@@ -21,7 +21,7 @@ func (p *Portal) start(v *visit) error {
 	case v.actor.Kind == controlplane.ActorContact:
 		return v.c.Redirect(http.StatusSeeOther, "/home")
 	}
-	return v.c.Redirect(http.StatusSeeOther, "/activity")
+	return v.c.Redirect(http.StatusSeeOther, "/evidence")
 }
 
 func (p *Portal) signInPage(v *visit, step SignInStep) *SignIn {
@@ -163,7 +163,7 @@ func (p *Portal) inviteAccept(v *visit) error {
 		return v.invalid(page, err)
 	}
 	p.signedIn(v, in.SignedIn)
-	return v.render(&Codes{Page: v.page("", v.t("codes.title"), v.t("codes.say")), Codes: in.RecoveryCodes})
+	return v.render(&Codes{Page: v.page("", v.t("codes.title"), v.t("codes.say")), Codes: in.RecoveryCodes, Back: "/"})
 }
 
 func (p *Portal) signOut(v *visit) error {

@@ -267,9 +267,15 @@ func (*RecoveryKey) Template() string { return "recoverykey" }
 // Activity is everything that happened, as the ledger has it.
 type Activity struct {
 	Page
-	Filters []Filter
-	Events  []Event
-	Pager   Pager
+	Filters  []Filter
+	Events   []Event
+	Pager    Pager
+	Show     string // the chosen kind of entries
+	By       string // id of the chosen person
+	People   []Link // whom one can choose: name and id
+	From, To string // days
+	Narrowed bool   // by a person or a day
+	Evidence string // address
 }
 
 // Template names the template.
@@ -281,12 +287,18 @@ type Account struct {
 	Email    string
 	Role     string
 	Sessions []SessionRow
+	SignIn   []Pair // password, second factor, recovery codes
+	Low      bool   // few recovery codes are left
+	Ready    bool   // there is a password and a second factor
+	Others   bool   // there are other sessions
 	Tokens   []TokenRow
 	Secret   string // of a token that was just made, shown once
 
 	// The form for a new token.
 	TokenName   string
+	Presets     []RoleChoice
 	Permissions []Choice
+	Choosing    bool // permissions one by one
 	TokenDays   []int
 	Days        int
 }
@@ -301,8 +313,8 @@ type TokenRow struct {
 
 // Choice is one box of a form.
 type Choice struct {
-	Value  string
-	Chosen bool
+	Value, Label string
+	Chosen       bool
 }
 
 // SessionRow is one sign-in.

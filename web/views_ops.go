@@ -46,6 +46,7 @@ func (*Setup) Template() string { return "setup" }
 type Codes struct {
 	Page
 	Codes []string
+	Back  string // where it goes on
 }
 
 // Template names the template.
@@ -214,17 +215,15 @@ type Customer struct {
 	Parent     Link
 	Children   []Link
 	Needs      []Need
-	Contacts   []ContactRow
+	Contacts   []PersonRow
+	Auditors   []AuditorRow
 	Tenancies  []TenancyRow
 	Plans      []PlanRow
 	Events     []Event
-	NewTenancy string // address; "" where the reader may not
-}
-
-// ContactRow is one person of a customer.
-type ContactRow struct {
-	Name, Email, Role string
-	State             State
+	Evidence   string // address
+	NewTenancy string // addresses; "" where the reader may not
+	NewContact string
+	NewAuditor string
 }
 
 // Template names the template.

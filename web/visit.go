@@ -57,7 +57,8 @@ func (v *visit) page(nav, title, say string) Page {
 // doneTexts are what forms say after their redirect, by the word in the address.
 var doneTexts = map[string]string{
 	"run": "done.run", "saved": "done.saved", "cancelled": "done.cancelled", "revoked": "done.revoked", "ended": "done.ended",
-	"key": "done.key", "created": "done.created", "retried": "done.retried",
+	"key": "done.key", "created": "done.created", "retried": "done.retried", "password": "done.password", "others": "done.others",
+	"removed": "done.removed", "enabled": "done.enabled", "signed_out": "done.signed_out", "auditor_ended": "done.auditor_ended", "checked": "done.checked",
 }
 
 func doneText(tx *Text, word string) string {

@@ -39,19 +39,36 @@ func job(tx *web.Text) []Sample {
 
 func activity(tx *web.Text) []Sample {
 	full := &web.Activity{Page: customer("activity", tx.T("activity.title"), "Everything that was done for you, newest first."), Events: events(), Pager: web.Pager{Next: "#"}, Filters: []web.Filter{{Label: "All", Href: "#", Current: true, Count: -1}, {Label: "Backups", Href: "#", Count: -1}, {Label: "Restores", Href: "#", Count: -1}}}
+	full.Evidence = "#"
+	for i := range full.Events {
+		full.Events[i].Href = "#"
+		if full.Events[i].Who != "" {
+			full.Events[i].WhoHref = "#"
+		}
+	}
+	sifted := *full
+	sifted.Narrowed, sifted.By, sifted.From, sifted.People = true, "con_1", "2026-11-31", []web.Link{{Label: "Ines Moreau", Href: "con_1"}}
+	sifted.Errors = []web.FieldError{{Field: "from", Message: tx.T("activity.no_day")}}
+	nothing := &web.Activity{Page: customer("activity", tx.T("activity.title"), tx.T("activity.none")), Narrowed: true, By: "con_1", People: sifted.People}
 	empty := &web.Activity{Page: customer("activity", tx.T("activity.title"), "Nothing was recorded yet.")}
-	return []Sample{{"activity-full", full}, {"activity-empty", empty}}
+	return []Sample{{"activity-full", full}, {"activity-empty", empty}, {"activity-sifted", &sifted}, {"activity-nothing", nothing}}
 }
 
 func account(tx *web.Text) []Sample {
 	full := &web.Account{Page: customer("account", tx.T("account.title"), "You are signed in in two places."), Email: "ines@maple.example", Role: "owner", Sessions: []web.SessionRow{
 		{Browser: "Firefox on Linux", Address: "203.0.113.9", Started: at(2), Seen: at(0), Expires: at(-10), This: true},
 		{Browser: "Safari on iPhone", Address: "198.51.100.4", Started: at(40), Seen: at(20), Expires: at(-4), Revoke: "#"}}}
-	full.TokenDays, full.Days, full.Permissions = []int{7, 30}, 30, []web.Choice{{Value: "backup.run"}, {Value: "file.read", Chosen: true}, {Value: "job.read"}}
+	full.TokenDays, full.Days, full.Permissions = []int{7, 30}, 30, []web.Choice{{Value: "backup.run", Label: "start backups"}, {Value: "file.read", Label: "look into copies", Chosen: true}, {Value: "job.read", Label: "see jobs"}}
+	full.Presets = []web.RoleChoice{{Value: "look", Label: tx.T("token.look"), Note: tx.T("token.look_note"), Chosen: true}, {Value: "chosen", Label: tx.T("token.chosen"), Note: tx.T("token.chosen_note")}}
+	full.Ready, full.Others, full.SignIn = true, true, []web.Pair{{Label: "Password", Value: "set today 09:12"}, {Label: "Second factor", Value: "authenticator app, since Wed 18 Nov 09:12"}, {Label: "Recovery codes", Value: "10 are left"}}
+	low := *full
+	low.Low, low.Choosing = true, true
+	demo := *full
+	demo.Ready, demo.Others, demo.SignIn, demo.Sessions = false, false, nil, full.Sessions[:1]
 	made := *full
 	made.Say, made.Secret = tx.T("token.say_made"), "ost_customer_9f2kq0v7x3m1zt6y5r8w4b2n_1a2b3c4d"
-	made.Tokens = []web.TokenRow{{Name: "backup check", May: []string{"file.read", "job.read"}, Made: at(0), Expires: at(-720), Revoke: "#"}}
-	return []Sample{{"account-full", full}, {"account-token", &made}}
+	made.Tokens = []web.TokenRow{{Name: "backup check", May: []string{"look into copies", "see jobs"}, Made: at(0), Expires: at(-720), Revoke: "#"}}
+	return []Sample{{"account-full", full}, {"account-token", &made}, {"account-low", &low}, {"account-demo", &demo}}
 }
 
 func faults(*web.Text) []Sample {

@@ -21,7 +21,7 @@ func signIn(tx *web.Text) []Sample {
 	setup := &web.Setup{Page: nobody(tx.T("setup.title"), tx.T("setup.say", "name", "Ines Moreau")), Token: "x", Email: "ines@maple.example", QR: qr, Secret: "JBSW Y3DP EHPK 3PXP"}
 	bad := *setup
 	bad.Errors = []web.FieldError{{Field: "password", Message: "The password is shorter than 12 characters"}, {Field: "code", Message: "The code does not fit: it may be the one before"}}
-	codes := &web.Codes{Page: nobody(tx.T("codes.title"), tx.T("codes.say")), Codes: []string{"7k2m-x9qd", "p4wt-31vz", "mm8c-6r0h", "a5ys-kk2e", "t9bn-4q7f"}}
+	codes := &web.Codes{Page: nobody(tx.T("codes.title"), tx.T("codes.say")), Codes: []string{"7k2m-x9qd", "p4wt-31vz", "mm8c-6r0h", "a5ys-kk2e", "t9bn-4q7f"}, Back: "/"}
 	return append(pages("signin", map[string]*web.SignIn{"password": first, "wrong": wrong, "code": code, "spent": spent}, "password", "wrong", "code", "spent"),
 		Sample{"setup", setup}, Sample{"codes", codes}, Sample{"setup-errors", &bad})
 }
@@ -131,9 +131,11 @@ func customerList(tx *web.Text) []Sample {
 	form := &web.NewCustomer{Page: ops("customers", tx.T("newcustomer.title"), tx.T("newcustomer.say"))}
 	one := &web.Customer{Page: ops("customers", "Maple Bakery", "Maple Bakery has three servers; one thing is open."),
 		Facts: []web.Pair{{Label: "Short name", Value: "maple-bakery", Mono: true}, {Label: "Country", Value: "DE"}, {Label: "Id", Value: "cus_06f2k0x9yqj6v3", Mono: true}},
-		Needs: needs()[1:2], Contacts: []web.ContactRow{{Name: "Ines Moreau", Email: "ines@maple.example", Role: "owner", State: state(web.ToneGood, "set up")}, {Name: "Jonas Weber", Email: "jonas@maple.example", Role: "restorer", State: state(web.ToneUnknown, "invited")}},
+		Needs: needs()[1:2], Contacts: []web.PersonRow{{Name: "Ines Moreau", Email: "ines@maple.example", Role: "owner", State: state(web.ToneGood, "set up")}, {Name: "Jonas Weber", Email: "jonas@maple.example", Role: "restorer", State: state(web.ToneUnknown, "invited")}},
 		Tenancies: []web.TenancyRow{{Server: web.Link{Label: "shop-1", Href: "#"}, Paths: []string{"/srv/shop"}, Sites: []string{"maple.example"}, PlanHref: "#"}, {Server: web.Link{Label: "db-1", Href: "#"}, Paths: []string{"/var/lib/maple"}, NewPlan: "#"}},
 		Events:    events()[3:]}
+	one.NewContact, one.NewAuditor, one.Evidence = "#", "#", "#"
+	one.Auditors = []web.AuditorRow{{Name: "Helle Nyberg", Email: "helle.nyberg@audit.example", State: state(web.ToneGood, "set up"), Until: at(-700), Invite: "#", End: "#"}}
 	one.Crumbs = []web.Link{{Label: tx.T("customers.title"), Href: "/customers"}}
 	blank := &web.Customer{Page: ops("customers", "Tailor & Sons", "Nothing of Tailor & Sons is looked after yet."), Facts: one.Facts, Parent: web.Link{Label: "Orchard Press", Href: "#"}}
 	blank.Tone = web.ToneUnknown
