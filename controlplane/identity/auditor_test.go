@@ -127,7 +127,12 @@ func TestAuditorsAreListed(t *testing.T) {
 				t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
 			}
 		}
-		_, err := f.Auditors(owner.ctx, policy.OneCustomer(c.ID), other.ID)
+		if a, err := f.Auditor(owner.ctx, policy.OneCustomer(c.ID), gone.ID); err != nil || a.Name != "Anna" || a.EndedAt.IsZero() {
+			t.Errorf("one: %+v, %v", a, err)
+		}
+		_, err := f.Auditor(owner.ctx, policy.OneCustomer(other.ID), gone.ID)
+		wantCode(t, err, controlplane.CodeNotFound)
+		_, err = f.Auditors(owner.ctx, policy.OneCustomer(c.ID), other.ID)
 		wantCode(t, err, controlplane.CodeNotFound)
 	})
 }

@@ -51,7 +51,7 @@ func (s *Store) Auditors(ctx context.Context, scope policy.Scope, customer strin
 		}
 		out = make([]Auditor, len(rows))
 		for i, r := range rows {
-			out[i] = Auditor{people[i], controlplane.FromMillis(r.CreatedAt), controlplane.FromMillis(r.Until), controlplane.FromMillis(r.EndedAt)}
+			out[i] = r.value(people[i])
 		}
 		return nil
 	})
@@ -62,4 +62,33 @@ func (s *Store) Auditors(ctx context.Context, scope policy.Scope, customer strin
 		return cmp.Or(strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), strings.Compare(a.ID, b.ID))
 	})
 	return out, wrap("auditors", err)
+}
+
+// Auditor returns one of Auditors.
+//
+// Errors: not_found, also outside the scope.
+func (s *Store) Auditor(ctx context.Context, scope policy.Scope, id string) (Auditor, error) {
+	var out Auditor
+	err := s.db.Read(ctx, func(tx *db.Tx) error {
+		var row auditorRow
+		if err := tx.Where("id = ?", id).Take(&row).Error; err != nil {
+			return missing("person", err)
+		}
+		if !scope.Allows(row.Customer) {
+			return controlplane.NotFound("person")
+		}
+		p, err := s.auditor(row, tx.Now)
+		if err != nil {
+			return err
+		}
+		people := []Person{p}
+		err = s.signIns(tx, people)
+		out = row.value(people[0])
+		return err
+	})
+	return out, wrap("auditor", err)
+}
+
+func (r auditorRow) value(p Person) Auditor {
+	return Auditor{p, controlplane.FromMillis(r.CreatedAt), controlplane.FromMillis(r.Until), controlplane.FromMillis(r.EndedAt)}
 }

@@ -80,6 +80,9 @@ func inclusion(tx *db.Tx, generation, size, index int64) ([][]byte, error) {
 	return flat(proof), err
 }
 
+// LeafHash returns the leaf's hash (RFC 6962): what the tree is made of.
+func (p Proof) LeafHash() tlog.Hash { return tlog.RecordHash([]byte(p.Leaf)) }
+
 // Verify checks the proof against a verifier key that the reader trusts.
 func (p Proof) Verify(vkey string) error {
 	c, err := OpenCheckpoint([]byte(p.Checkpoint), vkey)
