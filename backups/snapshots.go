@@ -196,18 +196,28 @@ func (s *Service) Calendar(ctx context.Context, scope policy.Scope, plan Plan, d
 	}
 	y, m, d := now.In(zone).Date()
 	first := time.Date(y, m, d-days+1, 0, 0, 0, 0, zone)
-	runs, err := s.Runs(ctx, scope, plan.ID, first, 0)
+	var runs []endedRun
+	err = s.db.Read(ctx, func(tx *db.Tx) (err error) {
+		runs, err = runsSince(tx, scope, plan.ID, first)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
+	type date struct {
+		year  int
+		month time.Month
+		day   int
+	}
+	dateOf := func(t time.Time) date { y, m, d := t.Date(); return date{y, m, d} }
 	out := make([]Day, days)
-	index := map[string]int{}
+	index := make(map[date]int, days)
 	for i := range out {
 		out[i].Date = time.Date(y, m, d-days+1+i, 0, 0, 0, 0, zone)
-		index[out[i].Date.Format(time.DateOnly)] = i
+		index[dateOf(out[i].Date)] = i
 	}
 	for _, r := range runs {
-		i, ok := index[r.DueAt.In(zone).Format(time.DateOnly)]
+		i, ok := index[dateOf(controlplane.FromMillis(r.DueAt).In(zone))]
 		if !ok {
 			continue
 		}

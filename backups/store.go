@@ -190,6 +190,22 @@ func upsert[T any](tx *db.Tx, row *T, key ...string) error {
 	return nil
 }
 
+// endedRun is what a calendar needs of a run.
+type endedRun struct {
+	DueAt int64
+	State RunState
+}
+
+// runsSince finds the runs of a plan that were due at or after an instant.
+func runsSince(tx *db.Tx, scope policy.Scope, plan string, since time.Time) ([]endedRun, error) {
+	var runs []endedRun
+	err := within(tx.Model(&runRow{}), scope).Where("plan_id = ? AND due_at >= ?", plan, controlplane.Millis(since)).Find(&runs).Error
+	if err != nil {
+		return nil, fmt.Errorf("backups: find runs: %w", err)
+	}
+	return runs, nil
+}
+
 // snapshotPage finds a page of snapshots older than (before, beforeID), and one more.
 func snapshotPage(tx *db.Tx, scope policy.Scope, f SnapshotFilter, before int64, beforeID string) ([]snapshotRow, error) {
 	q := within(tx.DB, scope).Order("arrived_at DESC, id DESC").Limit(f.Limit + 1)
