@@ -2,7 +2,9 @@ package agents
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 
 	"gorm.io/gorm/clause"
 
@@ -79,9 +81,30 @@ func presenceOf(tx *db.Tx, server string) (*presenceRow, error) {
 	return take[presenceRow](tx.Where("server = ?", server))
 }
 
+// presencesOf returns what a list of servers shows of each. It asks for a few
+// at a time, because SQLite's driver looks through all values of a statement
+// for each of its placeholders, and scans by hand: lists are long.
 func presencesOf(tx *db.Tx, servers []string) ([]presenceRow, error) {
-	var rows []presenceRow
-	return rows, tx.Where("server IN ?", servers).Find(&rows).Error
+	all := make([]presenceRow, 0, len(servers))
+	for part := range slices.Chunk(servers, 64) {
+		rows, err := tx.Model(&presenceRow{}).Select(`server, agent, version, connected, connected_at, disconnected_at, heard_at,
+			skew_ms, disk_free, disk_size, silent_at, skewed_at, frozen_at`).Where("server IN ?", part).Rows()
+		if err != nil {
+			return nil, err
+		}
+		for rows.Next() {
+			var p presenceRow
+			if err = rows.Scan(&p.Server, &p.Agent, &p.Version, &p.Connected, &p.ConnectedAt, &p.DisconnectedAt, &p.HeardAt,
+				&p.SkewMS, &p.DiskFree, &p.DiskSize, &p.SilentAt, &p.SkewedAt, &p.FrozenAt); err != nil {
+				break
+			}
+			all = append(all, p)
+		}
+		if err := errors.Join(err, rows.Err(), rows.Close()); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 func putPresence(tx *db.Tx, p presenceRow) error {
