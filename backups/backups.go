@@ -9,7 +9,6 @@
 package backups
 
 import (
-	"context"
 	"log/slog"
 	"time"
 
@@ -228,12 +227,4 @@ func New(d Deps, o Options) *Service {
 		customers: d.Customers, blobs: d.Blobs, opts: o, uploads: newTurns()}
 	s.handle()
 	return s
-}
-
-// Start puts the service's own schedules in place.
-func (s *Service) Start(ctx context.Context) error {
-	return s.db.Write(ctx, func(tx *db.Tx) error {
-		_, err := s.jobs.PutSchedule(tx, jobs.Schedule{Key: sweepSchedule, Kind: sweepSchedule, Cron: "*/5 * * * *", Zone: "UTC", CatchUp: true, Enabled: true})
-		return err
-	})
 }

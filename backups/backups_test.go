@@ -83,9 +83,6 @@ func newHouse(t *testing.T, d *db.DB, clock *dbtest.Clock) *house {
 	t.Cleanup(func() { _ = h.blobs.Close() })
 	h.backups = backups.New(backups.Deps{DB: d, Keeper: h.keeper, Ledger: h.ledger, Jobs: h.jobs, Findings: h.findings, Customers: h.customers, Blobs: h.blobs},
 		backups.Options{Bus: b})
-	if err := h.backups.Start(controlplane.System(ctx, "test")); err != nil {
-		t.Fatal(err)
-	}
 	h.customer = must[customers.Customer](t)(h.customers.CreateCustomer(ctx, h.all, customers.NewCustomer{Slug: "maple", Name: "Maple Bakery", Country: "DE", Zone: "Europe/Berlin"}))
 	h.other = must[customers.Customer](t)(h.customers.CreateCustomer(ctx, h.all, customers.NewCustomer{Slug: "harbour", Name: "Harbour Mail", Country: "DE", Zone: "Europe/Berlin"}))
 	h.server = must[customers.Server](t)(h.customers.CreateServer(ctx, h.all, customers.NewServer{Name: "maple-1", Location: "Frankfurt", Country: "DE"}))
@@ -511,4 +508,34 @@ func TestPlanInputIsChecked(t *testing.T) {
 			t.Errorf("%s: %v, want invalid %s", name, err, tt.field)
 		}
 	}
+}
+
+// The answer to a look into a folder is kept for a day; file names do not
+// stay longer with us than they are of use.
+func TestListingsAreForgotten(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
+		h := newHouse(t, d, clock)
+		_, snap := h.ready()
+		ctx, scope := h.owner(h.customer.ID)
+		look := func() backups.Folder {
+			t.Helper()
+			return must[backups.Folder](t)(h.backups.Browse(ctx, scope, snap.ID, []byte("/srv/shop"), 0))
+		}
+		first := look()
+		var p wire.ListParams
+		h.finish(h.take(wire.ActionList, &p), wire.Listing{Found: true, Nodes: []wire.Node{{Name: []byte("a"), Type: wire.NodeFile}}})
+		if again := look(); again.Job.ID != first.Job.ID || again.Listing == nil || len(again.Listing.Nodes) != 1 {
+			t.Errorf("the second look: %+v, want the answer to the first", again)
+		}
+		clock.Advance(25 * time.Hour)
+		if err := h.backups.Sweep(h.ctx); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.jobs.Get(h.ctx, h.all, first.Job.ID); controlplane.ErrorCode(err) != controlplane.CodeNotFound {
+			t.Errorf("after a day the answer is still kept: %v", err)
+		}
+		if later := look(); later.Job.ID == first.Job.ID {
+			t.Error("a forgotten job was given out")
+		}
+	})
 }

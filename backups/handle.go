@@ -16,10 +16,9 @@ import (
 
 // The kinds of the slice's own plane jobs and schedules.
 const (
-	jobRegister   = "store.register"
-	jobVerify     = "download.verify"
-	jobExpire     = "download.expire"
-	sweepSchedule = "backups.sweep"
+	jobRegister = "store.register"
+	jobVerify   = "download.verify"
+	jobExpire   = "download.expire"
 )
 
 // handle registers what the slice does when its jobs end and its schedules are due.
@@ -37,59 +36,109 @@ func (s *Service) handle() {
 	s.jobs.Handle(jobExpire, jobs.Handler{Run: s.runExpire, Done: s.doneExpire})
 	s.jobs.Handle(string(wire.ActionPutBack), jobs.Handler{Done: s.donePutBack})
 	s.jobs.HandleSchedule(dueSchedule, s.due)
-	s.jobs.HandleSchedule(sweepSchedule, func(tx *db.Tx, _ jobs.Schedule, _ time.Time) error { return s.sweep(tx) })
 }
 
 func initBackoff(attempt int) time.Duration {
 	return min(time.Duration(attempt)*2*time.Second, time.Minute)
 }
 
-// Sweep looks now for missed backups and expired downloads (the schedule does
-// it every five minutes).
-func (s *Service) Sweep(ctx context.Context) error {
-	return s.db.Write(controlplane.System(ctx, "backups.sweep"), s.sweep)
+// sweepEvery is how often Watch sweeps.
+const sweepEvery = 15 * time.Minute
+
+// Watch sweeps until ctx ends. Several replicas may do so at once.
+func (s *Service) Watch(ctx context.Context) error {
+	for t := time.NewTicker(sweepEvery); ; {
+		if err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
+			s.opts.Log.ErrorContext(ctx, "backups.sweep", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return nil
+		case <-t.C:
+		}
+	}
 }
 
-func (s *Service) sweep(tx *db.Tx) error {
-	plans, err := where[planRow](tx, policy.AllCustomers("sweep"), "id", 0, "enabled = 1")
+// Sweep looks for missed backups and expired downloads, and lets go of answers
+// that nobody needs any more (Watch does it every quarter of an hour). It reads
+// first and writes only where something is to be said.
+func (s *Service) Sweep(ctx context.Context) error {
+	ctx = controlplane.System(ctx, "backups.sweep")
+	late, err := s.late(ctx)
 	if err != nil {
 		return err
 	}
-	for _, p := range plans {
-		if err := s.sweepPlan(tx, p); err != nil {
+	for _, p := range late {
+		if err := s.db.Write(ctx, func(tx *db.Tx) error { return s.raiseMissed(tx, p) }); err != nil {
 			return err
 		}
 	}
-	return s.sweepDownloads(tx)
+	var now time.Time
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		now = tx.Now
+		if err := forgetListings(tx, tx.Now.Add(-keepListings)); err != nil {
+			return err
+		}
+		return s.sweepDownloads(tx)
+	})
+	if err != nil {
+		return err
+	}
+	_, err = s.jobs.Forget(ctx, []string{string(wire.ActionList)}, now.Add(-keepListings))
+	return err
 }
 
-// sweepPlan opens backup.missed where the newest snapshot is older than the
-// last due instant but one: one missed start is caught up, two are a finding.
-func (s *Service) sweepPlan(tx *db.Tx, p planRow) error {
+// keepListings is how long the answer to a look into a folder is kept: file
+// names stay with us no longer than they are of use.
+const keepListings = 24 * time.Hour
+
+// latePlan is a plan whose newest snapshot is too old.
+type latePlan struct {
+	plan   planRow
+	newest time.Time
+}
+
+// late finds the plans whose newest snapshot is older than the last due instant
+// but one: one missed start is caught up, two are a finding.
+func (s *Service) late(ctx context.Context) ([]latePlan, error) {
 	all := policy.AllCustomers("sweep")
-	repo, err := one[repositoryRow](tx, all, "repository", p.RepositoryID)
-	if err != nil || RepositoryState(repo.State) != RepositoryReady {
+	var plans []planRow
+	var newest map[string]int64
+	var now time.Time
+	err := s.db.Read(ctx, func(tx *db.Tx) (err error) {
+		now = tx.Now
+		if plans, err = where[planRow](tx, all, "id", 0, "enabled = 1 AND repository_id IN (SELECT id FROM backup_repositories WHERE state = ?)", string(RepositoryReady)); err != nil {
+			return err
+		}
+		newest, err = newestArrivals(tx)
 		return err
+	})
+	if err != nil {
+		return nil, err
 	}
-	snaps, err := where[snapshotRow](tx, all, "arrived_at DESC", 1, "plan_id = ?", p.ID)
+	var out []latePlan
+	for _, p := range plans {
+		last := controlplane.FromMillis(max(newest[p.ID], p.CreatedAt))
+		late, err := overdue(p.Cron, p.Zone, last, now)
+		if err != nil {
+			return nil, err
+		}
+		if late {
+			out = append(out, latePlan{p, last})
+		}
+	}
+	return out, nil
+}
+
+func (s *Service) raiseMissed(tx *db.Tx, l latePlan) error {
+	args, err := s.findingArgs(tx, l.plan)
 	if err != nil {
 		return err
 	}
-	newest := controlplane.FromMillis(p.CreatedAt)
-	if len(snaps) == 1 {
-		newest = controlplane.FromMillis(snaps[0].ArrivedAt)
-	}
-	late, err := overdue(p.Cron, p.Zone, newest, tx.Now)
-	if err != nil || !late {
-		return err
-	}
-	args, err := s.findingArgs(tx, p)
-	if err != nil {
-		return err
-	}
-	args["for"] = fmt.Sprintf("%d hours", int(tx.Now.Sub(newest).Hours()))
-	return s.findings.Raise(tx, findings.Finding{Key: "backup.missed:" + p.ID, Customer: p.CustomerID, Server: p.ServerID, Subject: p.ID,
-		Kind: findings.BackupMissed, Severity: findings.Bad, Owner: findings.Ops, Link: "/plans/" + p.ID, Args: args})
+	args["for"] = fmt.Sprintf("%d hours", int(tx.Now.Sub(l.newest).Hours()))
+	return s.findings.Raise(tx, findings.Finding{Key: failureKey(findings.BackupMissed, l.plan.ID), Customer: l.plan.CustomerID, Server: l.plan.ServerID,
+		Subject: l.plan.ID, Kind: findings.BackupMissed, Severity: findings.Bad, Owner: findings.Ops, Link: "/plans/" + l.plan.ID, Args: args})
 }
 
 // overdue reports whether two due instants have passed since the newest

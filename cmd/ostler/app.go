@@ -146,7 +146,7 @@ func (a *App) slices(ctx context.Context, o AppOptions) (err error) {
 	a.closers = append(a.closers, a.blobs.Close)
 	a.Backups = backups.New(backups.Deps{DB: a.DB, Keeper: a.Keeper, Ledger: a.Ledger, Jobs: a.Jobs, Findings: a.Findings, Customers: a.Customers, Blobs: a.blobs},
 		backups.Options{Log: a.log, Bus: a.Bus, SimulatedClock: o.Simulated})
-	return a.Backups.Start(ctx)
+	return nil
 }
 
 // edges wires the API, the agents' endpoints and the pages.
@@ -181,7 +181,7 @@ func (a *App) Run(ctx context.Context) error {
 	sys := controlplane.System(ctx, "serve")
 	g, gctx := errgroup.WithContext(sys)
 	parts := map[string]func(context.Context) error{
-		"ledger": a.Ledger.Run, "jobs": a.Jobs.Run, "agents": a.Agents.Run, "identity": a.Identity.Run,
+		"ledger": a.Ledger.Run, "jobs": a.Jobs.Run, "agents": a.Agents.Run, "identity": a.Identity.Run, "backups": a.Backups.Watch,
 		"server": func(ctx context.Context) error { return a.Server.Run(ctx, nil) }, "secrets": a.refreshKeys,
 	}
 	if a.DB.Dialect() == db.Postgres {

@@ -161,3 +161,20 @@ func (j *Jobs) Wait(ctx context.Context, scope policy.Scope, id string, d time.D
 		}
 	}
 }
+
+// Forget deletes jobs of these kinds that ended before an instant, a batch at a
+// time, and returns how many: the answers to questions, and the plane's own
+// sweeps, are of no use to anybody later. What was done stands in the ledger.
+func (j *Jobs) Forget(ctx context.Context, kinds []string, before time.Time) (n int64, err error) {
+	for {
+		var batch int64
+		err := j.db.Write(ctx, func(tx *db.Tx) (err error) { batch, err = deleteEnded(tx, kinds, before); return err })
+		n += batch
+		if err != nil {
+			return n, fmt.Errorf("jobs: forget: %w", err)
+		}
+		if batch < forgetBatch {
+			return n, nil
+		}
+	}
+}

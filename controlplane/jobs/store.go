@@ -198,3 +198,11 @@ func save(tx *db.Tx, r *row, state State, epoch int64) error {
 	}
 	return nil
 }
+
+const forgetBatch = 500
+
+// deleteEnded deletes a batch of jobs that are over.
+func deleteEnded(tx *db.Tx, kinds []string, before time.Time) (int64, error) {
+	r := tx.Exec("DELETE FROM jobs WHERE seq IN (SELECT seq FROM jobs WHERE kind IN ? AND finished_at > 0 AND finished_at < ? LIMIT ?)", kinds, before.UnixMilli(), forgetBatch)
+	return r.RowsAffected, r.Error
+}
