@@ -38,6 +38,11 @@ func (s *Server) registerBundle() {
 		Audience: policy.SignedIn, Permission: policy.LedgerRead},
 		func(ctx context.Context, scope policy.Scope, in *bundleIn) (*contentOut, error) {
 			o := ledger.BundleOptions{Personal: in.Personal}
+			if in.Personal { // there are names of files among them
+				if _, err := policy.For(ctx, policy.FileRead); err != nil {
+					return nil, err
+				}
+			}
 			if in.Customer != "" {
 				c, err := s.Customers.GetCustomer(ctx, scope, in.Customer)
 				if err != nil {

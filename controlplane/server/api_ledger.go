@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"slices"
 
 	"ostler/controlplane"
 	"ostler/controlplane/ledger"
@@ -22,6 +23,7 @@ type entryView struct {
 	Data       map[string]any    `json:"data,omitempty"`
 	Personal   map[string]string `json:"personal,omitempty"`
 	Forgotten  []string          `json:"forgotten,omitempty" doc:"Personal values that were deleted"`
+	Hidden     []string          `json:"hidden,omitempty" doc:"Personal values that are not for this reader"`
 }
 
 type actorView struct {
@@ -29,10 +31,28 @@ type actorView struct {
 	ID   string `json:"id"`
 }
 
-func viewEntry(i ledger.Item) entryView {
-	return entryView{ID: i.ID, Seq: i.Seq, Leaf: i.Leaf, Generation: i.Generation, At: controlplane.Instant(i.At),
-		Actor: actorView{Kind: string(i.Actor.Kind), ID: i.Actor.ID}, Kind: i.Kind, Customer: i.Customer, Server: i.Server, Subject: i.Subject,
-		Data: i.Data, Personal: i.Personal, Forgotten: i.Forgotten}
+// viewEntry shows an entry to the actor of ctx: paths of files to whoever may
+// see files, other personal values to whoever may see people.
+func viewEntry(ctx context.Context) func(ledger.Item) entryView {
+	actor, _ := controlplane.ActorFrom(ctx)
+	return func(i ledger.Item) entryView {
+		v := entryView{ID: i.ID, Seq: i.Seq, Leaf: i.Leaf, Generation: i.Generation, At: controlplane.Instant(i.At),
+			Actor: actorView{Kind: string(i.Actor.Kind), ID: i.Actor.ID}, Kind: i.Kind, Customer: i.Customer, Server: i.Server, Subject: i.Subject,
+			Data: i.Data, Personal: map[string]string{}, Forgotten: i.Forgotten}
+		for name, value := range i.Personal {
+			needs := policy.PeopleRead
+			if name == "path" {
+				needs = policy.FileRead
+			}
+			if policy.Can(actor, needs) {
+				v.Personal[name] = value
+			} else {
+				v.Hidden = append(v.Hidden, name)
+			}
+		}
+		slices.Sort(v.Hidden)
+		return v
+	}
 }
 
 type ledgerIn struct {
@@ -65,12 +85,12 @@ func (s *Server) registerLedger() {
 	Register(s.api, Op{Method: "GET", Path: "/ledger", Name: "ledger.list", Summary: "What happened, newest first", Audience: policy.SignedIn, Permission: policy.LedgerRead},
 		func(ctx context.Context, scope policy.Scope, in *ledgerIn) (*ListOut[entryView], error) {
 			items, next, err := s.Ledger.List(ctx, scope, ledger.Filter{Customer: in.Customer, Server: in.Server, Subject: in.Subject, Kinds: in.Kind, Limit: in.PageSize, PageToken: in.PageToken})
-			return listOf(items, next, viewEntry), err
+			return listOf(items, next, viewEntry(ctx)), err
 		})
 	Register(s.api, Op{Method: "GET", Path: "/ledger/{id}", Name: "ledger.show", Summary: "Show an entry", Audience: policy.SignedIn, Permission: policy.LedgerRead},
 		func(ctx context.Context, scope policy.Scope, in *IDIn) (*One[entryView], error) {
 			i, err := s.Ledger.Get(ctx, scope, in.ID)
-			return &One[entryView]{Body: viewEntry(i)}, err
+			return &One[entryView]{Body: viewEntry(ctx)(i)}, err
 		})
 	Register(s.api, Op{Method: "GET", Path: "/ledger/{id}/proof", Name: "ledger.proof", Summary: "Prove that an entry is in the log", Audience: policy.SignedIn, Permission: policy.LedgerRead},
 		func(ctx context.Context, scope policy.Scope, in *IDIn) (*One[ledger.Proof], error) {
