@@ -42,7 +42,7 @@ func (p *Portal) entry(v *visit) error {
 	if e.Link.Href != "" {
 		page.About = append(page.About, e.Link)
 	}
-	if it.Server != "" {
+	if it.Server != "" && v.can(policy.PlanRead) { // the page of a server is about its backups too
 		page.About = append(page.About, Link{v.serverName(it.Server), "/servers/" + it.Server})
 	}
 	return v.entryProof(page, scope, it)

@@ -5,12 +5,15 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"ostler/agents/wire"
 	"ostler/backups"
 	"ostler/controlplane"
 	"ostler/controlplane/db"
 	"ostler/controlplane/db/dbtest"
+	"ostler/controlplane/identity"
+	"ostler/controlplane/ledger"
 	"ostler/controlplane/policy"
 )
 
@@ -259,14 +262,20 @@ func TestEveryRouteForEverybody(t *testing.T) {
 	h := newSQLite(t)
 	plan, snap := h.ready(wire.BackupResult{Outcome: wire.BackupComplete, TotalFiles: 1})
 	restore := ok[backups.Restore](t)(h.backups.StartDownload(h.ctx, all, snap.ID, []byte("/srv/shop/a")))
+	auditor := ok[identity.Person](t)(h.identity.AddAuditor(h.ctx, all, identity.NewAuditor{Customer: h.maple.ID, Name: "Helle Nyberg", Email: "helle@audit.example", Until: h.clock.Now().Add(time.Hour)}))
+	entries, _, err := h.ledger.List(h.ctx, all, ledger.Filter{Customer: h.maple.ID, Limit: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
 	objects := map[string]string{"servers": h.server.ID, "customers": h.maple.ID, "tenancies": h.tenancy.ID, "plans": plan.ID, "jobs": restore.Job, "snapshots": snap.ID, "restores": restore.ID,
-		"downloads": restore.ID, "keys": plan.Repository.ID, "account": "ses_00000000000000000000000000"}
+		"downloads": restore.ID, "keys": plan.Repository.ID, "account": "ses_00000000000000000000000000", "people": h.reader.ID, "staff": h.admin.ID, "auditors": auditor.ID, "activity": entries[0].ID}
 	readers := map[string]struct {
 		*person
 		a controlplane.Actor
 	}{
 		"staff":    {h.browser(h.admin.ID), controlplane.Actor{Kind: controlplane.ActorStaff, Role: string(policy.RoleAdmin)}},
 		"reader":   {h.browser(h.reader.ID), controlplane.Actor{Kind: controlplane.ActorContact, Role: string(policy.RoleReader)}},
+		"auditor":  {h.browser(auditor.ID), controlplane.Actor{Kind: controlplane.ActorAuditor, Role: string(policy.RoleAuditor)}},
 		"stranger": {h.browser(h.stranger.ID), controlplane.Actor{Kind: controlplane.ActorContact, Role: string(policy.RoleOwner)}},
 		"nobody":   {h.browser(""), controlplane.Actor{}},
 	}

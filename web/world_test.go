@@ -54,6 +54,7 @@ type house struct {
 	findings  *findings.Findings
 	customers *customers.Store
 	identity  *identity.Store
+	ledger    *ledger.Ledger
 	agents    *agents.Agents
 	backups   *backups.Service
 	bus       *bus.Bus
@@ -93,6 +94,7 @@ func newHouse(t *testing.T, d *db.DB, clock *dbtest.Clock) *house {
 	h := &house{t: t, ctx: controlplane.System(t.Context(), "test"), clock: clock, d: d, bus: bus.New()}
 	k := ok[*secrets.Keeper](t)(secrets.OpenFile(h.ctx, d, filepath.Join(t.TempDir(), "keys")))
 	l := ok[*ledger.Ledger](t)(ledger.New(d, k, ledger.Options{Origin: "test.invalid/ledger", Bus: h.bus}))
+	h.ledger = l
 	h.customers = customers.New(d, k, l)
 	h.findings = findings.New(d, k, l, h.bus)
 	h.identity = ok[*identity.Store](t)(identity.New(h.ctx, d, k, l, h.customers, identity.Options{Demo: true, Hasher: identity.Argon2id{MemoryKiB: 8, Passes: 1, Lanes: 1}}))
@@ -108,9 +110,6 @@ func newHouse(t *testing.T, d *db.DB, clock *dbtest.Clock) *house {
 	blobs := memblob.OpenBucket(nil)
 	t.Cleanup(func() { _ = blobs.Close() })
 	h.backups = backups.New(backups.Deps{DB: d, Keeper: k, Ledger: l, Jobs: h.jobs, Findings: h.findings, Customers: h.customers, Blobs: blobs}, backups.Options{Bus: h.bus})
-	if err := h.backups.Start(h.ctx); err != nil {
-		t.Fatal(err)
-	}
 	h.portal = ok[*web.Portal](t)(web.New(web.Deps{Identity: h.identity, Customers: h.customers, Findings: h.findings, Jobs: h.jobs, Ledger: l, Agents: h.agents, Backups: h.backups, Bus: h.bus, Now: d.Now},
 		web.Options{Company: "Harbour Hosting", EnrolURL: "https://localhost:8445", BrowseWait: time.Millisecond}))
 	e := echo.New()
