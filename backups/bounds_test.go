@@ -56,3 +56,25 @@ func TestAPlanEndsWhereTheTenancyDoes(t *testing.T) {
 		})
 	}
 }
+
+// Whoever may add a store must not have the control plane write other files of
+// its machine, or signal other processes.
+func TestAStoreNamesItsOwnFilesOnly(t *testing.T) {
+	h := newHouse(t, dbtest.SQLite(t, &dbtest.Clock{}), &dbtest.Clock{})
+	for _, tt := range []struct {
+		htpasswd, pid string
+		ok            bool
+	}{
+		{"/srv/store/htpasswd", "/run/rest-server.pid", true},
+		{"/srv/store/.htpasswd", "", true},
+		{"/etc/passwd", "", false},
+		{"/srv/../etc/htpasswd", "", false},
+		{"htpasswd", "", false},
+		{"/srv/store/htpasswd", "/etc/hostname", false},
+	} {
+		_, err := h.backups.AddStore(h.ctx, h.all, backups.OffSite{Name: tt.htpasswd + tt.pid, URL: "https://127.0.0.1:2", HtpasswdPath: tt.htpasswd, PIDPath: tt.pid, Country: "DE"})
+		if got := err == nil; got != tt.ok {
+			t.Errorf("%s, %s: got %v, want taken %v", tt.htpasswd, tt.pid, err, tt.ok)
+		}
+	}
+}

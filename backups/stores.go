@@ -61,11 +61,12 @@ func (in OffSite) check() error {
 	if in.Pin != "" && !hexPin.MatchString(in.Pin) {
 		bad = append(bad, controlplane.Field{Pointer: "/pin", Message: "The pin is the SHA-256 of the certificate's public key info, 64 hex digits."})
 	}
-	if !filepath.IsAbs(in.HtpasswdPath) {
-		bad = append(bad, controlplane.Field{Pointer: "/htpasswd_path", Message: "Name the store's .htpasswd file by its absolute path."})
+	// The control plane writes this file: no other one of its machine can be named.
+	if !plainFile(in.HtpasswdPath, "htpasswd") {
+		bad = append(bad, controlplane.Field{Pointer: "/htpasswd_path", Message: "Name the store's user file by its absolute path; its name ends in “htpasswd”."})
 	}
-	if in.PIDPath != "" && !filepath.IsAbs(in.PIDPath) {
-		bad = append(bad, controlplane.Field{Pointer: "/pid_path", Message: "Name the store's process id file by its absolute path."})
+	if in.PIDPath != "" && !plainFile(in.PIDPath, "pid") {
+		bad = append(bad, controlplane.Field{Pointer: "/pid_path", Message: "Name the store's process id file by its absolute path; its name ends in “pid”."})
 	}
 	if len(in.Country) != 2 {
 		bad = append(bad, controlplane.Field{Pointer: "/country", Message: "The country is two letters, as in ISO 3166-1: DE, FR."})
@@ -74,6 +75,13 @@ func (in OffSite) check() error {
 		return controlplane.Invalid(bad...)
 	}
 	return nil
+}
+
+// plainFile reports whether path is absolute and clean, and its last element is
+// kind or ends in "."+kind.
+func plainFile(path, kind string) bool {
+	base := filepath.Base(path)
+	return filepath.IsAbs(path) && filepath.Clean(path) == path && (base == kind || strings.HasSuffix(base, "."+kind))
 }
 
 // Stores lists the off-site stores, oldest first.
