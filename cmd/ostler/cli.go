@@ -46,7 +46,7 @@ func (c *client) addTo(root *cobra.Command) {
 		n.GroupID = "api"
 		f := n.PersistentFlags()
 		f.StringVar(&c.serverURL, "server-url", "", "the control plane's address (default $OSTLER_URL, or "+defaultServerURL+")")
-		f.StringVar(&c.tokenFile, "token-file", "", "file with the API token, mode 0600 (default $OSTLER_TOKEN, or "+filepath.Join("CONFIG", "token")+")")
+		f.StringVar(&c.tokenFile, "token-file", "", "file with the API token, mode 0600 (without it: the token itself in $OSTLER_TOKEN, or the file that “ostler token save” keeps)")
 		f.StringVar(&c.caFile, "ca-file", "", "PEM file of the authority that signed the control plane's certificate")
 		f.StringVar(&c.output, "output", "table", "table or json")
 		_ = n.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))

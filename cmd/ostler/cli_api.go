@@ -107,6 +107,9 @@ func (c *client) token() (string, error) {
 		return readToken(c.tokenFile)
 	}
 	if t := strings.TrimSpace(os.Getenv("OSTLER_TOKEN")); t != "" {
+		if filepath.IsAbs(t) {
+			return "", usagef("$OSTLER_TOKEN holds the name of a file, and not a token: name the file with --token-file")
+		}
 		return t, nil
 	}
 	dir, err := configDir()

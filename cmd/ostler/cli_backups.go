@@ -52,7 +52,7 @@ func (c *client) showRun(v runView) error {
 		c.say("Next: %s", v.Failure.Next)
 	}
 	if v.UnreadCount > 0 {
-		c.say("%d files could not be read:", v.UnreadCount)
+		c.say("%s could not be read:", plural(v.UnreadCount, "file or folder", "files or folders"))
 		for _, u := range v.Unread {
 			c.say("  %s (%s)", safeName(u.bytes()), u.Reason)
 		}
@@ -71,7 +71,7 @@ func (v runView) err() error {
 		return nil
 	case v.State == "partial":
 		return controlplane.Errorf(controlplane.CodeInternal, "Mend what kept them from being read, or exclude them in the plan: ostler backup show "+v.ID,
-			"The backup is partial: %d files could not be read", v.UnreadCount)
+			"The backup is partial: %s could not be read", plural(v.UnreadCount, "file or folder", "files or folders"))
 	case v.Failure != nil:
 		return controlplane.Errorf(controlplane.CodeInternal, v.Failure.Next, "%s", v.Failure.Message)
 	}

@@ -87,7 +87,7 @@ func markUsage(cmd *cobra.Command) {
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
 			if err := check(cmd, args); err != nil {
-				return usageError{fmt.Errorf("%w\nUsage: %s", err, cmd.UseLine())}
+				return usageError{fmt.Errorf("%s\nUsage: %s", wrongArgs(cmd, args, err), cmd.UseLine())}
 			}
 			return nil
 		}
@@ -95,6 +95,35 @@ func markUsage(cmd *cobra.Command) {
 	for _, c := range cmd.Commands() {
 		markUsage(c)
 	}
+}
+
+// wrongArgs says which word a command misses, or has too much.
+func wrongArgs(cmd *cobra.Command, args []string, err error) string {
+	_, use, _ := strings.Cut(cmd.Use, " ")
+	var wanted []string
+	for _, w := range strings.Fields(use) {
+		if w == "|" {
+			return err.Error() // two forms
+		}
+		if strings.HasPrefix(w, "[") || strings.HasPrefix(w, "-") {
+			break
+		}
+		wanted = append(wanted, w)
+	}
+	switch {
+	case len(args) < len(wanted):
+		return strings.Join(wanted[len(args):], " and ") + " is missing"
+	case cmd.HasSubCommands() || len(args) == len(wanted):
+		return err.Error()
+	}
+	return fmt.Sprintf("%q is one word too many", args[len(wanted)])
+}
+
+// missingFlags says in one line what cobra says with its own quotes.
+func missingFlags(s string) string {
+	s = strings.TrimSuffix(strings.TrimPrefix(s, "required flag(s) "), " not set")
+	names := strings.Split(strings.ReplaceAll(s, `"`, ""), ", ")
+	return "required flag missing: --" + strings.Join(names, ", --")
 }
 
 // writeError prints an error for people: the cause, the fields, the next step,
@@ -117,7 +146,11 @@ func writeError(w io.Writer, err error) {
 			lines = append(lines, "Next: "+e.Next)
 		}
 	} else {
-		lines = strings.Split(err.Error(), "\n")
+		s := err.Error()
+		if strings.HasPrefix(s, "required flag(s) ") {
+			s = missingFlags(s) + "\nNext: --help after the command says what it is."
+		}
+		lines = strings.Split(s, "\n")
 	}
 	var r *requestError
 	if errors.As(err, &r) && r.request != "" {

@@ -9,7 +9,7 @@ import (
 )
 
 func (c *client) showJob(v jobView) error {
-	if err := c.facts(pair{"Job", text(v.ID)}, pair{"Kind", text(v.Kind)}, pair{"State", state(v.State)}, pair{"Progress", text(v.Progress.String())},
+	if err := c.facts(pair{"Job", text(v.ID)}, pair{"Kind", text(v.Kind)}, pair{"State", state(v.State)}, pair{"Progress", text(v.progress())},
 		pair{"Attempt", text(fmt.Sprintf("%d of %d", v.Attempt, v.MaxAttempts))}, pair{"Made", text(when(v.CreatedAt))}, pair{"Not before", text(when(v.NotBefore))},
 		pair{"Not after", text(when(v.ExpiresAt))}, pair{"Started", text(when(v.StartedAt))}, pair{"Ended", text(when(v.FinishedAt))},
 		pair{"Server", text(v.Server)}, pair{"Customer", text(v.Customer)}, pair{"For", text(v.Subject)}); err != nil {
@@ -78,8 +78,12 @@ func (c *client) jobList() *cobra.Command {
 		if open {
 			q.Set("open", "true")
 		}
-		return list(ctx, c, "/jobs", q, p, []string{"MADE", "STATE", "KIND", "PROGRESS", "ID"}, func(v jobView) []cell {
-			return []cell{text(when(v.CreatedAt)), state(v.State), text(v.Kind), text(v.Progress.String()), text(v.ID)}
+		name, err := c.names(ctx)
+		if err != nil {
+			return err
+		}
+		return list(ctx, c, "/jobs", q, p, []string{"MADE", "STATE", "KIND", "SERVER", "PROGRESS", "ID"}, func(v jobView) []cell {
+			return []cell{text(when(v.CreatedAt)), state(v.State), text(v.Kind), text(name(v.Server)), text(v.progress()), text(v.ID)}
 		}, "There are no such jobs.")
 	})
 	addFilter(cmd, &server, &customer)

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/mod/sumdb/note"
 
 	"ostler/controlplane"
 	"ostler/controlplane/ledger"
@@ -83,11 +84,14 @@ func (c *client) ledgerVerify() *cobra.Command {
 	cmd := c.verb("verify", "Verify the log: in the control plane, a customer's chain here, or a bundle without any connection", cobra.NoArgs,
 		func(ctx context.Context, _ []string) error {
 			var v verified
+			if err := checkKey(key); err != nil {
+				return err
+			}
 			switch {
 			case bundle != "":
 				f, err := os.Open(bundle)
 				if err != nil {
-					return fmt.Errorf("ledger verify: %w", err)
+					return usagef("--bundle: %w", err)
 				}
 				defer func() { _ = f.Close() }()
 				r, err := ledger.VerifyBundle(f, key)
@@ -120,6 +124,18 @@ func (c *client) ledgerVerify() *cobra.Command {
 	f.StringVar(&key, "key", "", "the log's verifier key, which you have from elsewhere")
 	cmd.MarkFlagsMutuallyExclusive("bundle", "customer")
 	return cmd
+}
+
+// checkKey looks at the form of a verifier key: a slip of the hand must not read
+// as a forged log.
+func checkKey(key string) error {
+	if key == "" {
+		return nil
+	}
+	if _, err := note.NewVerifier(key); err != nil {
+		return usagef("--key is not a verifier key: those look like example.com/ledger/g1+1a2b3c4d+A..., in one piece and in quotes")
+	}
+	return nil
 }
 
 func (c *client) showVerified(v verified) error {
@@ -239,6 +255,9 @@ func (c *client) ledgerExport() *cobra.Command {
 func (c *client) ledgerProof() *cobra.Command {
 	var key string
 	cmd := c.verb("proof ENTRY", "Get the proof that an entry is in the log, and verify it here", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
+		if err := checkKey(key); err != nil {
+			return err
+		}
 		var p ledger.Proof
 		a, err := c.get(ctx, "/ledger/"+id(args[0])+"/proof", nil, &p)
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"syscall"
 
 	"ostler/controlplane"
@@ -47,13 +48,16 @@ func problemOf(resp *http.Response) error {
 	for _, f := range p.Errors {
 		e.Fields = append(e.Fields, controlplane.Field{Pointer: f.Pointer, Message: f.Message + f.Detail})
 	}
-	if e.Code == controlplane.CodeUnauthorized {
+	switch {
+	case e.Code == controlplane.CodeUnauthorized:
 		e.Next = signInNext
+	case e.Code == controlplane.CodeNotFound && strings.HasPrefix(e.Next, "Check the address"):
+		e.Next = "Check the name or the id; “list” in place of the verb shows what you may see." // there are no addresses and pages here
 	}
 	return &requestError{error: e, request: p.RequestID}
 }
 
-const signInNext = "Make a token in the portal (Settings, Tokens) and put it into $OSTLER_TOKEN, into the file “token” of the configuration folder (mode 0600), or name its file with --token-file."
+const signInNext = "Make a token in the portal (your name at the top, Tokens for programs) and keep it with: ostler token save. Or put it into $OSTLER_TOKEN, or name its file with --token-file."
 
 // notOurs is an answer that the API did not give: a proxy's, or another program's.
 func notOurs(resp *http.Response) error {

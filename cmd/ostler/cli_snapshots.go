@@ -48,8 +48,12 @@ func (c *client) snapshotCommand() *cobra.Command {
 			}
 			q.Set("plan", found)
 		}
-		return list(ctx, c, "/snapshots", q, p, []string{"ARRIVED", "OUTCOME", "FILES", "SIZE", "ADDED", "ID"}, func(v snapshotView) []cell {
-			return []cell{text(when(v.ArrivedAt)), state(v.Outcome), number(count(v.Files)), number(size(v.Bytes)), number(size(v.AddedBytes)), text(v.ID)}
+		name, err := c.names(ctx)
+		if err != nil {
+			return err
+		}
+		return list(ctx, c, "/snapshots", q, p, []string{"ARRIVED", "SERVER", "CUSTOMER", "OUTCOME", "FILES", "SIZE", "ADDED", "ID"}, func(v snapshotView) []cell {
+			return []cell{text(when(v.ArrivedAt)), text(name(v.Server)), text(name(v.Customer)), state(v.Outcome), number(count(v.Files)), number(size(v.Bytes)), number(size(v.AddedBytes)), text(v.ID)}
 		}, "There are no snapshots yet. The first arrives when a plan has run: ostler backup run PLAN")
 	})
 	addFilter(lst, &server, &customer)

@@ -35,7 +35,7 @@ func (c *client) tokenCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return controlplane.Errorf(controlplane.CodeForbidden, "Sign in at "+base.String()+", make it under Settings, and keep it with: ostler token save",
+		return controlplane.Errorf(controlplane.CodeForbidden, "Sign in at "+base.String()+", make it under your name (Tokens for programs), and keep it with: ostler token save",
 			"A token makes no tokens: that takes a person with a second factor")
 	})
 	return noun("token", "API tokens", lst, mk, c.tokenSave(), c.tokenRevoke())

@@ -60,6 +60,14 @@ func (j jobView) err() error {
 	return controlplane.Errorf(controlplane.CodeInternal, next, "%s", message)
 }
 
+// progress is how far a job is; one that is over has none.
+func (j jobView) progress() string {
+	if j.Over {
+		return ""
+	}
+	return j.Progress.String()
+}
+
 func (p *progressView) String() string {
 	if p == nil {
 		return ""
