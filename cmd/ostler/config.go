@@ -17,6 +17,39 @@ import (
 // defaultConfigFile is read where it exists and no other is named.
 const defaultConfigFile = "/etc/ostler/ostler.yaml"
 
+// configHelp is the configuration file as people write it; a test reads it.
+const configHelp = `The configuration file is YAML; every key has a default, an unknown one is an
+error, and the environment can set each (OSTLER_PORTAL__URL):
+
+` + configExample
+
+const configExample = `  data_dir: /var/lib/ostler          # database, keyring, signer's key, downloads
+  database:
+    url: ""                          # "": SQLite in data_dir; or postgres://...
+  portal:
+    listen: 127.0.0.1:8443           # beyond loopback only with tls_cert and tls_key
+    url: http://localhost:8443       # as people reach it: invitations carry it
+    company: Ostler                  # your name, as customers read it
+    tls_cert: ""
+    tls_key: ""
+  agents:
+    listen: :8444
+    enrol_listen: :8445
+    names: [localhost]               # the first is what servers dial
+    domain: ostler.internal          # stays as it is once a server is enrolled
+  signer:
+    socket: ""                       # "": signer.sock in data_dir
+    key_dir: ""                      # "": signer in data_dir
+  metrics:
+    listen: 127.0.0.1:9464
+  ledger:
+    origin: ostler.internal/ledger   # the log's name: stays as it is
+  log:
+    level: info                      # debug, info, warn, error
+    format: json                     # json, text
+  replica: ""                        # "": the host's name; PostgreSQL only
+`
+
 // Config is everything that can be set: a file first, then the environment
 // (OSTLER_DATABASE__URL), then flags. An unknown key is an error.
 type Config struct {

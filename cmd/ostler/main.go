@@ -26,8 +26,12 @@ func main() {
 // newRoot returns the whole command tree.
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "ostler",
-		Short:         "Looks after customers' servers, and can prove how",
+		Use:   "ostler",
+		Short: "Looks after customers' servers, and can prove how",
+		Long: `Looks after customers' servers, and can prove how.
+
+Exit codes: 0 done · 1 failed, or not well · 2 used wrongly · 3 not there ·
+4 not signed in · 5 does not fit the state of things · 8 waited long enough.`,
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,

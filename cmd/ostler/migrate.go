@@ -15,7 +15,9 @@ func migrateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "migrate",
 		Short: "Bring the database to the tables of this version",
-		Args:  cobra.NoArgs,
+		Long: `Migrate brings the database to the tables of this version. On SQLite "ostler serve"
+does it by itself when it starts; on PostgreSQL run this first, with serve stopped.`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := loadConfig(config)
 			if err != nil {

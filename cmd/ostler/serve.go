@@ -14,7 +14,9 @@ func serveCommand() *cobra.Command {
 		Use:   "serve",
 		Short: "Run the control plane: portal, API, agents",
 		Long: `Serve runs the control plane. It needs "ostler signer" beside it to give jobs to
-hosts; without it everything else works, and a finding says so.`,
+hosts; without it everything else works, and a finding says so.
+
+` + configHelp,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := loadConfig(config)

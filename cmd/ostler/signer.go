@@ -31,7 +31,9 @@ database still cannot make a host do what this process does not sign.`,
 			if err != nil {
 				return err
 			}
-			return signer.Serve(cmd.Context(), ln, key, c.Log.logger(os.Stderr))
+			log := c.Log.logger(os.Stderr)
+			log.InfoContext(cmd.Context(), "signer.listening", "socket", c.Signer.Socket)
+			return signer.Serve(cmd.Context(), ln, key, log)
 		},
 	}
 	cmd.Flags().StringVar(&config, "config", "", "configuration file (default "+defaultConfigFile+")")

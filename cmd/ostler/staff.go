@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,7 +22,10 @@ import (
 // staffCommand makes the first person, on the machine itself: whoever can read
 // the keyring may do this, and nobody else.
 func staffCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "staff", Short: "Add the hosting company's own people, on this machine"}
+	cmd := &cobra.Command{Use: "staff", Short: "Add the hosting company's own people, on this machine",
+		Long: `Staff works on the database itself, as whoever may read the data folder: it makes
+the first person, and a way back in for somebody who lost theirs (the same address
+again gives a new link, and the old one ends). On SQLite stop "ostler serve" first.`}
 	var config, name string
 	add := &cobra.Command{
 		Use:   "add EMAIL --name NAME",
@@ -47,6 +52,9 @@ func staffCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withIdentity(cmd.Context(), config, func(ctx context.Context, _ Config, s *identity.Store) error {
 				p, err := s.Person(ctx, controlplane.Actor{Kind: controlplane.ActorStaff, ID: args[0]})
+				if controlplane.ErrorCode(err) == controlplane.CodeNotFound {
+					return controlplane.Errorf(controlplane.CodeNotFound, "Give the id that ostler staff add printed: stf_...", "There is no member of staff of this id").Because(err)
+				}
 				if err != nil {
 					return err
 				}
@@ -75,6 +83,10 @@ func withIdentity(ctx context.Context, config string, do func(context.Context, C
 	}
 	ctx = controlplane.System(ctx, "on the machine itself")
 	d, err := db.Open(ctx, db.Options{URL: c.Database.URL})
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return controlplane.Errorf(controlplane.CodeConflict, "Stop ostler serve, run this again, and start it again: agents and jobs wait meanwhile.",
+			"The database is in use by ostler serve: SQLite takes one process at a time").Because(err)
+	}
 	if err != nil {
 		return err
 	}
