@@ -142,6 +142,8 @@ func TestReconnected(t *testing.T) {
 			t.Errorf("what was only offered: got %v, want a second offer", refs)
 		}
 		p.finish(spooled, wire.Succeeded, nil)
+		// A report from before the reconnection, written late, is no sign of life.
+		p.must(p.Progress(p.ctx, server, agent, wire.Progress{JobRef: lost, Seq: 1, Step: "backup"}))
 		clock.Advance(3 * time.Minute)
 		p.must(p.Tick(p.ctx))
 		p.wantState(works.Job, jobs.Accepted)

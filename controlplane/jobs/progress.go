@@ -110,7 +110,8 @@ func (j *Jobs) storeProgress(tx *db.Tx, p progress) error {
 	if err != nil {
 		return err
 	}
-	if r == nil || !mine(r, p.server, p.agent, p.newest.Epoch) || r.State != Accepted && r.State != Running {
+	late := r != nil && r.Lost == 1 // it was said before the agent came back and did not know the job
+	if r == nil || late || !mine(r, p.server, p.agent, p.newest.Epoch) || r.State != Accepted && r.State != Running {
 		j.forgetProgress(p.server, p.newest.Job) // a host may name any job, and as many as it likes
 		return nil
 	}
