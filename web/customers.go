@@ -40,17 +40,11 @@ func (p *Portal) customers(v *visit) error {
 }
 
 func (v *visit) customerRows(scope policy.Scope, items []customers.Customer, g *facts) ([]CustomerRow, error) {
-	tenancies, err := v.p.Customers.Tenancies(v.ctx, scope, customers.TenancyFilter{})
+	servers, err := v.p.Customers.ServerCounts(v.ctx, scope)
 	if err != nil {
 		return nil, err
 	}
-	servers, parents := map[string]map[string]bool{}, map[string]bool{}
-	for _, t := range tenancies {
-		if servers[t.Customer] == nil {
-			servers[t.Customer] = map[string]bool{}
-		}
-		servers[t.Customer][t.Server] = true
-	}
+	parents := map[string]bool{}
 	for _, c := range items {
 		if c.Parent != "" {
 			parents[c.Parent] = true
@@ -62,7 +56,7 @@ func (v *visit) customerRows(scope policy.Scope, items []customers.Customer, g *
 	}
 	var rows []CustomerRow
 	for _, c := range items {
-		row := CustomerRow{Name: c.Name, Href: "/customers/" + c.ID, Servers: len(servers[c.ID]), Since: c.CreatedAt, State: v.openState(g, c.ID)}
+		row := CustomerRow{Name: c.Name, Href: "/customers/" + c.ID, Servers: servers[c.ID], Since: c.CreatedAt, State: v.openState(g, c.ID)}
 		if c.Parent != "" {
 			row.Parent = Link{names[c.Parent], "/customers/" + c.Parent}
 		}

@@ -64,7 +64,7 @@ func (v *visit) byWords(a controlplane.Actor, name string) string {
 // entryProof proves the entry now, under the newest checkpoint.
 func (v *visit) entryProof(page *Entry, scope policy.Scope, it ledger.Item) error {
 	if !it.Sequenced() {
-		page.Proof, page.Note, page.Refresh = State{ToneBusy, v.t("entry.pending")}, v.t("entry.pending_note"), 2
+		page.Proof, page.Says, page.Refresh = State{ToneBusy, v.t("entry.pending")}, v.t("entry.pending_note"), 2
 		return v.render(page)
 	}
 	proof, err := v.p.Ledger.Prove(v.ctx, scope, it.ID)
@@ -75,10 +75,10 @@ func (v *visit) entryProof(page *Entry, scope policy.Scope, it ledger.Item) erro
 	if err == nil {
 		err = proof.Verify(proof.Key)
 	}
-	page.Proof, page.Note = State{ToneGood, v.t("entry.proven")}, v.t("entry.proven_note", "when", v.moment(it.At), "n", checkpoint.Size)
+	page.Proof, page.Says = State{ToneGood, v.t("entry.proven")}, v.t("entry.proven_note", "when", v.moment(it.At), "n", checkpoint.Size)
 	if err != nil {
 		v.p.log.ErrorContext(v.ctx, "web.entry.proof", "entry", it.ID, "error", err)
-		page.Proof, page.Note = State{ToneBad, v.t("entry.unproven")}, v.t("entry.unproven_note")
+		page.Proof, page.Says = State{ToneBad, v.t("entry.unproven")}, v.t("entry.unproven_note")
 		page.Tone = ToneBad
 	}
 	page.Proven = []Pair{{Label: v.t("entry.seq"), Value: v.t("entry.seq_of", "n", it.Seq+1)}, {Label: v.t("entry.leaf"), Value: v.t("entry.leaf_of", "i", it.Leaf, "n", checkpoint.Size)},

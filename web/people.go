@@ -29,6 +29,12 @@ var roleNotes = map[policy.Role]string{
 	policy.RoleOps: "role.ops_note", policy.RoleAdmin: "role.admin_note", policy.RoleSupport: "role.support_note",
 }
 
+// roleSays are the sentence about somebody with a role.
+var roleSays = map[policy.Role]string{
+	policy.RoleOwner: "person.say_owner", policy.RoleRestorer: "person.say_restorer", policy.RoleReader: "person.say_reader",
+	policy.RoleOps: "person.say_ops", policy.RoleAdmin: "person.say_admin", policy.RoleSupport: "person.say_support",
+}
+
 var (
 	contactRoles = []policy.Role{policy.RoleOwner, policy.RoleRestorer, policy.RoleReader}
 	staffRoles   = []policy.Role{policy.RoleOps, policy.RoleSupport, policy.RoleAdmin}
@@ -118,10 +124,13 @@ func (v *visit) contactByID() (identity.Person, error) {
 
 // personPage says what a person may, and what can be done about it.
 func (v *visit) personPage(x identity.Person, nav, self string, roles []policy.Role) *Person {
-	page := &Person{Page: v.page(nav, x.Name, v.t("person.say", "name", x.Name, "role", roleWord(v.p.tx, x.Role))), State: v.signInState(x), Seen: x.SeenAt,
+	page := &Person{Page: v.page(nav, x.Name, v.t(roleSays[x.Role], "name", x.Name)), State: v.signInState(x), Seen: x.SeenAt,
 		Again: x.SignIn == identity.SignInReady, Staff: x.Kind == controlplane.ActorStaff}
 	page.Self = self
-	page.Facts = []Pair{{Label: v.t("col.email"), Value: x.Email}, {Label: v.t("col.role"), Value: roleWord(v.p.tx, x.Role)}, {Label: v.t("person.may"), Value: v.t(roleNotes[x.Role])}}
+	page.Facts = []Pair{{Label: v.t("col.email"), Value: x.Email}, {Label: v.t("col.role"), Value: roleWord(v.p.tx, x.Role)}}
+	if !x.Active {
+		page.Say = v.t("person.say_off", "name", x.Name)
+	}
 	switch {
 	case !v.can(policy.PeopleWrite):
 	case x.ID == v.actor.ID:

@@ -68,6 +68,7 @@ type Portal struct {
 	cross  *http.CrossOriginProtection
 	routes []route
 	checks checks
+	open   openStreams
 }
 
 // route is one line of the portal's table with its handler.

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -290,5 +291,21 @@ func TestEveryLedgerKindReadsAsASentence(t *testing.T) {
 	}
 	if seen < 20 {
 		t.Errorf("found %d kinds only: the test looks in the wrong place", seen)
+	}
+}
+
+// A page's own field with a name that every page has would hide it from the
+// layout: the note above the page, or its address.
+func TestNoPageHidesWhatEveryPageHas(t *testing.T) {
+	shared := reflect.TypeOf(web.Page{})
+	for _, s := range sample.All(renderer(t).Text()) {
+		page := reflect.TypeOf(s.View).Elem()
+		for i := range page.NumField() {
+			if f := page.Field(i); !f.Anonymous {
+				if _, hides := shared.FieldByName(f.Name); hides {
+					t.Errorf("%s.%s hides Page.%s", page.Name(), f.Name, f.Name)
+				}
+			}
+		}
 	}
 }

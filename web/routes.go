@@ -32,7 +32,7 @@ func (p *Portal) doors() []route {
 		get("/invite/:secret", policy.Public, "", "portal.invite", p.invite),
 		post("/invite/:secret", policy.Public, "", "portal.invite.accept", p.inviteAccept),
 		get("/demo/:secret", policy.Public, "", "portal.demo", p.demo),
-		post("/signout", policy.SignedIn, policy.SelfWrite, "portal.signout", p.signOut),
+		post("/signout", policy.SignedIn, policy.SelfRead, "portal.signout", p.signOut),
 		get("/account", policy.SignedIn, policy.SelfRead, "portal.account", p.account),
 		post("/account/sessions/:id/revoke", policy.SignedIn, policy.SelfWrite, "portal.session.revoke", p.sessionRevoke),
 		post("/account/tokens", policy.SignedIn, policy.SelfWrite, "portal.token.make", p.tokenMake),

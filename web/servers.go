@@ -121,7 +121,15 @@ func (v *visit) serverRows(servers []customers.Server, status map[string]agents.
 	if err != nil {
 		return nil, err
 	}
-	tenancies, err := v.p.Customers.Tenancies(v.ctx, scope, customers.TenancyFilter{})
+	on := make([]string, 0, len(servers))
+	for _, s := range servers {
+		on = append(on, s.ID)
+	}
+	tenancies, err := v.p.Customers.Tenancies(v.ctx, scope, customers.TenancyFilter{Servers: on})
+	if err != nil {
+		return nil, err
+	}
+	copies, err := v.latestCopies(on)
 	if err != nil {
 		return nil, err
 	}
@@ -144,28 +152,27 @@ func (v *visit) serverRows(servers []customers.Server, status map[string]agents.
 		for _, id := range living[s.ID] {
 			row.Customers = append(row.Customers, Link{names[id], "/customers/" + id})
 		}
-		if err := v.rowBackup(&row, s.ID, g); err != nil {
-			return nil, err
-		}
+		v.rowBackup(&row, s.ID, copies, g)
 		rows = append(rows, row)
 	}
 	return rows, nil
 }
 
-// rowBackup says how a server's backups stand: as badly as its worst finding
-// about them, else as its newest copy.
-func (v *visit) rowBackup(row *ServerRow, server string, g *facts) error {
+// latestCopies are the newest copies of servers.
+func (v *visit) latestCopies(servers []string) (map[string]backups.Snapshot, error) {
 	scope, err := v.scope(policy.SnapshotRead)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	copies, _, err := v.p.Backups.Snapshots(v.ctx, scope, backups.SnapshotFilter{Server: server, Limit: 1})
-	if err != nil {
-		return err
-	}
+	return v.p.Backups.LatestSnapshots(v.ctx, scope, servers)
+}
+
+// rowBackup says how a server's backups stand: as badly as its worst finding
+// about them, else as its newest copy.
+func (v *visit) rowBackup(row *ServerRow, server string, copies map[string]backups.Snapshot, g *facts) {
 	row.Backup = State{ToneUnknown, v.t("backup.none_yet")}
-	if len(copies) == 1 {
-		row.Backup, row.BackupAt = v.runState(copies[0].Outcome), copies[0].ArrivedAt
+	if c, ok := copies[server]; ok {
+		row.Backup, row.BackupAt = v.runState(c.Outcome), c.ArrivedAt
 	}
 	for _, x := range g.findings {
 		if x.Server != server {
@@ -178,7 +185,6 @@ func (v *visit) rowBackup(row *ServerRow, server string, g *facts) error {
 			}
 		}
 	}
-	return nil
 }
 
 // backupFindingTexts are findings about backups in a word.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"ostler/controlplane"
@@ -11,8 +12,38 @@ import (
 	"ostler/controlplane/policy"
 )
 
-// maxTopics bounds how many topics one page listens to.
-const maxTopics = 32
+// maxTopics bounds how many topics one page listens to, maxStreams how many
+// pages one person has live.
+const (
+	maxTopics  = 32
+	maxStreams = 30
+)
+
+// openStreams counts the open streams of each person.
+type openStreams struct {
+	mu sync.Mutex
+	by map[string]int
+}
+
+// enter counts one more; ok is false where the person has enough.
+func (o *openStreams) enter(person string) (leave func(), ok bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.by[person] >= maxStreams {
+		return nil, false
+	}
+	if o.by == nil {
+		o.by = map[string]int{}
+	}
+	o.by[person]++
+	return func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		if o.by[person]--; o.by[person] == 0 {
+			delete(o.by, person)
+		}
+	}, true
+}
 
 const (
 	// beat keeps a quiet stream open through proxies, and finds out that a
@@ -36,6 +67,11 @@ func (p *Portal) eventStream(v *visit) error {
 			return err
 		}
 	}
+	done, ok := p.open.enter(v.actor.ID)
+	if !ok {
+		return controlplane.Errorf(controlplane.CodeTooMany, "Close some of the pages that are open.", "You have too many live pages open")
+	}
+	defer done()
 	ch, cancel := p.Bus.Subscribe(topics...)
 	defer cancel()
 	w := v.c.Response()

@@ -7,9 +7,11 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"ostler/agents/wire"
 	"ostler/controlplane/bus"
+	"ostler/controlplane/identity"
 )
 
 // A stream says that a topic changed and nothing else, and only to those who
@@ -57,5 +59,54 @@ func TestStreamCarriesNamesToThoseWhoMayReadThem(t *testing.T) {
 	h.bus.Publish("job:another", bus.TopicJob(job))
 	if got, want := next(), "event: changed|data: "+bus.TopicJob(job); got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// One person's streams are bounded, and those that ended make room.
+func TestStreamsOfOnePersonAreBounded(t *testing.T) {
+	h := newSQLite(t)
+	ines := h.browser(h.owner.ID)
+	ctx, cancel := context.WithCancel(t.Context())
+	listen := func() int {
+		r := ok[*http.Request](t)(http.NewRequestWithContext(ctx, http.MethodGet, h.url+"/events?topic="+url.QueryEscape(bus.TopicCustomer(h.maple.ID)), nil))
+		res, err := ines.client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = res.Body.Close() })
+		return res.StatusCode
+	}
+	for range 30 {
+		if got := listen(); got != http.StatusOK {
+			t.Fatalf("got %d, want 200", got)
+		}
+	}
+	if got := listen(); got != http.StatusTooManyRequests {
+		t.Errorf("one more: got %d, want 429", got)
+	}
+	if got := h.browser(h.stranger.ID).get("/home").status; got != http.StatusOK {
+		t.Errorf("another person: got %d", got)
+	}
+	cancel()
+	ctx = t.Context()
+	for deadline := time.Now().Add(5 * time.Second); listen() != http.StatusOK; {
+		if time.Now().After(deadline) {
+			t.Fatal("streams that ended make no room")
+		}
+	}
+}
+
+// Everybody who signs in can sign out again, an auditor too.
+func TestEverybodySignsOut(t *testing.T) {
+	h := newSQLite(t)
+	auditor := ok[identity.Person](t)(h.identity.AddAuditor(h.ctx, all, identity.NewAuditor{Customer: h.maple.ID, Name: "Helle Nyberg", Email: "helle@audit.example", Until: h.clock.Now().Add(time.Hour)}))
+	for _, id := range []string{auditor.ID, h.owner.ID, h.reader.ID, h.admin.ID} {
+		b := h.browser(id)
+		if got := b.post("/signout").header.Get("Location"); got != "/signin" {
+			t.Errorf("%s: signing out leads to %q", id, got)
+		}
+		if got := b.get("/account").header.Get("Location"); !strings.HasPrefix(got, "/signin") {
+			t.Errorf("%s: still signed in: %q", id, got)
+		}
 	}
 }

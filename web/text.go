@@ -74,21 +74,47 @@ func (t *Text) T(key string, pairs ...any) string {
 			s = f.One
 		}
 	}
-	if !strings.Contains(s, "{") {
-		return s
-	}
-	oldnew := make([]string, 0, len(pairs))
-	for i := 0; i+1 < len(pairs); i += 2 {
-		v := fmt.Sprint(pairs[i+1])
-		switch n := pairs[i+1].(type) {
-		case int:
-			v = group(int64(n))
-		case int64:
-			v = group(n)
+	return fill(s, pairs)
+}
+
+// fill puts values into their places, in one go: a value with braces stays as
+// it is, and so does a place without a value.
+func fill(s string, pairs []any) string {
+	var b strings.Builder
+	for {
+		from := strings.IndexByte(s, '{')
+		to := from + 1 + strings.IndexByte(s[from+1:], '}')
+		if from < 0 || to <= from {
+			b.WriteString(s)
+			return b.String()
 		}
-		oldnew = append(oldnew, "{"+fmt.Sprint(pairs[i])+"}", v)
+		b.WriteString(s[:from])
+		value, ok := valueOf(s[from+1:to], pairs)
+		if !ok {
+			value = s[from : to+1]
+		}
+		b.WriteString(value)
+		s = s[to+1:]
 	}
-	return strings.NewReplacer(oldnew...).Replace(s)
+}
+
+func valueOf(name string, pairs []any) (string, bool) {
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i] != name {
+			continue
+		}
+		switch v := pairs[i+1].(type) {
+		case string:
+			return v, true
+		case int:
+			return group(int64(v)), true
+		case int64:
+			return group(v), true
+		default:
+			return fmt.Sprint(v), true
+		}
+	}
+	return "", false
 }
 
 // List joins words as a sentence does: "a", "a and b", "a, b and c".

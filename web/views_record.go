@@ -9,7 +9,7 @@ type Entry struct {
 	About  []Link // what it tells of, where there is a page
 	Proof  State
 	Proven []Pair // places and hashes
-	Note   string // what the proof says, in words
+	Says   string // what the proof shows, in words
 	Leaf   string // as it stands in the record
 }
 

@@ -12,14 +12,14 @@ func people(tx *web.Text) []Sample {
 	own := &web.People{Page: customer("people", tx.T("people.title"), tx.T("people.say", "n", 1, "company", "Maple Bakery")), Rows: rows, Auditors: auditors, New: "#"}
 	own.Sub = tx.T("people.sub", "n", 2, "number", "Two")
 	staff := &web.People{Page: ops("people", tx.T("people.title"), tx.T("people.say", "n", 1, "company", "Harbour Hosting")), Rows: rows[:1]}
-	p := customer("people", "Jonas Weber", tx.T("person.say", "name", "Jonas Weber", "role", "may restore"))
+	p := customer("people", "Jonas Weber", tx.T("person.say_restorer", "name", "Jonas Weber"))
 	p.Crumbs = []web.Link{{Label: tx.T("people.title"), Href: "#"}}
 	one := &web.Person{Page: p, State: rows[0].State, Seen: at(3), Facts: []web.Pair{{Label: "E-mail", Value: "jonas@maple.example"}, {Label: "Role", Value: "may restore"}},
 		Roles: roles(tx), Save: "#", Invite: "#", Again: true, SignOut: "#", Remove: "#"}
 	fresh := *one
 	fresh.State, fresh.Seen, fresh.Again, fresh.SignOut = rows[1].State, fresh.Now.Add(-1), false, ""
 	fresh.Errors = []web.FieldError{{Field: "role", Message: "Choose owner, restorer or reader."}}
-	off := &web.Person{Page: ops("people", "Ada Keller", "Ada Keller: operations."), State: state(web.ToneUnknown, "switched off"), Staff: true, Enable: "#"}
+	off := &web.Person{Page: ops("people", "Ada Keller", tx.T("person.say_off", "name", "Ada Keller")), State: state(web.ToneUnknown, "switched off"), Staff: true, Enable: "#"}
 	self := &web.Person{Page: p, State: rows[0].State, Why: tx.T("person.self")}
 	form := &web.NewPerson{Page: customer("people", tx.T("newperson.title"), tx.T("newperson.say", "company", "Maple Bakery")), Action: "#", Back: "#", Roles: roles(tx)}
 	form.Errors = []web.FieldError{{Field: "email", Message: "Enter one e-mail address, such as name@example.com."}}

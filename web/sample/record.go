@@ -36,11 +36,11 @@ func entries(tx *web.Text) []Sample {
 	p := customer("activity", tx.T("entry.title"), "Backup of shop-1 complete: 18 412 files.")
 	p.Tone, p.Sub, p.Crumbs = web.ToneGood, "today 03:14", []web.Link{{Label: tx.T("activity.title"), Href: "#"}}
 	proven := &web.Entry{Page: p, Facts: []web.Pair{{Label: "When", Value: "2026-11-21 03:14:07.120 CET"}, {Label: "Kind", Value: "backup.complete", Mono: true}, {Label: "Done by", Value: tx.T("entry.by_agent")}},
-		About: []web.Link{{Label: "Look into it", Href: "#"}, {Label: "shop-1", Href: "#"}}, Proof: state(web.ToneGood, tx.T("entry.proven")), Note: tx.T("entry.proven_note", "when", "today 03:14", "n", 18203),
+		About: []web.Link{{Label: "Look into it", Href: "#"}, {Label: "shop-1", Href: "#"}}, Proof: state(web.ToneGood, tx.T("entry.proven")), Says: tx.T("entry.proven_note", "when", "today 03:14", "n", 18203),
 		Proven: []web.Pair{{Label: "In this chain", Value: "number 408"}, {Label: "Print of the entry", Value: print1, Mono: true}}, Leaf: "{\n  \"kind\": \"backup.complete\",\n  \"data\": {\n    \"files\": 18412\n  }\n}"}
-	pending := &web.Entry{Page: p, Facts: proven.Facts, Proof: state(web.ToneBusy, tx.T("entry.pending")), Note: tx.T("entry.pending_note")}
+	pending := &web.Entry{Page: p, Facts: proven.Facts, Proof: state(web.ToneBusy, tx.T("entry.pending")), Says: tx.T("entry.pending_note")}
 	pending.Refresh = 2
 	bad := *proven
-	bad.Tone, bad.Proof, bad.Note = web.ToneBad, state(web.ToneBad, tx.T("entry.unproven")), tx.T("entry.unproven_note")
+	bad.Tone, bad.Proof, bad.Says = web.ToneBad, state(web.ToneBad, tx.T("entry.unproven")), tx.T("entry.unproven_note")
 	return []Sample{{"entry-proven", proven}, {"entry-pending", pending}, {"entry-unproven", &bad}}
 }
