@@ -173,6 +173,21 @@ func (s *Service) pathHash(p []byte) string {
 	return hex.EncodeToString(s.keeper.Index("backup_listings path", hex.EncodeToString(sum[:]))[1:])
 }
 
+// LatestSnapshots returns the newest snapshot of each of the servers, as far as
+// the scope reaches; a server without one is absent. Permission: snapshot.read.
+func (s *Service) LatestSnapshots(ctx context.Context, scope policy.Scope, servers []string) (map[string]Snapshot, error) {
+	out := make(map[string]Snapshot, len(servers))
+	err := s.db.Read(ctx, func(tx *db.Tx) error {
+		clear(out)
+		rows, err := latestSnapshots(tx, scope, servers)
+		for _, r := range rows {
+			out[r.ServerID] = r.value()
+		}
+		return err
+	})
+	return out, err
+}
+
 // Day is one day of a plan's calendar, in the plan's zone.
 type Day struct {
 	Date time.Time

@@ -224,6 +224,18 @@ func snapshotPage(tx *db.Tx, scope policy.Scope, f SnapshotFilter, before int64,
 	return rows, nil
 }
 
+// latestSnapshots finds the newest snapshot of each server: by the index, one
+// look for each, however many there are.
+func latestSnapshots(tx *db.Tx, scope policy.Scope, servers []string) ([]snapshotRow, error) {
+	newest := within(tx.Table("backup_snapshots AS n"), scope).Select("n.id").Where("n.server_id = v.server_id").Order("n.arrived_at DESC, n.id DESC").Limit(1)
+	each := tx.Table("(?) AS v", tx.Model(&planRow{}).Distinct("server_id").Where("server_id IN ?", servers)).Select("(?)", newest)
+	var rows []snapshotRow
+	if err := tx.Where("id IN (?)", each).Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("backups: latest snapshots: %w", err)
+	}
+	return rows, nil
+}
+
 func deleteChunks(tx *db.Tx, restore string) error {
 	if err := tx.Where("restore_id = ?", restore).Delete(&chunkRow{}).Error; err != nil {
 		return fmt.Errorf("backups: delete chunks: %w", err)

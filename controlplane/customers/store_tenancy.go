@@ -205,8 +205,9 @@ func (s *Store) TenancyIn(tx *db.Tx, scope policy.Scope, id string) (Tenancy, er
 
 // TenancyFilter narrows a list of tenancies.
 type TenancyFilter struct {
-	Server, Customer string // "" is all
-	Ended            bool   // also those that have ended
+	Server, Customer string   // "" is all
+	Servers          []string // nil is all
+	Ended            bool     // also those that have ended
 }
 
 // Tenancies returns tenancies in the order in which they were made.
@@ -221,6 +222,9 @@ func (s *Store) TenanciesIn(tx *db.Tx, scope policy.Scope, f TenancyFilter) ([]T
 	if f.Server != "" {
 		q = q.Where("server_id = ?", f.Server)
 	}
+	if f.Servers != nil {
+		q = q.Where("server_id IN ?", f.Servers)
+	}
 	if f.Customer != "" {
 		q = q.Where("customer_id = ?", f.Customer)
 	}
@@ -228,6 +232,27 @@ func (s *Store) TenanciesIn(tx *db.Tx, scope policy.Scope, f TenancyFilter) ([]T
 		q = q.Where("ended_at = 0")
 	}
 	return tenancies(q)
+}
+
+// ServerCounts returns on how many servers each customer of the scope lives now.
+func (s *Store) ServerCounts(ctx context.Context, scope policy.Scope) (map[string]int, error) {
+	counts := map[string]int{}
+	err := s.db.Read(ctx, func(tx *db.Tx) error {
+		clear(counts)
+		var rows []struct {
+			CustomerID string
+			Servers    int
+		}
+		q := inScope(tx.Model(&tenancyRow{}), "customer_id", scope).Where("ended_at = 0")
+		if err := q.Select("customer_id, COUNT(DISTINCT server_id) AS servers").Group("customer_id").Scan(&rows).Error; err != nil {
+			return err
+		}
+		for _, r := range rows {
+			counts[r.CustomerID] = r.Servers
+		}
+		return nil
+	})
+	return counts, wrap("count servers", err)
 }
 
 // TenanciesOf returns who lives on a server now: all tenants for staff, a

@@ -67,6 +67,12 @@ func TestTenanciesKeepApart(t *testing.T) {
 		if err != nil || len(all) != 3 {
 			t.Errorf("tenancies = %d, %v; want 3", len(all), err)
 		}
+		if some, err := f.Tenancies(f.ctx, f.all, customers.TenancyFilter{Servers: []string{alone.ID, empty.ID}}); err != nil || len(some) != 2 {
+			t.Errorf("tenancies on two servers = %d, %v; want 2", len(some), err)
+		}
+		if counts, err := f.ServerCounts(f.ctx, f.all); err != nil || counts[anna.ID] != 2 || counts[bert.ID] != 2 {
+			t.Errorf("servers of each = %v, %v; want 2 and 2", counts, err)
+		}
 		if _, err := f.EndTenancy(f.ctx, f.all, first.ID); err != nil {
 			t.Fatal(err)
 		}
