@@ -22,9 +22,9 @@ func TestEveryPageOfTheDemo(t *testing.T) {
 		pages    []string // from these, every page that they link to is looked at too
 		also     string   // addresses that count, as a pattern
 	}{
-		{"ops", []string{"/today", "/servers", "/customers", "/jobs", "/account", "/servers/new", "/customers/new"}, `^/(servers|customers|plans|jobs|tenancies)/`},
-		{"customer", []string{"/home", "/backups", "/activity", "/account"}, `^/(servers|plans|snapshots|jobs|keys)/`},
-		{"auditor", []string{"/activity", "/account"}, `^/servers/`},
+		{"ops", []string{"/today", "/servers", "/customers", "/jobs", "/staff", "/activity", "/evidence", "/account", "/servers/new", "/customers/new", "/staff/new"}, `^/(servers|customers|plans|jobs|tenancies|people|staff|activity)/`},
+		{"customer", []string{"/home", "/backups", "/people", "/activity", "/evidence", "/account", "/people/new", "/account/password", "/account/codes"}, `^/(servers|plans|snapshots|jobs|keys|people|activity)/`},
+		{"auditor", []string{"/evidence", "/activity", "/account"}, `^/activity/`},
 	} {
 		tab := b.Tab()
 		tab.Goto(d.Links[tour.audience])
