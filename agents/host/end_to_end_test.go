@@ -184,6 +184,9 @@ func TestHostEndToEnd(t *testing.T) {
 	if !first.Created || second.Created || first.ResticID != second.ResticID {
 		t.Errorf("init: got %+v, then %+v", first, second)
 	}
+	if got := run(wire.ActionRepoPrepare, prepare); got.Failure == nil || got.Failure.Cause != wire.CausePolicy || strings.Contains(string(got.Data), "sealed") {
+		t.Errorf("sealing the password of a repository in use to another key: got %+v %+v %s", got.Outcome, got.Failure, got.Data)
+	}
 
 	backup := decode[wire.BackupResult](t, good(wire.ActionBackup, wire.BackupParams{Repository: repo, Paths: []string{"/srv/www"}, Tags: []string{"plan:1"}}).Data)
 	if backup.Outcome != wire.BackupComplete || backup.TotalFiles != 3 || len(backup.SnapshotID) != 64 {

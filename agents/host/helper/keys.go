@@ -35,6 +35,9 @@ func (h *Local) PrepareKey(_ context.Context, k KeyRequest) (Key, error) {
 		return Key{}, err
 	}
 	out := Key{Fingerprint: wire.KeyFingerprint(password)}
+	if len(k.EscrowKey)+len(k.RevealKey) > 0 && h.settled(k.Repository) {
+		return Key{}, Fail(wire.CausePolicy, nil, "the repository is in use: its password is not sealed to anybody any more; whoever may have it got it before")
+	}
 	if len(k.EscrowKey) > 0 {
 		if out.EscrowSealed, err = seal(k.EscrowKey, k.Repository, password); err != nil {
 			return Key{}, err
@@ -46,6 +49,27 @@ func (h *Local) PrepareKey(_ context.Context, k KeyRequest) (Key, error) {
 		}
 	}
 	return out, nil
+}
+
+// settle notes that a repository was made. From then on its password leaves the
+// host no more, not even sealed: who holds a copy was decided before, and a
+// control plane in wrong hands cannot decide it again.
+func (h *Local) settle(repository string) error {
+	if h.settled(repository) {
+		return nil
+	}
+	if err := os.WriteFile(h.keyPath(repository)+settledSuffix, nil, 0o600); err != nil {
+		return fmt.Errorf("helper: note that the repository was made: %w", err)
+	}
+	return nil
+}
+
+const settledSuffix = ".settled"
+
+// settled reports whether settle was called; what cannot be looked at counts.
+func (h *Local) settled(repository string) bool {
+	_, err := os.Stat(h.keyPath(repository) + settledSuffix)
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // password reads the password, or makes it. The file is 0600, complete before

@@ -117,7 +117,11 @@ func (h *Local) Init(ctx context.Context, r Repo) (wire.RepoInitialised, error) 
 	if err != nil {
 		return wire.RepoInitialised{}, err
 	}
-	return e.Init(ctx)
+	made, err := e.Init(ctx)
+	if err != nil {
+		return made, err
+	}
+	return made, h.settle(r.ID)
 }
 
 // Backup implements Helper.
