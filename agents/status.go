@@ -68,7 +68,7 @@ func (a *Agents) Status(ctx context.Context, scope policy.Scope, server string) 
 }
 
 // Statuses returns the agents of those of the servers that the scope reaches,
-// by server, as a list shows them: without inventories, machines and keys.
+// by server, as a list shows them: the state, and since when.
 func (a *Agents) Statuses(ctx context.Context, scope policy.Scope, servers []string) (map[string]Status, error) {
 	out := make(map[string]Status, len(servers))
 	err := a.DB.Read(ctx, func(tx *db.Tx) error {

@@ -87,15 +87,13 @@ func presenceOf(tx *db.Tx, server string) (*presenceRow, error) {
 func presencesOf(tx *db.Tx, servers []string) ([]presenceRow, error) {
 	all := make([]presenceRow, 0, len(servers))
 	for part := range slices.Chunk(servers, 64) {
-		rows, err := tx.Model(&presenceRow{}).Select(`server, agent, version, connected, connected_at, disconnected_at, heard_at,
-			skew_ms, disk_free, disk_size, silent_at, skewed_at, frozen_at`).Where("server IN ?", part).Rows()
+		rows, err := tx.Model(&presenceRow{}).Select("server, agent, connected, connected_at, heard_at, silent_at, frozen_at").Where("server IN ?", part).Rows()
 		if err != nil {
 			return nil, err
 		}
 		for rows.Next() {
 			var p presenceRow
-			if err = rows.Scan(&p.Server, &p.Agent, &p.Version, &p.Connected, &p.ConnectedAt, &p.DisconnectedAt, &p.HeardAt,
-				&p.SkewMS, &p.DiskFree, &p.DiskSize, &p.SilentAt, &p.SkewedAt, &p.FrozenAt); err != nil {
+			if err = rows.Scan(&p.Server, &p.Agent, &p.Connected, &p.ConnectedAt, &p.HeardAt, &p.SilentAt, &p.FrozenAt); err != nil {
 				break
 			}
 			all = append(all, p)
