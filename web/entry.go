@@ -81,7 +81,7 @@ func (v *visit) entryProof(page *Entry, scope policy.Scope, it ledger.Item) erro
 		page.Proof, page.Says = State{ToneBad, v.t("entry.unproven")}, v.t("entry.unproven_note")
 		page.Tone = ToneBad
 	}
-	page.Proven = []Pair{{Label: v.t("entry.seq"), Value: v.t("entry.seq_of", "n", it.Seq+1)}, {Label: v.t("entry.leaf"), Value: v.t("entry.leaf_of", "i", it.Leaf, "n", checkpoint.Size)},
+	page.Proven = []Pair{{Label: v.t("entry.seq"), Value: v.t("entry.seq_of", "n", it.Seq+1)}, {Label: v.t("entry.leaf"), Value: v.t("entry.leaf_of", "i", it.Leaf)},
 		{Label: v.t("entry.hash"), Value: proof.LeafHash().String(), Mono: true}, {Label: v.t("evidence.root"), Value: checkpoint.Root.String(), Mono: true}}
 	page.Leaf = spread(proof.Leaf)
 	return v.render(page)

@@ -68,6 +68,9 @@ func (v *visit) tell(items []ledger.Item) ([]Event, error) {
 		if isPerson(it.Actor.Kind) {
 			people[it.Actor.ID] = true
 		}
+		if aboutPerson(it.Subject) {
+			people[it.Subject] = true
+		}
 	}
 	names, err := v.p.Identity.Names(v.ctx, keysOf(people))
 	if err != nil {
@@ -86,6 +89,9 @@ func (v *visit) tell(items []ledger.Item) ([]Event, error) {
 			name = v.t("word.server")
 		}
 		e := v.event(it, name, names[it.Actor.ID])
+		if e.Detail == "" && it.Subject != it.Actor.ID {
+			e.Detail = names[it.Subject]
+		}
 		e.kind, e.by, e.Href = it.Kind, it.Actor.ID, "/activity/"+it.ID
 		if e.Who != "" {
 			e.WhoHref = "/activity?by=" + it.Actor.ID
@@ -98,6 +104,18 @@ func (v *visit) tell(items []ledger.Item) ([]Event, error) {
 // isPerson reports whether an actor is somebody with a name.
 func isPerson(k controlplane.ActorKind) bool {
 	return k == controlplane.ActorStaff || k == controlplane.ActorContact || k == controlplane.ActorAuditor
+}
+
+// aboutPerson reports whether an entry's subject is a person.
+func aboutPerson(subject string) bool {
+	prefix, _, _ := strings.Cut(subject, "_")
+	return prefix == "con" || prefix == "stf" || prefix == "aud"
+}
+
+// yours is how an entry reads to those whom it is about.
+var yours = map[string]string{
+	"tenancy.created": "event.your_tenancy_created", "tenancy.changed": "event.your_tenancy_changed", "tenancy.ended": "event.your_tenancy_ended",
+	"customer.created": "event.your_customer_created", "customer.changed": "event.your_customer_changed",
 }
 
 // event writes one entry as a sentence.
@@ -122,6 +140,9 @@ func (v *visit) event(it ledger.Item, server, who string) Event {
 	}
 	if by := text(it.Data["by"]); it.Kind == "backup.queued" && queuedBy[by] != "" {
 		look.key = queuedBy[by]
+	}
+	if key := yours[it.Kind]; key != "" && v.actor.Kind == controlplane.ActorContact {
+		look.key = key
 	}
 	e.Text = v.t(look.key, "server", server, "n", n, "os", it.Data["os"], "left", it.Data["left"], "name", it.Data["name"])
 	if !strings.HasPrefix(e.Text, server) { // a host name stays as it is written
@@ -161,7 +182,7 @@ func number(x any) int64 {
 }
 
 // told are the events without those that the next line tells again: a backup
-// that was asked for, and that is over by now.
+// that was asked for, and that is over by now; and without the demo's own.
 func told(events []Event) []Event {
-	return slices.DeleteFunc(events, func(e Event) bool { return e.kind == "backup.queued" })
+	return slices.DeleteFunc(events, func(e Event) bool { return e.kind == "backup.queued" || e.kind == "demo_link.made" })
 }

@@ -56,7 +56,7 @@ func (v *visit) planHead(page *Plan, ps planState, server string, g *facts) {
 	if v.can(policy.PlanWrite) {
 		page.EditHref = self + "/edit"
 	}
-	if _, key := v.keyState(ps.Repository); v.can(policy.KeyConfirm) || v.staff() {
+	if state, key := v.keyState(ps.Repository); state.Tone == ToneWarn && (v.can(policy.KeyConfirm) || v.staff()) {
 		page.KeyHref, page.KeyAction = key.Href, key.Label
 	}
 	if v.can(policy.SnapshotRead) {
