@@ -90,6 +90,11 @@ var kinds = map[string]kind{
 			Cause: []string{"It got its certificate {since}; port 8444 of the control plane may be closed to it.", "Port 8444 of the control plane may be closed to it."},
 			Step:  "step.open_server",
 		},
+		Customer: text{
+			Title: []string{"{server} is not looked after yet: it has never connected to us", "A server is not looked after yet: it has never connected to us"},
+			Cause: []string{"Its backups begin once it does."},
+			Step:  "step.we_act",
+		},
 	},
 	ServerClockSkew: {
 		Args: []string{"server", "for"},
