@@ -162,7 +162,6 @@ const (
 type BackupResult struct {
 	Outcome         BackupOutcome `json:"outcome"`
 	SnapshotID      string        `json:"snapshot_id"` // restic's, 64 hex
-	ParentID        string        `json:"parent_id,omitempty"`
 	FilesNew        int64         `json:"files_new"`
 	FilesChanged    int64         `json:"files_changed"`
 	FilesUnmodified int64         `json:"files_unmodified"`

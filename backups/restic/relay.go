@@ -2,6 +2,8 @@ package restic
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"log"
@@ -254,6 +256,37 @@ func (y *relay) probe(ctx context.Context, limit time.Duration) (found bool, err
 		return false, nil
 	}
 	return false, failure(wire.CauseStoreUnreachable, fmt.Sprintf("what answers is not a store (status %d)", res.StatusCode))
+}
+
+// holds reads an object back from the store: its name is the SHA-256 of what
+// restic wrote. Without a relay there is nothing to ask.
+func (y *relay) holds(ctx context.Context, limit time.Duration, kind, id string) error {
+	if y == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, y.base.JoinPath(kind, id).String(), nil)
+	if err != nil {
+		return failure(wire.CauseInternal, "the store's address is not a URL")
+	}
+	y.authorize(req)
+	res, err := y.transport.RoundTrip(req)
+	if err != nil {
+		return (&Error{Failure: *unreachable("no answer"), Exit: -1}).because(err)
+	}
+	sum := sha256.New()
+	_, err = io.Copy(sum, io.LimitReader(res.Body, maxLine))
+	_ = res.Body.Close()
+	switch {
+	case err != nil:
+		return (&Error{Failure: *unreachable("it broke off"), Exit: -1}).because(err)
+	case res.StatusCode != http.StatusOK:
+		return failure(wire.CauseDamaged, fmt.Sprintf("the store answered %d for what it has just taken", res.StatusCode))
+	case hex.EncodeToString(sum.Sum(nil)) != id:
+		return failure(wire.CauseDamaged, "the store gives back other bytes than it was given")
+	}
+	return nil
 }
 
 // moving counts what is read from a body.
