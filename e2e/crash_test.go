@@ -45,6 +45,7 @@ func empty(t *testing.T, dir string) {
 }
 
 func TestAgentKilled(t *testing.T) {
+	t.Parallel()
 	w := world.New(t, world.Options{})
 	gate := world.NewGate(t, w.Store)
 	h := newHouse(t, w, gate.URL)
@@ -122,6 +123,7 @@ func TestAgentKilled(t *testing.T) {
 // The plane is killed between the commit of a job and the moment when its agent
 // is told: the job starts once all the same, and has one result.
 func TestPlaneKilledAfterCommit(t *testing.T) {
+	t.Parallel()
 	eachDatabase(t, func(t *testing.T, w *world.World) {
 		h := newHouse(t, w, "")
 		signer := h.Signer.Cmd.Process
@@ -183,6 +185,7 @@ func once(t *testing.T, h *house, run world.Run, when string) {
 // The plane is killed while a host works: the host goes on, and its result
 // arrives when the plane is back.
 func TestPlaneKilledMidBackup(t *testing.T) {
+	t.Parallel()
 	eachDatabase(t, func(t *testing.T, w *world.World) {
 		gate := world.NewGate(t, w.Store)
 		h := newHouse(t, w, gate.URL)

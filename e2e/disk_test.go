@@ -14,6 +14,7 @@ import (
 // The server's own disk is full: nothing is half done, the cause is told, and
 // all goes on when there is room.
 func TestHostDiskFull(t *testing.T) {
+	t.Parallel()
 	w := world.New(t, world.Options{})
 	world.SmallDisk(t, filepath.Join(w.Dir, "hosts", "maple-1", "state"), "40m")
 	h := newHouse(t, w, "")
@@ -59,6 +60,7 @@ func TestHostDiskFull(t *testing.T) {
 // The plane's disk for downloads is full: the file is refused with cause and
 // next step, nothing of it can be fetched, and there is room for the next try.
 func TestPlaneDiskFullForDownloads(t *testing.T) {
+	t.Parallel()
 	w := world.New(t, world.Options{})
 	world.SmallDisk(t, w.Downloads(), "9m")
 	h := newHouse(t, w, "")
@@ -95,6 +97,7 @@ func TestPlaneDiskFullForDownloads(t *testing.T) {
 // The disk of the plane's database is full: changes are refused with cause and
 // next step, hosts keep their results, and all goes on when there is room.
 func TestPlaneDiskFullForDatabase(t *testing.T) {
+	t.Parallel()
 	w := world.New(t, world.Options{PlaneDisk: "32m"})
 	gate := world.NewGate(t, w.Store)
 	h := newHouse(t, w, gate.URL)

@@ -26,6 +26,7 @@ func identityOf(t *testing.T, h *world.Host) identity {
 }
 
 func TestEnrolmentToken(t *testing.T) {
+	t.Parallel()
 	w := world.New(t, world.Options{})
 	refused := func(t *testing.T, h *world.Host, token string, code int, parts ...string) {
 		t.Helper()

@@ -11,6 +11,7 @@ import (
 
 // Scripts rely on the exit codes; people on the words beside them.
 func TestExitCodes(t *testing.T) {
+	t.Parallel()
 	w := world.New(t, world.Options{})
 	gate := world.NewGate(t, w.Store)
 	h := newHouse(t, w, gate.URL)

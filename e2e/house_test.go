@@ -21,8 +21,14 @@ const backupLimit = 60 * time.Second
 // eachDatabase runs a test on SQLite, and on PostgreSQL unless -short.
 func eachDatabase(t *testing.T, test func(t *testing.T, w *world.World)) {
 	t.Helper()
-	t.Run("sqlite", func(t *testing.T) { test(t, world.New(t, world.Options{})) })
-	t.Run("postgres", func(t *testing.T) { test(t, world.New(t, world.Options{Database: pgtest.URL(t)})) })
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		test(t, world.New(t, world.Options{}))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		test(t, world.New(t, world.Options{Database: pgtest.URL(t)}))
+	})
 }
 
 // house is a world with one customer on one host, whose first backup is complete.

@@ -32,6 +32,7 @@ const maxAgentRSS = 128 << 10
 
 // A line of 200 MB from restic is no memory of the agent, and no success.
 func TestLongLineFromRestic(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	fake := filepath.Join(dir, "fake-restic")
 	if err := os.WriteFile(fake, fmt.Appendf(nil, fakeRestic, dir, world.Tool(t, "restic")), 0o755); err != nil {

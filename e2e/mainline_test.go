@@ -13,6 +13,7 @@ import (
 // A customer gets yesterday's version of a file back from a real off-site
 // backup, by download and by putting it back, and the log proves it all.
 func TestMainLine(t *testing.T) {
+	t.Parallel()
 	eachDatabase(t, func(t *testing.T, w *world.World) {
 		h := newHouse(t, w, "")
 		const lost = folder + "/office/plan.txt"
@@ -127,6 +128,7 @@ func tamper(t *testing.T, h *house) {
 // The customer holds the key: it is shown once, and nothing is written to the
 // store before it is confirmed.
 func TestCustomerCustody(t *testing.T) {
+	t.Parallel()
 	w := world.New(t, world.Options{})
 	maple := w.AddCustomers("maple")[0]
 	w.AddStore("off-site", "")

@@ -26,6 +26,7 @@ var names = map[string]string{
 // Whatever a file is called, it is listed, downloaded and put back with equal
 // bytes, and its name steers no terminal.
 func TestFileNames(t *testing.T) {
+	t.Parallel()
 	w := world.New(t, world.Options{})
 	h := newHouse(t, w, "")
 	const dir = folder + "/odd"

@@ -12,6 +12,7 @@ import (
 // To a contact, another customer's things do not exist: the same status and the
 // same words as for an id that was never given out.
 func TestAnotherCustomersObjects(t *testing.T) {
+	t.Parallel()
 	eachDatabase(t, func(t *testing.T, w *world.World) {
 		both := w.AddCustomers("maple", "harbour")
 		maple, harbour := both[0], both[1]

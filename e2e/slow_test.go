@@ -14,6 +14,7 @@ import (
 // An agent that is killed in the middle of a download goes on with what the
 // plane does not have yet, and the customer gets the whole file.
 func TestSlowAgentKilledMidDownload(t *testing.T) {
+	t.Parallel()
 	w := world.New(t, world.Options{})
 	h := newHouse(t, w, "")
 	large := noise(20 << 20) // three chunks

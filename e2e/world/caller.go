@@ -3,9 +3,9 @@ package world
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -293,12 +293,16 @@ func (w *World) Says(where, text string, parts ...string) {
 	}
 }
 
-// Findings are the open findings of one kind, as a caller sees them.
+// Findings are the open findings of one kind ("": of all), as a caller sees them.
 func (c Caller) Findings(kind string) []Finding {
 	c.W.T.Helper()
 	var out struct{ Items []Finding }
-	if !c.Get(fmt.Sprintf("/findings?kind=%s&page_size=200", kind), &out) {
-		c.W.T.Fatalf("findings of kind %s cannot be listed", kind)
+	query := url.Values{"page_size": {"200"}}
+	if kind != "" {
+		query.Set("kind", kind)
+	}
+	if !c.Get("/findings?"+query.Encode(), &out) {
+		c.W.T.Fatalf("findings cannot be listed (%s)", kind)
 	}
 	return out.Items
 }
