@@ -10,14 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-
-	"ostler/controlplane"
-	"ostler/controlplane/customers"
-	"ostler/controlplane/db"
-	"ostler/controlplane/identity"
-	"ostler/controlplane/ledger"
-	"ostler/controlplane/policy"
-	"ostler/controlplane/secrets"
 )
 
 // Caller is somebody who asks the plane, with an API token.
@@ -120,56 +112,25 @@ type Customer struct {
 	ID, Slug, Contact string
 }
 
-// AddCustomers makes customers by the command line, each with an owner who has
-// an API token. The plane stops for a moment: a token takes a session or the
-// machine itself, and here it is the machine.
+// AddCustomers makes customers by the command line, each with an owner, who is
+// invited in the portal, accepts, and makes an API token there.
 func (w *World) AddCustomers(slugs ...string) []*Customer {
 	w.T.Helper()
+	if w.ada == nil {
+		w.ada = w.Accept(w.invitation)
+	}
 	var all []*Customer
-	var id struct {
-		ID string `json:"id"`
-	}
 	for _, slug := range slugs {
-		w.JSON(&id, "customer", "add", slug, "--name", "The "+slug+" company", "--country", "DE")
-		c := &Customer{ID: id.ID, Slug: slug}
-		w.JSON(&id, "contact", "add", slug, "--name", "Owner of "+slug, "--email", "owner@"+slug+".example", "--role", "owner")
-		c.Contact = id.ID
-		all = append(all, c)
-	}
-	w.Plane.Stop()
-	for _, c := range all {
-		c.Caller = w.token(controlplane.Actor{Kind: controlplane.ActorContact, ID: c.Contact, Customer: c.ID, Role: string(policy.RoleOwner)})
-	}
-	w.StartPlane()
-	return all
-}
-
-// token makes an API token on the plane's own machine, while the plane is stopped.
-func (w *World) token(a controlplane.Actor) Caller {
-	w.T.Helper()
-	check := func(err error) {
-		if err != nil {
-			w.T.Helper()
-			w.T.Fatal(err)
+		var customer, contact struct {
+			ID string `json:"id"`
 		}
+		w.JSON(&customer, "customer", "add", slug, "--name", "The "+slug+" company", "--country", "DE")
+		w.JSON(&contact, "contact", "add", slug, "--name", "Owner of "+slug, "--email", "owner@"+slug+".example", "--role", "owner")
+		owner := w.Accept(w.ada.Invite(contact.ID))
+		w.write("token-"+slug, owner.MakeToken("e2e")+"\n")
+		all = append(all, &Customer{Caller: Caller{W: w, Token: filepath.Join(w.Dir, "token-"+slug)}, ID: customer.ID, Slug: slug, Contact: contact.ID})
 	}
-	ctx := controlplane.System(w.T.Context(), "e2e")
-	d, err := db.Open(ctx, db.Options{URL: w.Database()})
-	check(err)
-	defer func() { check(d.Close()) }()
-	k, err := secrets.OpenFile(ctx, d, filepath.Join(w.Dir, "plane", "keyring"))
-	check(err)
-	l, err := ledger.New(d, k, ledger.Options{Origin: "ostler.internal/ledger"})
-	check(err)
-	s, err := identity.New(ctx, d, k, l, customers.New(d, k, l), identity.Options{})
-	check(err)
-	a.Session = "on the machine itself"
-	secret, _, err := s.MakeToken(controlplane.WithActor(ctx, a), identity.NewToken{Name: "e2e", Permissions: policy.Permissions(policy.Role(a.Role)),
-		ExpiresAt: time.Now().Add(24 * time.Hour)})
-	check(err)
-	file := filepath.Join("token-" + a.ID)
-	w.write(file, secret+"\n")
-	return Caller{W: w, Token: filepath.Join(w.Dir, file)}
+	return all
 }
 
 // Database is the URL of the plane's database.

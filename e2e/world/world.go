@@ -171,8 +171,10 @@ type World struct {
 	bin     string
 	metrics string
 
-	database string     // "" is SQLite in the folder
-	root     testing.TB // what is started lives until this test's end
+	database   string     // "" is SQLite in the folder
+	invitation string     // of the first staff member
+	ada        *Portal    // the first staff member, once signed in
+	root       testing.TB // what is started lives until this test's end
 }
 
 // Options say how a world is made.
@@ -202,7 +204,9 @@ func New(t testing.TB, o Options) *World {
 		w.run(nil, "migrate", "--config", w.config)
 	}
 	out := w.run(nil, "staff", "add", "ada.keller@ostler.example", "--name", "Ada Keller", "--config", w.config)
-	person := strings.TrimSuffix(strings.TrimPrefix(strings.SplitN(string(out), "\n", 2)[0], "Ada Keller ("), ")")
+	lines := strings.Split(string(out), "\n")
+	person := strings.TrimSuffix(strings.TrimPrefix(lines[0], "Ada Keller ("), ")")
+	w.invitation = lines[1]
 	w.Token = filepath.Join(w.Dir, "token")
 	w.write("token", string(w.run(nil, "staff", "token", person, "--config", w.config)))
 	w.Signer = Start(t, "signer", filepath.Join(w.bin, "ostler"), nil, "signer", "--config", w.config)
