@@ -32,6 +32,9 @@ const (
 	MaxSkew        = 5 * time.Minute // more is a finding
 
 	neverConnectedAfter = 10 * time.Minute
+	// startGrace is for how long after its own start the plane calls nobody
+	// silent: agents that it left alone come back within half a minute.
+	startGrace = SilentAfter + 30*time.Second
 	flushEvery          = 3 * time.Second
 	sweepEvery          = 10 * time.Second
 )
@@ -86,6 +89,8 @@ type Agents struct {
 	o   Options
 	log *slog.Logger
 	ca  *authority
+	// started is when this process began to listen, by the wall.
+	started time.Time
 
 	mu       sync.Mutex
 	sessions map[string]*session // by server
@@ -126,7 +131,7 @@ func New(d Deps, o Options) (*Agents, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Agents{Deps: d, o: o, log: o.Log, ca: ca, sessions: map[string]*session{}, draining: make(chan struct{})}
+	a := &Agents{Deps: d, o: o, log: o.Log, ca: ca, started: o.Wall.Now(), sessions: map[string]*session{}, draining: make(chan struct{})}
 	a.registerInventory()
 	return a, nil
 }

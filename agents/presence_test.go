@@ -10,6 +10,7 @@ import (
 	"ostler/controlplane"
 	"ostler/controlplane/db"
 	"ostler/controlplane/db/dbtest"
+	"ostler/controlplane/jobs"
 )
 
 func TestSilent(t *testing.T) {
@@ -56,6 +57,27 @@ func TestSilent(t *testing.T) {
 			t.Errorf("the tenant's findings: got %v, want none", got)
 		}
 	})
+}
+
+// A plane that was away calls no server silent before the servers had time to
+// come back.
+func TestSilentAfterAStart(t *testing.T) {
+	clock := &dbtest.Clock{}
+	w := newWorld(t, dbtest.SQLite(t, clock), clock)
+	w.connect(w.enrol(), hello("i1", "boot-1", "machine-1")).hangUp()
+	clock.Advance(time.Hour)
+	deps := w.agents.Deps
+	deps.Jobs = jobs.New(w.d, deps.Keeper, deps.Bus, jobs.Options{})
+	again, err := agents.New(deps, agents.Options{Domain: "test.invalid", StreamURL: "https://localhost:1", Wall: clock})
+	w.must(err)
+	for _, tt := range []struct {
+		after time.Duration
+		want  []string
+	}{{0, nil}, {agents.SilentAfter + 29*time.Second, nil}, {2 * time.Second, []string{"server.silent"}}} {
+		clock.Advance(tt.after)
+		w.must(again.Tick(t.Context()))
+		w.wantOpen(tt.want...)
+	}
 }
 
 func TestSkew(t *testing.T) {

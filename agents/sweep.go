@@ -35,7 +35,8 @@ func (a *Agents) sweep(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("agents: sweep: %w", err)
 	}
-	rows = slices.DeleteFunc(rows, func(p presenceRow) bool { return !skewChanges(p) && a.fresh(p.Server) })
+	starting := a.o.Wall.Now().Sub(a.started) < startGrace // it is we who were away
+	rows = slices.DeleteFunc(rows, func(p presenceRow) bool { return !skewChanges(p) && (starting || a.fresh(p.Server)) })
 	var errs []error
 	for _, p := range rows { // one small transaction each: a herd must not lock the table
 		errs = append(errs, a.DB.Write(ctx, func(tx *db.Tx) error { return a.sweepOne(tx, p) }))

@@ -38,7 +38,7 @@ type Options struct {
 	// gives a job up whose store has failed for so long (2 min).
 	StoreIdle, StoreStall time.Duration
 	// FirstBackoff and RefusedBackoff are the waits after a lost connection
-	// (1 s, doubling to 5 min) and after a refusal of the plane (1 h).
+	// (1 s, doubling to 30 s) and after a refusal of the plane (1 h).
 	FirstBackoff, RefusedBackoff time.Duration
 	// Resend is how often an unacknowledged result is sent again (30 s).
 	Resend time.Duration

@@ -99,6 +99,14 @@ func TestStoppedAndStartedAgain(t *testing.T) {
 	}
 }
 
+func TestReconnectWait(t *testing.T) {
+	for tries := range 100 {
+		if got := host.ReconnectWait(tries); got <= 0 || got > 30*time.Second {
+			t.Errorf("after %d tries: got %v, want at most 30 s", tries, got)
+		}
+	}
+}
+
 func TestReconnect(t *testing.T) {
 	g := newGate()
 	r := newRig(t, &hosttest.Helper{OnBackup: g.backup})

@@ -50,6 +50,10 @@ func (a *Agent) send(f wire.Frame) {
 // maxResend is how rarely an unacknowledged result is sent in a long session.
 const maxResend = time.Hour
 
+// maxBackoff is the longest wait after a connection that failed: a plane that
+// was restarted has its servers back before it calls one silent.
+const maxBackoff = 30 * time.Second
+
 var errDrained = errors.New("the plane asked to reconnect")
 
 // connectLoop keeps a connection until ctx ends.
@@ -63,7 +67,7 @@ func (a *Agent) connectLoop(ctx context.Context) {
 		if welcomed {
 			tries = 0
 		}
-		wait := backoff(tries, a.o.FirstBackoff, 5*time.Minute)
+		wait := backoff(tries, a.o.FirstBackoff, maxBackoff)
 		var refused *refusedError
 		var closed websocket.CloseError
 		switch {

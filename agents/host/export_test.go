@@ -1,0 +1,6 @@
+package host
+
+import "time"
+
+// ReconnectWait is the wait after so many connections that failed.
+func ReconnectWait(tries int) time.Duration { return backoff(tries, time.Second, maxBackoff) }
