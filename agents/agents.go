@@ -35,8 +35,8 @@ const (
 	// startGrace is for how long after its own start the plane calls nobody
 	// silent: agents that it left alone come back within half a minute.
 	startGrace = SilentAfter + 30*time.Second
-	flushEvery          = 3 * time.Second
-	sweepEvery          = 10 * time.Second
+	flushEvery = 3 * time.Second
+	sweepEvery = 10 * time.Second
 )
 
 // Signer signs envelopes with a key that this process does not have; *signer.Client is one.
