@@ -82,5 +82,5 @@ func (p *parts) write(fn func(tx *db.Tx) error) {
 	}
 }
 
-// exec is one statement in the transaction.
-func exec(tx *db.Tx, sql string, args ...any) error { return tx.Exec(sql, args...).Error }
+// sqlExec is one statement in the transaction.
+func sqlExec(tx *db.Tx, sql string, args ...any) error { return tx.Exec(sql, args...).Error }

@@ -59,7 +59,7 @@ func ledgerEntry(b *testing.B, engine string, d *db.DB) {
 	smallest := func(entry bool) {
 		n++
 		p.write(func(tx *db.Tx) error {
-			err := exec(tx, "INSERT INTO settings (name, value, updated_at) VALUES (?, ?, ?)", fmt.Sprint("bench-", n), []byte("value"), tx.NowMillis())
+			err := sqlExec(tx, "INSERT INTO settings (name, value, updated_at) VALUES (?, ?, ?)", fmt.Sprint("bench-", n), []byte("value"), tx.NowMillis())
 			if err == nil && entry {
 				_, err = p.ledger.Append(tx, ledger.Entry{Customer: restore.customer, Subject: "run_1", Kind: "backup.finished",
 					Data: map[string]any{"bytes": int64(n), "outcome": "complete"}})
@@ -144,7 +144,7 @@ func newRestoreWrite(p *parts) *restoreWrite {
 
 // insertSnapshot records a snapshot as a run that ends does.
 func insertSnapshot(tx *db.Tx, plan backups.Plan, id, run, restic string, at time.Time, n int64) error {
-	return exec(tx, `INSERT INTO backup_snapshots (id, customer_id, plan_id, repository_id, server_id, run_id, restic_id, claimed_at, arrived_at,
+	return sqlExec(tx, `INSERT INTO backup_snapshots (id, customer_id, plan_id, repository_id, server_id, run_id, restic_id, claimed_at, arrived_at,
 		outcome, unread_count, files, bytes, added_bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		id, plan.Customer, plan.ID, plan.Repository.ID, plan.Server, run, restic, at.UnixMilli(), at.UnixMilli(), "complete", 0, 12_000+n, 3<<30+n, 4<<20+n)
 }
@@ -174,7 +174,7 @@ func (w *restoreWrite) write(entry bool) {
 		if err != nil {
 			return err
 		}
-		err = exec(tx, `INSERT INTO restores (id, customer_id, server_id, snapshot_id, kind, job_id, state, path, target, size, sha256, chunks, failure_cause, created_by,
+		err = sqlExec(tx, `INSERT INTO restores (id, customer_id, server_id, snapshot_id, kind, job_id, state, path, target, size, sha256, chunks, failure_cause, created_by,
 			created_at, finished_at, expires_at, fetched_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			id, w.customer, w.server, w.snapshot, "download", job.ID, "active", sealed[0], sealed[1], 0, "", 0, "", "con_1", tx.NowMillis(), 0, 0, 0)
 		tx.AfterCommit(func() { p.bus.Publish("restore:"+id, "server:"+w.server) })
