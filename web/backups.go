@@ -2,6 +2,7 @@ package web
 
 import (
 	"ostler/controlplane/bus"
+	"ostler/controlplane/customers"
 	"ostler/controlplane/findings"
 	"ostler/controlplane/policy"
 )
@@ -12,7 +13,11 @@ func (p *Portal) backups(v *visit) error {
 	if err != nil {
 		return err
 	}
-	names, err := v.planServers(plans)
+	ts, err := v.tenancies(customers.TenancyFilter{})
+	if err != nil {
+		return err
+	}
+	names, err := v.planServers(plans, ts)
 	if err != nil {
 		return err
 	}
@@ -25,8 +30,7 @@ func (p *Portal) backups(v *visit) error {
 		page.Plans = append(page.Plans, row)
 	}
 	g := v.gather(findings.Filter{})
-	g.findings = nil // the sentence is about backups; Home lists the rest
-	g.plans(plans, func(id string) string { return names[id] })
+	g.tenancies(ts, plans, func(id string) string { return names[id] })
 	page.Live, page.Refresh = []string{bus.TopicCustomer(v.actor.Customer)}, 60
 	switch {
 	case len(plans) == 0:
@@ -39,9 +43,12 @@ func (p *Portal) backups(v *visit) error {
 	return v.render(page)
 }
 
-// planServers are the names of the servers of plans.
-func (v *visit) planServers(plans []planState) (map[string]string, error) {
+// planServers are the names of the servers of plans and tenancies.
+func (v *visit) planServers(plans []planState, ts []customers.Tenancy) (map[string]string, error) {
 	ids := map[string]bool{}
+	for _, t := range ts {
+		ids[t.Server] = true
+	}
 	for _, p := range plans {
 		ids[p.Server] = true
 	}

@@ -1,6 +1,8 @@
 package web
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"ostler/controlplane/customers"
@@ -19,6 +21,8 @@ func (p *Portal) customers(v *visit) error {
 		return err
 	}
 	g := v.gather(findings.Filter{})
+	all, _ := v.allServers(g)
+	v.everywhere(g, all)
 	page := &Customers{Page: v.page("customers", v.t("customers.title"), "")}
 	if page.Rows, err = v.customerRows(scope, items, g); err != nil {
 		return err
@@ -68,13 +72,13 @@ func (v *visit) customerRows(scope policy.Scope, items []customers.Customer, g *
 	return rows, nil
 }
 
-// openState is how a customer stands by its findings.
+// openState is how a customer stands by what is open of theirs.
 func (v *visit) openState(g *facts, customer string) State {
 	n, tone := 0, ToneGood
-	for _, x := range g.findings {
-		if x.Customer == customer {
+	for _, o := range g.open {
+		if o.customer == customer {
 			n++
-			if t := severityKinds[x.Severity].Tone(); toneRank[t] > toneRank[tone] {
+			if t := o.Kind.Tone(); toneRank[t] > toneRank[tone] {
 				tone = t
 			}
 		}
@@ -95,7 +99,7 @@ func (p *Portal) customer(v *visit) error {
 		return err
 	}
 	g := v.gather(findings.Filter{Customer: c.ID})
-	page := &Customer{Page: v.page("customers", c.Name, ""), Needs: g.needs()}
+	page := &Customer{Page: v.page("customers", c.Name, "")}
 	page.Crumbs = []Link{{v.t("customers.title"), "/customers"}}
 	page.Facts = []Pair{{Label: v.t("newcustomer.slug"), Value: c.Slug, Mono: true}, {Label: v.t("newcustomer.country"), Value: c.Country},
 		{Label: v.t("planedit.zone"), Value: c.Zone}, {Label: "Id", Value: c.ID, Mono: true}}
@@ -116,7 +120,8 @@ func (p *Portal) customer(v *visit) error {
 		page.NewContact, page.NewAuditor = "/customers/"+c.ID+"/people/new", "/customers/"+c.ID+"/auditors/new"
 	}
 	page.Evidence = "/evidence?customer=" + c.ID
-	said := Headline(p.tx, HeadlineFacts{Servers: len(page.Tenancies), Open: g.open})
+	page.Needs = g.needs()
+	said := g.said(len(page.Tenancies))
 	page.Say, page.Tone = c.Name+": "+lower(said.Sentence), said.Tone
 	return v.render(page)
 }
@@ -150,7 +155,12 @@ func (v *visit) customerParts(page *Customer, scope policy.Scope, c customers.Cu
 		row.Server = Link{servers[t.Server].Name, "/servers/" + t.Server}
 		page.Tenancies = append(page.Tenancies, row)
 	}
-	g.plans(plans, func(id string) string { return servers[id].Name })
+	status, err := v.p.Agents.Statuses(v.ctx, scope, ids)
+	if err != nil {
+		return err
+	}
+	g.servers(slices.SortedFunc(maps.Values(servers), func(a, b customers.Server) int { return strings.Compare(a.Name, b.Name) }), status)
+	g.tenancies(tenancies, plans, func(id string) string { return servers[id].Name })
 	page.Plans = v.planRows(plans, func(p planState) string { return servers[p.Server].Name })
 	if v.can(policy.PeopleRead) {
 		people, err := v.contacts(c.ID)

@@ -1,52 +1,73 @@
 package web
 
 import (
+	"slices"
 	"strings"
 
 	"ostler/agents"
-	"ostler/backups"
 	"ostler/controlplane/customers"
 	"ostler/controlplane/findings"
 	"ostler/controlplane/policy"
 )
 
 // facts gathers what is open for one reader from every slice. A slice that
-// cannot be asked is an open fact itself.
+// cannot be asked is an open fact itself. A page's headline and its list are
+// made from the same facts, so that they agree.
 type facts struct {
 	v        *visit
-	open     []OpenFact
+	open     []opened
 	findings []findings.Finding
 	blind    bool            // findings could not be asked
-	covered  map[string]bool // kinds of open facts by server or subject, that a finding says already
+	covered  map[string]bool // what findings say already, by kind and by server or subject
+}
+
+// opened is an open fact with what a list says of it.
+type opened struct {
+	OpenFact
+	finding  *findings.Finding // nil where the page saw it itself
+	customer string            // whose it is; "" for the company's own
+	cause    string
+	action   Link
 }
 
 // gather begins with the record itself, and the findings that the reader sees.
 func (v *visit) gather(f findings.Filter) *facts {
 	g := &facts{v: v, covered: map[string]bool{}}
 	if r, _, ok := v.p.checks.last(); ok && !r.OK() {
-		g.open = append(g.open, OpenFact{Kind: OpenBad, What: v.t("evidence.broken_fact"), Mine: v.staff()})
+		g.add(opened{OpenFact: OpenFact{Kind: OpenBad, What: v.t("evidence.broken_fact"), Mine: v.staff()}, action: Link{v.t("evidence.title"), "/evidence"}})
 	}
+	f.Limit = 200
 	scope, err := v.scope(policy.FindingRead)
 	if err == nil {
-		f.Limit = 200
 		g.findings, _, err = v.p.Findings.List(v.ctx, scope, f)
+	}
+	for _, x := range g.findings {
+		title, _, _ := v.sentence(x)
+		g.add(opened{OpenFact: OpenFact{Kind: severityKinds[x.Severity], What: trimDot(title), Mine: v.mine(x)}, finding: &x, customer: x.Customer})
+		g.cover(x)
+		if x.InGroup > 1 && err == nil { // its line stands for others too
+			var others []findings.Finding
+			others, _, err = v.p.Findings.List(v.ctx, scope, findings.Filter{Group: x.Group, Limit: 200})
+			g.cover(others...)
+		}
 	}
 	if err != nil {
 		g.unread("slice.findings", err)
 		g.blind = true
-		return g
-	}
-	for _, x := range g.findings {
-		title, _, _ := v.sentence(x)
-		g.open = append(g.open, OpenFact{Kind: severityKinds[x.Severity], What: trimDot(title), Mine: v.mine(x)})
-		for _, id := range []string{x.Server, x.Subject} {
-			g.covered[family(x.Kind)+":"+id] = true
-		}
 	}
 	return g
 }
 
 var severityKinds = map[findings.Severity]OpenKind{findings.Bad: OpenBad, findings.Warn: OpenWarn, findings.Unknown: OpenUnknown}
+
+// cover notes what findings say, so that no page says it twice.
+func (g *facts) cover(xs ...findings.Finding) {
+	for _, x := range xs {
+		for _, id := range []string{x.Server, x.Subject} {
+			g.covered[x.Kind+":"+id] = true
+		}
+	}
+}
 
 // family is the part of a finding's kind that says what it is about.
 func family(kind string) string {
@@ -66,22 +87,25 @@ func (v *visit) sentence(x findings.Finding) (title, cause, next string) {
 	return findings.SentenceFor(audience, v.p.tx.Lang, x)
 }
 
+func (g *facts) add(o opened) { g.open = append(g.open, o) }
+
 // unread notes a slice that could not be asked.
 func (g *facts) unread(slice string, err error) {
 	g.v.p.log.ErrorContext(g.v.ctx, "web.slice", "slice", slice, "error", err)
-	g.open = append(g.open, OpenFact{Kind: OpenUnread, What: g.v.t(slice)})
+	g.add(opened{OpenFact: OpenFact{Kind: OpenUnread, What: g.v.t(slice), Mine: g.v.staff()}})
 }
 
-// say adds an open fact, unless a finding of the family says it already.
-func (g *facts) say(k OpenKind, what string, mine bool, families []string, ids ...string) {
-	for _, f := range families {
+// say adds an open fact, unless a finding of one of the kinds, about one of
+// the ids, says it already.
+func (g *facts) say(o opened, kinds []string, ids ...string) {
+	for _, k := range kinds {
 		for _, id := range ids {
-			if g.covered[f+":"+id] {
+			if g.covered[k+":"+id] {
 				return
 			}
 		}
 	}
-	g.open = append(g.open, OpenFact{Kind: k, What: what, Mine: mine})
+	g.add(o)
 }
 
 // servers adds what is open about servers' agents.
@@ -90,86 +114,93 @@ func (g *facts) servers(servers []customers.Server, status map[string]agents.Sta
 		if s.State == customers.ServerRetired {
 			continue
 		}
+		o := opened{OpenFact: OpenFact{Kind: OpenNever, What: s.Name, Mine: g.v.staff()}, cause: g.v.t("need.never")}
+		if g.v.staff() && g.v.can(policy.ServerEnrol) {
+			o.action = Link{g.v.t("server.enrol"), "/servers/" + s.ID + "/enrol"}
+		}
 		switch status[s.ID].State {
 		case agents.Connected, agents.Disconnected:
 		case agents.Silent, agents.Frozen:
-			g.say(OpenSilent, s.Name, g.v.staff(), []string{"server", "agent"}, s.ID)
+			o.Kind, o.cause, o.action = OpenSilent, g.v.t("need.silent"), Link{g.v.t("need.open_server"), "/servers/" + s.ID}
+			g.say(o, []string{findings.ServerSilent, findings.AgentCloned}, s.ID)
 		default: // not enrolled, never connected, or no answer: nothing is known of it
-			g.say(OpenNever, s.Name, g.v.staff(), []string{"server", "agent", "enrolment"}, s.ID)
+			g.say(o, []string{findings.ServerNeverSeen}, s.ID)
 		}
 	}
 }
 
-// planState is a plan with what came of it.
-type planState struct {
-	backups.Plan
-	Latest backups.Run       // newest run that is over; zero where there is none
-	Copy   *backups.Snapshot // newest copy; nil where there is none
-}
-
-// plans adds what is open about backups.
-func (g *facts) plans(plans []planState, name func(server string) string) {
-	families := []string{"backup", "store", "repository"}
-	for _, p := range plans {
-		what := name(p.Server)
-		switch p.Repository.State {
-		case backups.RepositoryUnconfirmed, backups.RepositoryChoosing:
-			g.say(OpenKey, what, !g.v.staff(), []string{"key"}, p.Server, p.Repository.ID, p.ID)
-			continue
-		case backups.RepositoryFailed:
-			g.say(OpenFailed, what, g.v.staff(), families, p.Server, p.Repository.ID, p.ID)
-			continue
-		case backups.RepositoryReady:
-		default:
-			g.say(OpenNoBackup, what, false, families, p.ID)
-			continue
-		}
-		switch p.Latest.State {
-		case backups.RunComplete, backups.RunCancelled, backups.RunSkipped, "":
-			if p.Copy == nil {
-				g.say(OpenNoBackup, what, false, families, p.ID, p.Server)
-			}
-		case backups.RunPartial:
-			g.say(OpenPartial, what, false, families, p.ID, p.Server)
-		default:
-			g.say(OpenFailed, what, g.v.staff(), families, p.ID, p.Server)
-		}
+// facts are the open facts alone, for a headline.
+func (g *facts) facts() []OpenFact {
+	out := make([]OpenFact, 0, len(g.open))
+	for _, o := range g.open {
+		out = append(out, o.OpenFact)
 	}
+	return out
 }
 
-// needs are the findings as a list, worst first.
+// needs are the open facts as a list, worst first.
 func (g *facts) needs() []Need {
-	var out []Need
 	ids := map[string]bool{}
-	for _, x := range g.findings {
-		if x.Customer != "" {
-			ids[x.Customer] = true
+	for _, o := range g.open {
+		if o.customer != "" {
+			ids[o.customer] = true
 		}
 	}
 	names, err := g.v.customerNames(keysOf(ids))
 	if err != nil {
 		g.unread("slice.customers", err)
 	}
-	for i, x := range g.findings {
-		title, cause, next := g.v.sentence(x)
-		n := Need{State: State{severityKinds[x.Severity].Tone(), g.v.t(needTexts[x.Severity])}, Title: title, Cause: cause, Since: x.OpenedAt, Count: x.Count, Strong: i == 0}
-		if name := names[x.Customer]; name != "" {
-			n.Where = Link{name, "/customers/" + x.Customer}
+	list := slices.Clone(g.open)
+	slices.SortStableFunc(list, func(a, b opened) int {
+		switch {
+		case a.before(b.OpenFact):
+			return -1
+		case b.before(a.OpenFact):
+			return 1
 		}
-		if x.InGroup > 1 {
-			n.Cause += " " + g.v.t("need.group", "n", x.InGroup-1)
+		return 0
+	})
+	var out []Need
+	for i, o := range list {
+		n := g.need(o)
+		n.Strong = i == 0
+		if name := names[o.customer]; name != "" {
+			n.Where = Link{name, "/customers/" + o.customer}
 		}
-		if g.v.mayFollow(x.Link) && (g.v.staff() || g.v.mine(x) || x.Kind == findings.BackupPartial) {
-			n.Action = Link{next, x.Link}
-		} else if next != "" {
-			n.Cause += " " + next + "."
+		if n.Action.Href == g.v.c.Request().URL.Path { // it is this page
+			n.Action = Link{}
 		}
 		out = append(out, n)
 	}
 	return out
 }
 
-var needTexts = map[findings.Severity]string{findings.Bad: "severity.bad", findings.Warn: "severity.warn", findings.Unknown: "severity.unknown"}
+// need is one open fact as a line of a list.
+func (g *facts) need(o opened) Need {
+	tone := o.Kind.Tone()
+	n := Need{State: State{tone, g.v.t(toneTexts[tone])}, Cause: o.cause, Action: o.action}
+	if o.finding == nil {
+		n.Title = trimDot(openSentence(g.v.p.tx, o.OpenFact, 1))
+		if !strings.HasPrefix(n.Title, o.What) { // a host name stays as it is written
+			n.Title = capital(n.Title)
+		}
+		return n
+	}
+	x, next := *o.finding, ""
+	n.Title, n.Cause, next = g.v.sentence(x)
+	n.Since, n.Count = x.OpenedAt, x.Count
+	if x.InGroup > 1 {
+		n.Cause += " " + g.v.t("need.group", "n", x.InGroup-1)
+	}
+	if g.v.mayFollow(x.Link) && (g.v.staff() || g.v.mine(x) || x.Kind == findings.BackupPartial) {
+		n.Action = Link{next, x.Link}
+	} else if next != "" {
+		n.Cause += " " + next + "."
+	}
+	return n
+}
+
+var toneTexts = map[Tone]string{ToneBad: "severity.bad", ToneWarn: "severity.warn", ToneUnknown: "severity.unknown"}
 
 // mayFollow reports whether a finding's link leads this reader to a page.
 func (v *visit) mayFollow(link string) bool {
@@ -189,8 +220,13 @@ func keysOf[V any](m map[string]V) []string {
 	return out
 }
 
+// said is the sentence about all that is open.
+func (g *facts) said(servers int) Said {
+	return Headline(g.v.p.tx, HeadlineFacts{Servers: servers, Staff: g.v.staff(), Open: g.facts()})
+}
+
 // headline puts the worst open fact at the top of a page.
 func (g *facts) headline(p *Page, servers int) {
-	said := Headline(g.v.p.tx, HeadlineFacts{Servers: servers, Open: g.open})
+	said := g.said(servers)
 	p.Say, p.Tone = said.Sentence, said.Tone
 }

@@ -1,8 +1,11 @@
 package web
 
 import (
+	"slices"
 	"unicode"
 	"unicode/utf8"
+
+	"ostler/backups"
 )
 
 // OpenKind is a sort of open fact. Each slice that can have one has its line
@@ -20,7 +23,8 @@ const (
 	OpenKey        OpenKind = "key"        // a recovery key nobody has confirmed
 	OpenUnknown    OpenKind = "unknown"    // a finding about something not known
 	OpenNever      OpenKind = "never"      // a server that no agent has ever spoken for
-	OpenNoBackup   OpenKind = "no_backup"  // a server without any backup yet
+	OpenNoPlan     OpenKind = "no_plan"    // somebody lives on a server, and no plan backs it up
+	OpenNoBackup   OpenKind = "no_backup"  // a plan without any backup yet
 	OpenUnattested OpenKind = "unattested" // a stretch of time nobody measured
 	OpenNoServers  OpenKind = "no_servers" // nothing is looked after yet
 )
@@ -28,23 +32,16 @@ const (
 // openOrder is the kinds, worst first.
 var openOrder = []OpenKind{
 	OpenBad, OpenFailed, OpenSilent, OpenUnread, OpenWarn, OpenPartial, OpenKey,
-	OpenNoBackup, OpenUnknown, OpenNever, OpenUnattested, OpenNoServers,
+	OpenNoPlan, OpenNoBackup, OpenUnknown, OpenNever, OpenUnattested, OpenNoServers,
 }
 
 // Valid reports whether k is a known kind.
-func (k OpenKind) Valid() bool {
-	for _, o := range openOrder {
-		if k == o {
-			return true
-		}
-	}
-	return false
-}
+func (k OpenKind) Valid() bool { return slices.Contains(openOrder, k) }
 
 // Tone returns how an open fact of the kind looks. None is ToneGood.
 func (k OpenKind) Tone() Tone {
 	switch k {
-	case OpenSilent, OpenUnread, OpenWarn, OpenPartial, OpenKey, OpenNoBackup:
+	case OpenSilent, OpenUnread, OpenWarn, OpenPartial, OpenKey, OpenNoPlan, OpenNoBackup:
 		return ToneWarn
 	case OpenUnknown, OpenNever, OpenUnattested, OpenNoServers:
 		return ToneUnknown
@@ -62,9 +59,47 @@ type OpenFact struct {
 	Mine bool
 }
 
+// Covered is what is known of the backups of one customer's part of a server.
+// The zero value has no plan.
+type Covered struct {
+	Repository backups.RepositoryState // "" where there is no plan
+	// Latest is the newest run that is over: "" where there is none, or where
+	// it was not asked for because a finding says how it went.
+	Latest backups.RunState
+	Copy   bool // there is a copy to restore from
+}
+
+// Open is what is open about it, for every reader and every page alike; "" is
+// only where a plan's repository is ready, there is a copy, and the newest run
+// neither failed nor left anything out.
+func (c Covered) Open() OpenKind {
+	switch c.Repository {
+	case "":
+		return OpenNoPlan
+	case backups.RepositoryChoosing, backups.RepositoryUnconfirmed:
+		return OpenKey
+	case backups.RepositoryFailed:
+		return OpenFailed
+	case backups.RepositoryReady:
+	default: // it is being made; an unknown state too
+		return OpenNoBackup
+	}
+	switch c.Latest {
+	case backups.RunPartial:
+		return OpenPartial
+	case backups.RunComplete, backups.RunCancelled, backups.RunSkipped, "":
+		if c.Copy {
+			return ""
+		}
+		return OpenNoBackup
+	}
+	return OpenFailed
+}
+
 // HeadlineFacts is everything that a headline is made from.
 type HeadlineFacts struct {
 	Servers int // servers the reader can see
+	Staff   bool
 	Open    []OpenFact
 }
 
@@ -79,22 +114,23 @@ type Said struct {
 // and no open fact of any kind.
 func Headline(tx *Text, f HeadlineFacts) Said {
 	open := f.Open
-	if f.Servers == 0 {
-		open = append(open[:len(open):len(open)], OpenFact{Kind: OpenNoServers})
-	}
 	worst, mine := worstOf(open)
-	if worst == nil {
-		return Said{tx.T("headline.nothing", "n", f.Servers), ToneGood}
-	}
-	if worst.Kind == OpenNoServers && len(open) == 1 {
+	switch {
+	case worst == nil && f.Servers == 0:
 		return Said{tx.T("headline.no_servers"), ToneUnknown}
+	case worst == nil:
+		return Said{tx.T("headline.nothing", "n", f.Servers), ToneGood}
 	}
 	var lead string
 	switch {
+	case mine == 0 && f.Staff:
+		lead = tx.T("headline.theirs", "n", len(open), "number", capital(tx.Number(len(open))))
 	case mine == 0:
 		lead = tx.T("headline.ours", "n", len(open), "number", capital(tx.Number(len(open))))
 	case mine == len(open):
 		lead = tx.T("headline.yours", "n", mine, "number", capital(tx.Number(mine)))
+	case f.Staff:
+		lead = tx.T("headline.both_staff", "n", mine, "number", capital(tx.Number(mine)), "others", tx.Number(len(open)-mine))
 	default:
 		lead = tx.T("headline.both", "n", mine, "number", capital(tx.Number(mine)), "others", tx.Number(len(open)-mine))
 	}
@@ -104,24 +140,22 @@ func Headline(tx *Text, f HeadlineFacts) Said {
 // worstOf returns the worst open fact, one of the reader's own first among
 // equals, and how many are the reader's own. An unknown kind is the worst.
 func worstOf(open []OpenFact) (worst *OpenFact, mine int) {
-	rank := func(k OpenKind) int {
-		for i, o := range openOrder {
-			if k == o {
-				return i
-			}
-		}
-		return -1
-	}
 	for i := range open {
 		o := &open[i]
 		if o.Mine {
 			mine++
 		}
-		if worst == nil || rank(o.Kind) < rank(worst.Kind) || rank(o.Kind) == rank(worst.Kind) && o.Mine && !worst.Mine {
+		if worst == nil || o.before(*worst) {
 			worst = o
 		}
 	}
 	return worst, mine
+}
+
+// before reports whether o comes first: it is worse, or as bad and the reader's.
+func (o OpenFact) before(x OpenFact) bool {
+	a, b := slices.Index(openOrder, o.Kind), slices.Index(openOrder, x.Kind)
+	return a < b || a == b && o.Mine && !x.Mine
 }
 
 // openSentence says one open fact; with others beside it, it comes as the first.
@@ -141,7 +175,7 @@ var openTexts = map[OpenKind]string{
 	OpenBad: "open.finding", OpenWarn: "open.finding", OpenUnknown: "open.finding",
 	OpenFailed: "open.failed", OpenSilent: "open.silent", OpenUnread: "open.unread",
 	OpenPartial: "open.partial", OpenKey: "open.key", OpenNever: "open.never",
-	OpenNoBackup: "open.no_backup", OpenUnattested: "open.unattested", OpenNoServers: "open.no_servers",
+	OpenNoPlan: "open.no_plan", OpenNoBackup: "open.no_backup", OpenUnattested: "open.unattested", OpenNoServers: "open.no_servers",
 }
 
 // capital returns s with a capital first letter.

@@ -4,12 +4,13 @@ import (
 	"strings"
 	"testing"
 
+	"ostler/backups"
 	"ostler/web"
 )
 
 var openKinds = []web.OpenKind{
 	web.OpenBad, web.OpenFailed, web.OpenSilent, web.OpenUnread, web.OpenWarn, web.OpenPartial, web.OpenKey,
-	web.OpenUnknown, web.OpenNever, web.OpenNoBackup, web.OpenUnattested, web.OpenNoServers,
+	web.OpenUnknown, web.OpenNever, web.OpenNoPlan, web.OpenNoBackup, web.OpenUnattested, web.OpenNoServers,
 }
 
 // No headline is better than the worst open fact: for every kind, alone or
@@ -53,16 +54,53 @@ func TestHeadline(t *testing.T) {
 	}{
 		{"nothing", web.HeadlineFacts{Servers: 2}, "Nothing needs you. All 2 servers are looked after, and their latest backups are complete.", web.ToneGood},
 		{"no servers", web.HeadlineFacts{}, "No server is looked after yet.", web.ToneUnknown},
-		{"no servers and a finding", web.HeadlineFacts{Open: []web.OpenFact{{Kind: web.OpenBad, What: "The ledger is broken"}}}, "Two things are open, and we are at them: first, The ledger is broken.", web.ToneBad},
+		{"no servers and a finding", web.HeadlineFacts{Open: []web.OpenFact{{Kind: web.OpenBad, What: "The ledger is broken"}}}, "One thing is open, and we are at it: The ledger is broken.", web.ToneBad},
 		{"ours", web.HeadlineFacts{Servers: 1, Open: []web.OpenFact{{Kind: web.OpenPartial, What: "db-1"}}}, "One thing is open, and we are at it: the latest backup of db-1 left files out.", web.ToneWarn},
 		{"yours", web.HeadlineFacts{Servers: 1, Open: []web.OpenFact{{Kind: web.OpenKey, What: "db-1", Mine: true}}}, "One thing needs you: nobody has confirmed the recovery key of db-1.", web.ToneWarn},
 		{"both", web.HeadlineFacts{Servers: 1, Open: []web.OpenFact{{Kind: web.OpenKey, What: "db-1", Mine: true}, {Kind: web.OpenSilent, What: "shop-1"}}}, "One thing needs you, and we are at one more: first, shop-1 has not been heard of.", web.ToneWarn},
+		{"no plan", web.HeadlineFacts{Servers: 1, Open: []web.OpenFact{{Kind: web.OpenNoPlan, What: "birch-1", Mine: true}}}, "One thing needs you: birch-1 has no backup plan.", web.ToneWarn},
+		{"staff and a customer", web.HeadlineFacts{Servers: 1, Staff: true, Open: []web.OpenFact{{Kind: web.OpenKey, What: "db-1"}, {Kind: web.OpenSilent, What: "shop-1", Mine: true}}}, "One thing needs you, and customers have one more to do: first, shop-1 has not been heard of.", web.ToneWarn},
+		{"a customer's turn", web.HeadlineFacts{Servers: 1, Staff: true, Open: []web.OpenFact{{Kind: web.OpenKey, What: "db-1"}}}, "One thing is open, and waits for a customer: nobody has confirmed the recovery key of db-1.", web.ToneWarn},
 		{"a slice that cannot be asked", web.HeadlineFacts{Servers: 1, Open: []web.OpenFact{{Kind: web.OpenUnread, What: "Backups"}}}, "One thing is open, and we are at it: Backups could not be asked, so its state is not known.", web.ToneWarn},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got := web.Headline(tx, tc.facts)
 			if got.Sentence != tc.want || got.Tone != tc.tone {
 				t.Errorf("got %+v, want %q %s", got, tc.want, tc.tone)
+			}
+		})
+	}
+}
+
+// Only a plan whose repository is ready, with a copy, is an all-clear.
+func TestCovered(t *testing.T) {
+	ready := backups.RepositoryReady
+	for _, tc := range []struct {
+		name string
+		c    web.Covered
+		want web.OpenKind
+	}{
+		{"no plan", web.Covered{}, web.OpenNoPlan},
+		{"no choice", web.Covered{Repository: backups.RepositoryChoosing}, web.OpenKey},
+		{"no key", web.Covered{Repository: backups.RepositoryUnconfirmed}, web.OpenKey},
+		{"preparing", web.Covered{Repository: backups.RepositoryPreparing}, web.OpenNoBackup},
+		{"registering", web.Covered{Repository: backups.RepositoryRegistering}, web.OpenNoBackup},
+		{"initialising", web.Covered{Repository: backups.RepositoryInitialising}, web.OpenNoBackup},
+		{"an unknown repository", web.Covered{Repository: "new", Latest: backups.RunComplete, Copy: true}, web.OpenNoBackup},
+		{"repository failed", web.Covered{Repository: backups.RepositoryFailed}, web.OpenFailed},
+		{"no run, no copy", web.Covered{Repository: ready}, web.OpenNoBackup},
+		{"cancelled, no copy", web.Covered{Repository: ready, Latest: backups.RunCancelled}, web.OpenNoBackup},
+		{"cancelled, a copy", web.Covered{Repository: ready, Latest: backups.RunCancelled, Copy: true}, ""},
+		{"partial", web.Covered{Repository: ready, Latest: backups.RunPartial, Copy: true}, web.OpenPartial},
+		{"failed", web.Covered{Repository: ready, Latest: backups.RunFailed, Copy: true}, web.OpenFailed},
+		{"missed", web.Covered{Repository: ready, Latest: backups.RunMissed, Copy: true}, web.OpenFailed},
+		{"an unknown outcome", web.Covered{Repository: ready, Latest: "new", Copy: true}, web.OpenFailed},
+		{"a copy, and no run lately", web.Covered{Repository: ready, Copy: true}, ""},
+		{"complete", web.Covered{Repository: ready, Latest: backups.RunComplete, Copy: true}, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := tc.c.Open(); got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
 			}
 		})
 	}

@@ -16,17 +16,17 @@ func (p *Portal) home(v *visit) error {
 	g := v.gather(findings.Filter{})
 	servers, status := v.allServers(g)
 	g.servers(servers, status)
-	names := map[string]string{}
-	for _, s := range servers {
-		names[s.ID] = s.Name
-	}
+	names := serverNames(servers)
 	plans, err := v.planStates("")
+	var ts []customers.Tenancy
+	if err == nil {
+		ts, err = v.tenancies(customers.TenancyFilter{})
+	}
 	if err != nil {
 		g.unread("slice.backups", err)
 	}
-	g.plans(plans, func(id string) string { return names[id] })
-	v.uncovered(g, servers, plans)
-	page := &Home{Page: v.page("home", v.t("home.title"), ""), Needs: g.needs(), Servers: v.homeServers(servers, status, plans)}
+	g.tenancies(ts, plans, func(id string) string { return names[id] })
+	page := &Home{Page: v.page("home", v.t("home.title"), ""), Servers: v.homeServers(servers, status, plans)}
 	recent, _, err := v.events(ledger.Filter{Limit: 24})
 	if err != nil {
 		g.unread("slice.ledger", err)
@@ -42,21 +42,9 @@ func (p *Portal) home(v *visit) error {
 	}
 	page.Live = page.Live[:min(len(page.Live), maxTopics)]
 	page.Sub = v.t("home.measured", "when", v.moment(v.now))
+	page.Needs = g.needs() // last: a slice that could not be asked counts
 	g.headline(&page.Page, len(servers))
 	return v.render(page)
-}
-
-// uncovered adds the servers that have no plan at all.
-func (v *visit) uncovered(g *facts, servers []customers.Server, plans []planState) {
-	planned := map[string]bool{}
-	for _, p := range plans {
-		planned[p.Server] = true
-	}
-	for _, s := range servers {
-		if !planned[s.ID] {
-			g.say(OpenNoBackup, s.Name, false, []string{"backup", "key"}, s.ID)
-		}
-	}
 }
 
 func (v *visit) homeServers(servers []customers.Server, status map[string]agents.Status, plans []planState) []HomeServer {

@@ -26,11 +26,15 @@ func (p *Portal) server(v *visit) error {
 	if err != nil {
 		return err
 	}
+	tenancies, err := p.Customers.TenanciesOf(v.ctx, scope, s.ID)
+	if err != nil {
+		return err
+	}
 	g := v.gather(findings.Filter{Server: s.ID})
 	g.servers([]customers.Server{s}, map[string]agents.Status{s.ID: status})
-	g.plans(plans, func(string) string { return s.Name })
+	g.tenancies(tenancies, plans, func(string) string { return s.Name })
 	page := &Server{Page: v.page("servers", s.Name, ""), Needs: g.needs(), Strip: v.serverStrip(status, plans), Disks: v.disks(status), Taken: status.InventoryAt}
-	if page.Tenancies, err = v.serverTenancies(scope, s.ID, plans); err != nil {
+	if page.Tenancies, err = v.serverTenancies(tenancies, plans); err != nil {
 		return err
 	}
 	page.Plans = v.planRows(plans, func(planState) string { return "" })
@@ -71,9 +75,12 @@ func (v *visit) serverHead(page *Server, s customers.Server, status agents.Statu
 	}
 	if len(g.open) == 0 {
 		page.Say, page.Tone = v.t("server.well", "server", s.Name), ToneGood
+		if len(page.Tenancies) == 0 {
+			page.Say, page.Tone = v.t("server.no_tenancy", "server", s.Name), ToneUnknown
+		}
 		return
 	}
-	said := Headline(v.p.tx, HeadlineFacts{Servers: 1, Open: g.open})
+	said := g.said(1)
 	page.Say, page.Tone = s.Name+": "+lower(said.Sentence), said.Tone
 }
 
@@ -146,11 +153,7 @@ func (v *visit) inventory(st agents.Status) ([]Pair, []string) {
 }
 
 // serverTenancies is who lives on a server, as far as the reader sees.
-func (v *visit) serverTenancies(scope policy.Scope, server string, plans []planState) ([]TenancyRow, error) {
-	tenancies, err := v.p.Customers.TenanciesOf(v.ctx, scope, server)
-	if err != nil {
-		return nil, err
-	}
+func (v *visit) serverTenancies(tenancies []customers.Tenancy, plans []planState) ([]TenancyRow, error) {
 	names, err := v.customerNames(tenants(tenancies))
 	if err != nil {
 		return nil, err

@@ -20,6 +20,7 @@ func (p *Portal) servers(v *visit) error {
 	g := v.gather(findings.Filter{})
 	all, status := v.allServers(g)
 	g.servers(all, status)
+	v.everywhere(g, all)
 	page := &Servers{Page: v.page("servers", v.t("servers.title"), ""), Query: strings.TrimSpace(v.c.QueryParam("q")), None: len(all) == 0}
 	state := v.c.QueryParam("state")
 	page.Filters = v.serverFilters(page.Query, state, all, status)
@@ -40,7 +41,7 @@ func (p *Portal) servers(v *visit) error {
 	}
 	page.Rows = rows
 	page.Say = v.t("servers.say", "n", len(all), "silent", countServers(all, status, "silent"))
-	page.Tone = Headline(p.tx, HeadlineFacts{Servers: len(all), Open: g.open}).Tone
+	page.Tone = g.said(len(all)).Tone
 	if page.None {
 		page.Say = v.t("headline.no_servers")
 	}
@@ -269,12 +270,6 @@ func (v *visit) fill(p backups.Plan) (planState, error) {
 			break
 		}
 	}
-	snaps, _, err := v.p.Backups.Snapshots(v.ctx, scope, backups.SnapshotFilter{Plan: p.ID, Limit: 1})
-	if err != nil {
-		return ps, err
-	}
-	if len(snaps) == 1 {
-		ps.Copy = &snaps[0]
-	}
-	return ps, nil
+	ps.Copy, err = v.latestCopy(scope, p.ID)
+	return ps, err
 }

@@ -19,16 +19,17 @@ func (p *Portal) today(v *visit) error {
 	g := v.gather(findings.Filter{Grouped: true})
 	servers, status := v.allServers(g)
 	g.servers(servers, status)
+	v.everywhere(g, servers)
 	page := &Today{Page: v.page("today", v.t("today.title"), "")}
-	page.Needs = g.needs()
+	page.Sub = v.todayCounts(g, servers, status)
+	page.LastHour = v.lastHour(g)
+	page.Needs = g.needs() // last: a slice that could not be asked counts
 	if n := len(page.Needs); n > shownNeeds {
 		page.Needs = page.Needs[:shownNeeds]
 		page.More = Link{Label: v.t("today.more", "n", n-shownNeeds)}
 	}
-	page.Sub = v.todayCounts(g, servers, status)
 	page.Live, page.Refresh = []string{bus.TopicFindings}, 60
-	page.LastHour = v.lastHour(g)
-	g.headline(&page.Page, len(servers)) // last: a slice that could not be asked counts
+	g.headline(&page.Page, len(servers))
 	return v.render(page)
 }
 

@@ -1,0 +1,139 @@
+package web
+
+import (
+	"ostler/backups"
+	"ostler/controlplane/customers"
+	"ostler/controlplane/findings"
+	"ostler/controlplane/policy"
+)
+
+// planState is a plan with what came of it.
+type planState struct {
+	backups.Plan
+	Latest backups.Run       // newest run that is over; zero where there is none
+	Copy   *backups.Snapshot // newest copy; nil where there is none
+}
+
+// backupKinds are the findings that say how a plan's backups stand.
+var backupKinds = []string{findings.BackupMissed, findings.BackupFailed, findings.BackupPartial, findings.StoreUnreachable, findings.StoreFull, findings.StoreRefused,
+	findings.RepositoryDamaged, findings.RepositoryPassword}
+
+// plans adds what is open about plans; name is a server's.
+func (g *facts) plans(plans []planState, name func(server string) string) {
+	for _, p := range plans {
+		kind := Covered{Repository: p.Repository.State, Latest: p.Latest.State, Copy: p.Copy != nil}.Open()
+		if kind == "" {
+			continue
+		}
+		o := opened{OpenFact: OpenFact{Kind: kind, What: name(p.Server), Mine: g.v.staff()}, customer: p.Customer, action: Link{g.v.t("plan.open"), "/plans/" + p.ID}}
+		switch {
+		case kind == OpenKey:
+			_, key := g.v.keyState(p.Repository)
+			o.Mine, o.cause, o.action = !g.v.staff() && g.v.can(policy.KeyConfirm), g.v.t("need.key"), Link{}
+			if g.v.can(policy.KeyConfirm) || g.v.staff() {
+				o.action = key
+			}
+			g.say(o, []string{findings.KeyUnconfirmed}, p.Repository.ID, p.ID)
+			continue
+		case kind == OpenFailed && p.Repository.State == backups.RepositoryFailed:
+			o.cause = g.v.t("need.unmade")
+		case kind == OpenNoBackup && p.Repository.State != backups.RepositoryReady:
+			o.cause = g.v.t("need.preparing")
+		case kind == OpenNoBackup:
+			o.cause = g.v.t("need.no_backup")
+		}
+		g.say(o, backupKinds, p.ID, p.Repository.ID)
+	}
+}
+
+// tenancies adds what is open about the backups of all who live somewhere:
+// their plans, and that there is none.
+func (g *facts) tenancies(ts []customers.Tenancy, plans []planState, name func(server string) string) {
+	planned := map[string]bool{}
+	for _, p := range plans {
+		planned[p.Tenancy] = true
+	}
+	g.plans(plans, name)
+	for _, t := range ts {
+		if planned[t.ID] {
+			continue
+		}
+		o := opened{OpenFact: OpenFact{Kind: Covered{}.Open(), What: name(t.Server), Mine: g.v.can(policy.PlanWrite)}, customer: t.Customer, cause: g.v.t("need.no_plan")}
+		if o.Mine {
+			o.action = Link{g.v.t("plan.new"), "/tenancies/" + t.ID + "/plan"}
+		}
+		g.add(o)
+	}
+}
+
+// everywhere adds what is open about the backups of all tenancies that the
+// reader sees, by few questions: how runs ended is for findings to say.
+func (v *visit) everywhere(g *facts, servers []customers.Server) {
+	plans, err := v.plansWithCopies(servers)
+	var ts []customers.Tenancy
+	if err == nil {
+		ts, err = v.tenancies(customers.TenancyFilter{})
+	}
+	if err != nil {
+		g.unread("slice.backups", err)
+		return
+	}
+	names := serverNames(servers)
+	g.tenancies(ts, plans, func(id string) string { return names[id] })
+}
+
+func serverNames(servers []customers.Server) map[string]string {
+	names := map[string]string{}
+	for _, s := range servers {
+		names[s.ID] = s.Name
+	}
+	return names
+}
+
+// tenancies are who lives where now, as far as the reader sees.
+func (v *visit) tenancies(f customers.TenancyFilter) ([]customers.Tenancy, error) {
+	scope, err := v.scope(policy.ServerRead)
+	if err != nil {
+		return nil, err
+	}
+	return v.p.Customers.Tenancies(v.ctx, scope, f)
+}
+
+// plansWithCopies are all plans that the reader sees with their newest copies,
+// without their runs. Only a plan that shares its server is asked for by itself.
+func (v *visit) plansWithCopies(servers []customers.Server) ([]planState, error) {
+	scope, err := v.scope(policy.PlanRead)
+	if err != nil {
+		return nil, err
+	}
+	plans, err := v.p.Backups.Plans(v.ctx, scope, "")
+	if err != nil {
+		return nil, err
+	}
+	copies, err := v.latestCopies(keysOf(serverNames(servers)))
+	if err != nil {
+		return nil, err
+	}
+	out := make([]planState, 0, len(plans))
+	for _, p := range plans {
+		ps := planState{Plan: p}
+		if c, ok := copies[p.Server]; ok && c.Plan == p.ID {
+			ps.Copy = &c
+		} else if ok && p.Repository.State == backups.RepositoryReady {
+			if ps.Copy, err = v.latestCopy(scope, p.ID); err != nil {
+				return nil, err
+			}
+		}
+		out = append(out, ps)
+	}
+	return out, nil
+}
+
+// latestCopy is a plan's newest copy, nil where there is none.
+func (v *visit) latestCopy(scope policy.Scope, plan string) (*backups.Snapshot, error) {
+	snaps, _, err := v.p.Backups.Snapshots(v.ctx, scope, backups.SnapshotFilter{Plan: plan, Limit: 1})
+	if err != nil || len(snaps) == 0 {
+		return nil, err
+	}
+	return &snaps[0], nil
+}
