@@ -301,8 +301,8 @@ func TestOutcomesOfARun(t *testing.T) {
 		if got := must[backups.Run](t)(h.backups.Run(ctx, scope, partial.ID)); len(got.Unread) != 2 || got.Unread[1].Path != "/srv/shop/a" {
 			t.Errorf("unread for the owner: %+v", got.Unread)
 		}
-		if _, ok := h.openKinds()["backup.partial"]; !ok {
-			t.Error("no finding for the partial run")
+		if open := h.openKinds(); open["backup.partial"].Args["count"] != "2 files" || open["backup.folder_missing"].Args["path"] != "/srv/shop/gone" {
+			t.Errorf("findings for the partial run: %v", open)
 		}
 		failed := run(func(ref wire.JobRef, _ wire.BackupParams) {
 			h.end(wire.Result{JobRef: ref, Outcome: wire.Failed, Failure: &wire.Failure{Cause: wire.CauseStoreFull}})
@@ -310,8 +310,8 @@ func TestOutcomesOfARun(t *testing.T) {
 		if failed.State != backups.RunFailed || failed.FailureCause != string(wire.CauseStoreFull) || failed.Snapshot != "" {
 			t.Errorf("failed run: %+v", failed)
 		}
-		if open := h.openKinds(); len(open) != 2 || open[findings.StoreFull].Group == open[findings.StoreFull].Key {
-			t.Errorf("open findings %v, want store.full in the store's group, and the partial one", open)
+		if open := h.openKinds(); len(open) != 3 || open[findings.StoreFull].Group == open[findings.StoreFull].Key {
+			t.Errorf("open findings %v, want store.full in the store's group, and the partial ones", open)
 		}
 		garbled := run(func(ref wire.JobRef, _ wire.BackupParams) {
 			h.finish(ref, map[string]any{"outcome": "complete", "snapshot_id": "../../etc"})

@@ -1,6 +1,9 @@
 package backups_test
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -61,18 +64,27 @@ func TestAPlanEndsWhereTheTenancyDoes(t *testing.T) {
 // its machine, or signal other processes.
 func TestAStoreNamesItsOwnFilesOnly(t *testing.T) {
 	h := newHouse(t, dbtest.SQLite(t, &dbtest.Clock{}), &dbtest.Clock{})
-	for _, tt := range []struct {
+	dir := t.TempDir()
+	for _, name := range []string{"folder.htpasswd", "folder.pid"} {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, tt := range []struct {
 		htpasswd, pid string
 		ok            bool
 	}{
-		{"/srv/store/htpasswd", "/run/rest-server.pid", true},
-		{"/srv/store/.htpasswd", "", true},
+		{dir + "/htpasswd", dir + "/rest-server.pid", true},
+		{dir + "/.htpasswd", "", true},
+		{dir + "/nowhere/htpasswd", "", false},
+		{dir + "/folder.htpasswd", "", false},
+		{dir + "/2.htpasswd", dir + "/folder.pid", false},
 		{"/etc/passwd", "", false},
 		{"/srv/../etc/htpasswd", "", false},
 		{"htpasswd", "", false},
 		{"/srv/store/htpasswd", "/etc/hostname", false},
 	} {
-		_, err := h.backups.AddStore(h.ctx, h.all, backups.OffSite{Name: tt.htpasswd + tt.pid, URL: "https://127.0.0.1:2", HtpasswdPath: tt.htpasswd, PIDPath: tt.pid, Country: "DE"})
+		_, err := h.backups.AddStore(h.ctx, h.all, backups.OffSite{Name: fmt.Sprint("store ", i), URL: "https://127.0.0.1:2", HtpasswdPath: tt.htpasswd, PIDPath: tt.pid, Country: "DE"})
 		if got := err == nil; got != tt.ok {
 			t.Errorf("%s, %s: got %v, want taken %v", tt.htpasswd, tt.pid, err, tt.ok)
 		}

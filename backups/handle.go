@@ -27,7 +27,7 @@ func (s *Service) handle() {
 		return f.Cause == wire.CauseStoreRefused || f.Cause == wire.CauseStoreUnreachable || f.Cause == wire.CauseStoreFull
 	}
 	s.jobs.Handle(string(wire.ActionRepoPrepare), jobs.Handler{Done: s.donePrepare})
-	s.jobs.Handle(jobRegister, jobs.Handler{Run: s.runRegister, Done: s.doneRegister})
+	s.jobs.Handle(jobRegister, jobs.Handler{Run: s.runRegister, Done: s.doneRegister, Retry: usersMayBeWritable})
 	s.jobs.Handle(string(wire.ActionRepoInit), jobs.Handler{Done: s.doneInit, Retry: storeMayBeLate, Backoff: initBackoff})
 	s.jobs.Handle(string(wire.ActionBackup), jobs.Handler{Done: s.doneBackup})
 	s.jobs.Handle(string(wire.ActionList), jobs.Handler{})
@@ -36,6 +36,11 @@ func (s *Service) handle() {
 	s.jobs.Handle(jobExpire, jobs.Handler{Run: s.runExpire, Done: s.doneExpire})
 	s.jobs.Handle(string(wire.ActionPutBack), jobs.Handler{Done: s.donePutBack})
 	s.jobs.HandleSchedule(dueSchedule, s.due)
+}
+
+// usersMayBeWritable adds what a person mends outside of us.
+func usersMayBeWritable(f wire.Failure) bool {
+	return f.Cause == wire.CauseStoreUsers || jobs.DefaultRetry(f)
 }
 
 func initBackoff(attempt int) time.Duration {

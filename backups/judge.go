@@ -2,6 +2,7 @@ package backups
 
 import (
 	"fmt"
+	"maps"
 	"time"
 
 	"ostler/agents/wire"
@@ -29,10 +30,10 @@ func failureKey(kind, plan string) string { return kind + ":" + plan }
 
 // runFindings opens what went wrong and closes what is mended.
 func (s *Service) runFindings(tx *db.Tx, row runRow, p planRow, repo repositoryRow, job jobs.Job) error {
-	partial, missed := failureKey(findings.BackupPartial, p.ID), failureKey(findings.BackupMissed, p.ID)
+	partial, folder, missed := failureKey(findings.BackupPartial, p.ID), failureKey(findings.FolderMissing, p.ID), failureKey(findings.BackupMissed, p.ID)
 	switch RunState(row.State) {
 	case RunComplete:
-		return s.closeFailures(tx, p.ID, "", "a complete backup arrived", partial, missed)
+		return s.closeFailures(tx, p.ID, "", "a complete backup arrived", partial, folder, missed)
 	case RunPartial:
 		if err := s.raisePartial(tx, row, p, job); err != nil {
 			return err
@@ -44,20 +45,45 @@ func (s *Service) runFindings(tx *db.Tx, row runRow, p planRow, repo repositoryR
 	return s.raiseFailed(tx, row, p, repo, job)
 }
 
-// raisePartial says that files were not read. A folder of the plan is no
-// secret of the customer's and is named; files are only counted.
+// raisePartial says what is not in a snapshot: folders of the plan that are not
+// there, and files that were not read. Each closes once a backup has it no
+// more. A folder of the plan is no secret of the customer's and is named; files
+// are only counted.
 func (s *Service) raisePartial(tx *db.Tx, row runRow, p planRow, job jobs.Job) error {
 	args, err := s.findingArgs(tx, p)
 	if err != nil {
 		return err
 	}
-	args["count"] = countOf(row.UnreadCount, "file", "files")
-	if res, ok := result[wire.BackupResult](job); ok && len(res.MissingPaths) > 0 && res.UnreadCount == 0 {
-		args["count"] = countOf(int64(len(res.MissingPaths)), "folder of the plan", "folders of the plan")
-		args["path"] = res.MissingPaths[0]
+	f := findings.Finding{Customer: row.CustomerID, Server: row.ServerID, Subject: p.ID, Severity: findings.Warn, Owner: findings.Ops, Link: "/jobs/" + row.JobID}
+	files, folders := row.UnreadCount, []string(nil)
+	if res, ok := result[wire.BackupResult](job); ok {
+		files, folders = res.UnreadCount, res.MissingPaths
 	}
-	return s.findings.Raise(tx, findings.Finding{Key: failureKey(findings.BackupPartial, p.ID), Kind: findings.BackupPartial, Customer: row.CustomerID,
-		Server: row.ServerID, Subject: p.ID, Severity: findings.Warn, Owner: findings.Ops, Link: "/jobs/" + row.JobID, Args: args})
+	missing, unread := f, f
+	missing.Kind, missing.Args, missing.Link = findings.FolderMissing, maps.Clone(args), "/plans/"+p.ID
+	if len(folders) > 0 {
+		missing.Args["path"] = folders[0]
+	}
+	if len(folders) > 1 {
+		missing.Args["count"] = countOf(int64(len(folders)), "folder", "folders")
+	}
+	if err := s.raiseOrClose(tx, missing, len(folders) > 0, "the plan's folders are there again"); err != nil {
+		return err
+	}
+	unread.Kind, unread.Args = findings.BackupPartial, args
+	if files > 0 {
+		unread.Args["count"] = countOf(files, "file", "files")
+	}
+	return s.raiseOrClose(tx, unread, files > 0 || len(folders) == 0, "every file that is there was read")
+}
+
+// raiseOrClose has a plan's finding of a kind open or closed.
+func (s *Service) raiseOrClose(tx *db.Tx, f findings.Finding, open bool, cause string) error {
+	f.Key = failureKey(f.Kind, f.Subject)
+	if !open {
+		return s.findings.Close(tx, f.Key, cause)
+	}
+	return s.findings.Raise(tx, f)
 }
 
 // raiseFailed says why a run failed, and closes what an earlier one said.
@@ -73,6 +99,11 @@ func (s *Service) raiseFailed(tx *db.Tx, row runRow, p planRow, repo repositoryR
 	kind, own := failureKinds[wire.Cause(row.FailureCause)]
 	f := findings.Finding{Kind: kind, Customer: row.CustomerID, Server: row.ServerID, Subject: p.ID, Severity: findings.Bad, Owner: findings.Ops,
 		Link: "/jobs/" + row.JobID, Args: map[string]string{"server": args["server"], "store": store.Name, "detail": failureDetail(job)}}
+	if p.Enabled != 0 && kind == findings.StoreUnreachable { // this run is not tried again: the next one is
+		if f.Args["next"], err = nextDue(p, tx.Now); err != nil {
+			return err
+		}
+	}
 	if storeKinds[kind] {
 		f.Group = kind + ":" + store.ID
 	}
@@ -86,6 +117,19 @@ func (s *Service) raiseFailed(tx *db.Tx, row runRow, p planRow, repo repositoryR
 		return err
 	}
 	return s.closeFailures(tx, p.ID, f.Kind, "it fails for another cause now")
+}
+
+// nextDue is when a plan is due next, as the sentence of a finding has it.
+func nextDue(p planRow, now time.Time) (string, error) {
+	zone, err := time.LoadLocation(p.Zone)
+	if err != nil {
+		return "", fmt.Errorf("backups: %w", err)
+	}
+	runs, err := jobs.NextRuns(p.Cron, p.Zone, now, 1)
+	if err != nil {
+		return "", fmt.Errorf("backups: next run: %w", err)
+	}
+	return runs[0].In(zone).Format("2 January at 15:04"), nil
 }
 
 // closeFailures closes the failures of a plan, but for one kind, and more keys.

@@ -40,6 +40,7 @@ const (
 	maxLists    = 32 << 10 // bytes of paths and excludes together: they go into one entry of the ledger
 	maxPlans    = 50       // of one tenancy
 	maxJitter   = 6 * time.Hour
+	minGap      = 15 * time.Minute // between two runs of a plan
 )
 
 func planScheduleKey(plan string) string { return "plan:" + plan }
@@ -96,7 +97,7 @@ func (s *Service) repositoryFor(tx *db.Tx, ten customers.Tenancy, in PlanInput) 
 		return repositoryRow{}, err
 	}
 	if len(rows) == 1 {
-		return rows[0], nil
+		return rows[0], sameCustody(rows[0], in.Custody)
 	}
 	stores, err := where[offSiteRow](tx, policy.AllCustomers("stores are the company's"), "created_at, id", 0, "? = '' OR id = ?", in.OffSite, in.OffSite)
 	if err != nil {
@@ -112,6 +113,15 @@ func (s *Service) repositoryFor(tx *db.Tx, ten customers.Tenancy, in PlanInput) 
 	repo := repositoryRow{ID: id, CustomerID: ten.Customer, TenancyID: ten.ID, ServerID: ten.Server, StoreID: stores[0].ID,
 		StoreUser: id, State: string(RepositoryChoosing), Custody: string(CustodyOpen), CreatedAt: tx.NowMillis()}
 	return repo, insert(tx, &repo)
+}
+
+// sameCustody refuses a choice that a repository which has its key cannot follow.
+func sameCustody(repo repositoryRow, want Custody) error {
+	if want == CustodyOpen || want == Custody(repo.Custody) || repo.State == string(RepositoryChoosing) {
+		return nil
+	}
+	return controlplane.Invalid(controlplane.Field{Pointer: "/custody", Message: fmt.Sprintf(
+		"The tenancy's repository has its key already, with custody “%s”: all plans of a tenancy share it. Leave custody out.", repo.Custody)})
 }
 
 func (s *Service) insertPlan(tx *db.Tx, in PlanInput, ten customers.Tenancy, repo repositoryRow) (planRow, error) {
@@ -193,7 +203,7 @@ func (in PlanInput) check(ten customers.Tenancy) error {
 		case !path.IsAbs(p) || path.Clean(p) != p || strings.ContainsAny(p, "\x00\n") || !utf8.ValidString(p):
 			say(fmt.Sprintf("/paths/%d", i), "A path starts with “/” and has no “..”, “//” or trailing “/”.")
 		case !ten.Covers(p):
-			say(fmt.Sprintf("/paths/%d", i), "This path is outside the folders that belong to this customer on the server: "+strings.Join(ten.Paths, ", ")+".")
+			say(fmt.Sprintf("/paths/%d", i), fmt.Sprintf("%s is outside the folders that belong to this customer on the server. Choose one of these, or a folder in it: %s.", p, strings.Join(ten.Paths, ", ")))
 		}
 	}
 	for i, e := range in.Excludes {
@@ -203,6 +213,8 @@ func (in PlanInput) check(ten customers.Tenancy) error {
 	}
 	if _, err := jobs.NextRuns(in.Cron, in.Zone, time.Unix(0, 0), 1); err != nil {
 		say("/cron", "Use five cron fields (minute hour day month weekday), such as “15 2 * * *”, and a time zone such as Europe/Berlin.")
+	} else if gap := smallestGap(in.Cron, in.Zone); gap < minGap {
+		say("/cron", fmt.Sprintf("This starts a backup every %s at times; the least time between two backups is 15 minutes, such as “*/15 * * * *”.", minutes(gap)))
 	}
 	if in.Jitter < 0 || in.Jitter > maxJitter {
 		say("/jitter_seconds", "The spread of start times is between 0 and 6 hours.")
@@ -214,6 +226,32 @@ func (in PlanInput) check(ten customers.Tenancy) error {
 		return controlplane.Invalid(bad...)
 	}
 	return nil
+}
+
+// smallestGap is the least time between two of the next 50 runs of a cron line
+// that is valid. A line with fewer than two in a year has none: it returns a year.
+func smallestGap(cron, zone string) time.Duration {
+	const year = 366 * 24 * time.Hour
+	least, last := year, time.Time{}
+	for at, n := time.Unix(0, 0), 0; n < 50 && at.Before(time.Unix(0, 0).Add(year)); n++ {
+		runs, err := jobs.NextRuns(cron, zone, at, 1)
+		if err != nil {
+			break
+		}
+		at = runs[0]
+		if !last.IsZero() {
+			least = min(least, at.Sub(last))
+		}
+		last = at
+	}
+	return least
+}
+
+func minutes(d time.Duration) string {
+	if n := int(d / time.Minute); n != 1 {
+		return fmt.Sprintf("%d minutes", n)
+	}
+	return "minute"
 }
 
 // UpdatePlan changes what a plan backs up and when. Permission: plan.write.

@@ -2,6 +2,7 @@ package backups
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"ostler/agents/wire"
 	"ostler/controlplane"
 	"ostler/controlplane/db"
+	"ostler/controlplane/findings"
 	"ostler/controlplane/jobs"
 	"ostler/controlplane/ledger"
 	"ostler/controlplane/policy"
@@ -30,6 +32,9 @@ func (s *Service) AddStore(ctx context.Context, scope policy.Scope, in OffSite) 
 		return OffSite{}, controlplane.NotFound("store")
 	}
 	if err := in.check(); err != nil {
+		return OffSite{}, err
+	}
+	if err := in.reachable(); err != nil {
 		return OffSite{}, err
 	}
 	in.ID = controlplane.NewID(controlplane.PrefixStore)
@@ -77,6 +82,29 @@ func (in OffSite) check() error {
 	return nil
 }
 
+// reachable tries what the control plane will do with the store's files: it
+// writes the user file beside the old one, and reads the process id.
+func (in OffSite) reachable() error {
+	var bad []controlplane.Field
+	folder := filepath.Dir(in.HtpasswdPath)
+	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+		bad = append(bad, controlplane.Field{Pointer: "/htpasswd_path", Message: "There is no folder " + folder + " on the control plane's machine that its user can see: make it first."})
+	} else if unix.Access(folder, unix.W_OK|unix.X_OK) != nil {
+		bad = append(bad, controlplane.Field{Pointer: "/htpasswd_path", Message: "The control plane's user may not write into " + folder + ": give it that right first."})
+	} else if info, err := os.Stat(in.HtpasswdPath); err == nil && (!info.Mode().IsRegular() || unix.Access(in.HtpasswdPath, unix.R_OK) != nil) {
+		bad = append(bad, controlplane.Field{Pointer: "/htpasswd_path", Message: in.HtpasswdPath + " is not a file that the control plane's user may read: give it that right first."})
+	}
+	if in.PIDPath != "" {
+		if info, err := os.Stat(in.PIDPath); err != nil && !os.IsNotExist(err) || err == nil && (!info.Mode().IsRegular() || unix.Access(in.PIDPath, unix.R_OK) != nil) {
+			bad = append(bad, controlplane.Field{Pointer: "/pid_path", Message: in.PIDPath + " is not a file that the control plane's user may read: give it that right first, or leave it out."})
+		}
+	}
+	if bad != nil {
+		return controlplane.Invalid(bad...)
+	}
+	return nil
+}
+
 // plainFile reports whether path is absolute and clean, and its last element is
 // kind or ends in "."+kind.
 func plainFile(path, kind string) bool {
@@ -110,6 +138,9 @@ func (s *Service) wireRepository(tx *db.Tx, repo repositoryRow) (wire.Repository
 	return wire.Repository{ID: repo.ID, StoreURL: st.URL, StorePin: st.Pin, User: repo.StoreUser, Name: "main"}, nil
 }
 
+// registerAttempts take about an hour: by then somebody has read the finding.
+const registerAttempts = 8
+
 type registerParams struct {
 	Repository string `json:"repository"`
 }
@@ -122,7 +153,7 @@ func (s *Service) register(tx *db.Tx, repo *repositoryRow) error {
 	}
 	_, err := s.jobs.Enqueue(tx, jobs.Spec{Kind: jobRegister, Executor: jobs.Plane, Customer: repo.CustomerID, Server: repo.ServerID,
 		Resource: "store:" + repo.StoreID, Key: fmt.Sprintf("%s:%s:%d", jobRegister, repo.ID, repo.Round), Subject: repo.ID,
-		Params: registerParams{Repository: repo.ID}, MaxAttempts: 20, Title: "job.store_register"})
+		Params: registerParams{Repository: repo.ID}, MaxAttempts: registerAttempts, Title: "job.store_register"})
 	return err
 }
 
@@ -147,11 +178,49 @@ func (s *Service) runRegister(ctx context.Context, job jobs.Job) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("backups: register: %w", err)
 	}
-	if err := writeHtpasswd(st.HtpasswdPath, repo.StoreUser, string(hash)); err != nil {
-		return nil, controlplane.Errorf(controlplane.CodeUnavailable, "Check that the file and its folder can be written by the control plane.",
-			"The store's user file could not be written").Because(err)
+	err = writeHtpasswd(st.HtpasswdPath, repo.StoreUser, string(hash))
+	if err == nil {
+		err = signalStore(st.PIDPath)
 	}
-	return nil, signalStore(st.PIDPath)
+	if ferr := s.storeUsersFinding(ctx, st, repo, err); ferr != nil {
+		return nil, ferr
+	}
+	if err != nil {
+		s.opts.Log.WarnContext(ctx, "backups.register", "store", st.ID, "error", err)
+		return nil, jobs.Fail(wire.CauseStoreUsers, reason(err))
+	}
+	return nil, nil
+}
+
+// reason is an error without the paths of our own machine, which are no
+// business of the customer whose job it is.
+func reason(err error) string {
+	var p *os.PathError
+	var l *os.LinkError
+	switch {
+	case errors.As(err, &p):
+		return p.Op + ": " + p.Err.Error()
+	case errors.As(err, &l):
+		return l.Op + ": " + l.Err.Error()
+	}
+	return "the store's user file or its process id file cannot be used"
+}
+
+// storeUsersFinding says at the first failure that a store cannot learn new
+// servers, and closes that once it could.
+func (s *Service) storeUsersFinding(ctx context.Context, st offSiteRow, repo repositoryRow, why error) error {
+	key := failureKey(findings.StoreUsers, st.ID)
+	return s.db.Write(ctx, func(tx *db.Tx) error {
+		if why == nil {
+			return s.findings.Close(tx, key, "the store's user file was written")
+		}
+		name, err := s.serverName(tx, repo.ServerID)
+		if err != nil {
+			return err
+		}
+		return s.findings.Raise(tx, findings.Finding{Key: key, Kind: findings.StoreUsers, Subject: st.ID, Severity: findings.Bad, Owner: findings.Ops,
+			Link: "/servers/" + repo.ServerID, Args: map[string]string{"store": st.Name, "server": name, "detail": why.Error()}})
+	})
 }
 
 // writeHtpasswd replaces or adds the user's line, under a lock, atomically.

@@ -216,6 +216,8 @@ const (
 	CauseNotFound         Cause = "not_found"          // no such snapshot or path in it
 	CauseDiskFull         Cause = "disk_full"          // on the host
 	CausePlaneFull        Cause = "plane_full"         // the control plane has no room for a download (507)
+	CauseStoreUsers       Cause = "store_users"        // the control plane cannot write the store's users, or have it read them
+	CausePlane            Cause = "plane_internal"     // anything else in a job of the control plane's own
 	CausePolicy           Cause = "policy"             // the host's own policy refuses
 	CauseSignature        Cause = "signature"          // the envelope is not signed by a known key
 	CauseUnsupported      Cause = "unsupported"        // unknown action, or restic too old

@@ -24,6 +24,8 @@ const (
 	ResticOld          = "restic.old"
 	SignerDown         = "signer.down"
 	InventoryFailed    = "inventory.failed"
+	FolderMissing      = "backup.folder_missing"
+	StoreUsers         = "store.users_failed"
 )
 
 // Arguments, by name: server, plan, store, agent and job are names as people
@@ -67,6 +69,19 @@ var kinds = map[string]kind{
 		Customer: text{
 			Title: []string{"On {server}, {count} could not be read by the last backup", "The last backup of {server} is not complete", "A backup is not complete"},
 			Cause: []string{"The first is {path}. Everything else was backed up.", "Everything else was backed up; the backup lists what was not."},
+			Step:  "step.see_files",
+		},
+	},
+	FolderMissing: {
+		Args: []string{"server", "plan", "count", "path", "last"},
+		Ops: text{
+			Title: []string{"{count} of the plan are not on {server}", "A folder of the plan is not on {server}", "A folder of a plan is not on its server"},
+			Cause: []string{"The first of {count} is {path}: make it, or change the plan. Everything else is in the snapshot.", "{path} does not exist: make it, or change the plan. Everything else is in the snapshot.", "It does not exist: make it, or change the plan. Everything else is in the snapshot."},
+			Step:  "step.open_plan",
+		},
+		Customer: text{
+			Title: []string{"{count} that are to be backed up are not on {server}", "A folder that is to be backed up is not on {server}", "A folder that is to be backed up is not on its server"},
+			Cause: []string{"The first of {count} is {path}. Everything else was backed up.", "{path} does not exist. Everything else was backed up.", "It does not exist. Everything else was backed up."},
 			Step:  "step.see_files",
 		},
 	},
@@ -147,15 +162,15 @@ var kinds = map[string]kind{
 		},
 	},
 	StoreUnreachable: {
-		Args: []string{"store", "server", "for", "since", "detail"},
+		Args: []string{"store", "server", "for", "since", "detail", "next"},
 		Ops: text{
 			Title: []string{"The store {store} does not answer", "A store does not answer"},
-			Cause: []string{"Since {since}: {detail}.", "{server} reports: {detail}.", "Backups and restores through it wait."},
+			Cause: []string{"{server} reports: {detail}. The next backup is due {next}; once the store answers, one can be started by hand.", "Since {since}: {detail}.", "{server} reports: {detail}.", "Backups and restores through it fail until it does."},
 			Step:  "step.open_store",
 		},
 		Customer: text{
 			Title: []string{"The place where your backups are kept does not answer"},
-			Cause: []string{"Since {since}, backups wait and files cannot be restored. What is stored there is not affected.", "Backups wait and files cannot be restored. What is stored there is not affected."},
+			Cause: []string{"The last backup failed and files cannot be restored now. What is stored there is not affected; the next backup is due {next}.", "Since {since}, backups fail and files cannot be restored. What is stored there is not affected.", "Backups fail and files cannot be restored. What is stored there is not affected."},
 			Step:  "step.we_act",
 		},
 	},
@@ -183,6 +198,14 @@ var kinds = map[string]kind{
 			Title: []string{"The place where your backups are kept refuses {server}", "The place where your backups are kept refuses one of your servers"},
 			Cause: []string{"No new backup can be made until we have put that right. Backups made before are safe."},
 			Step:  "step.we_act",
+		},
+	},
+	StoreUsers: {
+		Args: []string{"store", "server", "detail"},
+		Ops: text{
+			Title: []string{"The store {store} cannot be told of new servers", "A store cannot be told of new servers"},
+			Cause: []string{"{server} waits for it: {detail}. It is tried again by itself.", "The control plane reports: {detail}.", "The control plane can not write its user file, or not have it read again."},
+			Step:  "step.open_store",
 		},
 	},
 	RepositoryDamaged: {
@@ -305,6 +328,14 @@ var causes = map[wire.Cause]cause{
 	wire.CauseDiskFull: {
 		Ops:      []string{"The server's disk is full: {detail}.", "The server's disk is full."},
 		Customer: []string{"The server's disk is full."}, Step: "step.open_server",
+	},
+	wire.CauseStoreUsers: {
+		Ops:      []string{"The control plane cannot tell the store of the server: {detail}.", "The control plane cannot tell the store of the server."},
+		Customer: []string{"The place where your backups are kept does not know the server yet."}, Step: "step.open_store",
+	},
+	wire.CausePlane: {
+		Ops:      []string{"The control plane reports: {detail}.", "The control plane could not do its part."},
+		Customer: []string{"We do not know yet why."}, Step: "step.open_job",
 	},
 	wire.CausePolicy: {
 		Ops:      []string{"The server's own policy refuses it: {detail}.", "The server's own policy refuses it."},

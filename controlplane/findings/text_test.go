@@ -74,7 +74,7 @@ func TestSentences(t *testing.T) {
 // causesOfTheWire are all causes that a host reports.
 var causesOfTheWire = []wire.Cause{
 	wire.CauseStoreUnreachable, wire.CauseStoreFull, wire.CauseStoreRefused, wire.CauseWrongPassword, wire.CauseNoRepository, wire.CauseLocked,
-	wire.CauseDamaged, wire.CauseSourceMissing, wire.CauseNotFound, wire.CauseDiskFull, wire.CausePolicy, wire.CauseSignature, wire.CauseUnsupported,
+	wire.CauseDamaged, wire.CauseSourceMissing, wire.CauseNotFound, wire.CauseDiskFull, wire.CauseStoreUsers, wire.CausePlane, wire.CausePolicy, wire.CauseSignature, wire.CauseUnsupported,
 	wire.CauseTimeout, wire.CauseExists, wire.CauseUnsafePath, wire.CauseNoKey, wire.CauseInternal,
 }
 
@@ -85,7 +85,7 @@ var template = regexp.MustCompile(`[{}]`)
 func TestEverySentence(t *testing.T) {
 	want := []string{"backup.missed", "backup.failed", "backup.partial", "server.silent", "server.never_connected", "server.clock_skew", "server.disk_low",
 		"agent.cloned", "enrolment.reused", "key.unconfirmed", "store.unreachable", "store.full", "store.refused", "repository.damaged",
-		"repository.wrong_password", "ledger.broken", "job.stuck", "restic.old", "signer.down", "inventory.failed"}
+		"repository.wrong_password", "ledger.broken", "job.stuck", "restic.old", "signer.down", "inventory.failed", "backup.folder_missing", "store.users_failed"}
 	slices.Sort(want)
 	if got := findings.Kinds(); !slices.Equal(got, want) {
 		t.Errorf("kinds: got %v, want %v: a new kind stands here too", got, want)

@@ -1,13 +1,17 @@
 package jobs
 
-import "ostler/agents/wire"
+import (
+	"fmt"
+
+	"ostler/agents/wire"
+)
 
 // explanation is what a person is told about a cause of failure.
 type explanation struct{ cause, next string }
 
 // explanations has one entry for each wire.Cause; a test holds it to that.
 var explanations = map[wire.Cause]explanation{
-	wire.CauseStoreUnreachable: {"The off-site store did not answer.", "Check that the store is running and that this server can reach it. It is tried again by itself."},
+	wire.CauseStoreUnreachable: {"The off-site store did not answer.", "Check that the store is running and that this server can reach it; then start it again. The next backup also starts by itself when its plan is due."},
 	wire.CauseStoreFull:        {"The off-site store has no room left.", "Make room in the store, or add space; then start the backup again."},
 	wire.CauseStoreRefused:     {"The off-site store refused this server's sign-in.", "Check that the store's user file has this server; a newly made user takes up to 30 seconds."},
 	wire.CauseWrongPassword:    {"The repository cannot be opened with the password on this server.", "Put the right password back on the server from the recovery key. Nothing was changed."},
@@ -18,6 +22,8 @@ var explanations = map[wire.Cause]explanation{
 	wire.CauseNotFound:         {"The file or folder is not in this backup.", "Look for it in an earlier or a later backup."},
 	wire.CauseDiskFull:         {"The server's disk is full.", "Free some space on the server, then try again."},
 	wire.CausePlaneFull:        {"The control plane has no room left for the file.", "Make room where the control plane keeps downloads, or ask us to; then ask for the file again."},
+	wire.CauseStoreUsers:       {"The control plane could not tell the off-site store of this server.", "Let the control plane's user write the store's user file and its folder, and read its process id file; then try again."},
+	wire.CausePlane:            {"The control plane could not do it.", "Try again; if it fails again, look at the control plane's log for this job's id."},
 	wire.CausePolicy:           {"The server's own policy does not allow this.", "Its policy is in /etc/ostler/policy.d on the server: change it there if this should be allowed."},
 	wire.CauseSignature:        {"The server did not accept the order's signature.", "Check that the signer runs with the key that the server knows; if the key was changed, enrol the server again."},
 	wire.CauseUnsupported:      {"The agent on this server cannot do this.", "Update the agent and restic on the server."},
@@ -44,15 +50,32 @@ var endings = map[State]explanation{
 func CauseOf(j Job) wire.Cause {
 	_, ended := endings[j.State]
 	unnamed := j.Failure == nil || j.Failure.Cause == wire.CauseInternal
+	byPerson := j.State == Cancelled || j.State == Superseded
 	switch {
 	case j.State == Succeeded, j.Failure == nil && !j.State.Terminal():
 		return ""
+	case j.Executor == Plane && unnamed && !byPerson: // no agent and no server had a part in it
+		return wire.CausePlane
 	case ended && unnamed:
 		return wire.Cause(j.State)
 	case j.Failure != nil:
 		return j.Failure.Cause
 	}
 	return wire.CauseInternal
+}
+
+// ExplainJob is Explain for a job: one that waits for another attempt says that
+// nobody has to do anything yet. Both are "" where there is nothing to explain.
+func ExplainJob(j Job) (cause, next string) {
+	c := CauseOf(j)
+	if c == "" {
+		return "", ""
+	}
+	cause, next = Explain(wire.Failure{Cause: c})
+	if !j.State.Terminal() {
+		next = fmt.Sprintf("Attempt %d of %d failed; it is tried again by itself.", j.Attempt, j.MaxAttempts)
+	}
+	return cause, next
 }
 
 // Explain returns the cause and the next step of a failure in plain words. Its

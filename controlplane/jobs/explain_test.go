@@ -14,7 +14,7 @@ func TestExplain(t *testing.T) {
 	internal, _ := jobs.Explain(wire.Failure{Cause: wire.CauseInternal})
 	for _, cause := range []wire.Cause{
 		wire.CauseStoreUnreachable, wire.CauseStoreFull, wire.CauseStoreRefused, wire.CauseWrongPassword, wire.CauseNoRepository, wire.CauseLocked,
-		wire.CauseDamaged, wire.CauseSourceMissing, wire.CauseNotFound, wire.CauseDiskFull, wire.CausePlaneFull, wire.CausePolicy, wire.CauseSignature,
+		wire.CauseDamaged, wire.CauseSourceMissing, wire.CauseNotFound, wire.CauseDiskFull, wire.CausePlaneFull, wire.CauseStoreUsers, wire.CausePlane, wire.CausePolicy, wire.CauseSignature,
 		wire.CauseUnsupported, wire.CauseTimeout, wire.CauseExists, wire.CauseUnsafePath, wire.CauseNoKey,
 	} {
 		got, next := jobs.Explain(wire.Failure{Cause: cause})
@@ -45,6 +45,10 @@ func TestCauseOf(t *testing.T) {
 		{"interrupted", jobs.Job{State: jobs.Interrupted, Failure: unnamed}, "interrupted"},
 		{"rejected with a cause", jobs.Job{State: jobs.Rejected, Failure: full}, wire.CauseDiskFull},
 		{"expired", jobs.Job{State: jobs.Expired}, "expired"},
+		{"the plane's own failed", jobs.Job{Executor: jobs.Plane, State: jobs.Failed, Failure: unnamed}, wire.CausePlane},
+		{"the plane's own was interrupted", jobs.Job{Executor: jobs.Plane, State: jobs.Interrupted}, wire.CausePlane},
+		{"the plane's own with a cause", jobs.Job{Executor: jobs.Plane, State: jobs.Failed, Failure: full}, wire.CauseDiskFull},
+		{"the plane's own was cancelled", jobs.Job{Executor: jobs.Plane, State: jobs.Cancelled}, "cancelled"},
 	} {
 		got := jobs.CauseOf(tt.job)
 		if got != tt.want {
@@ -53,5 +57,28 @@ func TestCauseOf(t *testing.T) {
 		if words, _ := jobs.Explain(wire.Failure{Cause: got}); words == internal && got != "" && got != wire.CauseInternal {
 			t.Errorf("%s: %q has no words of its own", tt.name, got)
 		}
+	}
+}
+
+// TestExplainJob holds that only a job that will be tried again says so, and
+// that no job of the plane sends anybody to an agent.
+func TestExplainJob(t *testing.T) {
+	down, unnamed := &wire.Failure{Cause: wire.CauseStoreUnreachable}, &wire.Failure{Cause: wire.CauseInternal}
+	for _, tt := range []struct {
+		name      string
+		job       jobs.Job
+		has, lack string
+	}{
+		{"over", jobs.Job{Executor: jobs.Agent, State: jobs.Failed, Failure: down, Attempt: 1, MaxAttempts: 1}, "start it again", "tried again"},
+		{"waits for the next attempt", jobs.Job{Executor: jobs.Agent, State: jobs.Queued, Failure: down, Attempt: 2, MaxAttempts: 5}, "Attempt 2 of 5 failed; it is tried again", "start it"},
+		{"the plane's own", jobs.Job{Executor: jobs.Plane, State: jobs.Failed, Failure: unnamed}, "control plane's log", "agent"},
+	} {
+		cause, next := jobs.ExplainJob(tt.job)
+		if cause == "" || !strings.Contains(next, tt.has) || strings.Contains(cause+next, tt.lack) {
+			t.Errorf("%s: got %q, next %q", tt.name, cause, next)
+		}
+	}
+	if cause, next := jobs.ExplainJob(jobs.Job{State: jobs.Succeeded}); cause != "" || next != "" {
+		t.Errorf("succeeded: got %q, next %q", cause, next)
 	}
 }

@@ -70,5 +70,6 @@ func whyJob(j jobs.Job) *FailureCause {
 	if cause == "" {
 		return nil
 	}
-	return failureOf(string(cause))
+	message, next := jobs.ExplainJob(j)
+	return &FailureCause{Cause: string(cause), Message: message, Next: next}
 }
