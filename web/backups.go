@@ -80,9 +80,7 @@ func (v *visit) backupPlan(ps planState, name string) (BackupPlan, error) {
 			row.NewestHref = "/snapshots/" + ps.Copy.ID
 		}
 	}
-	if len(ps.NextRuns) > 0 {
-		row.Next = ps.NextRuns[0]
-	}
+	row.Next, row.NextWhy = v.nextRun(ps.Plan)
 	key, link := v.keyState(ps.Repository)
 	row.Key = key
 	if v.can(policy.KeyConfirm) {

@@ -60,8 +60,12 @@ func (v *visit) homeServers(servers []customers.Server, status map[string]agents
 				continue
 			}
 			of = append(of, p)
-			if len(p.NextRuns) > 0 && (row.Next.IsZero() || p.NextRuns[0].Before(row.Next)) {
-				row.Next = p.NextRuns[0]
+			at, why := v.nextRun(p.Plan)
+			switch {
+			case why != "" && row.Next.IsZero():
+				row.NextWhy = why
+			case why == "" && (row.Next.IsZero() || at.Before(row.Next)):
+				row.Next = at
 			}
 		}
 		row.Backup, row.BackupAt = v.worstBackup(of)

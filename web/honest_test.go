@@ -34,6 +34,11 @@ func TestNoAllClearWithoutABackup(t *testing.T) {
 	}
 	h.newPlan(backups.CustodyEscrow)
 	pages("preparing", "maple-1 has no backup yet")
+	for path, p := range map[string]*person{"/home": ines, "/backups": ines, "/servers/" + h.server.ID: ada, "/customers/" + h.maple.ID: ada} {
+		if body := p.page(path); !strings.Contains(body, "begins once the key is safe") {
+			t.Errorf("%s promises a time before the key is safe", path)
+		}
+	}
 	h.prepared()
 	h.initialised()
 	pages("no copy", "maple-1 has no backup yet")

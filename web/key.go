@@ -2,7 +2,6 @@ package web
 
 import (
 	"encoding/base64"
-	"strings"
 
 	"ostler/backups"
 	"ostler/controlplane"
@@ -120,14 +119,9 @@ func (p *Portal) keyShow(v *visit) error {
 		return err
 	}
 	page := v.keyPage(r)
-	page.Step, page.Say, page.Groups = KeyShown, v.t("key.say_shown", "server", page.Server), groups(key)
+	page.Step, page.Say, page.Key = KeyShown, v.t("key.say_shown", "server", page.Server), key
 	page.Action, page.Live, page.Refresh = page.Self+"/confirm", nil, 0
 	return v.render(page)
-}
-
-// groups splits a key where it is grouped.
-func groups(key string) []string {
-	return strings.FieldsFunc(key, func(r rune) bool { return r == '-' || r == ' ' || r == '\n' })
 }
 
 func (p *Portal) keyConfirm(v *visit) error {

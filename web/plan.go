@@ -37,6 +37,9 @@ func (p *Portal) plan(v *visit) error {
 	page := &Plan{Page: v.page("backups", v.t("plan.title"), ""), Needs: g.needs(), Strip: v.planStrip(ps), Paths: plan.Paths, Excludes: plan.Excludes,
 		Schedule: v.schedule(plan.Cron, plan.Zone), Cron: plan.Cron, ZoneName: plan.Zone, Next: plan.NextRuns, Paused: !plan.Enabled,
 		Calendar: v.calendar(server, days), Runs: v.runRows(runs)}
+	if _, why := v.nextRun(plan); plan.Enabled && why != "" {
+		page.Waits, page.Next = capital(why)+".", nil
+	}
 	v.planHead(page, ps, server, g)
 	return v.render(page)
 }

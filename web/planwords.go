@@ -58,6 +58,24 @@ func (v *visit) planState(p planState) (State, time.Time) {
 	return v.runState(p.Latest.State), at
 }
 
+// nextRun is when a plan runs next; or in words why no time can be said: it is
+// paused, or its repository is not ready.
+func (v *visit) nextRun(p backups.Plan) (at time.Time, why string) {
+	switch {
+	case !p.Enabled:
+		return at, v.t("plan.paused")
+	case p.Repository.State == backups.RepositoryFailed:
+		return at, v.t("plan.waits_mended")
+	case p.Repository.State != backups.RepositoryReady && p.Repository.ConfirmedAt.IsZero():
+		return at, v.t("plan.waits_key")
+	case p.Repository.State != backups.RepositoryReady:
+		return at, v.t("plan.waits_place")
+	case len(p.NextRuns) == 0:
+		return at, v.t("plan.no_run")
+	}
+	return p.NextRuns[0], ""
+}
+
 // keyState is who has a repository's key, and what the reader can do about it.
 func (v *visit) keyState(r backups.Repository) (State, Link) {
 	to := "/keys/" + r.ID

@@ -185,7 +185,7 @@ func TestRecoveryKeyIsShownOnceAndConfirmed(t *testing.T) {
 		t.Errorf("home while the key is not confirmed: %q", got)
 	}
 	shown := ines.post(at + "/show")
-	if shown.status != http.StatusOK || !strings.Contains(shown.body, "<li>STVWX</li>") || shown.header.Get("Cache-Control") != "no-store" {
+	if shown.status != http.StatusOK || !strings.Contains(shown.body, ">"+password+"</pre>") || !strings.Contains(shown.body, "restic password of the repository") || shown.header.Get("Cache-Control") != "no-store" {
 		t.Fatalf("show: %d", shown.status)
 	}
 	checkPage(t, shown.body)

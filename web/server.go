@@ -194,9 +194,7 @@ func (v *visit) planRows(plans []planState, server func(planState) string) []Pla
 		if p.Copy != nil {
 			row.Latest = p.Copy.ArrivedAt
 		}
-		if len(p.NextRuns) > 0 {
-			row.Next = p.NextRuns[0]
-		}
+		row.Next, row.NextWhy = v.nextRun(p.Plan)
 		out = append(out, row)
 	}
 	return out

@@ -20,6 +20,7 @@ type HomeServer struct {
 	BackupAt time.Time
 	Href     string // to its backups
 	Next     time.Time
+	NextWhy  string // why no time is said
 }
 
 // PlanCalendar is the calendar of one plan.
@@ -49,6 +50,7 @@ type BackupPlan struct {
 	NewestState State
 	Schedule    string
 	Next        time.Time
+	NextWhy     string // why no time is said
 	Calendar    Calendar
 	Key         State
 	KeyHref     string
@@ -225,10 +227,10 @@ func (*Restore) Template() string { return "restore" }
 type RecoveryKey struct {
 	Page
 	Step    KeyStep
-	Groups  []string // of the key, shown once
-	Action  string   // address of the form
-	Escrow  string   // address of the other choice; "" hides it
-	Anew    string   // address that has the server send the key again
+	Key     string // shown once, with its hyphens: as restic wants it
+	Action  string // address of the form
+	Escrow  string // address of the other choice; "" hides it
+	Anew    string // address that has the server send the key again
 	Waiting *Waiting
 	Plan    Link
 	Server  string

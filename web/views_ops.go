@@ -138,6 +138,7 @@ type PlanRow struct {
 	State      State
 	Latest     time.Time
 	Next       time.Time
+	NextWhy    string // why no time is said
 	Schedule   string
 }
 
@@ -241,6 +242,7 @@ type Plan struct {
 	ZoneName  string
 	Next      []time.Time
 	Paused    bool
+	Waits     string // what the first run waits for
 	Calendar  Calendar
 	Runs      []RunRow
 	More      string

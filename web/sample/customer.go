@@ -28,7 +28,7 @@ func backups(tx *web.Text) []Sample {
 	full := &web.Backups{Page: customer("backups", tx.T("backups.title"), "Two of your servers have a copy from last night; one has none yet."), Plans: []web.BackupPlan{
 		{Server: "shop-1", Href: "#", State: state(web.ToneGood, "complete"), Newest: at(11.1), NewestHref: "#", Schedule: "Every day at 02:15", Next: at(-12.9), Calendar: days("shop-1", map[int]web.DayState{43: web.DayMissed}), Key: state(web.ToneGood, "with you")},
 		{Server: "db-1", Href: "#", State: state(web.ToneWarn, "partial"), Newest: at(11.3), NewestHref: "#", NewestState: state(web.ToneWarn, "partial"), Schedule: "Every day at 02:00", Next: at(-12.9), Calendar: days("db-1", map[int]web.DayState{89: web.DayPartial}), Key: state(web.ToneGood, "we keep a sealed copy"), Needs: needs()[1:2]},
-		{Server: "shop-2", Href: "#", State: state(web.ToneWarn, "waits for you"), Schedule: "Every day at 02:30", Key: state(web.ToneWarn, "not confirmed"), KeyHref: "#", KeyAction: "See the key and confirm it"}}}
+		{Server: "shop-2", Href: "#", State: state(web.ToneWarn, "waits for you"), Schedule: "Every day at 02:30", NextWhy: tx.T("plan.waits_key"), Key: state(web.ToneWarn, "not confirmed"), KeyHref: "#", KeyAction: "See the key and confirm it"}}}
 	full.Tone = web.ToneWarn
 	empty := &web.Backups{Page: customer("backups", tx.T("backups.title"), "No backup is planned yet.")}
 	rows := []web.SnapshotRow{{At: at(11.1), Href: "#", State: state(web.ToneGood, "complete"), Files: 18412, Bytes: 9.1e9, Added: 41e6}, {At: at(35.1), Href: "#", State: state(web.ToneWarn, "partial"), Files: 18409, Bytes: 9.1e9, Added: 12e6, Note: "3 files could not be read"}, {At: at(59.1), Href: "#", State: state(web.ToneGood, "complete"), Files: 18001, Bytes: 9e9, Added: 9e9}}
@@ -130,7 +130,7 @@ func recoveryKey(tx *web.Text) []Sample {
 	plan := web.Link{Label: "Back to the plan", Href: "#"}
 	choose := &web.RecoveryKey{Page: page("Backups of shop-2 begin when you say who keeps the recovery key.", web.ToneWarn), Step: web.KeyChoose, Action: "#", Escrow: "#", Plan: plan}
 	waiting := &web.RecoveryKey{Page: page("shop-2 is making its key.", ""), Step: web.KeyWaiting, Waiting: &web.Waiting{Text: "Waiting for shop-2", Since: Now.Add(-20 * time.Second)}, Plan: plan}
-	shown := &web.RecoveryKey{Page: page("This is the recovery key of shop-2. Write it down before you go on.", web.ToneWarn), Step: web.KeyShown, Groups: []string{"k7q2x", "m0v9d", "3tznh", "8wyfa", "r5c1b", "e6gj4", "p2s7k", "x9m3t"}, Action: "#", Escrow: "#", Plan: plan}
+	shown := &web.RecoveryKey{Page: page("This is the recovery key of shop-2. Write it down before you go on.", web.ToneWarn), Step: web.KeyShown, Key: "K7Q2X-M0V9D-3TZNH-8WYFA-R5C1B-E6GJ4-P2S7K-X9M3T-7HV4D-0ZQKN-4WM8R", Action: "#", Escrow: "#", Plan: plan}
 	confirm := &web.RecoveryKey{Page: page("The key of shop-2 was shown, and waits for you to confirm it.", web.ToneWarn), Step: web.KeyConfirm, Action: "#", Escrow: "#", Plan: plan}
 	confirm.Errors = []web.FieldError{{Field: "last_group", Message: "That is not the last group of the key"}}
 	done := &web.RecoveryKey{Page: page("You have the recovery key of shop-2; we do not.", web.ToneGood), Step: web.KeyConfirmed, Digest: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", At: at(400), Plan: plan}
