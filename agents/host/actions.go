@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"path/filepath"
 	"sync"
 	"time"
@@ -187,19 +186,26 @@ func withStore[R any](ctx context.Context, a *Agent, repo wire.Repository, acces
 	}
 	var broken *brokenStore
 	if errors.As(context.Cause(ctx), &broken) {
-		return none, helper.Fail(broken.cause, err, "%s", storeDetail(broken.cause))
+		return none, helper.Fail(broken.cause, err, "%s", storeDetail(broken.cause, proxy.Failing()))
 	}
 	a.log.Warn("store.job_failed", "bytes", proxy.Moved(), "store", string(proxy.Cause()), "err", err)
+	if why := proxy.Failing(); why != "" && helper.Failure(err).Cause == wire.CauseStoreUnreachable {
+		return none, helper.Fail(wire.CauseStoreUnreachable, err, "%s", storeDetail(wire.CauseStoreUnreachable, why)) // restic saw our 502 only
+	}
 	return none, err
 }
 
-func storeDetail(c wire.Cause) string {
+// storeDetail says why the store cannot be used; why is what the proxy met.
+func storeDetail(c wire.Cause, why string) string {
 	switch c {
 	case wire.CauseStoreFull:
 		return "the store has no space left"
 	case wire.CauseStoreRefused:
 		return "the store does not accept this server's credentials"
 	default:
-		return fmt.Sprintf("the store does not answer (%s)", c)
+		if why == "" {
+			why = "no answer in time"
+		}
+		return "the store does not answer: " + why
 	}
 }

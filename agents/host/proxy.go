@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 	"regexp"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"ostler/agents/wire"
@@ -57,6 +59,7 @@ type StoreProxy struct {
 
 	mu      sync.Mutex
 	failing time.Time  // since when nothing succeeded
+	last    string     // what the newest failure was, while it fails
 	refused wire.Cause // what the store refused, if it did
 	timer   *time.Timer
 	broken  bool
@@ -109,6 +112,14 @@ func (p *StoreProxy) Cause() wire.Cause {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.why()
+}
+
+// Failing is what the store's newest failure was, as one short phrase without
+// an address; "" where the store answers.
+func (p *StoreProxy) Failing() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.last
 }
 
 func (p *StoreProxy) why() wire.Cause {
@@ -221,7 +232,7 @@ func (p *StoreProxy) answered(status int) {
 	case status == http.StatusForbidden:
 		p.refused = wire.CauseStoreRefused
 	case status >= 500:
-		p.fail()
+		p.fail(fmt.Sprintf("it answers with status %d", status))
 	}
 }
 
@@ -229,7 +240,7 @@ func (p *StoreProxy) answered(status int) {
 func (p *StoreProxy) succeeded() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.failing = time.Time{}
+	p.failing, p.last = time.Time{}, ""
 	if p.timer != nil {
 		p.timer.Stop()
 		p.timer = nil
@@ -240,14 +251,15 @@ func (p *StoreProxy) failed(err error) {
 	p.o.Log.Warn("store.failed", "err", transportError(err))
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.fail()
+	p.fail(phrase(err))
 	if errors.Is(err, errStorePin) {
 		p.breakOff()
 	}
 }
 
 // fail notes one failure. The first one after a success starts the clock.
-func (p *StoreProxy) fail() {
+func (p *StoreProxy) fail(what string) {
+	p.last = what
 	if p.closed || !p.failing.IsZero() {
 		return
 	}
@@ -286,6 +298,35 @@ func (b *watchedBody) Read(data []byte) (int, error) {
 		b.p.failed(err)
 	}
 	return n, err
+}
+
+// phrase is why a connection to the store failed, for people.
+func phrase(err error) string {
+	var dns *net.DNSError
+	var name x509.HostnameError
+	var unknown x509.UnknownAuthorityError
+	var invalid x509.CertificateInvalidError
+	var timeout net.Error
+	var no syscall.Errno
+	switch {
+	case errors.Is(err, errStorePin):
+		return errStorePin.Error()
+	case errors.As(err, &dns):
+		return "its host name is not known"
+	case errors.As(err, &name):
+		return "its certificate is for another name"
+	case errors.As(err, &unknown):
+		return "its certificate is not of an authority that this server trusts"
+	case errors.As(err, &invalid):
+		return "its certificate is not valid"
+	case errors.As(err, &no) && !no.Timeout():
+		return no.Error() // connection refused, network is unreachable
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return "no answer in time"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "it closed the connection"
+	}
+	return "the connection failed"
 }
 
 // transportError is err without the request's path, which names objects.

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"ostler/agents/host"
+	"ostler/agents/host/helper"
+	"ostler/agents/host/hosttest"
 	"ostler/agents/wire"
 )
 
@@ -161,16 +163,17 @@ func TestStoreProxyGivesUp(t *testing.T) {
 		answer http.HandlerFunc
 		pin    func(*store) string
 		want   wire.Cause
+		why    string
 	}{
-		{"full", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInsufficientStorage) }, (*store).pin, wire.CauseStoreFull},
-		{"refused", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }, (*store).pin, wire.CauseStoreRefused},
-		{"failing for too long", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }, (*store).pin, wire.CauseStoreUnreachable},
+		{"full", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInsufficientStorage) }, (*store).pin, wire.CauseStoreFull, ""},
+		{"refused", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }, (*store).pin, wire.CauseStoreRefused, ""},
+		{"failing for too long", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }, (*store).pin, wire.CauseStoreUnreachable, "it answers with status 502"},
 		{"silent", func(_ http.ResponseWriter, r *http.Request) {
 			select {
 			case <-hang:
 			case <-r.Context().Done():
 			}
-		}, (*store).pin, wire.CauseStoreUnreachable},
+		}, (*store).pin, wire.CauseStoreUnreachable, "no answer in time"},
 		{"silent after the status", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Length", "10")
 			w.WriteHeader(http.StatusOK)
@@ -179,19 +182,22 @@ func TestStoreProxyGivesUp(t *testing.T) {
 			case <-hang:
 			case <-r.Context().Done():
 			}
-		}, (*store).pin, wire.CauseStoreUnreachable},
-		{"another key than the pinned one", func(http.ResponseWriter, *http.Request) {}, func(*store) string { return strings.Repeat("00", 32) }, wire.CauseStoreUnreachable},
-		{"no root for it", func(http.ResponseWriter, *http.Request) {}, func(*store) string { return "" }, wire.CauseStoreUnreachable},
+		}, (*store).pin, wire.CauseStoreUnreachable, "no answer in time"},
+		{"another key than the pinned one", func(http.ResponseWriter, *http.Request) {}, func(*store) string { return strings.Repeat("00", 32) }, wire.CauseStoreUnreachable, "the store's certificate has another key than the pinned one"},
+		{"no root for it", func(http.ResponseWriter, *http.Request) {}, func(*store) string { return "" }, wire.CauseStoreUnreachable, "its certificate is not of an authority that this server trusts"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newStore(t, tt.answer)
-			_, client, broken := startProxy(t, s.URL, tt.pin(s), host.StoreWrite)
+			p, client, broken := startProxy(t, s.URL, tt.pin(s), host.StoreWrite)
 			_, _ = get(client)
 			select {
 			case got := <-broken:
 				if got != tt.want {
 					t.Errorf("got %s, want %s", got, tt.want)
+				}
+				if got := p.Failing(); got != tt.why {
+					t.Errorf("why: got %q, want %q", got, tt.why)
 				}
 			case <-time.After(10 * time.Second):
 				t.Fatal("never gave up")
@@ -222,8 +228,8 @@ func TestStoreProxyForgivesAShortFailure(t *testing.T) {
 	if status, err := get(client); status != http.StatusOK || err != nil {
 		t.Fatalf("got %d, %v", status, err)
 	}
-	if got := p.Cause(); got != "" {
-		t.Errorf("after: got %q", got)
+	if got := p.Cause(); got != "" || p.Failing() != "" {
+		t.Errorf("after: got %q, %q", got, p.Failing())
 	}
 	select {
 	case c := <-broken:
@@ -250,5 +256,27 @@ func TestStoreProxySocket(t *testing.T) {
 	_, err = host.NewStoreProxy(host.StoreProxyOptions{Dir: t.TempDir() + "/" + strings.Repeat("x", 10), Log: slog.New(slog.DiscardHandler)})
 	if err == nil {
 		t.Error("a folder that is not there: got no error")
+	}
+}
+
+// A store that is not there reaches the plane as what it is, not as the 502
+// that restic gets from us.
+func TestStoreDownDetail(t *testing.T) {
+	r := newRig(t, &hosttest.Helper{OnBackup: func(ctx context.Context, b helper.Backup, _ helper.Report) (wire.BackupResult, error) {
+		client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", b.Repo.Socket)
+		}}}
+		defer client.CloseIdleConnections()
+		if status, err := get(client); status != http.StatusBadGateway {
+			return wire.BackupResult{}, err
+		}
+		return wire.BackupResult{}, helper.Fail(wire.CauseStoreUnreachable, nil, "the store answered 502")
+	}})
+	r.start()
+	r.prepared()
+	r.plane.Offer(r.backupEnvelope("job_1"))
+	got := r.plane.Result("job_1")
+	if got.Failure == nil || got.Failure.Cause != wire.CauseStoreUnreachable || got.Failure.Detail != "the store does not answer: connection refused" {
+		t.Errorf("got %+v", got.Failure)
 	}
 }
