@@ -130,13 +130,17 @@ func (s *Store) link(tx *db.Tx, p Person, kind string, life time.Duration, totpS
 	return out, tx.Create(&row).Error
 }
 
+func unknownLink() error {
+	return controlplane.Errorf(controlplane.CodeNotFound, "Copy the whole link, or ask for a new one.", "This link is not known here")
+}
+
 // findLink returns an unused link and its person.
 func (s *Store) findLink(tx *db.Tx, kind, secret string) (linkRow, Person, error) {
 	var row linkRow
 	err := tx.Where("secret_hash = ? AND kind = ?", hashOf(useLink, kind+secret), kind).Take(&row).Error
 	switch {
 	case db.IsNotFound(err):
-		return row, Person{}, controlplane.Errorf(controlplane.CodeNotFound, "Copy the whole link, or ask for a new one.", "This link is not known here")
+		return row, Person{}, unknownLink()
 	case err != nil:
 		return row, Person{}, err
 	case row.UsedAt != 0:
@@ -162,6 +166,9 @@ func (s *Store) Invitation(ctx context.Context, secret string) (Invitation, erro
 			return err
 		}
 		t, err := s.linkTOTP(row)
+		if s.foreign(ctx, "link", row.ID, err) {
+			return unknownLink()
+		}
 		if err != nil {
 			return err
 		}

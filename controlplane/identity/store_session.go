@@ -2,12 +2,14 @@ package identity
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"ostler/controlplane"
 	"ostler/controlplane/db"
 	"ostler/controlplane/ledger"
 	"ostler/controlplane/policy"
+	"ostler/controlplane/secrets"
 )
 
 type sessionRow struct {
@@ -132,16 +134,32 @@ func (s *Store) Authenticate(ctx context.Context, secret string) (controlplane.A
 	if err != nil {
 		return controlplane.Actor{}, Session{}, wrap("authenticate", err)
 	}
-	if stale {
-		if err := s.seen(ctx, &row); err != nil {
-			return controlplane.Actor{}, Session{}, wrap("authenticate", err)
-		}
-	}
 	v, err := s.session(row)
+	if s.foreign(ctx, "session", row.ID, err) {
+		return controlplane.Actor{}, Session{}, signedOut()
+	}
+	if err == nil && stale {
+		err = s.seen(ctx, &row)
+		v.SeenAt = controlplane.FromMillis(row.SeenAt)
+	}
+	if err != nil {
+		return controlplane.Actor{}, Session{}, wrap("authenticate", err)
+	}
 	v.Current = true
 	a := p.actor()
 	a.Session = row.ID
-	return a, v, wrap("authenticate", err)
+	return a, v, nil
+}
+
+// foreign reports whether err says that a credential's row does not open: it
+// was made or changed by somebody else, or bound otherwise by an earlier
+// version. Such a row counts as not there; the log has it.
+func (s *Store) foreign(ctx context.Context, what, id string, err error) bool {
+	if !errors.Is(err, secrets.ErrOpen) {
+		return false
+	}
+	s.o.Log.WarnContext(ctx, "identity.foreign", "what", what, "id", id, "error", err)
+	return true
 }
 
 func (s *Store) seen(ctx context.Context, row *sessionRow) error {
@@ -182,6 +200,9 @@ func (s *Store) Sessions(ctx context.Context) ([]Session, error) {
 	out := make([]Session, 0, len(rows))
 	for _, r := range rows {
 		v, serr := s.session(r)
+		if s.foreign(ctx, "session", r.ID, serr) {
+			continue
+		}
 		if serr != nil {
 			return nil, wrap("sessions", serr)
 		}

@@ -195,19 +195,23 @@ func (s *Store) AuthenticateToken(ctx context.Context, secret string) (controlpl
 	if err != nil {
 		return controlplane.Actor{}, Token{}, wrap("authenticate token", err)
 	}
-	if stale {
-		err := s.db.Write(asSystem(ctx), func(tx *db.Tx) error {
+	t, err := s.token(row)
+	if s.foreign(ctx, "token", row.ID, err) {
+		return controlplane.Actor{}, Token{}, badToken("This API token is not known")
+	}
+	if err == nil && stale {
+		err = s.db.Write(asSystem(ctx), func(tx *db.Tx) error {
 			row.UsedAt = tx.NowMillis()
 			return tx.Table(row.TableName()).Where("id = ?", row.ID).Update("used_at", row.UsedAt).Error
 		})
-		if err != nil {
-			return controlplane.Actor{}, Token{}, wrap("authenticate token", err)
-		}
+		t.UsedAt = controlplane.FromMillis(row.UsedAt)
 	}
-	t, err := s.token(row)
+	if err != nil {
+		return controlplane.Actor{}, Token{}, wrap("authenticate token", err)
+	}
 	a := p.actor()
 	a.Token, a.Permissions = t.ID, texts(t.Permissions)
-	return a, t, wrap("authenticate token", err)
+	return a, t, nil
 }
 
 func badToken(message string) error {
@@ -241,6 +245,9 @@ func (s *Store) tokens(ctx context.Context, person string) ([]Token, error) {
 	out := make([]Token, 0, len(rows))
 	for _, r := range rows {
 		t, terr := s.token(r)
+		if s.foreign(ctx, "token", r.ID, terr) {
+			continue
+		}
 		if terr != nil {
 			return nil, wrap("tokens", terr)
 		}

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"ostler/controlplane"
 	"ostler/controlplane/db"
 	"ostler/controlplane/identity"
 	"ostler/controlplane/policy"
@@ -69,8 +70,17 @@ func TestAChangedRowSignsNobodyIn(t *testing.T) {
 				}); err != nil {
 					t.Fatal(err)
 				}
-				if err := enter(); err == nil {
-					t.Error("it still signs in")
+				want := map[string]controlplane.Code{"session": controlplane.CodeUnauthorized, "token": controlplane.CodeUnauthorized, "invitation": controlplane.CodeNotFound}[tt.door]
+				if got := controlplane.ErrorCode(enter()); got != want {
+					t.Errorf("got %q, want %q: as if it were not there", got, want)
+				}
+				for _, who := range []account{victim, thief} {
+					if _, err := f.Sessions(who.ctx); err != nil {
+						t.Errorf("sessions: %v", err)
+					}
+					if _, err := f.Tokens(who.ctx); err != nil {
+						t.Errorf("tokens: %v", err)
+					}
 				}
 			})
 		})
