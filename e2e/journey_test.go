@@ -48,7 +48,7 @@ func TestCustomerGetsALostFileBack(t *testing.T) {
 	file := tab.URL()
 
 	tab.ClickText(world.Eval[string](tab, `[...document.querySelectorAll("main form button")][0].textContent.trim()`))
-	tab.WaitText("SHA-256")
+	world.Eventually(t, "the download is ready", time.Minute, func() bool { return world.Eval[bool](tab, `!!document.getElementById("sha256")`) })
 	if got := world.Eval[string](tab, `document.getElementById("sha256").textContent`); got != d.LostSum {
 		t.Errorf("SHA-256 on the page %s, want %s", got, d.LostSum)
 	}
