@@ -29,6 +29,9 @@ func (p *Portal) backups(v *visit) error {
 		}
 		page.Plans = append(page.Plans, row)
 	}
+	if page.Asked, err = v.asked(20, false); err != nil {
+		return err
+	}
 	g := v.gather(findings.Filter{})
 	g.tenancies(ts, plans, func(id string) string { return names[id] })
 	page.Live, page.Refresh = []string{bus.TopicCustomer(v.actor.Customer)}, 60

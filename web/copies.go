@@ -57,7 +57,44 @@ func (v *visit) snapshotRow(s backups.Snapshot) SnapshotRow {
 		row.Href = "/snapshots/" + s.ID
 	}
 	if s.UnreadCount > 0 {
-		row.Note = v.t("job.unread", "n", s.UnreadCount)
+		row.Note = v.t("run.left_out", "n", s.UnreadCount)
 	}
 	return row
+}
+
+// otherCopies lead to the same path in the copies of the plan before and after
+// one. Copies are walked from the newest: who looks for a file begins there.
+func (v *visit) otherCopies(snap backups.Snapshot, page string, full []byte, earlier, later string) (out OtherCopies, err error) {
+	scope, err := v.scope(policy.SnapshotRead)
+	if err != nil {
+		return out, err
+	}
+	link := func(s *backups.Snapshot, key string) Link {
+		if s == nil {
+			return Link{}
+		}
+		return Link{v.t(key, "when", v.moment(s.ArrivedAt)), "/snapshots/" + s.ID + page + "?" + pathQuery(full)}
+	}
+	var newer *backups.Snapshot
+	found := false
+	for token := ""; ; {
+		snaps, next, err := v.p.Backups.Snapshots(v.ctx, scope, backups.SnapshotFilter{Plan: snap.Plan, Limit: 200, PageToken: token})
+		if err != nil {
+			return out, err
+		}
+		for i := range snaps {
+			switch {
+			case found:
+				out.Earlier = link(&snaps[i], earlier)
+				return out, nil
+			case snaps[i].ID == snap.ID:
+				found, out.Later = true, link(newer, later)
+			default:
+				newer = &snaps[i]
+			}
+		}
+		if token = next; token == "" {
+			return out, nil
+		}
+	}
 }

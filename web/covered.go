@@ -58,8 +58,8 @@ func (g *facts) tenancies(ts []customers.Tenancy, plans []planState, name func(s
 		if planned[t.ID] {
 			continue
 		}
-		o := opened{OpenFact: OpenFact{Kind: Covered{}.Open(), What: name(t.Server), Mine: g.v.can(policy.PlanWrite)}, customer: t.Customer, cause: g.v.t("need.no_plan")}
-		if o.Mine {
+		o := opened{OpenFact: OpenFact{Kind: Covered{}.Open(), What: name(t.Server), Mine: g.v.staff() || g.v.can(policy.PlanWrite)}, customer: t.Customer, cause: g.v.t("need.no_plan")}
+		if g.v.can(policy.PlanWrite) {
 			o.action = Link{g.v.t("plan.new"), "/tenancies/" + t.ID + "/plan"}
 		}
 		g.add(o)

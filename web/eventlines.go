@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
+	"ostler/backups"
 	"ostler/controlplane"
 	"ostler/controlplane/customers"
 	"ostler/controlplane/findings"
@@ -82,6 +84,10 @@ func (v *visit) tell(items []ledger.Item) ([]Event, error) {
 			return nil, err
 		}
 	}
+	kept, err := v.keptDownloads(items)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]Event, 0, len(items))
 	for _, it := range items {
 		name := on[it.Server].Name
@@ -89,6 +95,12 @@ func (v *visit) tell(items []ledger.Item) ([]Event, error) {
 			name = v.t("word.server")
 		}
 		e := v.event(it, name, names[it.Actor.ID])
+		if strings.HasPrefix(it.Kind, "restore.") && it.Kind != "restore.deleted" && v.can(policy.RestoreRun) {
+			e.Link = Link{v.t("event.to_restore"), "/restores/" + it.Subject}
+			if until, ok := kept[it.Subject]; ok && it.Kind == "restore.ready" {
+				e.Link.Label = v.t("event.to_download", "when", v.moment(until))
+			}
+		}
 		if e.Detail == "" && it.Subject != it.Actor.ID {
 			e.Detail = names[it.Subject]
 		}
@@ -99,6 +111,30 @@ func (v *visit) tell(items []ledger.Item) ([]Event, error) {
 		out = append(out, e)
 	}
 	return out, nil
+}
+
+// keptDownloads are the downloads among the subjects of entries that can still
+// be saved, with the ends of their time.
+func (v *visit) keptDownloads(items []ledger.Item) (map[string]time.Time, error) {
+	ready := slices.ContainsFunc(items, func(it ledger.Item) bool { return it.Kind == "restore.ready" })
+	if !ready || !v.can(policy.RestoreRun) {
+		return nil, nil
+	}
+	scope, err := v.scope(policy.RestoreRun)
+	if err != nil {
+		return nil, err
+	}
+	rs, err := v.p.Backups.Restores(v.ctx, scope, 100)
+	if err != nil {
+		return nil, err
+	}
+	kept := map[string]time.Time{}
+	for _, r := range rs {
+		if r.Kind == backups.RestoreDownload && r.State == backups.RestoreReady {
+			kept[r.ID] = r.ExpiresAt
+		}
+	}
+	return kept, nil
 }
 
 // isPerson reports whether an actor is somebody with a name.

@@ -29,6 +29,9 @@ func (p *Portal) file(v *visit) error {
 		return err
 	}
 	page := v.filePage(snap, full)
+	if page.Copies, err = v.otherCopies(snap, "/file", full, "copies.file_earlier", "copies.file_later"); err != nil {
+		return err
+	}
 	switch node, found := nodeOf(f.Listing, path.Base(string(full))); {
 	case f.Listing == nil && !over:
 		page.Waiting = v.waiting(f.Job, page.Server)

@@ -35,6 +35,9 @@ func (p *Portal) folder(v *visit) error {
 		return err
 	}
 	v.fillFolder(page, f, over)
+	if page.Copies, err = v.otherCopies(snap, "", clean(dir), "copies.folder_earlier", "copies.folder_later"); err != nil {
+		return err
+	}
 	return v.render(page)
 }
 

@@ -36,6 +36,10 @@ func (p *Portal) home(v *visit) error {
 	if page.Calendars, err = v.homeCalendars(plans, names); err != nil {
 		g.unread("slice.backups", err)
 	}
+	if page.Asked, err = v.asked(20, true); err != nil {
+		g.unread("slice.backups", err)
+	}
+	page.GetBack = v.getBack(plans)
 	page.Live, page.Refresh = []string{bus.TopicCustomer(v.actor.Customer)}, 60
 	for _, s := range servers {
 		page.Live = append(page.Live, bus.TopicServer(s.ID))
@@ -45,6 +49,22 @@ func (p *Portal) home(v *visit) error {
 	page.Needs = g.needs() // last: a slice that could not be asked counts
 	g.headline(&page.Page, len(servers))
 	return v.render(page)
+}
+
+// getBack is where getting a file back begins: the only plan's newest copy, or
+// the choice among plans.
+func (v *visit) getBack(plans []planState) string {
+	to := ""
+	for _, p := range plans {
+		switch {
+		case p.Copy == nil || !v.can(policy.FileRead):
+		case to == "":
+			to = "/snapshots/" + p.Copy.ID
+		default:
+			return "/backups"
+		}
+	}
+	return to
 }
 
 func (v *visit) homeServers(servers []customers.Server, status map[string]agents.Status, plans []planState) []HomeServer {

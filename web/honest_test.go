@@ -1,8 +1,11 @@
 package web_test
 
 import (
+	"html"
+	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"ostler/agents/wire"
 	"ostler/backups"
@@ -45,5 +48,63 @@ func TestNoAllClearWithoutABackup(t *testing.T) {
 	h.backup(wire.BackupResult{Outcome: wire.BackupComplete, TotalFiles: 1})
 	if body := ada.page("/today"); strings.Contains(body, "maple-1 has no backup") || !strings.Contains(body, "shared-1 has no backup plan") {
 		t.Errorf("with a copy: %q", heading(body))
+	}
+}
+
+// From a copy without the file one comes to the same place in the copies
+// beside it, and from Home back to what was asked for.
+func TestALostFileIsLookedForInOtherCopies(t *testing.T) {
+	h := newSQLite(t)
+	plan, first := h.ready(wire.BackupResult{Outcome: wire.BackupComplete, TotalFiles: 1})
+	h.clock.Advance(time.Hour)
+	ok[backups.Run](t)(h.backups.RunNow(h.ctx, all, plan.ID))
+	h.backup(wire.BackupResult{Outcome: wire.BackupComplete, TotalFiles: 1})
+	latest := ok[map[string]backups.Snapshot](t)(h.backups.LatestSnapshots(h.ctx, all, []string{h.server.ID}))[h.server.ID]
+	if latest.ID == first.ID {
+		t.Fatal("there is no second copy")
+	}
+	ines, jonas := h.browser(h.owner.ID), h.browser(h.reader.ID)
+	if body := ines.page("/home"); !strings.Contains(body, `href="/snapshots/`+latest.ID+`"`) || !strings.Contains(body, "Get a file back") {
+		t.Error("Home does not lead to getting a file back")
+	}
+	if body := jonas.page("/home"); strings.Contains(body, "Get a file back") {
+		t.Error("Home offers files to who may not see them")
+	}
+	odd := url.QueryEscape("/srv/shop/a b\xff")
+	for _, page := range []string{"", "/file"} {
+		body := html.UnescapeString(ines.page("/snapshots/" + latest.ID + page + "?path=" + odd))
+		if !strings.Contains(body, `href="/snapshots/`+first.ID+page+"?path="+odd+`"`) || strings.Contains(body, "copy later") {
+			t.Errorf("%q of the newest copy does not lead to the one before", page)
+		}
+		body = html.UnescapeString(ines.page("/snapshots/" + first.ID + page + "?path=" + odd))
+		if !strings.Contains(body, `href="/snapshots/`+latest.ID+page+"?path="+odd+`"`) || strings.Contains(body, "copy earlier") {
+			t.Errorf("%q of the first copy does not lead to the one after", page)
+		}
+	}
+	r := ok[backups.Restore](t)(h.backups.StartDownload(h.ctx, all, first.ID, []byte("/srv/shop/a")))
+	for _, path := range []string{"/home", "/backups", "/activity?show=restores"} {
+		if body := ines.page(path); !strings.Contains(body, `href="/restores/`+r.ID+`"`) {
+			t.Errorf("%s does not lead to the file that was asked for", path)
+		}
+		if body := jonas.page(path); strings.Contains(body, "/restores/") {
+			t.Errorf("%s shows a reader a file", path)
+		}
+	}
+}
+
+// A folder of the plan that is not there is named to everybody, with what to
+// do; the names of files are for those who may see them.
+func TestAMissingFolderOfThePlanIsNamed(t *testing.T) {
+	h := newSQLite(t)
+	plan, _ := h.ready(wire.BackupResult{Outcome: wire.BackupPartial, TotalFiles: 1, UnreadCount: 1, Unread: []wire.Unread{{Path: "/srv/shop/private.ods", Reason: "permission denied"}}, MissingPaths: []string{"/srv/shop/uploads-2025"}})
+	runs := ok[[]backups.Run](t)(h.backups.Runs(h.ctx, all, plan.ID, h.clock.Now().Add(-time.Hour), 1))
+	for id, seesFiles := range map[string]bool{h.admin.ID: false, h.reader.ID: false, h.owner.ID: true} {
+		body := h.browser(id).page("/jobs/" + runs[0].Job)
+		if !strings.Contains(heading(body), "/srv/shop/uploads-2025 does not exist on the server") || !strings.Contains(body, "make it, or change the plan") || !strings.Contains(body, `href="/plans/`+plan.ID+`"`) {
+			t.Errorf("%s is not told which folder: %q", id, heading(body))
+		}
+		if got := strings.Contains(body, "private.ods"); got != seesFiles {
+			t.Errorf("%s sees the name of a file: %v, want %v", id, got, seesFiles)
+		}
 	}
 }

@@ -174,6 +174,12 @@ func (v *visit) jobSubject(j jobs.Job) Link {
 		return Link{v.t("job.to_restore"), "/restores/" + j.Subject}
 	case controlplane.ValidID(controlplane.PrefixPlan, j.Subject):
 		return Link{v.t("plan.title"), "/plans/" + j.Subject}
+	case controlplane.ValidID(controlplane.PrefixRun, j.Subject) && v.can(policy.PlanRead):
+		if scope, err := v.scope(policy.PlanRead); err == nil {
+			if run, err := v.p.Backups.Run(v.ctx, scope, j.Subject); err == nil {
+				return Link{v.t("plan.title"), "/plans/" + run.Plan}
+			}
+		}
 	case controlplane.ValidID(controlplane.PrefixRepository, j.Subject):
 		return Link{v.t("backups.key"), "/keys/" + j.Subject}
 	}
@@ -191,7 +197,11 @@ func (v *visit) jobSentence(page *Job, j jobs.Job, server string) string {
 	case page.Failed != nil && page.State.Tone == ToneBad:
 		return v.t("job.say_failed", "what", what, "cause", lower(page.Failed.Cause))
 	}
-	return v.t("job.say", "what", what, "state", page.State.Word)
+	said := v.t("job.say", "what", what, "state", page.State.Word)
+	if n := len(page.Missing); n > 0 {
+		said += " " + v.t("job.say_missing", "n", n, "path", PlainName(page.Missing[0]))
+	}
+	return said
 }
 
 // jobCourse is the job's life, newest first.
@@ -229,9 +239,9 @@ func (v *visit) jobOutcome(page *Job, j jobs.Job) {
 		page.State = State{ToneWarn, v.t("run.partial")}
 	}
 	page.UnreadN = res.UnreadCount
-	for _, m := range res.MissingPaths {
-		page.Unread = append(page.Unread, UnreadFile{Path: []byte(m), Reason: v.t("job.path_missing")})
-		page.UnreadN++
+	page.PlanHref = v.jobSubject(j).Href
+	for _, m := range res.MissingPaths { // a plan's folders are no secret; files are
+		page.Missing = append(page.Missing, []byte(m))
 	}
 	if !v.can(policy.FileRead) {
 		page.Unread = nil

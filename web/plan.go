@@ -104,7 +104,7 @@ func (v *visit) runRows(runs []backups.Run) []RunRow {
 		}
 		switch {
 		case r.State == backups.RunPartial:
-			row.Note = v.t("job.unread", "n", r.UnreadCount)
+			row.Note = v.t("run.left_out", "n", r.UnreadCount)
 		case r.FailureCause != "":
 			row.Note = causeText(r.FailureCause)
 		}

@@ -107,6 +107,43 @@ func (v *visit) restorePage(r backups.Restore, j jobs.Job, title string) Page {
 	return page
 }
 
+// asked are the newest files that people of the company asked for; open ones
+// only where that is said. None for those who may not.
+func (v *visit) asked(limit int, open bool) ([]AskedFile, error) {
+	if !v.can(policy.RestoreRun) {
+		return nil, nil
+	}
+	scope, err := v.scope(policy.RestoreRun)
+	if err != nil {
+		return nil, err
+	}
+	rs, err := v.p.Backups.Restores(v.ctx, scope, limit)
+	if err != nil {
+		return nil, err
+	}
+	on := map[string]bool{}
+	for _, r := range rs {
+		on[r.Server] = true
+	}
+	servers, err := v.servers(keysOf(on))
+	if err != nil {
+		return nil, err
+	}
+	var out []AskedFile
+	for _, r := range rs {
+		kept := r.Kind == backups.RestoreDownload && r.State == backups.RestoreReady
+		if underWay := r.State == backups.RestoreActive || r.State == backups.RestoreChecking; open && !kept && !underWay {
+			continue
+		}
+		a := AskedFile{Name: []byte(r.Name()), Href: "/restores/" + r.ID, Server: servers[r.Server].Name, State: v.restoreState(r, jobs.Job{State: jobs.Running}), At: r.CreatedAt}
+		if kept {
+			a.Until = r.ExpiresAt
+		}
+		out = append(out, a)
+	}
+	return out, nil
+}
+
 func (v *visit) fileHref(r backups.Restore) string {
 	return "/snapshots/" + r.Snapshot + "/file?" + pathQuery(r.Path)
 }

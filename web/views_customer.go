@@ -9,6 +9,18 @@ type Home struct {
 	Servers   []HomeServer
 	Calendars []PlanCalendar
 	Recent    []Event
+	GetBack   string // address where getting a file back begins; "" hides it
+	Asked     []AskedFile
+}
+
+// AskedFile is a file that somebody had fetched or put back.
+type AskedFile struct {
+	Name   []byte
+	Href   string
+	Server string
+	State  State
+	At     time.Time
+	Until  time.Time // a download is kept; zero else
 }
 
 // HomeServer is one server as its customer sees it.
@@ -38,6 +50,7 @@ func (*Home) Template() string { return "home" }
 type Backups struct {
 	Page
 	Plans []BackupPlan
+	Asked []AskedFile
 }
 
 // BackupPlan is one plan as its customer sees it.
@@ -100,7 +113,12 @@ type Folder struct {
 	Folders   int
 	Again     string // address that asks again
 	Unread    int64
+	Copies    OtherCopies
 }
+
+// OtherCopies lead to the same place in the copies beside this one; an empty
+// Link is none.
+type OtherCopies struct{ Earlier, Later Link }
 
 // FolderState is what is known of a folder.
 type FolderState string
@@ -172,6 +190,7 @@ type File struct {
 	Waiting  *Waiting
 	Known    bool // size and date are known
 	Server   string
+	Copies   OtherCopies
 }
 
 // Template names the template.

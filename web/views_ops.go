@@ -297,6 +297,8 @@ type Job struct {
 	Failed   *Problem
 	Detail   string // one line for the expert
 	Outcome  []Pair
+	Missing  [][]byte // folders of the plan that are not on the server
+	PlanHref string   // to the plan of a backup
 	Unread   []UnreadFile
 	UnreadN  int64
 	Events   []Event

@@ -14,6 +14,7 @@ func home(tx *web.Text) []Sample {
 			{Name: "shop-2", Location: "Frankfurt", State: state(web.ToneGood, "looked after"), Backup: state(web.ToneGood, "complete"), BackupAt: at(10.8), Next: at(-12.9), Href: "#"},
 			{Name: "db-1", Location: "Frankfurt", State: state(web.ToneGood, "looked after"), Backup: state(web.ToneWarn, "partial"), BackupAt: at(11.3), Next: at(-12.9), Href: "#"}},
 		Calendars: []web.PlanCalendar{{Title: "Backups of db-1", Href: "#", Calendar: days("db-1", map[int]web.DayState{31: web.DayPartial, 46: web.DayMissed, 60: web.DayUnknown, 89: web.DayPartial})}}}
+	full.GetBack, full.Asked = "#", asked()[:1]
 	full.Tone, full.Sub, full.Live, full.Refresh, full.Self = said.Tone, "Measured today, 14:20", []string{"customer:cus_1"}, 60, "/home"
 	well := web.Headline(tx, web.HeadlineFacts{Servers: 1})
 	quiet := &web.Home{Page: customer("home", tx.T("home.title"), well.Sentence), Servers: full.Servers[:1], Calendars: []web.PlanCalendar{{Title: "Backups of shop-1", Calendar: days("shop-1", nil)}}}
@@ -24,12 +25,18 @@ func home(tx *web.Text) []Sample {
 	return []Sample{{"home-full", full}, {"home-quiet", quiet}, {"home-empty", empty}}
 }
 
+func asked() []web.AskedFile {
+	return []web.AskedFile{
+		{Name: []byte("invoice-2026-11.ods"), Href: "#", Server: "shop-1", State: state(web.ToneGood, "done"), At: at(2), Until: at(-22)},
+		{Name: []byte("two\nlines.txt"), Href: "#", Server: "shop-1", State: state(web.ToneBad, "failed"), At: at(30)}}
+}
+
 func backups(tx *web.Text) []Sample {
 	full := &web.Backups{Page: customer("backups", tx.T("backups.title"), "Two of your servers have a copy from last night; one has none yet."), Plans: []web.BackupPlan{
 		{Server: "shop-1", Href: "#", State: state(web.ToneGood, "complete"), Newest: at(11.1), NewestHref: "#", Schedule: "Every day at 02:15", Next: at(-12.9), Calendar: days("shop-1", map[int]web.DayState{43: web.DayMissed}), Key: state(web.ToneGood, "with you")},
 		{Server: "db-1", Href: "#", State: state(web.ToneWarn, "partial"), Newest: at(11.3), NewestHref: "#", NewestState: state(web.ToneWarn, "partial"), Schedule: "Every day at 02:00", Next: at(-12.9), Calendar: days("db-1", map[int]web.DayState{89: web.DayPartial}), Key: state(web.ToneGood, "we keep a sealed copy"), Needs: needs()[1:2]},
 		{Server: "shop-2", Href: "#", State: state(web.ToneWarn, "waits for you"), Schedule: "Every day at 02:30", NextWhy: tx.T("plan.waits_key"), Key: state(web.ToneWarn, "not confirmed"), KeyHref: "#", KeyAction: "See the key and confirm it"}}}
-	full.Tone = web.ToneWarn
+	full.Tone, full.Asked = web.ToneWarn, asked()
 	empty := &web.Backups{Page: customer("backups", tx.T("backups.title"), "No backup is planned yet.")}
 	rows := []web.SnapshotRow{{At: at(11.1), Href: "#", State: state(web.ToneGood, "complete"), Files: 18412, Bytes: 9.1e9, Added: 41e6}, {At: at(35.1), Href: "#", State: state(web.ToneWarn, "partial"), Files: 18409, Bytes: 9.1e9, Added: 12e6, Note: "3 files could not be read"}, {At: at(59.1), Href: "#", State: state(web.ToneGood, "complete"), Files: 18001, Bytes: 9e9, Added: 9e9}}
 	list := &web.Snapshots{Page: customer("backups", tx.T("snapshots.title"), "Of shop-1 there are 41 copies; the newest is of today 03:14."), Calendar: days("shop-1", nil), Rows: rows, RunHref: "#", PlanHref: "#", Pager: web.Pager{Next: "#"}}
@@ -66,9 +73,11 @@ func folder(tx *web.Text) []Sample {
 		{Name: []byte("caf\xe9 "), Href: "#", Size: 42, Changed: at(9000), Mode: "-rw-r--r--"},
 		{Name: []byte(`..\windows\system.ini`), Href: "#", Size: 42, Changed: at(72), Mode: "-rw-r--r--"},
 		{Name: []byte("current"), Kind: "link", Target: []byte("/srv/shop/releases/41"), Changed: at(72), Mode: "lrwxrwxrwx"}}}
+	full.Copies = web.OtherCopies{Earlier: web.Link{Label: tx.T("copies.folder_earlier", "when", "Fri 20 Nov 03:14"), Href: "#"}, Later: web.Link{Label: tx.T("copies.folder_later", "when", "today 09:14"), Href: "#"}}
 	waiting := &web.Folder{Page: page("The server is asked for the list of /srv/shop.", ""), State: web.FolderWaiting, Path: path, Waiting: &web.Waiting{Text: "Waiting for shop-1", Since: at(0.001), Job: "#", Why: []string{"A backup is at work on the same repository; the list comes after it."}}}
 	waiting.Live, waiting.Refresh = []string{"job:job_2"}, 2
 	missing := &web.Folder{Page: page("This copy has no folder /srv/shop/old.", web.ToneUnknown), State: web.FolderMissing, Path: crumbs("srv", "shop", "old"), Up: "#"}
+	missing.Copies = web.OtherCopies{Earlier: full.Copies.Earlier}
 	none := &web.Folder{Page: page("/srv/shop/empty was empty today at 03:14.", ""), State: web.FolderEmpty, Path: crumbs("srv", "shop", "empty")}
 	silent := &web.Folder{Page: page("shop-1 did not answer within 30 seconds.", web.ToneUnknown), State: web.FolderSilent, Path: path, Again: "#"}
 	silent.Problem = &web.Problem{Cause: "The server has not been heard of since 13:39", Next: "Its files are safe in the store. Ask again when it is back, or ask us."}
@@ -83,6 +92,7 @@ func file(tx *web.Text) []Sample {
 	p.Crumbs = []web.Link{{Label: tx.T("backups.title"), Href: "/backups"}, {Label: "shop-1", Href: "#"}}
 	snap := web.SnapshotRow{At: at(11.1), Href: "#", State: state(web.ToneGood, "complete")}
 	full := &web.File{Page: p, Path: crumbs("srv", "shop", "invoice-2026-11.ods"), Name: []byte("invoice-2026-11.ods"), Size: 84123, Changed: at(72), Mode: "-rw-r-----", Owner: "1000:1000", Snapshot: snap, Download: "#", PutBack: "#", Target: []byte("/srv/shop/invoice-2026-11.restored-20261121-031400.ods"), Known: true, Server: "shop-1"}
+	full.Copies.Earlier = web.Link{Label: tx.T("copies.file_earlier", "when", "Fri 20 Nov 03:14"), Href: "#"}
 	big := *full
 	big.Size, big.Download, big.TooBig = 9e9, "", 2e9
 	reader := *full

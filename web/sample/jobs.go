@@ -27,6 +27,8 @@ func job(tx *web.Text) []Sample {
 	partial := &web.Job{Page: page("The backup of db-1 finished without 3 files.", web.ToneWarn, false), State: state(web.ToneWarn, "partial"), Facts: facts, Where: where, Events: course,
 		Outcome: []web.Pair{{Label: "Files", Value: "18 409"}, {Label: "Added to the store", Value: "12 MB"}}, UnreadN: 3,
 		Unread: []web.UnreadFile{{Path: []byte("/srv/db/secret.key"), Reason: "permission denied"}, {Path: []byte("/srv/db/\u202egpj.exe"), Reason: "permission denied"}, {Path: []byte("/srv/db/na\xefve\n.txt"), Reason: "input/output error"}}}
+	gone := &web.Job{Page: page(tx.T("job.say", "what", "Backup of shop-1", "state", "partial"), web.ToneWarn, false), State: state(web.ToneWarn, "partial"), Facts: facts, Where: where, Events: course,
+		Missing: [][]byte{[]byte("/srv/shop/uploads-2025")}, PlanHref: "#"}
 	blank := &web.Job{Page: page("This job has just been asked for.", "", true), State: state(web.ToneBusy, "waiting")}
 	list := &web.Jobs{Page: ops("jobs", tx.T("jobs.title"), "Three jobs are at work, one waits for its server."), Filters: []web.Filter{{Label: "All", Href: "#", Current: true, Count: -1}, {Label: "At work", Href: "#", Count: 3}, {Label: "Failed", Href: "#", Count: 1}}, Pager: web.Pager{First: "#", Next: "#"}, Rows: []web.JobRow{
 		{Title: "Backup", Href: "#", Server: web.Link{Label: "shop-1", Href: "#"}, Customer: web.Link{Label: "Maple Bakery", Href: "#"}, State: state(web.ToneBusy, "running"), Note: "43 %", At: at(0.03)},
@@ -34,7 +36,7 @@ func job(tx *web.Text) []Sample {
 		{Title: "Backup", Href: "#", Server: web.Link{Label: "orchard-db1", Href: "#"}, State: state(web.ToneBad, "failed"), Note: "the store is full", At: at(27), Took: 12 * time.Second},
 		{Title: "List a folder", Href: "#", Server: web.Link{Label: "shop-1", Href: "#"}, State: state(web.ToneGood, "done"), At: at(28), Took: 800 * time.Millisecond}}}
 	empty := &web.Jobs{Page: ops("jobs", tx.T("jobs.title"), "There is no job.")}
-	return []Sample{{"job-running", running}, {"job-waiting", waiting}, {"job-failed", failed}, {"job-partial", partial}, {"job-empty", blank}, {"jobs-full", list}, {"jobs-empty", empty}}
+	return []Sample{{"job-running", running}, {"job-waiting", waiting}, {"job-failed", failed}, {"job-partial", partial}, {"job-missing", gone}, {"job-empty", blank}, {"jobs-full", list}, {"jobs-empty", empty}}
 }
 
 func activity(tx *web.Text) []Sample {
