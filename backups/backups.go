@@ -226,5 +226,6 @@ func New(d Deps, o Options) *Service {
 	s := &Service{db: d.DB, keeper: d.Keeper, ledger: d.Ledger, jobs: d.Jobs, findings: d.Findings,
 		customers: d.Customers, blobs: d.Blobs, opts: o, uploads: newTurns()}
 	s.handle()
+	s.customers.OnTenancyChanged(s.narrowed)
 	return s
 }

@@ -109,6 +109,24 @@ type Store struct {
 	db     *db.DB
 	keeper *secrets.Keeper
 	ledger *ledger.Ledger
+	// changed are told of tenancies that were changed or ended.
+	changed []func(tx *db.Tx, now Tenancy) error
+}
+
+// OnTenancyChanged has f told, in the same transaction, of a tenancy that was changed
+// or ended, as it is now: f ends what was begun for folders that it no longer
+// covers. Call it before the store is used.
+func (s *Store) OnTenancyChanged(f func(tx *db.Tx, now Tenancy) error) {
+	s.changed = append(s.changed, f)
+}
+
+func (s *Store) tellChanged(tx *db.Tx, now Tenancy) error {
+	for _, f := range s.changed {
+		if err := f(tx, now); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // New returns a Store on an open database.

@@ -318,8 +318,10 @@ func (s *Store) UpdateTenancy(ctx context.Context, scope policy.Scope, id string
 		if err := s.append(tx, entry(t, "tenancy.changed")); err != nil {
 			return err
 		}
-		out, err = s.TenancyIn(tx, scope, t.ID)
-		return err
+		if out, err = s.TenancyIn(tx, scope, t.ID); err != nil {
+			return err
+		}
+		return s.tellChanged(tx, out)
 	})
 	return out, wrap("update tenancy", err)
 }
@@ -342,8 +344,10 @@ func (s *Store) EndTenancy(ctx context.Context, scope policy.Scope, id string) (
 		if err := s.append(tx, entry(t, "tenancy.ended")); err != nil {
 			return err
 		}
-		t, err = s.TenancyIn(tx, scope, id)
-		return err
+		if t, err = s.TenancyIn(tx, scope, id); err != nil {
+			return err
+		}
+		return s.tellChanged(tx, t)
 	})
 	return t, wrap("end tenancy", err)
 }

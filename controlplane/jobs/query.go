@@ -110,23 +110,47 @@ func (j *Jobs) Cancel(ctx context.Context, scope policy.Scope, id string) error 
 		if err != nil {
 			return err
 		}
-		switch {
-		case r.State.Terminal():
-			return controlplane.Errorf(controlplane.CodeConflict, "There is nothing left to cancel; look at its result instead.", "This job is over already (%s)", r.State)
-		case r.State == Queued:
-			return j.move(tx, r, Cancelled, func(r *row) { r.CancelAsked = 1 })
-		case r.CancelAsked == 1:
-			return nil
-		}
-		r.CancelAsked = 1
-		if err := save(tx, r, r.State, r.Epoch); err != nil {
-			return err
-		}
-		j.wake(tx, r)
-		return nil
+		return j.cancel(tx, r)
 	})
 	if err != nil {
 		return fmt.Errorf("jobs: cancel: %w", err)
+	}
+	return nil
+}
+
+func (j *Jobs) cancel(tx *db.Tx, r *row) error {
+	switch {
+	case r.State.Terminal():
+		return controlplane.Errorf(controlplane.CodeConflict, "There is nothing left to cancel; look at its result instead.", "This job is over already (%s)", r.State)
+	case r.State == Queued:
+		return j.move(tx, r, Cancelled, func(r *row) { r.CancelAsked = 1 })
+	case r.CancelAsked == 1:
+		return nil
+	}
+	r.CancelAsked = 1
+	if err := save(tx, r, r.State, r.Epoch); err != nil {
+		return err
+	}
+	j.wake(tx, r)
+	return nil
+}
+
+// CancelOpen cancels a customer's jobs of one kind for a server's agent that are
+// not over, as Cancel does, inside a transaction that takes their ground away.
+// which chooses by the job's subject.
+func (j *Jobs) CancelOpen(tx *db.Tx, server, customer, kind string, which func(subject string) (bool, error)) error {
+	rows, err := find(tx, -1, "server = ? AND customer_id = ? AND executor = 'agent' AND kind = ? AND state IN ('queued', 'offered', 'accepted', 'running')", server, customer, kind)
+	if err != nil {
+		return fmt.Errorf("jobs: cancel open: %w", err)
+	}
+	for _, r := range rows {
+		yes, err := which(r.Subject)
+		if err == nil && yes {
+			err = j.cancel(tx, r)
+		}
+		if err != nil {
+			return fmt.Errorf("jobs: cancel open: %w", err)
+		}
 	}
 	return nil
 }
