@@ -15,6 +15,7 @@ import (
 
 	"github.com/coder/websocket"
 	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
 
 	"ostler/agents"
 	"ostler/agents/wire"
@@ -38,7 +39,7 @@ func (s *Server) registerAgents() {
 	agent := func(method, path, name string) policy.Route {
 		return policy.Route{Method: method, Path: path, Audience: policy.Agents, Name: name}
 	}
-	s.route(s.enrol, policy.Route{Method: "POST", Path: wire.PathEnrol, Audience: policy.Public, Name: "agent.enrol"}, s.enrolAgent)
+	s.route(s.enrol, policy.Route{Method: "POST", Path: wire.PathEnrol, Audience: policy.Public, Name: "agent.enrol"}, limitEnrol(s.enrolAgent))
 	s.route(s.enrol, agent("POST", wire.PathRenew, "agent.renew"), s.renewAgent)
 	s.agents.Add("POST", wire.PathRenew, s.renewAgent)
 	s.route(s.agents, agent("GET", wire.PathStream, "agent.stream"), s.stream)
@@ -54,6 +55,39 @@ func bind(c echo.Context, into any) error {
 			"The request cannot be read").Because(fmt.Errorf("server: decode: %w", err))
 	}
 	return nil
+}
+
+// How often one address may ask to enrol: a rack behind one address may enrol
+// at once, and whoever only knocks costs us little.
+const (
+	enrolRate  = 2 // in a second, lasting
+	enrolBurst = 60
+)
+
+// limitEnrol bounds the requests of an address that nobody has vouched for yet.
+func limitEnrol(next echo.HandlerFunc) echo.HandlerFunc {
+	buckets := middleware.NewRateLimiterMemoryStoreWithConfig(middleware.RateLimiterMemoryStoreConfig{Rate: enrolRate, Burst: enrolBurst, ExpiresIn: 5 * time.Minute})
+	return func(c echo.Context) error {
+		remote, err := netip.ParseAddr(c.RealIP())
+		if err != nil {
+			return fmt.Errorf("server: enrol: %w", err)
+		}
+		if ok, err := buckets.Allow(network(remote)); err != nil {
+			return fmt.Errorf("server: enrol: %w", err)
+		} else if !ok {
+			return controlplane.Errorf(controlplane.CodeTooMany, "Wait a minute, then run the same command again.", "There were too many requests to enrol from this address")
+		}
+		return next(c)
+	}
+}
+
+// network is what one user of an address has: the address, or the /64 around it.
+func network(a netip.Addr) string {
+	if a = a.Unmap().WithZone(""); a.Is4() {
+		return a.String()
+	}
+	p, _ := a.Prefix(64) // an IPv6 address always has one
+	return p.String()
 }
 
 func (s *Server) enrolAgent(c echo.Context) error {

@@ -377,3 +377,25 @@ func TestDrainOverTLS(t *testing.T) {
 		t.Errorf("readyz while draining: got %d, want 503", a.status)
 	}
 }
+
+// TestEnrolKnocking holds that whoever only knocks is turned away before
+// anything is looked up, and that agents who renew are not.
+func TestEnrolKnocking(t *testing.T) {
+	w := newWorld(t)
+	o := w.newTenant("Bakery")
+	w.run()
+	m := w.newMachine(o.server.ID)
+	var last int
+	var said wire.Refusal
+	for range 200 {
+		if last, said, _ = m.ask("POST", w.url(server.Enrol, wire.PathEnrol), []byte("{"), nil); last == http.StatusTooManyRequests {
+			break
+		}
+	}
+	if last != http.StatusTooManyRequests || said.Code != string(controlplane.CodeTooMany) || said.Next == "" {
+		t.Errorf("after 200 knocks: got %d %+v, want 429 with a next step", last, said)
+	}
+	if status, _, _ := m.ask("POST", w.url(server.Enrol, wire.PathRenew), wire.RenewRequest{CSR: m.csr()}, nil); status != http.StatusUnauthorized {
+		t.Errorf("renewal: got %d, want 401", status)
+	}
+}
