@@ -28,7 +28,7 @@ func headers(c echo.Context) {
 func (p *Portal) serve(r route) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		headers(c)
-		v := &visit{p: p, c: c, ctx: c.Request().Context(), zone: p.zoneOf(c)}
+		v := &visit{p: p, c: c, ctx: c.Request().Context(), zone: p.zoneOf(c, p.o.Zone)}
 		if strings.HasPrefix(r.Path, "/static/") {
 			return r.handle(v)
 		}
@@ -64,7 +64,7 @@ func (p *Portal) admit(v *visit, r route) error {
 		return controlplane.NotFound("page")
 	}
 	if r.Permission != "" {
-		if _, err := policy.For(v.ctx, r.Permission); err != nil {
+		if _, err := v.scope(r.Permission); err != nil {
 			return err
 		}
 	}
@@ -98,6 +98,9 @@ func (p *Portal) authenticate(v *visit) error {
 			return err
 		}
 		v.viewer.Company = c.Name
+		if z, err := time.LoadLocation(c.Zone); err == nil && c.Zone != "" && c.Zone != "Local" {
+			v.zone = p.zoneOf(v.c, z)
+		}
 	}
 	return nil
 }
@@ -199,19 +202,20 @@ func (p *Portal) setCookie(c echo.Context, name, value string, life time.Duratio
 	c.SetCookie(k)
 }
 
-// zoneOf is the reader's time zone, which their browser says in a cookie.
-func (p *Portal) zoneOf(c echo.Context) *time.Location {
+// zoneOf is the reader's time zone, which their browser says in a cookie; z
+// until it has.
+func (p *Portal) zoneOf(c echo.Context, z *time.Location) *time.Location {
 	k, err := c.Cookie("zone")
 	if err != nil || len(k.Value) > 64 {
-		return p.o.Zone
+		return z
 	}
 	name, err := url.QueryUnescape(k.Value)
 	if err != nil || name == "" || name == "Local" {
-		return p.o.Zone
+		return z
 	}
-	z, err := time.LoadLocation(name)
+	said, err := time.LoadLocation(name)
 	if err != nil {
-		return p.o.Zone
+		return z
 	}
-	return z
+	return said
 }

@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"html"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -9,6 +10,8 @@ import (
 
 	"ostler/agents/wire"
 	"ostler/backups"
+	"ostler/controlplane/identity"
+	"ostler/controlplane/policy"
 )
 
 // No page of any reader gives an all-clear while something is not backed up,
@@ -106,5 +109,92 @@ func TestAMissingFolderOfThePlanIsNamed(t *testing.T) {
 		if got := strings.Contains(body, "private.ods"); got != seesFiles {
 			t.Errorf("%s sees the name of a file: %v, want %v", id, got, seesFiles)
 		}
+	}
+}
+
+// Until a browser has said its zone, a customer's people and auditors read
+// times in their customer's.
+func TestZoneBeforeTheBrowserSaysIt(t *testing.T) {
+	h := newSQLite(t)
+	for id, want := range map[string]string{h.owner.ID: "Europe/Berlin", h.admin.ID: "UTC"} {
+		if page := h.browser(id).page("/account"); !strings.Contains(page, "Times are in "+want) {
+			t.Errorf("%s does not read times in %s", id, want)
+		}
+	}
+	ines := h.browser(h.owner.ID)
+	ines.jar.SetCookies(ok[*url.URL](t)(url.Parse(h.url)), []*http.Cookie{{Name: "zone", Value: "America%2FLima"}})
+	if page := ines.page("/account"); !strings.Contains(page, "Times are in America/Lima") {
+		t.Error("what the browser says does not count")
+	}
+}
+
+// Whoever may not is told in their own words what, and whom to ask.
+func TestForbiddenInTheReadersWords(t *testing.T) {
+	h := newSQLite(t)
+	support := ok[identity.Person](t)(h.identity.AddStaff(h.ctx, all, identity.NewStaff{Name: "Sofia Lind", Email: "sofia@host.example", Role: policy.RoleSupport}))
+	for id, want := range map[string]string{support.ID: "Ask a colleague", h.reader.ID: "Ask an owner of your account"} {
+		a := h.browser(id).get("/tenancies/" + h.tenancy.ID + "/plan")
+		if a.status != http.StatusForbidden || !strings.Contains(a.body, want) || heading(a.body) != "Your role does not let you change backup plans." {
+			t.Errorf("got %d %q, want %q", a.status, heading(a.body), want)
+		}
+		checkPage(t, a.body)
+	}
+}
+
+// Staff who are to remind a customer are led to the people who can confirm.
+func TestWhomToRemindOfAKey(t *testing.T) {
+	h := newSQLite(t)
+	plan := h.newPlan(backups.CustodyCustomer)
+	h.prepared()
+	ada, ines := h.browser(h.admin.ID), h.browser(h.owner.ID)
+	body := ada.page("/keys/" + plan.Repository.ID)
+	if !strings.Contains(body, "mailto:ine@maple-bakery.example") || strings.Contains(body, "mailto:jon@") {
+		t.Error("the owner's address is not there, or a reader's is")
+	}
+	if body := ines.page("/keys/" + plan.Repository.ID); strings.Contains(body, "mailto:") {
+		t.Error("the customer is shown whom to remind")
+	}
+	if body := ada.page("/today"); !strings.Contains(body, `href="/keys/`+plan.Repository.ID+`"`) {
+		t.Error("Today does not lead there")
+	}
+}
+
+// A form that is not right names the line that is wrong.
+func TestAWrongLineIsNamed(t *testing.T) {
+	h := newSQLite(t)
+	ada := h.browser(h.admin.ID)
+	plan := h.newPlan(backups.CustodyEscrow)
+	for _, path := range []string{"/plans/" + plan.ID, "/tenancies/" + h.tenancy.ID + "/plan"} {
+		a := ada.post(path, "name", "Files", "paths", "/srv/shop\r\n\r\n/srv/shop/../etc\r\n/opt", "cron", "15 2 * * *", "zone", "Europe/Berlin", "custody", "escrow")
+		if a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, "/srv/shop/../etc: a path") || !strings.Contains(a.body, "/opt is outside") {
+			t.Errorf("%s: %d\n%s", path, a.status, between(a.body, `id="errors"`, "</div>"))
+		}
+	}
+}
+
+func TestAnAuditorComesToTheEvidence(t *testing.T) {
+	h := newSQLite(t)
+	x := ok[identity.Person](t)(h.identity.AddAuditor(h.ctx, all, identity.NewAuditor{Customer: h.maple.ID, Name: "Helle Nyberg", Email: "helle@audit.example", Until: h.clock.Now().Add(time.Hour)}))
+	helle := h.browser(x.ID)
+	if a := helle.get("/"); a.location() != "/evidence" {
+		t.Errorf("the first page: %d %s", a.status, a.location())
+	}
+	helle.page("/evidence")
+	gone := helle.get("/home")
+	if gone.status != http.StatusNotFound || !strings.Contains(gone.body, `<a class="act" href="/">`) {
+		t.Errorf("a page that is not theirs: %d", gone.status)
+	}
+	checkPage(t, gone.body)
+}
+
+func TestTheHouseIsNamedToWhoeverSignsIn(t *testing.T) {
+	h := newSQLite(t)
+	if said := heading(h.browser("").page("/signin")); said != "Sign in to Ostler of Harbour Hosting." {
+		t.Errorf("got %q", said)
+	}
+	scope := ok[policy.Scope](t)(policy.For(h.ctx, policy.PeopleWrite))
+	link := ok[identity.Link](t)(h.identity.Invite(h.ctx, scope, h.owner.ID))
+	if page := h.browser("").page(link.Path); !strings.Contains(page, "Harbour Hosting") {
+		t.Error("the invitation does not say whose it is")
 	}
 }

@@ -2,10 +2,12 @@ package web
 
 import (
 	"encoding/base64"
+	"slices"
 
 	"ostler/backups"
 	"ostler/controlplane"
 	"ostler/controlplane/bus"
+	"ostler/controlplane/identity"
 	"ostler/controlplane/policy"
 )
 
@@ -82,7 +84,28 @@ func (p *Portal) key(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.render(v.keyPage(r))
+	page := v.keyPage(r)
+	if v.staff() && (page.Step == KeyChoose || page.Step == KeyTheirs) && v.can(policy.PeopleRead) {
+		if err := v.owners(page, r.Customer); err != nil {
+			return err
+		}
+	}
+	return v.render(page)
+}
+
+// owners are whom staff can ask to keep a key: the customer's owners with
+// their addresses, or where one is added.
+func (v *visit) owners(page *RecoveryKey, customer string) error {
+	people, err := v.contacts(customer)
+	if err != nil {
+		return err
+	}
+	people = slices.DeleteFunc(people, func(x identity.Person) bool { return !x.Active || x.Role != policy.RoleOwner })
+	page.Owners = v.personRows(people, "/people/")
+	if len(people) == 0 {
+		page.NoOwner = Link{v.t("key.add_owner"), "/customers/" + customer}
+	}
+	return nil
 }
 
 // keyChoose says who keeps the key.

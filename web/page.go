@@ -77,6 +77,8 @@ type Page struct {
 	Errors    []FieldError
 	Problem   *Problem // an error that is not about a field
 	RequestID string
+	// House is the hosting company's name, shown to whoever is not signed in.
+	House string
 	// Note is shown on every page, such as "This is a demo".
 	Note string
 }

@@ -46,7 +46,8 @@ type Options struct {
 	Secure bool
 	// EnrolURL is what a server to be enrolled dials: "https://host:8445".
 	EnrolURL string
-	// Zone is the readers' time zone until their browser has said another; nil is UTC.
+	// Zone is the readers' time zone until their browser has said another; nil
+	// is UTC. A customer's people and auditors begin with their customer's.
 	Zone *time.Location
 	// Note stands on every page, such as what a demo simulates.
 	Note string
@@ -130,7 +131,7 @@ func (p *Portal) Fault(err error, c echo.Context) {
 		return
 	}
 	headers(c)
-	v := &visit{p: p, c: c, ctx: c.Request().Context(), now: p.now(c.Request().Context()), zone: p.zoneOf(c)}
+	v := &visit{p: p, c: c, ctx: c.Request().Context(), now: p.now(c.Request().Context()), zone: p.zoneOf(c, p.o.Zone)}
 	_ = p.authenticate(v) // nobody is signed in then; the page is the same without a name
 	if err := v.fault(err); err != nil {
 		p.log.ErrorContext(v.ctx, "web.fault", "error", err)

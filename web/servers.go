@@ -1,6 +1,7 @@
 package web
 
 import (
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -228,7 +229,11 @@ func (p *Portal) serverCreate(v *visit) error {
 	if err != nil {
 		return v.invalid(page, err)
 	}
-	return v.redirect("/servers/"+s.ID+"/enrol", "")
+	if !v.can(policy.ServerEnrol) {
+		return v.redirect("/servers/"+s.ID, "created")
+	}
+	// The browser sends the form on, so that one press makes the command too.
+	return v.c.Redirect(http.StatusTemporaryRedirect, "/servers/"+s.ID+"/enrol")
 }
 
 // planStates returns the plans of a server (all of the reader's where server

@@ -27,6 +27,9 @@ func (p *Portal) start(v *visit) error {
 func (p *Portal) signInPage(v *visit, step SignInStep) *SignIn {
 	s := &SignIn{Page: v.page("", v.t("signin.title"), v.t("signin.say")), Step: step, Next: v.c.FormValue("next")}
 	s.Viewer = Viewer{}
+	if p.o.Company != "" {
+		s.Say = v.t("signin.say_at", "company", p.o.Company)
+	}
 	switch step {
 	case StepCode:
 		s.Say, s.Sub = v.t("signin.code_say"), v.t("signin.code_sub")
@@ -128,6 +131,9 @@ func (p *Portal) setupPage(v *visit) (*Setup, error) {
 		s.Say = v.t("setup.say_again", "name", inv.Person.Name)
 	}
 	s.Viewer = Viewer{}
+	if p.o.Company != "" {
+		s.Sub = v.t("setup.of", "company", p.o.Company)
+	}
 	return s, nil
 }
 

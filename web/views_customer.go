@@ -253,7 +253,9 @@ type RecoveryKey struct {
 	Waiting *Waiting
 	Plan    Link
 	Server  string
-	Digest  string // fingerprint of the key
+	Owners  []PersonRow // whom staff can ask to confirm it
+	NoOwner Link        // where one is added, if there is none
+	Digest  string      // fingerprint of the key
 	At      time.Time
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -38,7 +39,20 @@ func (v *visit) t(key string, pairs ...any) string { return v.p.tx.T(key, pairs.
 func (v *visit) staff() bool { return v.actor.Kind == controlplane.ActorStaff }
 
 // scope is what the reader reaches, after the permission was looked at.
-func (v *visit) scope(p policy.Permission) (policy.Scope, error) { return policy.For(v.ctx, p) }
+func (v *visit) scope(p policy.Permission) (policy.Scope, error) {
+	s, err := policy.For(v.ctx, p)
+	if controlplane.ErrorCode(err) != controlplane.CodeForbidden {
+		return s, err
+	}
+	whom := "fault.ask_owner"
+	switch v.actor.Kind {
+	case controlplane.ActorStaff:
+		whom = "fault.ask_admin"
+	case controlplane.ActorAuditor:
+		whom = "fault.ask_inviter"
+	}
+	return s, controlplane.Errorf(controlplane.CodeForbidden, v.t(whom), "%s", v.t("fault.forbidden", "what", v.permissionWord(p))).Because(err)
+}
 
 // can reports whether the reader's role has a permission.
 func (v *visit) can(p policy.Permission) bool { return policy.Can(v.actor, p) }
@@ -46,7 +60,7 @@ func (v *visit) can(p policy.Permission) bool { return policy.Can(v.actor, p) }
 // page begins a page for this reader.
 func (v *visit) page(nav, title, say string) Page {
 	self := v.c.Request().URL.RequestURI()
-	p := Page{Title: title, Say: say, Nav: nav, Viewer: v.viewer, Now: v.now, Zone: v.zone, Self: self, Note: v.p.o.Note}
+	p := Page{Title: title, Say: say, Nav: nav, Viewer: v.viewer, Now: v.now, Zone: v.zone, Self: self, House: v.p.o.Company, Note: v.p.o.Note}
 	if done := v.c.QueryParam("done"); done != "" {
 		p.Done = doneText(v.p.tx, done)
 		p.Self = without(v.c.Request().URL, "done")
@@ -114,10 +128,20 @@ func (v *visit) invalid(view View, err error) error {
 		p.Problem = &Problem{Cause: trimDot(e.Message), Next: e.Next}
 	}
 	for _, f := range e.Fields {
-		id, _, _ := strings.Cut(strings.TrimPrefix(f.Pointer, "/"), "/")
-		p.Errors = append(p.Errors, FieldError{Field: id, Message: f.Message})
+		id, at, _ := strings.Cut(strings.TrimPrefix(f.Pointer, "/"), "/")
+		p.Errors = append(p.Errors, FieldError{Field: id, Message: v.lineOf(id, at, f.Message)})
 	}
 	return v.renderStatus(status(e.Code), view)
+}
+
+// lineOf is what is wrong with one line of a text area, with that line named.
+func (v *visit) lineOf(id, at, message string) string {
+	i, err := strconv.Atoi(at)
+	sent := lines(v.c.FormValue(id))
+	if err != nil || i < 0 || i >= len(sent) || strings.Contains(message, sent[i]) {
+		return message
+	}
+	return PlainName([]byte(sent[i])) + ": " + lower(message)
 }
 
 func trimDot(s string) string { return strings.TrimSuffix(s, ".") }

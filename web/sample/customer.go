@@ -147,6 +147,7 @@ func recoveryKey(tx *web.Text) []Sample {
 	escrowed := &web.RecoveryKey{Page: page("We keep a sealed copy of the recovery key of shop-2.", web.ToneGood), Step: web.KeyEscrowed, Digest: done.Digest, At: at(400), Plan: plan}
 	ready := &web.RecoveryKey{Page: page(tx.T("key.say_ready", "server", "shop-2"), web.ToneWarn), Step: web.KeyReady, Action: "#", Escrow: "#", Plan: plan}
 	theirs := &web.RecoveryKey{Page: page(tx.T("key.say_staff", "server", "shop-2"), web.ToneWarn), Step: web.KeyTheirs, Plan: plan}
+	theirs.Owners = []web.PersonRow{{Name: "Ines Moreau", Email: "ines@maple.example", Role: "owner", Href: "#", State: state(web.ToneGood, "set up"), Seen: at(20)}}
 	failed := &web.RecoveryKey{Page: page(tx.T("key.say_failed", "server", "shop-2"), web.ToneBad), Step: web.KeyFailed, Action: "#", Plan: plan}
 	failed.Problem = &web.Problem{Cause: "The off-site store did not answer", Next: "It is tried again by itself."}
 	confirm.Anew, shown.Anew = "#", "#"

@@ -7,7 +7,7 @@ import (
 )
 
 func signIn(tx *web.Text) []Sample {
-	first := &web.SignIn{Page: nobody(tx.T("signin.title"), tx.T("signin.say")), Step: web.StepPassword}
+	first := &web.SignIn{Page: nobody(tx.T("signin.title"), tx.T("signin.say_at", "company", "Harbour Hosting")), Step: web.StepPassword}
 	first.Sub = tx.T("signin.sub")
 	wrong := &web.SignIn{Page: first.Page, Step: web.StepPassword, Email: "ada@harbour.example"}
 	wrong.Problem = &web.Problem{Cause: "The e-mail address or the password is not right", Next: "Check both and try again; after five times you wait a minute."}
@@ -19,6 +19,7 @@ func signIn(tx *web.Text) []Sample {
 		qr = ""
 	}
 	setup := &web.Setup{Page: nobody(tx.T("setup.title"), tx.T("setup.say", "name", "Ines Moreau")), Token: "x", Email: "ines@maple.example", QR: qr, Secret: "JBSW Y3DP EHPK 3PXP"}
+	setup.Sub, setup.House, first.House = tx.T("setup.of", "company", "Harbour Hosting"), "Harbour Hosting", "Harbour Hosting"
 	bad := *setup
 	bad.Errors = []web.FieldError{{Field: "password", Message: "The password is shorter than 12 characters"}, {Field: "code", Message: "The code does not fit: it may be the one before"}}
 	codes := &web.Codes{Page: nobody(tx.T("codes.title"), tx.T("codes.say")), Codes: []string{"7k2m-x9qd", "p4wt-31vz", "mm8c-6r0h", "a5ys-kk2e", "t9bn-4q7f"}, Back: "/"}
@@ -111,7 +112,7 @@ func server(tx *web.Text) []Sample {
 }
 
 func enrol(tx *web.Text) []Sample {
-	p := ops("servers", tx.T("enrol.title"), "Run one command on shop-3, and watch it arrive here.")
+	p := ops("servers", tx.T("enrol.title"), tx.T("enrol.say", "server", "shop-3"))
 	p.Crumbs, p.Live, p.Refresh, p.Self = []web.Link{{Label: "Servers", Href: "/servers"}, {Label: "shop-3", Href: "#"}}, []string{"server:srv_3"}, 5, "/enrolments/enr_1"
 	wait := &web.Enrol{Page: p, Server: web.Link{Label: "shop-3", Href: "#"}, Command: "ostler-agent enrol --url https://ostler.example:8445 \\\n  --pin sha256:5c1b…e40a --token ost_enr_9f2kq0v7x3m1zt6y5r8w4b2n_1a2b3c4d", Expires: at(-0.96), Again: "#",
 		Steps: []web.Step{{State: state(web.ToneGood, "done"), Text: "The command was made", At: at(0.04)}, {State: state(web.ToneBusy, "waiting"), Text: "The server answers with the token", Note: "Nothing has come yet. The server must reach ostler.example on port 8445."}, {State: state(web.ToneUnknown, "later"), Text: "Its agent connects"}, {State: state(web.ToneUnknown, "later"), Text: "Its first inventory arrives"}}}
