@@ -133,6 +133,10 @@ func askEnrolment(ctx context.Context, o EnrolOptions, base *url.URL, pin [32]by
 			return res, controlplane.Errorf(controlplane.CodeUnauthorized,
 				"Check the address. If it is right, make a new token: the plane's CA may have changed since. Nothing was sent.",
 				"What answers at %s is not the plane that made this token", base.Host).Because(err)
+		case isAgentsListener(err):
+			return res, controlplane.Errorf(controlplane.CodeInvalid,
+				"Use the address that the portal shows for enrolment; its port is usually 8445 where agents connect to 8444. Nothing was sent.",
+				"%s is where enrolled agents connect, not where servers enrol", base.Host).Because(err)
 		case isCertificateError(err):
 			return res, controlplane.Errorf(controlplane.CodeUnavailable,
 				"Use the name that the plane's certificate is made for, and check this host's clock. Nothing was sent.",

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -95,7 +97,7 @@ func runCommand() *cobra.Command {
 
 func checkCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "check", Short: "Check the configuration, the host's policy and restic", Args: noArgs,
+		Use: "check", Short: "Check the configuration, the host's policy, restic and the enrolment", Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			conf, err := load(c)
 			if err != nil {
@@ -116,12 +118,41 @@ func checkCommand() *cobra.Command {
 			if warning != "" {
 				warning = " (" + warning + ")"
 			}
-			_, err = fmt.Fprintf(c.OutOrStdout(), "state: %s\nrestic: %s%s\nactions: %v\nsimulated time: %v\n", conf.State, v, warning, p.Actions, p.SimulatedTime)
+			enrolment, err := enrolmentWords(c.Context(), conf.State)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(c.OutOrStdout(), "state: %s\nrestic: %s%s\nactions: %v\nsimulated time: %v\n%s", conf.State, v, warning, p.Actions, p.SimulatedTime, enrolment)
 			return err
 		},
 	}
 	configFlags(c.Flags())
 	return c
+}
+
+// enrolmentWords says whether the host is enrolled, until when its certificate
+// is good, and what answers where the agent connects.
+func enrolmentWords(ctx context.Context, state string) (string, error) {
+	id, err := host.LoadIdentity(state)
+	if errors.Is(err, host.ErrNotEnrolled) {
+		return "enrolled: no; make a token on the server's page of the portal, and run the command that it shows\n", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	until, err := id.CertificateUntil()
+	if err != nil {
+		return "", err
+	}
+	note := ""
+	if time.Now().After(until) {
+		note = " (over: the running agent renews it by itself)"
+	}
+	_, answer, err := host.Probe(ctx, state)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("enrolled: as %s with %s\ncertificate: until %s%s\nconnection: %s\n", id.Server, id.PlaneURL, until.UTC().Format(time.RFC3339), note, answer), nil
 }
 
 func logger(c config, w io.Writer) *slog.Logger {

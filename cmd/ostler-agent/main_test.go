@@ -143,6 +143,51 @@ func TestEnrolCommand(t *testing.T) {
 	}
 }
 
+func TestCheckSaysTheEnrolment(t *testing.T) {
+	p, state, args := enrolled(t)
+	identity := filepath.Join(state, "identity.json")
+	file, err := os.ReadFile(identity)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var id map[string]any
+	if err := json.Unmarshal(file, &id); err != nil {
+		t.Fatal(err)
+	}
+	stream := id["stream_url"]
+	for _, tt := range []struct {
+		name   string
+		stream any // "": not enrolled
+		says   []string
+	}{
+		{"connected", stream, []string{"enrolled: as " + hosttest.Server, "certificate: until 2", "answers and takes this agent"}},
+		{"the enrolment's port", p.URL(), []string{"is not where agents connect"}},
+		{"nothing there", "https://127.0.0.1:1", []string{"no answer at https://127.0.0.1:1: connection refused"}},
+		{"not enrolled", "", []string{"enrolled: no"}},
+	} {
+		id["stream_url"] = tt.stream
+		b, err := json.Marshal(id)
+		if err == nil && tt.stream == "" {
+			err = os.Remove(identity)
+		} else if err == nil {
+			err = os.WriteFile(identity, b, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		code, out, errOut := run(t, "", append([]string{"check"}, args...)...)
+		for _, want := range tt.says {
+			if code != exitOK || !strings.Contains(out, want) {
+				t.Errorf("%s: got %d %q %q, want %q", tt.name, code, out, errOut, want)
+			}
+		}
+	}
+	code, _, errOut := run(t, p.Token(), "enrol", "--plane", stream.(string), "--token-file", "-", "--state", t.TempDir())
+	if code != exitUsage || !strings.Contains(errOut, "not where servers enrol") {
+		t.Errorf("enrol at the agents' port: got %d %q", code, errOut)
+	}
+}
+
 func TestIdleMemory(t *testing.T) {
 	p, _, args := enrolled(t)
 	a := startAgent(t, nil, args...)
