@@ -1,6 +1,7 @@
 package web
 
 import (
+	"strings"
 	"time"
 )
 
@@ -104,14 +105,15 @@ type View interface {
 
 func (p *Page) base() *Page { return p }
 
-// ErrorOf returns what is wrong with a field, or "".
+// ErrorOf returns all that is wrong with a field, or "".
 func (p *Page) ErrorOf(field string) string {
+	var all []string
 	for _, e := range p.Errors {
 		if e.Field == field {
-			return e.Message
+			all = append(all, e.Message)
 		}
 	}
-	return ""
+	return strings.Join(all, " ")
 }
 
 // May reports whether the viewer's role has a permission.

@@ -73,6 +73,9 @@ func checkPage(t *testing.T, page string) {
 	if m := regexp.MustCompile(`\{[a-z_]+\}`).FindString(page); m != "" {
 		t.Errorf("a place in a text is not filled: %s", m)
 	}
+	if strings.Contains(page, "&lt;time") {
+		t.Error("a time stands on the page as markup")
+	}
 	doc, err := html.Parse(strings.NewReader(page))
 	if err != nil {
 		t.Fatal(err)
