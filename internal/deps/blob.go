@@ -1,6 +1,0 @@
-package deps
-
-import (
-	_ "gocloud.dev/blob"
-	_ "gocloud.dev/blob/fileblob"
-)
