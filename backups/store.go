@@ -236,6 +236,19 @@ func latestSnapshots(tx *db.Tx, scope policy.Scope, servers []string) ([]snapsho
 	return rows, nil
 }
 
+// withoutCopy is the condition of plans that nothing can be restored from.
+const withoutCopy = `(NOT EXISTS (SELECT 1 FROM backup_snapshots c WHERE c.plan_id = backup_plans.id)
+	OR NOT EXISTS (SELECT 1 FROM backup_repositories r WHERE r.id = backup_plans.repository_id AND r.state = 'ready'))`
+
+// plannedTenancies finds the tenancies that have a plan.
+func plannedTenancies(tx *db.Tx, scope policy.Scope) ([]string, error) {
+	var ids []string
+	if err := within(tx.Model(&planRow{}), scope).Distinct().Pluck("tenancy_id", &ids).Error; err != nil {
+		return nil, fmt.Errorf("backups: planned tenancies: %w", err)
+	}
+	return ids, nil
+}
+
 func deleteChunks(tx *db.Tx, restore string) error {
 	if err := tx.Where("restore_id = ?", restore).Delete(&chunkRow{}).Error; err != nil {
 		return fmt.Errorf("backups: delete chunks: %w", err)

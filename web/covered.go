@@ -1,6 +1,8 @@
 package web
 
 import (
+	"slices"
+
 	"ostler/backups"
 	"ostler/controlplane/customers"
 	"ostler/controlplane/findings"
@@ -69,14 +71,24 @@ func (g *facts) tenancies(ts []customers.Tenancy, plans []planState, name func(s
 // everywhere adds what is open about the backups of all tenancies that the
 // reader sees, by few questions: how runs ended is for findings to say.
 func (v *visit) everywhere(g *facts, servers []customers.Server) {
-	plans, err := v.plansWithCopies(servers)
+	scope, err := v.scope(policy.PlanRead)
+	var open []backups.Plan
+	var planned map[string]bool
+	if err == nil {
+		open, planned, err = v.p.Backups.Uncovered(v.ctx, scope)
+	}
 	var ts []customers.Tenancy
 	if err == nil {
-		ts, err = v.tenancies(customers.TenancyFilter{})
+		ts, err = v.tenancies(customers.TenancyFilter{Short: true})
 	}
 	if err != nil {
 		g.unread("slice.backups", err)
 		return
+	}
+	ts = slices.DeleteFunc(ts, func(t customers.Tenancy) bool { return planned[t.ID] })
+	plans := make([]planState, 0, len(open))
+	for _, p := range open {
+		plans = append(plans, planState{Plan: p})
 	}
 	names := serverNames(servers)
 	g.tenancies(ts, plans, func(id string) string { return names[id] })
@@ -97,36 +109,6 @@ func (v *visit) tenancies(f customers.TenancyFilter) ([]customers.Tenancy, error
 		return nil, err
 	}
 	return v.p.Customers.Tenancies(v.ctx, scope, f)
-}
-
-// plansWithCopies are all plans that the reader sees with their newest copies,
-// without their runs. Only a plan that shares its server is asked for by itself.
-func (v *visit) plansWithCopies(servers []customers.Server) ([]planState, error) {
-	scope, err := v.scope(policy.PlanRead)
-	if err != nil {
-		return nil, err
-	}
-	plans, err := v.p.Backups.Plans(v.ctx, scope, "")
-	if err != nil {
-		return nil, err
-	}
-	copies, err := v.latestCopies(keysOf(serverNames(servers)))
-	if err != nil {
-		return nil, err
-	}
-	out := make([]planState, 0, len(plans))
-	for _, p := range plans {
-		ps := planState{Plan: p}
-		if c, ok := copies[p.Server]; ok && c.Plan == p.ID {
-			ps.Copy = &c
-		} else if ok && p.Repository.State == backups.RepositoryReady {
-			if ps.Copy, err = v.latestCopy(scope, p.ID); err != nil {
-				return nil, err
-			}
-		}
-		out = append(out, ps)
-	}
-	return out, nil
 }
 
 // latestCopy is a plan's newest copy, nil where there is none.

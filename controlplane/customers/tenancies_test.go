@@ -70,6 +70,10 @@ func TestTenanciesKeepApart(t *testing.T) {
 		if some, err := f.Tenancies(f.ctx, f.all, customers.TenancyFilter{Servers: []string{alone.ID, empty.ID}}); err != nil || len(some) != 2 {
 			t.Errorf("tenancies on two servers = %d, %v; want 2", len(some), err)
 		}
+		short, err := f.Tenancies(f.ctx, f.all, customers.TenancyFilter{Server: shared.ID, Short: true})
+		if err != nil || len(short) != len(all) || short[0].ID != all[0].ID || short[0].Customer != all[0].Customer || short[0].Server != shared.ID {
+			t.Errorf("in short = %+v, %v; want those of %+v", short, err, all)
+		}
 		if counts, err := f.ServerCounts(f.ctx, f.all); err != nil || counts[anna.ID] != 2 || counts[bert.ID] != 2 {
 			t.Errorf("servers of each = %v, %v; want 2 and 2", counts, err)
 		}
