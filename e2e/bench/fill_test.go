@@ -48,7 +48,7 @@ func fill(p *parts) *house {
 		p.b.Fatal(err)
 	}
 	h.admin = admin.ID
-	must[backups.OffSite](p.b)(p.backups.AddStore(p.ctx, everyone, backups.OffSite{Name: "off-site", URL: "https://127.0.0.1:1", HtpasswdPath: "/nowhere/htpasswd", Location: "Falkenstein", Country: "DE"}))
+	p.addStore()
 	ids := make([]string, houseCustomers)
 	for i := range ids {
 		c := must[customers.Customer](p.b)(p.customers.CreateCustomer(p.ctx, everyone, customers.NewCustomer{Name: fmt.Sprintf("Customer %03d", i), Country: "DE", Zone: "Europe/Berlin"}))

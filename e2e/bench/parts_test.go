@@ -75,6 +75,13 @@ func newParts(b *testing.B, d *db.DB) *parts {
 	return p
 }
 
+// addStore makes a store known that nobody asks.
+func (p *parts) addStore() backups.OffSite {
+	p.b.Helper()
+	return must[backups.OffSite](p.b)(p.backups.AddStore(p.ctx, everyone, backups.OffSite{Name: "off-site", URL: "https://127.0.0.1:1",
+		HtpasswdPath: filepath.Join(p.b.TempDir(), "htpasswd"), Location: "Falkenstein", Country: "DE"}))
+}
+
 func (p *parts) write(fn func(tx *db.Tx) error) {
 	p.b.Helper()
 	if err := p.d.Write(p.ctx, fn); err != nil {

@@ -131,7 +131,7 @@ func newRestoreWrite(p *parts) *restoreWrite {
 	c := must[customers.Customer](b)(p.customers.CreateCustomer(p.ctx, everyone, customers.NewCustomer{Name: "Maple Bakery", Country: "DE", Zone: "Europe/Berlin"}))
 	s := must[customers.Server](b)(p.customers.CreateServer(p.ctx, everyone, customers.NewServer{Name: "maple-1", Location: "Frankfurt", Country: "DE"}))
 	t := must[customers.Tenancy](b)(p.customers.CreateTenancy(p.ctx, everyone, customers.NewTenancy{Server: s.ID, Customer: c.ID, Paths: []string{"/srv/shop"}}))
-	store := must[backups.OffSite](b)(p.backups.AddStore(p.ctx, everyone, backups.OffSite{Name: "off-site", URL: "https://127.0.0.1:1", HtpasswdPath: "/nowhere/htpasswd", Location: "Falkenstein", Country: "DE"}))
+	store := p.addStore()
 	plan := must[backups.Plan](b)(p.backups.CreatePlan(p.ctx, everyone, backups.PlanInput{Tenancy: t.ID, Name: "Files", Paths: []string{"/srv/shop"}, Cron: "15 2 * * *", Zone: "Europe/Berlin"}))
 	w := &restoreWrite{p: p, customer: c.ID, server: s.ID, snapshot: controlplane.NewID(controlplane.PrefixSnapshot), repository: plan.Repository.ID, store: store.ID, restic: fmt.Sprintf("%064x", 1)}
 	p.write(func(tx *db.Tx) error { return insertSnapshot(tx, plan, w.snapshot, "run_1", w.restic, tx.Now, 1) })
