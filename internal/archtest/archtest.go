@@ -85,7 +85,7 @@ func load(fsys fs.FS) (*tree, []Breach, error) {
 			}
 			_, err := fs.Stat(fsys, path.Join(p, "go.mod"))
 			if name := d.Name(); err == nil || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") ||
-				name == "testdata" || name == "node_modules" || p == "internal/deps" {
+				name == "testdata" || name == "node_modules" {
 				return fs.SkipDir
 			}
 			return nil
