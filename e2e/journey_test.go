@@ -43,7 +43,7 @@ func TestCustomerGetsALostFileBack(t *testing.T) {
 		}
 	}
 	tab.ClickText(name)
-	tab.WaitText("beside the original")
+	tab.WaitText("Put it back on")
 	tab.Check("customer-file")
 	file := tab.URL()
 

@@ -183,6 +183,5 @@ func (v *visit) customerNames(ids []string) (map[string]string, error) {
 	return v.p.Customers.Names(v.ctx, scope, ids)
 }
 
-// ago is a time as words, for sentences.
-func (v *visit) ago(t time.Time) string    { return ago(v.p.tx, t, v.now, v.zone) }
+// moment is a time as words, for sentences.
 func (v *visit) moment(t time.Time) string { return moment(v.p.tx, t, v.now, v.zone) }
