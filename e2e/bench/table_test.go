@@ -85,14 +85,6 @@ func (t times) at(q float64) time.Duration {
 
 func (t times) median() time.Duration { return t.at(0.5) }
 
-func (t times) mean() time.Duration {
-	var sum time.Duration
-	for _, d := range t {
-		sum += d
-	}
-	return sum / time.Duration(max(1, len(t)))
-}
-
 // timed runs fn and returns how long it took.
 func timed(fn func()) time.Duration {
 	start := time.Now()
