@@ -90,6 +90,9 @@ func (a *Agents) Statuses(ctx context.Context, scope policy.Scope, servers []str
 			return fmt.Errorf("agents: find presence: %w", err)
 		}
 		for _, p := range rows {
+			if _, asked := out[p.Server]; !asked {
+				continue
+			}
 			s := Status{Server: p.Server}
 			if err := s.take(&p); err != nil {
 				return err

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 
 	"gorm.io/gorm/clause"
 
@@ -81,26 +80,28 @@ func presenceOf(tx *db.Tx, server string) (*presenceRow, error) {
 	return take[presenceRow](tx.Where("server = ?", server))
 }
 
-// presencesOf returns what a list of servers shows of each. It asks for a few
-// at a time, because SQLite's driver looks through all values of a statement
-// for each of its placeholders, and scans by hand: lists are long.
-func presencesOf(tx *db.Tx, servers []string) ([]presenceRow, error) {
-	all := make([]presenceRow, 0, len(servers))
-	for part := range slices.Chunk(servers, 64) {
-		rows, err := tx.Model(&presenceRow{}).Select("server, agent, connected, connected_at, heard_at, silent_at, frozen_at").Where("server IN ?", part).Rows()
-		if err != nil {
+// fewServers is how many servers are looked up one by one: beyond it the whole
+// table is read, which takes less than a statement of so many values.
+const fewServers = 64
+
+// presencesOf returns what a list of servers shows of each; of very many, it
+// returns that of all servers there are. It scans by hand: lists are long.
+func presencesOf(tx *db.Tx, servers []string) (all []presenceRow, err error) {
+	q := tx.Model(&presenceRow{}).Select("server, agent, connected, connected_at, heard_at, silent_at, frozen_at")
+	if len(servers) <= fewServers {
+		q = q.Where("server IN ?", servers)
+	}
+	rows, err := q.Rows()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Err(), rows.Close()) }()
+	for rows.Next() {
+		var p presenceRow
+		if err := rows.Scan(&p.Server, &p.Agent, &p.Connected, &p.ConnectedAt, &p.HeardAt, &p.SilentAt, &p.FrozenAt); err != nil {
 			return nil, err
 		}
-		for rows.Next() {
-			var p presenceRow
-			if err = rows.Scan(&p.Server, &p.Agent, &p.Connected, &p.ConnectedAt, &p.HeardAt, &p.SilentAt, &p.FrozenAt); err != nil {
-				break
-			}
-			all = append(all, p)
-		}
-		if err := errors.Join(err, rows.Err(), rows.Close()); err != nil {
-			return nil, err
-		}
+		all = append(all, p)
 	}
 	return all, nil
 }

@@ -2,6 +2,7 @@ package customers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"gorm.io/gorm"
@@ -133,7 +134,8 @@ func (s *Store) ListServers(ctx context.Context, scope policy.Scope, f ServerFil
 		if f.State != "" {
 			q = q.Where("servers.state = ?", string(f.State))
 		}
-		return q.Order("servers.name").Limit(limit + 1).Find(&rows).Error
+		rows, err = scanServers(q.Order("servers.name").Limit(limit + 1))
+		return err
 	})
 	if err != nil {
 		return nil, "", wrap("list servers", err)
@@ -144,6 +146,23 @@ func (s *Store) ListServers(ctx context.Context, scope policy.Scope, f ServerFil
 	}
 	items, err = servers(rows)
 	return items, next, wrap("list servers", err)
+}
+
+// scanServers scans by hand: lists are long.
+func scanServers(q *gorm.DB) (out []serverRow, err error) {
+	rows, err := q.Model(&serverRow{}).Select("servers.id, servers.name, servers.location, servers.country, servers.state, servers.version, servers.created_at, servers.updated_at").Rows()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Err(), rows.Close()) }()
+	for rows.Next() {
+		var r serverRow
+		if err := rows.Scan(&r.ID, &r.Name, &r.Location, &r.Country, &r.State, &r.Version, &r.CreatedAt, &r.UpdatedAt); err != nil {
+			return nil, err
+		}
+		out = append(out, r)
+	}
+	return out, nil
 }
 
 func servers(rows []serverRow) ([]Server, error) {
