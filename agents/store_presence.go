@@ -87,7 +87,7 @@ const fewServers = 64
 // presencesOf returns what a list of servers shows of each; of very many, it
 // returns that of all servers there are. It scans by hand: lists are long.
 func presencesOf(tx *db.Tx, servers []string) (all []presenceRow, err error) {
-	q := tx.Model(&presenceRow{}).Select("server, agent, connected, connected_at, heard_at, silent_at, frozen_at")
+	q := tx.Model(&presenceRow{}).Select("server, connected, connected_at, heard_at, silent_at, frozen_at")
 	if len(servers) <= fewServers {
 		q = q.Where("server IN ?", servers)
 	}
@@ -98,7 +98,7 @@ func presencesOf(tx *db.Tx, servers []string) (all []presenceRow, err error) {
 	defer func() { err = errors.Join(err, rows.Err(), rows.Close()) }()
 	for rows.Next() {
 		var p presenceRow
-		if err := rows.Scan(&p.Server, &p.Agent, &p.Connected, &p.ConnectedAt, &p.HeardAt, &p.SilentAt, &p.FrozenAt); err != nil {
+		if err := rows.Scan(&p.Server, &p.Connected, &p.ConnectedAt, &p.HeardAt, &p.SilentAt, &p.FrozenAt); err != nil {
 			return nil, err
 		}
 		all = append(all, p)

@@ -12,16 +12,21 @@ import (
 // tenancies that have a plan at all. It is for pages over very many plans; the
 // plans have no next runs. Permission: plan.read.
 func (s *Service) Uncovered(ctx context.Context, scope policy.Scope) (open []Plan, planned map[string]bool, err error) {
-	if open, err = s.plans(ctx, scope, withoutCopy); err != nil {
-		return nil, nil, err
-	}
+	var without []string
 	err = s.db.Read(ctx, func(tx *db.Tx) error {
-		ids, err := plannedTenancies(tx, scope)
-		planned = make(map[string]bool, len(ids))
-		for _, id := range ids {
-			planned[id] = true
+		all, err := coverage(tx, scope)
+		planned, without = make(map[string]bool, len(all)), nil
+		for _, p := range all {
+			planned[p.tenancy] = true
+			if !p.covered {
+				without = append(without, p.plan)
+			}
 		}
 		return err
 	})
+	if err != nil || len(without) == 0 {
+		return nil, planned, err
+	}
+	open, err = s.plans(ctx, scope, "id IN ?", without)
 	return open, planned, err
 }

@@ -2,6 +2,7 @@ package backups
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -236,17 +237,32 @@ func latestSnapshots(tx *db.Tx, scope policy.Scope, servers []string) ([]snapsho
 	return rows, nil
 }
 
-// withoutCopy is the condition of plans that nothing can be restored from.
-const withoutCopy = `(NOT EXISTS (SELECT 1 FROM backup_snapshots c WHERE c.plan_id = backup_plans.id)
-	OR NOT EXISTS (SELECT 1 FROM backup_repositories r WHERE r.id = backup_plans.repository_id AND r.state = 'ready'))`
+// covered says of a plan whether something can be restored from it.
+type covered struct {
+	plan, tenancy string
+	covered       bool
+}
 
-// plannedTenancies finds the tenancies that have a plan.
-func plannedTenancies(tx *db.Tx, scope policy.Scope) ([]string, error) {
-	var ids []string
-	if err := within(tx.Model(&planRow{}), scope).Distinct().Pluck("tenancy_id", &ids).Error; err != nil {
-		return nil, fmt.Errorf("backups: planned tenancies: %w", err)
+// coverage finds that of every plan of the scope. It scans by hand: there are
+// very many.
+func coverage(tx *db.Tx, scope policy.Scope) (all []covered, err error) {
+	rows, err := within(tx.Model(&planRow{}), scope).Select(`id, tenancy_id,
+		CASE WHEN EXISTS (SELECT 1 FROM backup_snapshots c WHERE c.plan_id = backup_plans.id)
+			AND EXISTS (SELECT 1 FROM backup_repositories r WHERE r.id = backup_plans.repository_id AND r.state = 'ready') THEN 1 ELSE 0 END`).Rows()
+	if err != nil {
+		return nil, fmt.Errorf("backups: coverage: %w", err)
 	}
-	return ids, nil
+	defer func() { err = errors.Join(err, rows.Err(), rows.Close()) }()
+	for rows.Next() {
+		var c covered
+		var yes int64
+		if err := rows.Scan(&c.plan, &c.tenancy, &yes); err != nil {
+			return nil, fmt.Errorf("backups: coverage: %w", err)
+		}
+		c.covered = yes == 1
+		all = append(all, c)
+	}
+	return all, nil
 }
 
 func deleteChunks(tx *db.Tx, restore string) error {

@@ -40,7 +40,7 @@ func (v *visit) allServers(g *facts) ([]customers.Server, map[string]agents.Stat
 	var ids []string
 	for token := ""; err == nil; {
 		var items []customers.Server
-		items, token, err = v.p.Customers.ListServers(v.ctx, scope, customers.ServerFilter{Limit: 200, PageToken: token})
+		items, token, err = v.p.Customers.ListServers(v.ctx, scope, customers.ServerFilter{Limit: 200, PageToken: token, Short: true})
 		for _, s := range items {
 			if s.State != customers.ServerRetired {
 				all, ids = append(all, s), append(ids, s.ID)

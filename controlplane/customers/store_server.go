@@ -114,6 +114,7 @@ type ServerFilter struct {
 	State     ServerState // "" is all
 	Limit     int         // 0 is 50; at most 200
 	PageToken string
+	Short     bool // id, name, location and state only: for pages over very many
 }
 
 // ListServers returns servers by name, and the token of the next page.
@@ -134,7 +135,7 @@ func (s *Store) ListServers(ctx context.Context, scope policy.Scope, f ServerFil
 		if f.State != "" {
 			q = q.Where("servers.state = ?", string(f.State))
 		}
-		rows, err = scanServers(q.Order("servers.name").Limit(limit + 1))
+		rows, err = scanServers(q.Order("servers.name").Limit(limit+1), f.Short)
 		return err
 	})
 	if err != nil {
@@ -149,15 +150,23 @@ func (s *Store) ListServers(ctx context.Context, scope policy.Scope, f ServerFil
 }
 
 // scanServers scans by hand: lists are long.
-func scanServers(q *gorm.DB) (out []serverRow, err error) {
-	rows, err := q.Model(&serverRow{}).Select("servers.id, servers.name, servers.location, servers.country, servers.state, servers.version, servers.created_at, servers.updated_at").Rows()
+func scanServers(q *gorm.DB, short bool) (out []serverRow, err error) {
+	columns := "servers.id, servers.name, servers.location, servers.state"
+	if !short {
+		columns += ", servers.country, servers.version, servers.created_at, servers.updated_at"
+	}
+	rows, err := q.Model(&serverRow{}).Select(columns).Rows()
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, rows.Err(), rows.Close()) }()
 	for rows.Next() {
 		var r serverRow
-		if err := rows.Scan(&r.ID, &r.Name, &r.Location, &r.Country, &r.State, &r.Version, &r.CreatedAt, &r.UpdatedAt); err != nil {
+		into := []any{&r.ID, &r.Name, &r.Location, &r.State, &r.Country, &r.Version, &r.CreatedAt, &r.UpdatedAt}
+		if short {
+			into = into[:4]
+		}
+		if err := rows.Scan(into...); err != nil {
 			return nil, err
 		}
 		out = append(out, r)
