@@ -248,7 +248,7 @@ type covered struct {
 func coverage(tx *db.Tx, scope policy.Scope) (all []covered, err error) {
 	rows, err := within(tx.Model(&planRow{}), scope).Select(`id, tenancy_id,
 		CASE WHEN EXISTS (SELECT 1 FROM backup_snapshots c WHERE c.plan_id = backup_plans.id)
-			AND EXISTS (SELECT 1 FROM backup_repositories r WHERE r.id = backup_plans.repository_id AND r.state = 'ready') THEN 1 ELSE 0 END`).Rows()
+			AND NOT EXISTS (SELECT 1 FROM backup_repositories r WHERE r.id = backup_plans.repository_id AND r.state <> 'ready') THEN 1 ELSE 0 END`).Rows()
 	if err != nil {
 		return nil, fmt.Errorf("backups: coverage: %w", err)
 	}
