@@ -3,6 +3,7 @@ package main
 import (
 	"net"
 	"os"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 )
@@ -28,12 +29,19 @@ hosts; without it everything else works, and a finding says so.
 				return err
 			}
 			defer func() { _ = app.Close() }()
+			if set := debug.SetGCPercent(gcPercent); set != 100 {
+				debug.SetGCPercent(set) // GOGC says otherwise
+			}
 			return app.Run(cmd.Context())
 		},
 	}
 	cmd.Flags().StringVar(&config, "config", "", "configuration file (default "+defaultConfigFile+")")
 	return cmd
 }
+
+// gcPercent lets the heap grow to five times what lives in it: little lives in
+// it for long, and a page over 1,000 servers took a fifth longer with 100.
+const gcPercent = 400
 
 // streamURL is what agents are told to dial.
 func (c Config) streamURL() string { return agentURL(c.Agents.Names[0], c.Agents.Listen, "8444") }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/cookiejar"
+	"runtime/debug"
 	"sync"
 	"testing"
 	"time"
@@ -74,6 +75,7 @@ func BenchmarkPages(b *testing.B) {
 // portal serves the pages as “ostler serve” does, and returns their address.
 func (h *house) portal() string {
 	h.b.Helper()
+	debug.SetGCPercent(400)
 	pages, err := web.New(web.Deps{Identity: h.identity, Customers: h.customers, Findings: h.findings, Jobs: h.jobs, Ledger: h.ledger, Agents: h.agents, Backups: h.backups, Bus: h.bus, Now: h.d.Now},
 		web.Options{Company: "Harbour Hosting", EnrolURL: "https://localhost:8445"})
 	if err != nil {
