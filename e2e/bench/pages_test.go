@@ -64,11 +64,11 @@ func BenchmarkPages(b *testing.B) {
 		{"customer: jobs", &owner, same("/jobs")},
 		{"customer: activity", &owner, same("/activity")},
 	} {
-		before := cpuTime()
+		before, rest := cpuTime(), others()
 		t := h.load(page.who, url, page.path)
 		cpu := (cpuTime() - before) / time.Duration(len(t)+browsers)
 		report(b, figure{name: page.name, got: millis(t.at(0.99)), budget: pageBudget, unit: "ms",
-			detail: fmt.Sprintf("p99 of %d; median %.1f ms, CPU of each %.1f ms", len(t), millis(t.median()), millis(cpu))})
+			detail: fmt.Sprintf("p99 of %d; median %.1f ms, CPU of each %.1f ms%s", len(t), millis(t.median()), millis(cpu), rest())})
 	}
 }
 

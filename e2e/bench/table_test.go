@@ -112,6 +112,35 @@ func cpuTime() time.Duration {
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
+// others measures how busy everybody else keeps the processors, from now until
+// the function that it returns is called: a word for a figure's details, "" for
+// next to nothing.
+func others() func() string {
+	busy, own := machineTime(), cpuTime()
+	start := time.Now()
+	return func() string {
+		all := time.Since(start) * time.Duration(runtime.NumCPU())
+		share := float64(machineTime()-busy-(cpuTime()-own)) / float64(all)
+		if share < 0.05 {
+			return ""
+		}
+		return fmt.Sprintf("; others used %.0f %% of the machine", 100*share)
+	}
+}
+
+// machineTime is what all processes have used of the processors.
+func machineTime() time.Duration {
+	b, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0
+	}
+	var user, nice, system int64
+	if _, err := fmt.Sscanf(string(b), "cpu %d %d %d", &user, &nice, &system); err != nil {
+		return 0
+	}
+	return time.Duration(user+nice+system) * 10 * time.Millisecond // in hundredths of a second
+}
+
 func micros(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e3 }
 func millis(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e6 }
 
