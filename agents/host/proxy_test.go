@@ -51,12 +51,15 @@ func (s *store) pin() string {
 	return hex.EncodeToString(sum[:])
 }
 
-func startProxy(t *testing.T, url, pin string, access host.StoreAccess) (*host.StoreProxy, *http.Client, chan wire.Cause) {
+// patient is longer than any answer takes on a busy machine.
+const patient = 8 * time.Second
+
+func startProxy(t *testing.T, url, pin string, access host.StoreAccess, idle time.Duration) (*host.StoreProxy, *http.Client, chan wire.Cause) {
 	t.Helper()
 	broken := make(chan wire.Cause, 1)
 	p, err := host.NewStoreProxy(host.StoreProxyOptions{Dir: shortDir(t), User: "u1", Password: "secret", Access: access,
 		Repository: wire.Repository{StoreURL: url, StorePin: pin, User: "u1", Name: "r1"},
-		Idle:       100 * time.Millisecond, Stall: 200 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
+		Idle:       idle, Stall: 200 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
 		Broken: func(c wire.Cause) { broken <- c }})
 	if err != nil {
 		t.Fatal(err)
@@ -115,7 +118,7 @@ func TestStoreProxyLetsThrough(t *testing.T) {
 	}
 	s := newStore(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") })
 	for _, access := range []host.StoreAccess{host.StoreRead, host.StoreWrite, host.StoreInit} {
-		_, client, _ := startProxy(t, s.URL, s.pin(), access)
+		_, client, _ := startProxy(t, s.URL, s.pin(), access, patient)
 		for _, tt := range tests {
 			want := map[host.StoreAccess]bool{host.StoreRead: tt.read, host.StoreWrite: tt.write, host.StoreInit: tt.init}[access]
 			s.seen = nil
@@ -189,7 +192,11 @@ func TestStoreProxyGivesUp(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newStore(t, tt.answer)
-			p, client, broken := startProxy(t, s.URL, tt.pin(s), host.StoreWrite)
+			idle := patient
+			if strings.HasPrefix(tt.name, "silent") {
+				idle = 100 * time.Millisecond
+			}
+			p, client, broken := startProxy(t, s.URL, tt.pin(s), host.StoreWrite, idle)
 			_, _ = get(client)
 			select {
 			case got := <-broken:
@@ -218,7 +225,7 @@ func TestStoreProxyForgivesAShortFailure(t *testing.T) {
 		bad = false
 		_, _ = io.WriteString(w, "ok")
 	})
-	p, client, broken := startProxy(t, s.URL, s.pin(), host.StoreWrite)
+	p, client, broken := startProxy(t, s.URL, s.pin(), host.StoreWrite, patient)
 	if status, _ := get(client); status != http.StatusBadGateway {
 		t.Fatalf("got %d", status)
 	}
@@ -242,7 +249,7 @@ func TestStoreProxyForgivesAShortFailure(t *testing.T) {
 }
 
 func TestStoreProxySocket(t *testing.T) {
-	p, _, _ := startProxy(t, "https://127.0.0.1:1", "", host.StoreRead)
+	p, _, _ := startProxy(t, "https://127.0.0.1:1", "", host.StoreRead, patient)
 	info, err := os.Stat(p.Socket())
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("got %v, %v; want mode 0600", info.Mode(), err)
