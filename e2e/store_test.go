@@ -156,7 +156,7 @@ func TestMissingSourcePath(t *testing.T) {
 		if run.State != "partial" || run.Snapshot == "" || run.UnreadCount != 1 || len(run.Unread) != 1 || run.Unread[0].Path != gone {
 			t.Errorf("run: got %+v, want partial without %s", run, gone)
 		}
-		if f := h.maple.Findings("backup.partial"); len(f) != 1 || f[0].Cause == "" || f[0].Next == "" {
+		if f := h.maple.Findings("backup.folder_missing"); len(f) != 1 || f[0].Cause == "" || f[0].Next == "" {
 			t.Errorf("findings: got %+v, want one", f)
 		}
 		var seen world.Run // staff are told how many, and not which
