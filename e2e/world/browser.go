@@ -77,7 +77,7 @@ func (b *Browser) Tab() *Tab {
 	b.T.Helper()
 	ctx, cancel := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext())
 	b.T.Cleanup(cancel)
-	ctx, stop := context.WithTimeout(ctx, 4*time.Minute)
+	ctx, stop := context.WithTimeout(ctx, 8*time.Minute)
 	b.T.Cleanup(stop)
 	t := &Tab{T: b.T, ctx: ctx}
 	t.do("open a tab", chromedp.Navigate("about:blank"))
