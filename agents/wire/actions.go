@@ -12,11 +12,18 @@ const (
 	ActionList        Action = "snapshot.list"    // one folder of a snapshot
 	ActionDownload    Action = "restore.download" // one file to the plane, in sealed chunks
 	ActionPutBack     Action = "restore.put_back" // one file on the server, beside the original
+	ActionCatalogue   Action = "catalogue.build"  // the names in a snapshot, for browsing and searching
+	ActionArchive     Action = "restore.archive"  // files and folders to the plane, as one archive
+	ActionPreview     Action = "restore.preview"  // what a restore on the server would do
+	ActionApply       Action = "restore.apply"    // files and folders on the server
+	ActionUndo        Action = "restore.undo"     // takes a restore on the server back
+	ActionSettle      Action = "restore.settle"   // deletes the safety copy of a restore
 )
 
 // Actions lists every action in a fixed order.
 func Actions() []Action {
-	return []Action{ActionInventory, ActionRepoPrepare, ActionRepoInit, ActionBackup, ActionList, ActionDownload, ActionPutBack}
+	return []Action{ActionInventory, ActionRepoPrepare, ActionRepoInit, ActionBackup, ActionList, ActionDownload, ActionPutBack,
+		ActionCatalogue, ActionArchive, ActionPreview, ActionApply, ActionUndo, ActionSettle}
 }
 
 // Restart says what a crash in the middle of an action means.
@@ -34,7 +41,7 @@ func (a Action) Restart() Restart {
 	switch a {
 	case ActionBackup, ActionPutBack:
 		return AtMostOnce
-	case ActionDownload:
+	case ActionDownload, ActionCatalogue, ActionArchive, ActionPreview, ActionApply, ActionUndo:
 		return Resumable
 	default:
 		return Idempotent
