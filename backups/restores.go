@@ -146,6 +146,11 @@ func (s *Service) startRestore(ctx context.Context, scope policy.Scope, kind Res
 		if err := insert(tx, &row); err != nil {
 			return err
 		}
+		if kind == RestoreDownload {
+			if err := s.expectUpload(tx, job, row.ID); err != nil {
+				return err
+			}
+		}
 		return s.restoreEntry(tx, row, "restore.requested", file, map[string]any{"restore_kind": string(kind), "snapshot": snap.ID})
 	})
 	if err != nil {

@@ -119,16 +119,6 @@ type restoreRow struct {
 
 func (restoreRow) TableName() string { return "restores" }
 
-type chunkRow struct {
-	RestoreID, CustomerID string
-	Idx, Size             int64
-	SHA256                string `gorm:"column:sha256"`
-	BlobKey               string
-	StoredAt              int64
-}
-
-func (chunkRow) TableName() string { return "restore_chunks" }
-
 // within narrows a query to a scope's customers.
 func within(q *gorm.DB, scope policy.Scope) *gorm.DB {
 	if scope.All() {
@@ -263,11 +253,4 @@ func coverage(tx *db.Tx, scope policy.Scope) (all []covered, err error) {
 		all = append(all, c)
 	}
 	return all, nil
-}
-
-func deleteChunks(tx *db.Tx, restore string) error {
-	if err := tx.Where("restore_id = ?", restore).Delete(&chunkRow{}).Error; err != nil {
-		return fmt.Errorf("backups: delete chunks: %w", err)
-	}
-	return nil
 }
