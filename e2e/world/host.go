@@ -16,7 +16,10 @@ type Host struct {
 	Root     string // the host's “/”
 	State    string
 	Agent    *Proc
-	config   string
+	// Bounded has the next Start run the agent without root's right to read
+	// and write whatever the modes of files say.
+	Bounded bool
+	config  string
 }
 
 // AddHost makes a server, enrols its agent and starts it.
@@ -103,7 +106,12 @@ func (h *Host) agent(in string, args ...string) (string, int) {
 // Start starts the agent.
 func (h *Host) Start() {
 	h.W.T.Helper()
-	h.Agent = Start(h.W.root, "agent-"+h.Name, filepath.Join(h.W.bin, "ostler-agent"), nil, "run", "--state", h.State, "--root", h.Root, "--config", h.config)
+	program, args := filepath.Join(h.W.bin, "ostler-agent"), []string{"run", "--state", h.State, "--root", h.Root, "--config", h.config}
+	if h.Bounded && os.Geteuid() == 0 {
+		args = append([]string{"--bounding-set=-dac_override,-dac_read_search", "--", program}, args...)
+		program = "setpriv" // of util-linux; it becomes the agent, with the same process id
+	}
+	h.Agent = Start(h.W.root, "agent-"+h.Name, program, nil, args...)
 }
 
 // WaitConnected waits until the plane says that the agent is connected.
