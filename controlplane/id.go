@@ -28,11 +28,15 @@ const (
 	PrefixRun        = "run_"
 	PrefixRestore    = "res_"
 	PrefixDownload   = "dl_"
+	PrefixItem       = "itm_"
+	PrefixAssist     = "asi_"
+	PrefixAsk        = "ask_"
 	PrefixFinding    = "fnd_"
 	PrefixEntry      = "led_"
 	PrefixSession    = "ses_"
 	PrefixToken      = "tok_"
 	PrefixEvent      = "evt_"
+	PrefixMail       = "mail_"
 )
 
 var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
