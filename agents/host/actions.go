@@ -100,11 +100,15 @@ func (r *reporter) report(p wire.Progress) {
 
 // prepare makes both passwords of a repository, or finds them.
 func (a *Agent) prepare(ctx context.Context, p wire.RepoPrepareParams) (any, error) {
+	returned, err := a.returnedKey(p)
+	if err != nil {
+		return nil, err
+	}
 	c, err := makeCredential(a.o.State, p.Repository)
 	if err != nil {
 		return nil, err
 	}
-	k, err := a.o.Helper.PrepareKey(ctx, helper.KeyRequest{Repository: p.Repository.ID, EscrowKey: p.EscrowKey, RevealKey: p.RevealKey})
+	k, err := a.o.Helper.PrepareKey(ctx, helper.KeyRequest{Repository: p.Repository.ID, EscrowKey: p.EscrowKey, RevealKey: p.RevealKey, Returned: returned})
 	if err != nil {
 		return nil, err
 	}

@@ -111,6 +111,11 @@ type RepoPrepareParams struct {
 	// RevealKey is a public HPKE key (X25519) that is used once, to show the
 	// recovery key to the customer's own eyes.
 	RevealKey []byte `json:"reveal_key,omitempty"`
+	// Returned is the repository's password on its way back to a host that has
+	// lost it (a reinstalled server), sealed to the host's Hello.SealKey. The
+	// host takes it, instead of making one, where its print is KeyFingerprint.
+	Returned       []byte `json:"returned,omitempty"`
+	KeyFingerprint string `json:"key_fingerprint,omitempty"`
 }
 
 // HPKEInfo is the info string of every HPKE seal of a repository password; the

@@ -55,6 +55,8 @@ type KeyRequest struct {
 	Repository string
 	EscrowKey  []byte
 	RevealKey  []byte
+	// Returned is the password itself, on a host that has lost it; "" makes one.
+	Returned string
 }
 
 // Key is a sealed password and its fingerprint.

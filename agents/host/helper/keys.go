@@ -30,6 +30,11 @@ func (h *Local) PrepareKey(_ context.Context, k KeyRequest) (Key, error) {
 	}
 	h.keys.Lock()
 	defer h.keys.Unlock()
+	if k.Returned != "" {
+		if err := h.takeBack(k.Repository, k.Returned); err != nil {
+			return Key{}, err
+		}
+	}
 	password, err := h.password(k.Repository)
 	if err != nil {
 		return Key{}, err
@@ -72,8 +77,7 @@ func (h *Local) settled(repository string) bool {
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// password reads the password, or makes it. The file is 0600, complete before
-// it has its name, and never written over.
+// password reads the password, or makes it.
 func (h *Local) password(repository string) (string, error) {
 	b, err := os.ReadFile(h.keyPath(repository))
 	if err == nil {
@@ -89,9 +93,15 @@ func (h *Local) password(repository string) (string, error) {
 	var random [32]byte
 	_, _ = rand.Read(random[:]) // crypto/rand.Read never returns an error
 	key := wire.NewRecoveryKey(random)
+	return key, h.writePassword(repository, key)
+}
+
+// writePassword makes the password's file: 0600, complete before it has its
+// name, and never over another.
+func (h *Local) writePassword(repository, key string) error {
 	f, err := os.CreateTemp(h.keyDir(), ".new-*")
 	if err != nil {
-		return "", fmt.Errorf("helper: make password file: %w", err)
+		return fmt.Errorf("helper: make password file: %w", err)
 	}
 	defer os.Remove(f.Name())
 	_, err = f.WriteString(key + "\n")
@@ -108,9 +118,53 @@ func (h *Local) password(repository string) (string, error) {
 		err = syncDir(h.keyDir())
 	}
 	if err != nil {
-		return "", fmt.Errorf("helper: write password file: %w", err)
+		return fmt.Errorf("helper: write password file: %w", err)
 	}
-	return key, nil
+	return nil
+}
+
+// takeBack writes a password that a host had lost. One that is there and is
+// another, or is damaged, is set aside and not lost: "<id>.key.set-aside-1".
+// The repository is in use, so the password leaves the host no more.
+func (h *Local) takeBack(repository, returned string) error {
+	key, err := wire.ParseRecoveryKey(returned)
+	if err != nil {
+		return Fail(wire.CauseNoKey, err, "what came back is not a recovery key")
+	}
+	path := h.keyPath(repository)
+	b, err := os.ReadFile(path)
+	if err == nil {
+		if there, perr := wire.ParseRecoveryKey(string(b)); perr == nil && there == key {
+			return h.settle(repository)
+		}
+		if err := setAside(path); err != nil {
+			return err
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return Fail(wire.CauseNoKey, err, "the repository password's file cannot be read")
+	}
+	if err := h.writePassword(repository, key); err != nil {
+		return err
+	}
+	return h.settle(repository)
+}
+
+// setAside gives a file the first free name after it.
+func setAside(path string) error {
+	for n := 1; ; n++ {
+		aside := fmt.Sprintf("%s.set-aside-%d", path, n)
+		err := os.Link(path, aside) // unlike a rename it never replaces
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("helper: set the old password aside: %w", err)
+		}
+		if err := os.Remove(path); err != nil {
+			return fmt.Errorf("helper: set the old password aside: %w", err)
+		}
+		return nil
+	}
 }
 
 // seal seals a password to an X25519 public key: enc || ciphertext.
