@@ -9,6 +9,7 @@
 package backups
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
@@ -20,6 +21,8 @@ import (
 	"ostler/controlplane/findings"
 	"ostler/controlplane/jobs"
 	"ostler/controlplane/ledger"
+	"ostler/controlplane/mail"
+	"ostler/controlplane/policy"
 	"ostler/controlplane/secrets"
 )
 
@@ -177,8 +180,18 @@ type Options struct {
 	SimulatedClock func() bool
 	// MaxDownload is the largest file that can be downloaded, in bytes (default 20 GiB).
 	MaxDownload int64
-	// KeepDownload is how long a download stays (default 24 h).
+	// KeepDownload is how long a download or an archive stays (default 24 h).
 	KeepDownload time.Duration
+	// KeepPreview is how long a preview waits to be confirmed (default 1 h).
+	KeepPreview time.Duration
+	// KeepSafety is how long a restore on a server can be undone: what it
+	// replaced stays there that long (default 7 days).
+	KeepSafety time.Duration
+	// KeepLists is how long the lists of what a restore changed are kept after
+	// it (default 30 days; not less than KeepSafety).
+	KeepLists time.Duration
+	// SealKey finds the key of a server's agent (nil: there are no agents).
+	SealKey SealKey
 }
 
 // Service is the slice: its methods are all that others do with backups.
@@ -190,6 +203,7 @@ type Service struct {
 	findings  *findings.Findings
 	customers *customers.Store
 	blobs     *blob.Bucket
+	mail      Mailer // nil: nobody is mailed
 	opts      Options
 	uploads   *turns // bounds the chunks in memory
 }
@@ -203,6 +217,12 @@ type Deps struct {
 	Findings  *findings.Findings
 	Customers *customers.Store
 	Blobs     *blob.Bucket
+	Mail      Mailer // nil: nobody is mailed
+}
+
+// Mailer has a mail sent, queued in the transaction of what it tells of.
+type Mailer interface {
+	Enqueue(tx *db.Tx, m mail.Message) (mail.Mail, error)
 }
 
 // New returns the service and registers its jobs and schedules. Call it before
@@ -217,14 +237,27 @@ func New(d Deps, o Options) *Service {
 	if o.SimulatedClock == nil {
 		o.SimulatedClock = func() bool { return false }
 	}
+	if o.SealKey == nil {
+		o.SealKey = func(context.Context, policy.Scope, string) ([]byte, error) { return nil, nil }
+	}
 	if o.MaxDownload == 0 {
 		o.MaxDownload = 20 << 30
 	}
 	if o.KeepDownload == 0 {
 		o.KeepDownload = 24 * time.Hour
 	}
+	if o.KeepPreview == 0 {
+		o.KeepPreview = time.Hour
+	}
+	if o.KeepSafety == 0 {
+		o.KeepSafety = 7 * 24 * time.Hour
+	}
+	if o.KeepLists == 0 {
+		o.KeepLists = 30 * 24 * time.Hour
+	}
+	o.KeepLists = max(o.KeepLists, o.KeepSafety)
 	s := &Service{db: d.DB, keeper: d.Keeper, ledger: d.Ledger, jobs: d.Jobs, findings: d.Findings,
-		customers: d.Customers, blobs: d.Blobs, opts: o, uploads: newTurns()}
+		customers: d.Customers, blobs: d.Blobs, mail: d.Mail, opts: o, uploads: newTurns()}
 	s.handle()
 	s.customers.OnTenancyChanged(s.narrowed)
 	return s

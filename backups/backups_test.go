@@ -51,6 +51,7 @@ type house struct {
 	backups   *backups.Service
 	blobs     *blob.Bucket
 	htpasswd  string
+	sealKey   []byte // the played host's, public
 	all       policy.Scope
 
 	server   customers.Server
@@ -82,7 +83,7 @@ func newHouse(t *testing.T, d *db.DB, clock *dbtest.Clock) *house {
 	h.blobs = must[*blob.Bucket](t)(fileblob.OpenBucket(t.TempDir(), &fileblob.Options{NoTempDir: true, Metadata: fileblob.MetadataDontWrite}))
 	t.Cleanup(func() { _ = h.blobs.Close() })
 	h.backups = backups.New(backups.Deps{DB: d, Keeper: h.keeper, Ledger: h.ledger, Jobs: h.jobs, Findings: h.findings, Customers: h.customers, Blobs: h.blobs},
-		backups.Options{Bus: b})
+		backups.Options{Bus: b, SealKey: func(context.Context, policy.Scope, string) ([]byte, error) { return h.sealKey, nil }})
 	h.customer = must[customers.Customer](t)(h.customers.CreateCustomer(ctx, h.all, customers.NewCustomer{Slug: "maple", Name: "Maple Bakery", Country: "DE", Zone: "Europe/Berlin"}))
 	h.other = must[customers.Customer](t)(h.customers.CreateCustomer(ctx, h.all, customers.NewCustomer{Slug: "harbour", Name: "Harbour Mail", Country: "DE", Zone: "Europe/Berlin"}))
 	h.server = must[customers.Server](t)(h.customers.CreateServer(ctx, h.all, customers.NewServer{Name: "maple-1", Location: "Frankfurt", Country: "DE"}))
@@ -160,7 +161,9 @@ func fingerprint(p string) string {
 }
 
 // prepared answers repository.prepare as a host does.
-func (h *house) prepared() {
+func (h *house) prepared() { h.t.Helper(); h.preparedWith(password) }
+
+func (h *house) preparedWith(password string) {
 	h.t.Helper()
 	var p wire.RepoPrepareParams
 	ref := h.take(wire.ActionRepoPrepare, &p)

@@ -79,6 +79,9 @@ func (s *Service) donePrepare(tx *db.Tx, job jobs.Job) error {
 	if repo.StoreHash, err = s.keeper.Seal(repo.CustomerID, ad("backup_repositories", "store_hash", repo.ID), []byte(res.StoreHash)); err != nil {
 		return fmt.Errorf("backups: prepared: %w", err)
 	}
+	if repo.ConfirmedAt != 0 { // the key was safe before: it was returned
+		return s.doneReturn(tx, &repo, res)
+	}
 	repo.KeyFingerprint = res.KeyFingerprint
 	if Custody(repo.Custody) == CustodyEscrow {
 		password, err := s.keeper.OpenEscrow(repo.ID, res.EscrowSealed)
