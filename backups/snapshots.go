@@ -75,6 +75,10 @@ type Folder struct {
 	// Job is the live listing; its state says whether Listing is there.
 	Job     jobs.Job
 	Listing *wire.Listing // nil until the job has succeeded
+	// Source says where Listing comes from; there is no Job of the catalogue's.
+	Source Source
+	// Why is the text key of why the server was asked; "" of the catalogue's.
+	Why string
 }
 
 const (
