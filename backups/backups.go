@@ -21,7 +21,6 @@ import (
 	"ostler/controlplane/findings"
 	"ostler/controlplane/jobs"
 	"ostler/controlplane/ledger"
-	"ostler/controlplane/mail"
 	"ostler/controlplane/policy"
 	"ostler/controlplane/secrets"
 )
@@ -220,9 +219,23 @@ type Deps struct {
 	Mail      Mailer // nil: nobody is mailed
 }
 
+// Letter is a mail to one person. It has the fields of package mail's Message,
+// so that one converts to the other.
+type Letter struct {
+	Key      string // unique for ever: once enqueued, never again
+	Customer string
+	Person   string // con_
+	To, Name string
+	Template string // "restore.ready" (args server, until), "restore.failed" (server), "ask.answered"
+	Lang     string
+	Args     map[string]string // no file names
+	Path     string            // page of the portal: "/restores/res_..."
+	Subject  string
+}
+
 // Mailer has a mail sent, queued in the transaction of what it tells of.
 type Mailer interface {
-	Enqueue(tx *db.Tx, m mail.Message) (mail.Mail, error)
+	Enqueue(tx *db.Tx, l Letter) error
 }
 
 // New returns the service and registers its jobs and schedules. Call it before

@@ -17,58 +17,180 @@ import (
 	"ostler/controlplane/policy"
 )
 
-// RestoreKind is where a restored file goes.
+// RestoreKind is where restored files go.
 type RestoreKind string
 
 // The kinds of restore.
 const (
-	RestoreDownload RestoreKind = "download" // to the person's browser
-	RestorePutBack  RestoreKind = "put_back" // on the server, beside the original
+	RestoreDownload RestoreKind = "download" // one file, to the person's browser
+	RestorePutBack  RestoreKind = "put_back" // one file on the server, beside the original, without a preview
+	RestoreArchive  RestoreKind = "archive"  // files and folders, to the person's browser as one archive
+	RestoreInPlace  RestoreKind = "in_place" // files and folders on a server, after a preview
 )
 
 // Valid reports whether k is a known kind.
-func (k RestoreKind) Valid() bool { return k == RestoreDownload || k == RestorePutBack }
+func (k RestoreKind) Valid() bool {
+	return k == RestoreDownload || k == RestorePutBack || k == RestoreArchive || k == RestoreInPlace
+}
+
+// OnServer reports whether the files go to a server and not to a browser.
+func (k RestoreKind) OnServer() bool { return k == RestorePutBack || k == RestoreInPlace }
 
 // RestoreState is how a restore stands.
 type RestoreState string
 
-// The states of a restore. A download is checked after its last chunk has come
-// and can be fetched only when it is ready.
+// The states of a restore, by its kind:
+//
+//	download, archive: active → checking → ready → expired
+//	put_back:          active → ready
+//	in_place:          [active → checking →] previewing → previewed → applying → ready
+//
+// In brackets: only to another server, for the archive that the source sends
+// here. Of put_back and in_place, ready → undoing → undone. Any of them may end
+// failed or cancelled; a preview that nobody confirmed ends expired.
 const (
-	RestoreActive   RestoreState = "active"
-	RestoreChecking RestoreState = "checking"
-	RestoreReady    RestoreState = "ready" // a download can be fetched; a file is back on the server
-	RestoreFailed   RestoreState = "failed"
-	RestoreExpired  RestoreState = "expired"
+	RestoreActive     RestoreState = "active"
+	RestoreChecking   RestoreState = "checking"   // what came is read back and compared
+	RestorePreviewing RestoreState = "previewing" // the server finds out what would change
+	RestorePreviewed  RestoreState = "previewed"  // waits for a person: ConfirmRestore until Restore.ExpiresAt
+	RestoreApplying   RestoreState = "applying"   // the files are put on the server
+	RestoreReady      RestoreState = "ready"      // a download can be fetched; files are on the server
+	RestoreUndoing    RestoreState = "undoing"
+	RestoreUndone     RestoreState = "undone"
+	RestoreFailed     RestoreState = "failed"
+	RestoreCancelled  RestoreState = "cancelled"
+	RestoreExpired    RestoreState = "expired" // a download was deleted, or a preview not confirmed in time
 )
 
 // Valid reports whether s is a known state.
 func (s RestoreState) Valid() bool {
+	return s.Busy() || s.Over() || s == RestorePreviewed
+}
+
+// Busy reports whether a job is at work for the restore.
+func (s RestoreState) Busy() bool {
 	switch s {
-	case RestoreActive, RestoreChecking, RestoreReady, RestoreFailed, RestoreExpired:
+	case RestoreActive, RestoreChecking, RestorePreviewing, RestoreApplying, RestoreUndoing:
 		return true
 	}
 	return false
 }
 
-// Restore is one file on its way out of a snapshot.
+// Over reports whether nothing more happens unless a person asks for it.
+func (s RestoreState) Over() bool {
+	switch s {
+	case RestoreReady, RestoreUndone, RestoreFailed, RestoreCancelled, RestoreExpired:
+		return true
+	}
+	return false
+}
+
+// Restore is files on their way out of snapshots.
 type Restore struct {
+	// Job is the job at work now, or the latest one; RestoreJobs has all.
+	// Server is the source, Snapshot the (first) one that was chosen from.
 	ID, Customer, Server, Snapshot, Job string
 	Kind                                RestoreKind
 	State                               RestoreState
-	Path                                []byte // in the snapshot, raw bytes
-	Target                              []byte // on the server, for put_back
-	Size                                int64
-	SHA256                              string // hex; "" until known
-	Chunks                              int
-	FailureCause                        string
-	CreatedBy                           string
-	CreatedAt, FinishedAt, ExpiresAt    time.Time
-	FetchedAt                           time.Time
+	Path                                []byte // the (first) thing chosen, in the snapshot, raw bytes
+	Items                               int    // how many files and folders were chosen
+	// Of put_back and in_place. Target is the file on the server for put_back,
+	// the folder for in_place with PlaceFolder, else empty.
+	TargetServer string
+	Target       []byte
+	Placement    wire.Placement
+	Conflict     wire.Conflict
+	Special      bool // set-user-id bits and devices are kept
+	// Format and Label are an archive's: "shop-1 2026-11-18".
+	Format wire.ArchiveFormat
+	Label  string
+	// Size, SHA256 (hex) and Chunks are those of the file or archive as it is
+	// fetched; of put_back those of the file.
+	Size   int64
+	SHA256 string
+	Chunks int
+	// Files and Bytes are what an archive holds, unpacked, or what was written.
+	Files, Bytes int64
+	// MissingCount is how much of what was asked for could not be read. Missing
+	// are the first of it (at most wire.MaxProblems); only Service.Restore fills it.
+	MissingCount int64
+	Missing      []wire.Problem
+	// Preview, Result and Undo are the figures of the steps on the server, nil
+	// until a step is done. Service.Changes has what they count.
+	Preview, Result, Undo *Tally
+	FailureCause          string // a wire.Cause, or jobs.CauseOf's
+	// UndoFailure is why the latest undo came to nothing, "" where none did.
+	UndoFailure string
+	// Resumable: an apply failed in the middle; ConfirmRestore goes on with it.
+	Resumable bool
+	// UndoUntil is until when UndoRestore can take it back (the safety copy is
+	// kept until then); zero where there is nothing to take back.
+	UndoUntil time.Time
+	// CancelAsked: the server was asked to stop and has not answered yet.
+	CancelAsked                      bool
+	MailMe                           bool
+	CreatedBy, ConfirmedBy           string // ids of persons
+	CreatedAt, FinishedAt, ExpiresAt time.Time
+	ConfirmedAt, FetchedAt           time.Time
+	// Assist is under which staff restored it, nil where a contact did.
+	Assist *Assist
 }
 
-// Name is the file's own name.
-func (r Restore) Name() string { return path.Base(string(r.Path)) }
+// Tally is what a step on the server came to, in figures.
+type Tally struct {
+	Counts       map[wire.Act]int64 `json:"counts"`
+	Bytes        int64              `json:"bytes"`        // that are, or would be, written
+	FreeBytes    int64              `json:"free_bytes"`   // where they go; of a preview
+	SafetyBytes  int64              `json:"safety_bytes"` // of the safety copy
+	MissingCount int64              `json:"missing_count"`
+	// List is the complete list of changes, Owner the upload that it is.
+	List  wire.Upload `json:"list"`
+	Owner string      `json:"owner"`
+}
+
+// Total is how many changes there are in the list.
+func (t Tally) Total() (n int64) {
+	for _, c := range t.Counts {
+		n += c
+	}
+	return n
+}
+
+// Changing is how many of them change something on the server.
+func (t Tally) Changing() int64 {
+	return t.Counts[wire.ActCreate] + t.Counts[wire.ActReplace] + t.Counts[wire.ActBeside]
+}
+
+// Incomplete reports whether something that was asked for is missing from it.
+func (r Restore) Incomplete() bool { return r.MissingCount > 0 }
+
+// Fetchable reports whether it is fetched from us (Service.OpenDownload), once
+// it is ready.
+func (r Restore) Fetchable() bool { return r.Kind == RestoreDownload || r.Kind == RestoreArchive }
+
+// CanCancel reports whether CancelRestore may stop it now.
+func (r Restore) CanCancel() bool {
+	return (r.State.Busy() || r.State == RestorePreviewed) && !r.CancelAsked
+}
+
+// CanUndo reports whether UndoRestore may take it back at an instant.
+func (r Restore) CanUndo(now time.Time) bool {
+	return r.State.Over() && r.State != RestoreUndone && r.UndoUntil.After(now)
+}
+
+// Name is the name of what is fetched: the file's own, or the archive's
+// ("shop-1 2026-11-18.zip", "…-INCOMPLETE.zip" where something is missing from
+// it). Of in_place it is the name of the first thing that was chosen.
+func (r Restore) Name() string {
+	if r.Kind != RestoreArchive {
+		return path.Base(string(r.Path))
+	}
+	name := r.Label
+	if r.Incomplete() {
+		name += "-INCOMPLETE"
+	}
+	return name + "." + string(r.Format)
+}
 
 func (s *Service) restoreValue(row restoreRow) (Restore, error) {
 	r := Restore{ID: row.ID, Customer: row.CustomerID, Server: row.ServerID, Snapshot: row.SnapshotID, Job: row.JobID,

@@ -46,6 +46,8 @@ const (
 	SnapshotRead  Permission = "snapshot.read" // see that snapshots exist
 	FileRead      Permission = "file.read"     // see file names and contents of snapshots
 	RestoreRun    Permission = "restore.run"
+	RestoreAssist Permission = "restore.assist" // staff: help one customer restore, with a reason and a ticket
+	RestoreAsk    Permission = "restore.ask"    // contact: have us restore
 	JobRead       Permission = "job.read"
 	JobCancel     Permission = "job.cancel"
 	FindingRead   Permission = "finding.read"
@@ -63,15 +65,16 @@ var (
 )
 
 // permissions says what each role may do. Staff do not see a customer's file
-// names: reading files is the customer's, until a restore by staff with a
-// reason and a ticket exists.
+// names: reading files is the customer's. Who has restore.assist may, for one
+// customer and four hours, with a reason and a ticket that the customer sees:
+// backups.AssistScope mints that scope.
 var permissions = map[Role][]Permission{
 	RoleSupport:  staffSees,
-	RoleOps:      append(slices.Clone(staffSees), CustomerWrite, ServerWrite, ServerEnrol, PlanWrite, BackupRun, JobCancel, FindingWrite),
-	RoleAdmin:    append(slices.Clone(staffSees), CustomerWrite, ServerWrite, ServerEnrol, PlanWrite, BackupRun, JobCancel, FindingWrite, PeopleWrite),
+	RoleOps:      append(slices.Clone(staffSees), CustomerWrite, ServerWrite, ServerEnrol, PlanWrite, BackupRun, JobCancel, FindingWrite, RestoreAssist),
+	RoleAdmin:    append(slices.Clone(staffSees), CustomerWrite, ServerWrite, ServerEnrol, PlanWrite, BackupRun, JobCancel, FindingWrite, PeopleWrite, RestoreAssist),
 	RoleReader:   contactSees,
-	RoleRestorer: append(slices.Clone(contactSees), FileRead, RestoreRun, BackupRun, JobCancel),
-	RoleOwner:    append(slices.Clone(contactSees), FileRead, RestoreRun, BackupRun, JobCancel, KeyConfirm, PlanWrite, PeopleRead, PeopleWrite),
+	RoleRestorer: append(slices.Clone(contactSees), FileRead, RestoreRun, RestoreAsk, BackupRun, JobCancel),
+	RoleOwner:    append(slices.Clone(contactSees), FileRead, RestoreRun, RestoreAsk, BackupRun, JobCancel, KeyConfirm, PlanWrite, PeopleRead, PeopleWrite),
 	RoleAuditor:  {CustomerRead, ServerRead, LedgerRead, SelfRead},
 }
 
