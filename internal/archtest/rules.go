@@ -20,7 +20,7 @@ var layers = []layer{
 	{name: "policy", dirs: []string{"controlplane/policy/..."}, may: []string{"nouns"}},
 	{name: "bus", dirs: []string{"controlplane/bus/..."}, may: []string{"nouns"}},
 	{name: "signer", dirs: []string{"controlplane/signer/..."}, may: []string{"nouns", "wire"}}, // a process of its own
-	{name: "engine", dirs: []string{"backups/restic/...", "certs/acme/...", "certs/deploy/...", "controlplane/teleport/..."},
+	{name: "engine", dirs: []string{"backups/restic/...", "backups/catalogue/...", "certs/acme/...", "certs/deploy/...", "controlplane/teleport/..."},
 		may: []string{"nouns", "wire"}}, // wire: the results that an engine on the host fills
 	{name: "db", dirs: []string{"controlplane/db/..."}, may: []string{"nouns", "policy"}},
 	{name: "foundation", dirs: []string{
