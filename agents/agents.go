@@ -50,6 +50,7 @@ type Servers interface {
 	ServerIn(tx *db.Tx, scope policy.Scope, ref string) (customers.Server, error)
 	MarkActive(tx *db.Tx, scope policy.Scope, server string) error
 	CustomersOfServer(tx *db.Tx, server string) ([]string, error)
+	LookedAfter(scope policy.Scope) (query string, args []any)
 }
 
 // Deps are what the package works with.

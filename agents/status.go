@@ -144,20 +144,24 @@ func (s *Status) take(p *presenceRow) (err error) {
 	if p.SilentAt != 0 {
 		s.SilentSince = s.HeardAt
 	}
-	switch {
-	case p.FrozenAt != 0:
-		s.State = Frozen
-	case p.Connected != 0:
-		s.State = Connected
-	case p.ConnectedAt == 0:
-		s.State = NeverConnected
-	case p.SilentAt != 0:
-		s.State = Silent
-	default:
-		s.State = Disconnected
-	}
+	s.State = p.state()
 	s.Actions, err = p.actions()
 	return err
+}
+
+// state is what a row says of the agent.
+func (p *presenceRow) state() State {
+	switch {
+	case p.FrozenAt != 0:
+		return Frozen
+	case p.Connected != 0:
+		return Connected
+	case p.ConnectedAt == 0:
+		return NeverConnected
+	case p.SilentAt != 0:
+		return Silent
+	}
+	return Disconnected
 }
 
 // LastHeard says when a server's agent was last heard and whether it is

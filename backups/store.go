@@ -2,7 +2,6 @@ package backups
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -115,6 +114,7 @@ type restoreRow struct {
 	FailureCause, CreatedBy                                  string
 	CreatedAt                                                int64 `gorm:"autoCreateTime:false"`
 	FinishedAt, ExpiresAt, FetchedAt                         int64
+	restoreMore
 }
 
 func (restoreRow) TableName() string { return "restores" }
@@ -225,32 +225,4 @@ func latestSnapshots(tx *db.Tx, scope policy.Scope, servers []string) ([]snapsho
 		return nil, fmt.Errorf("backups: latest snapshots: %w", err)
 	}
 	return rows, nil
-}
-
-// covered says of a plan whether something can be restored from it.
-type covered struct {
-	plan, tenancy string
-	covered       bool
-}
-
-// coverage finds that of every plan of the scope. It scans by hand: there are
-// very many.
-func coverage(tx *db.Tx, scope policy.Scope) (all []covered, err error) {
-	rows, err := within(tx.Model(&planRow{}), scope).Select(`id, tenancy_id,
-		CASE WHEN EXISTS (SELECT 1 FROM backup_snapshots c WHERE c.plan_id = backup_plans.id)
-			AND NOT EXISTS (SELECT 1 FROM backup_repositories r WHERE r.id = backup_plans.repository_id AND r.state <> 'ready') THEN 1 ELSE 0 END`).Rows()
-	if err != nil {
-		return nil, fmt.Errorf("backups: coverage: %w", err)
-	}
-	defer func() { err = errors.Join(err, rows.Err(), rows.Close()) }()
-	for rows.Next() {
-		var c covered
-		var yes int64
-		if err := rows.Scan(&c.plan, &c.tenancy, &yes); err != nil {
-			return nil, fmt.Errorf("backups: coverage: %w", err)
-		}
-		c.covered = yes == 1
-		all = append(all, c)
-	}
-	return all, nil
 }

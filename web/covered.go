@@ -27,7 +27,7 @@ func (g *facts) plans(plans []planState, name func(server string) string) {
 		if kind == "" {
 			continue
 		}
-		o := opened{OpenFact: OpenFact{Kind: kind, What: name(p.Server), Mine: g.v.staff()}, customer: p.Customer, action: Link{g.v.t("plan.open"), "/plans/" + p.ID}}
+		o := opened{OpenFact: OpenFact{Kind: kind, What: name(p.Server), Mine: g.v.staff()}, customer: p.Customer, server: p.Server, action: Link{g.v.t("plan.open"), "/plans/" + p.ID}}
 		switch {
 		case kind == OpenKey:
 			_, key := g.v.keyState(p.Repository)
@@ -60,7 +60,7 @@ func (g *facts) tenancies(ts []customers.Tenancy, plans []planState, name func(s
 		if planned[t.ID] {
 			continue
 		}
-		o := opened{OpenFact: OpenFact{Kind: Covered{}.Open(), What: name(t.Server), Mine: g.v.staff() || g.v.can(policy.PlanWrite)}, customer: t.Customer, cause: g.v.t("need.no_plan")}
+		o := opened{OpenFact: OpenFact{Kind: Covered{}.Open(), What: name(t.Server), Mine: g.v.staff() || g.v.can(policy.PlanWrite)}, customer: t.Customer, server: t.Server, cause: g.v.t("need.no_plan")}
 		if g.v.can(policy.PlanWrite) {
 			o.action = Link{g.v.t("plan.new"), "/tenancies/" + t.ID + "/plan"}
 		}
@@ -70,36 +70,48 @@ func (g *facts) tenancies(ts []customers.Tenancy, plans []planState, name func(s
 
 // everywhere adds what is open about the backups of all tenancies that the
 // reader sees, by few questions: how runs ended is for findings to say.
-func (v *visit) everywhere(g *facts, servers []customers.Server) {
+func (v *visit) everywhere(g *facts) {
 	scope, err := v.scope(policy.PlanRead)
 	var open []backups.Plan
-	var planned map[string]bool
+	var unplanned []customers.Tenancy
 	if err == nil {
-		open, planned, err = v.p.Backups.Uncovered(v.ctx, scope)
+		open, unplanned, err = v.p.Backups.Uncovered(v.ctx, scope)
 	}
-	var ts []customers.Tenancy
+	plans, on := make([]planState, 0, len(open)), map[string]bool{}
+	for _, p := range open {
+		plans, on[p.Server] = append(plans, planState{Plan: p}), true
+	}
+	for _, t := range unplanned {
+		on[t.Server] = true
+	}
+	var names map[string]string
 	if err == nil {
-		ts, err = v.tenancies(customers.TenancyFilter{Short: true})
+		names, err = v.serverNames(keysOf(on))
 	}
 	if err != nil {
 		g.unread("slice.backups", err)
 		return
 	}
-	ts = slices.DeleteFunc(ts, func(t customers.Tenancy) bool { return planned[t.ID] })
-	plans := make([]planState, 0, len(open))
-	for _, p := range open {
-		plans = append(plans, planState{Plan: p})
-	}
-	names := serverNames(servers)
-	g.tenancies(ts, plans, func(id string) string { return names[id] })
+	g.tenancies(unplanned, plans, func(id string) string { return names[id] })
 }
 
-func serverNames(servers []customers.Server) map[string]string {
+// fewNames is how many servers are asked for by id at once: a statement of
+// very many values takes longer than its rows.
+const fewNames = 64
+
+// serverNames are servers' names by id.
+func (v *visit) serverNames(ids []string) (map[string]string, error) {
 	names := map[string]string{}
-	for _, s := range servers {
-		names[s.ID] = s.Name
+	for part := range slices.Chunk(ids, fewNames) {
+		servers, err := v.servers(part)
+		if err != nil {
+			return nil, err
+		}
+		for id, s := range servers {
+			names[id] = s.Name
+		}
 	}
-	return names
+	return names, nil
 }
 
 // tenancies are who lives where now, as far as the reader sees.

@@ -16,29 +16,32 @@ func (p *Portal) customers(v *visit) error {
 	if err != nil {
 		return err
 	}
-	items, next, err := p.Customers.ListCustomers(v.ctx, scope, customers.CustomerFilter{Limit: 100, PageToken: v.c.QueryParam("page")})
+	g := v.gather(findings.Filter{})
+	g.roster()
+	v.everywhere(g)
+	l := &customerList{v: v, scope: scope, query: strings.TrimSpace(v.c.QueryParam("q")), group: v.c.QueryParam("state")}
+	page := &Customers{Page: v.page("customers", v.t("customers.title"), ""), Query: l.query, Group: l.group}
+	if err := l.read(g); err != nil {
+		return err
+	}
+	page.Say = v.t("customers.say", "n", len(l.first), "number", p.tx.Number(len(l.first)), "shown", l.total)
+	if page.None = l.total == 0; page.None {
+		page.Say = v.t("customers.none")
+		return v.render(page)
+	}
+	items, next, err := l.page(v.c.QueryParam("from"), v.c.QueryParam("page"))
 	if err != nil {
 		return err
 	}
-	g := v.gather(findings.Filter{})
-	all, _ := v.allServers(g)
-	v.everywhere(g, all)
-	page := &Customers{Page: v.page("customers", v.t("customers.title"), "")}
-	if page.Rows, err = v.customerRows(scope, items, g); err != nil {
+	if page.Filters, err = l.filters(); err != nil {
 		return err
 	}
-	if next != "" {
-		page.Pager.Next = "/customers?page=" + next
+	if len(l.first) > 0 && l.group == "" && l.query == "" {
+		page.Sub = v.t("customers.order")
 	}
-	open := 0
-	for _, r := range page.Rows {
-		if r.State.Tone != ToneGood {
-			open++
-		}
-	}
-	page.Say = v.t("customers.say", "n", open, "number", p.tx.Number(open), "shown", len(items))
-	if len(items) == 0 {
-		page.Say = v.t("customers.none")
+	page.Pager = pagerOf(v, next)
+	if page.Rows, err = v.customerRows(scope, items, g); err != nil {
+		return err
 	}
 	return v.render(page)
 }
@@ -58,9 +61,10 @@ func (v *visit) customerRows(scope policy.Scope, items []customers.Customer, g *
 	if err != nil {
 		return nil, err
 	}
+	states := v.openStates(g)
 	var rows []CustomerRow
 	for _, c := range items {
-		row := CustomerRow{Name: c.Name, Href: "/customers/" + c.ID, Servers: servers[c.ID], Since: c.CreatedAt, State: v.openState(g, c.ID)}
+		row := CustomerRow{Name: c.Name, Href: "/customers/" + c.ID, Servers: servers[c.ID], Since: c.CreatedAt, State: states(c.ID)}
 		if c.Parent != "" {
 			row.Parent = Link{names[c.Parent], "/customers/" + c.Parent}
 		}
@@ -70,23 +74,6 @@ func (v *visit) customerRows(scope policy.Scope, items []customers.Customer, g *
 		rows = append(rows, row)
 	}
 	return rows, nil
-}
-
-// openState is how a customer stands by what is open of theirs.
-func (v *visit) openState(g *facts, customer string) State {
-	n, tone := 0, ToneGood
-	for _, o := range g.open {
-		if o.customer == customer {
-			n++
-			if t := o.Kind.Tone(); toneRank[t] > toneRank[tone] {
-				tone = t
-			}
-		}
-	}
-	if g.blind {
-		return State{ToneUnknown, v.t("unknown")}
-	}
-	return State{tone, v.t("customers.open", "n", n)}
 }
 
 func (p *Portal) customer(v *visit) error {
@@ -159,7 +146,7 @@ func (v *visit) customerParts(page *Customer, scope policy.Scope, c customers.Cu
 	if err != nil {
 		return err
 	}
-	g.servers(slices.SortedFunc(maps.Values(servers), func(a, b customers.Server) int { return strings.Compare(a.Name, b.Name) }), status)
+	g.servers(listed(slices.SortedFunc(maps.Values(servers), func(a, b customers.Server) int { return strings.Compare(a.Name, b.Name) }), status))
 	g.tenancies(tenancies, plans, func(id string) string { return servers[id].Name })
 	page.Plans = v.planRows(plans, func(p planState) string { return servers[p.Server].Name })
 	if v.can(policy.PeopleRead) {

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"ostler/agents"
-	"ostler/controlplane/customers"
 	"ostler/controlplane/findings"
 	"ostler/controlplane/policy"
 )
@@ -26,6 +25,7 @@ type opened struct {
 	OpenFact
 	finding  *findings.Finding // nil where the page saw it itself
 	customer string            // whose it is; "" for the company's own
+	server   string            // on which it is; "" where on none
 	cause    string
 	action   Link
 }
@@ -43,7 +43,7 @@ func (v *visit) gather(f findings.Filter) *facts {
 	}
 	for _, x := range g.findings {
 		title, _, _ := v.sentence(x)
-		g.add(opened{OpenFact: OpenFact{Kind: severityKinds[x.Severity], What: trimDot(title), Mine: v.mine(x)}, finding: &x, customer: x.Customer})
+		g.add(opened{OpenFact: OpenFact{Kind: severityKinds[x.Severity], What: trimDot(title), Mine: v.mine(x)}, finding: &x, customer: x.Customer, server: x.Server})
 		g.cover(x)
 		if x.InGroup > 1 && err == nil { // its line stands for others too
 			var others []findings.Finding
@@ -109,24 +109,56 @@ func (g *facts) say(o opened, kinds []string, ids ...string) {
 }
 
 // servers adds what is open about servers' agents.
-func (g *facts) servers(servers []customers.Server, status map[string]agents.Status) {
+func (g *facts) servers(servers []agents.Listed) {
 	for _, s := range servers {
-		if s.State == customers.ServerRetired {
+		if groupOf(s.State) == "connected" {
 			continue
 		}
-		o := opened{OpenFact: OpenFact{Kind: OpenNever, What: s.Name, Mine: g.v.staff()}, cause: g.v.t("need.never")}
+		o := opened{OpenFact: OpenFact{Kind: OpenNever, What: s.Name, Mine: g.v.staff()}, server: s.Server, cause: g.v.t("need.never")}
 		if g.v.staff() && g.v.can(policy.ServerEnrol) {
-			o.action = Link{g.v.t("server.enrol"), "/servers/" + s.ID + "/enrol"}
+			o.action = Link{g.v.t("server.enrol"), "/servers/" + s.Server + "/enrol"}
 		}
-		switch status[s.ID].State {
-		case agents.Connected, agents.Disconnected:
+		switch s.State {
 		case agents.Silent, agents.Frozen:
-			o.Kind, o.cause, o.action = OpenSilent, g.v.t("need.silent"), Link{g.v.t("need.open_server"), "/servers/" + s.ID}
-			g.say(o, []string{findings.ServerSilent, findings.AgentCloned}, s.ID)
+			o.Kind, o.cause, o.action = OpenSilent, g.v.t("need.silent"), Link{g.v.t("need.open_server"), "/servers/" + s.Server}
+			g.say(o, []string{findings.ServerSilent, findings.AgentCloned}, s.Server)
 		default: // not enrolled, never connected, or no answer: nothing is known of it
-			g.say(o, []string{findings.ServerNeverSeen}, s.ID)
+			g.say(o, []string{findings.ServerNeverSeen}, s.Server)
 		}
 	}
+}
+
+// roster adds what is open about all servers that the reader sees.
+func (g *facts) roster() agents.Roster {
+	scope, err := g.v.scope(policy.ServerRead)
+	var r agents.Roster
+	if err == nil {
+		r, err = g.v.p.Agents.Roster(g.v.ctx, scope)
+	}
+	if err != nil {
+		g.unread("slice.servers", err)
+	}
+	g.servers(r.Open)
+	return r
+}
+
+// worst returns the ids that of picks of open facts, worst first.
+func (g *facts) worst(of func(opened) string) []string {
+	rank := map[string]int{}
+	var ids []string
+	for _, o := range g.open {
+		id, at := of(o), slices.Index(openOrder, o.Kind)
+		if id == "" {
+			continue
+		}
+		if was, there := rank[id]; !there {
+			ids, rank[id] = append(ids, id), at
+		} else {
+			rank[id] = min(was, at)
+		}
+	}
+	slices.SortStableFunc(ids, func(a, b string) int { return rank[a] - rank[b] })
+	return ids
 }
 
 // facts are the open facts alone, for a headline.

@@ -14,9 +14,12 @@ const calendarsAtHome = 4
 
 func (p *Portal) home(v *visit) error {
 	g := v.gather(findings.Filter{})
-	servers, status := v.allServers(g)
-	g.servers(servers, status)
-	names := serverNames(servers)
+	servers := v.homeListed(g)
+	g.servers(servers)
+	names := map[string]string{}
+	for _, s := range servers {
+		names[s.Server] = s.Name
+	}
 	plans, err := v.planStates("")
 	var ts []customers.Tenancy
 	if err == nil {
@@ -26,7 +29,7 @@ func (p *Portal) home(v *visit) error {
 		g.unread("slice.backups", err)
 	}
 	g.tenancies(ts, plans, func(id string) string { return names[id] })
-	page := &Home{Page: v.page("home", v.t("home.title"), ""), Servers: v.homeServers(servers, status, plans)}
+	page := &Home{Page: v.page("home", v.t("home.title"), ""), Servers: v.homeServers(servers, plans)}
 	recent, _, err := v.events(ledger.Filter{Limit: 24})
 	if err != nil {
 		g.unread("slice.ledger", err)
@@ -42,7 +45,7 @@ func (p *Portal) home(v *visit) error {
 	page.GetBack = v.getBack(plans)
 	page.Live, page.Refresh = []string{bus.TopicCustomer(v.actor.Customer)}, 60
 	for _, s := range servers {
-		page.Live = append(page.Live, bus.TopicServer(s.ID))
+		page.Live = append(page.Live, bus.TopicServer(s.Server))
 	}
 	page.Live = page.Live[:min(len(page.Live), maxTopics)]
 	page.Sub = v.t("home.measured", "when", v.moment(v.now))
@@ -67,16 +70,32 @@ func (v *visit) getBack(plans []planState) string {
 	return to
 }
 
-func (v *visit) homeServers(servers []customers.Server, status map[string]agents.Status, plans []planState) []HomeServer {
+// homeListed are all servers of a customer, with their agents.
+func (v *visit) homeListed(g *facts) (all []agents.Listed) {
+	scope, err := v.scope(policy.ServerRead)
+	for more, after := true, ""; err == nil && more; {
+		var items []agents.Listed
+		items, more, err = v.p.Agents.List(v.ctx, scope, agents.ListFilter{After: after, Limit: 200})
+		if all = append(all, items...); more {
+			after = all[len(all)-1].Name
+		}
+	}
+	if err != nil {
+		g.unread("slice.servers", err)
+	}
+	return all
+}
+
+func (v *visit) homeServers(servers []agents.Listed, plans []planState) []HomeServer {
 	var out []HomeServer
 	for _, s := range servers {
-		row := HomeServer{Name: s.Name, Location: s.Location, Href: "/servers/" + s.ID, State: v.agentState(status[s.ID].State)}
+		row := HomeServer{Name: s.Name, Location: s.Location, Href: "/servers/" + s.Server, State: v.agentState(s.State)}
 		if row.State.Tone == ToneGood {
 			row.State.Word = v.t("home.looked_after")
 		}
 		var of []planState
 		for _, p := range plans {
-			if p.Server != s.ID {
+			if p.Server != s.Server {
 				continue
 			}
 			of = append(of, p)

@@ -31,7 +31,7 @@ func (p *Portal) server(v *visit) error {
 		return err
 	}
 	g := v.gather(findings.Filter{Server: s.ID})
-	g.servers([]customers.Server{s}, map[string]agents.Status{s.ID: status})
+	g.servers(listed([]customers.Server{s}, map[string]agents.Status{s.ID: status}))
 	g.tenancies(tenancies, plans, func(string) string { return s.Name })
 	page := &Server{Page: v.page("servers", s.Name, ""), Needs: g.needs(), Strip: v.serverStrip(status, plans), Disks: v.disks(status), Taken: status.InventoryAt}
 	if page.Tenancies, err = v.serverTenancies(tenancies, plans); err != nil {

@@ -3,7 +3,6 @@ package web
 import (
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -14,90 +13,64 @@ import (
 	"ostler/controlplane/policy"
 )
 
-// serversPage is how many servers a page lists.
-const serversPage = 50
+// listPage is how many rows a page of servers or customers lists.
+const listPage = 50
 
 func (p *Portal) servers(v *visit) error {
 	g := v.gather(findings.Filter{})
-	all, status := v.allServers(g)
-	g.servers(all, status)
-	v.everywhere(g, all)
-	page := &Servers{Page: v.page("servers", v.t("servers.title"), ""), Query: strings.TrimSpace(v.c.QueryParam("q")), None: len(all) == 0}
-	state := v.c.QueryParam("state")
-	page.Filters = v.serverFilters(page.Query, state, all, status)
-	shown := matching(all, status, page.Query, state)
-	from, _ := strconv.Atoi(v.c.QueryParam("from")) // anything else is the start
-	from = max(0, min(from, len(shown)))
-	rest := shown[from:]
-	if len(rest) > serversPage {
-		rest = rest[:serversPage]
-		page.Pager.Next = pagerAddress(v, from+serversPage)
+	l := &serverList{v: v, query: strings.ToLower(strings.TrimSpace(v.c.QueryParam("q"))), group: v.c.QueryParam("state"), roster: g.roster()}
+	v.everywhere(g)
+	page := &Servers{Page: v.page("servers", v.t("servers.title"), ""), Query: l.query, Group: l.group, None: l.roster.Total == 0}
+	page.Say, page.Tone = v.t("servers.say", "n", l.roster.Total, "silent", l.roster.Silent()), g.said(l.roster.Total).Tone
+	if page.None {
+		said := g.said(0)
+		page.Say, page.Tone = said.Sentence, said.Tone
+		return v.render(page)
 	}
-	if from > 0 {
-		page.Pager.First = pagerAddress(v, 0)
+	if err := l.read(g); err != nil {
+		return err
 	}
-	rows, err := v.serverRows(rest, status, g)
+	shown, next, err := l.page(v.c.QueryParam("from"), v.c.QueryParam("after"))
 	if err != nil {
 		return err
 	}
-	page.Rows = rows
-	page.Say = v.t("servers.say", "n", len(all), "silent", countServers(all, status, "silent"))
-	page.Tone = g.said(len(all)).Tone
-	if page.None {
-		page.Say = v.t("headline.no_servers")
+	if page.Filters, err = l.filters(); err != nil {
+		return err
+	}
+	if len(l.first) > 0 && l.group == "" && l.query == "" {
+		page.Sub = v.t("servers.order")
+	}
+	page.Pager = pagerOf(v, next)
+	if page.Rows, err = v.serverRows(shown, g); err != nil {
+		return err
 	}
 	return v.render(page)
 }
 
-func pagerAddress(v *visit, from int) string {
-	q := v.c.Request().URL.Query()
-	q.Del("from")
-	if from > 0 {
-		q.Set("from", strconv.Itoa(from))
-	}
-	return "/servers?" + q.Encode()
-}
-
-// serverGroups are the choices above the list, by the word in the address.
-var serverGroups = []struct{ word, key string }{{"", "servers.all"}, {"connected", "servers.connected"}, {"silent", "servers.silent"}, {"missing", "servers.missing"}}
-
-func groupOf(s agents.State) string {
-	switch s {
-	case agents.Connected, agents.Disconnected:
-		return "connected"
-	case agents.Silent, agents.Frozen:
-		return "silent"
-	}
-	return "missing"
-}
-
-func matching(all []customers.Server, status map[string]agents.Status, query, state string) []customers.Server {
-	var out []customers.Server
-	for _, s := range all {
-		if (state == "" || groupOf(status[s.ID].State) == state) && strings.Contains(s.Name, strings.ToLower(query)) {
-			out = append(out, s)
+// pagerOf leads to the next page, where there is one, and back to the start.
+// A list's choices stay in the address.
+func pagerOf(v *visit, next url.Values) (p Pager) {
+	u := v.c.Request().URL
+	address := func(place url.Values) string {
+		q := u.Query()
+		for _, name := range []string{"from", "after", "page", "done"} {
+			q.Del(name)
 		}
-	}
-	return out
-}
-
-func countServers(all []customers.Server, status map[string]agents.Status, state string) int {
-	return len(matching(all, status, "", state))
-}
-
-func (v *visit) serverFilters(query, state string, all []customers.Server, status map[string]agents.Status) []Filter {
-	var out []Filter
-	for _, g := range serverGroups {
-		q := url.Values{}
-		if query != "" {
-			q.Set("q", query)
+		for name := range place {
+			q.Set(name, place.Get(name))
 		}
-		if g.word != "" {
-			q.Set("state", g.word)
+		if len(q) == 0 {
+			return u.Path
 		}
-		out = append(out, Filter{Label: v.t(g.key), Href: "/servers?" + q.Encode(), Current: g.word == state, Count: countServers(all, status, g.word)})
+		return u.Path + "?" + q.Encode()
 	}
-	return out
+	if v.c.QueryParam("from")+v.c.QueryParam("after")+v.c.QueryParam("page") != "" {
+		p.First = address(nil)
+	}
+	if next != nil {
+		p.Next = address(next)
+	}
+	return p
 }
 
 // agentTexts are how an agent's state reads.
@@ -118,16 +91,16 @@ func (v *visit) agentState(s agents.State) State {
 }
 
 // serverRows fills the rows of one page of servers.
-func (v *visit) serverRows(servers []customers.Server, status map[string]agents.Status, g *facts) ([]ServerRow, error) {
+func (v *visit) serverRows(servers []agents.Listed, g *facts) ([]ServerRow, error) {
 	scope, err := v.scope(policy.ServerRead)
 	if err != nil {
 		return nil, err
 	}
 	on := make([]string, 0, len(servers))
 	for _, s := range servers {
-		on = append(on, s.ID)
+		on = append(on, s.Server)
 	}
-	tenancies, err := v.p.Customers.Tenancies(v.ctx, scope, customers.TenancyFilter{Servers: on})
+	tenancies, err := v.p.Customers.Tenancies(v.ctx, scope, customers.TenancyFilter{Servers: on, Short: true})
 	if err != nil {
 		return nil, err
 	}
@@ -138,11 +111,7 @@ func (v *visit) serverRows(servers []customers.Server, status map[string]agents.
 	living, ids := map[string][]string{}, map[string]bool{}
 	for _, t := range tenancies {
 		living[t.Server] = append(living[t.Server], t.Customer)
-	}
-	for _, s := range servers {
-		for _, id := range living[s.ID] {
-			ids[id] = true
-		}
+		ids[t.Customer] = true
 	}
 	names, err := v.customerNames(keysOf(ids))
 	if err != nil {
@@ -150,11 +119,11 @@ func (v *visit) serverRows(servers []customers.Server, status map[string]agents.
 	}
 	var rows []ServerRow
 	for _, s := range servers {
-		row := ServerRow{Name: s.Name, Href: "/servers/" + s.ID, Location: s.Location, State: v.agentState(status[s.ID].State), Seen: status[s.ID].HeardAt}
-		for _, id := range living[s.ID] {
+		row := ServerRow{Name: s.Name, Href: "/servers/" + s.Server, Location: s.Location, State: v.agentState(s.State), Seen: s.HeardAt}
+		for _, id := range living[s.Server] {
 			row.Customers = append(row.Customers, Link{names[id], "/customers/" + id})
 		}
-		v.rowBackup(&row, s.ID, copies, g)
+		v.rowBackup(&row, s.Server, copies, g)
 		rows = append(rows, row)
 	}
 	return rows, nil

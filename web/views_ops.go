@@ -67,6 +67,7 @@ func (*Today) Template() string { return "today" }
 type Servers struct {
 	Page
 	Query   string
+	Group   string // word of the choice above the list
 	Filters []Filter
 	Rows    []ServerRow
 	Pager   Pager
@@ -172,8 +173,12 @@ func (*Enrol) Template() string { return "enrol" }
 // Customers is the list of customers.
 type Customers struct {
 	Page
-	Rows  []CustomerRow
-	Pager Pager
+	Query   string
+	Group   string // word of the choice above the list
+	Filters []Filter
+	Rows    []CustomerRow
+	Pager   Pager
+	None    bool // there is no customer at all, with or without filter
 }
 
 // CustomerRow is one customer in a list.

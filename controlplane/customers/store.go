@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"gorm.io/gorm"
@@ -126,8 +127,11 @@ func (s *Store) CustomerIn(tx *db.Tx, scope policy.Scope, ref string) (Customer,
 
 // CustomerFilter narrows a list of customers.
 type CustomerFilter struct {
-	Parent    string // "" is all
-	Limit     int    // 0 is 50; at most 200
+	Parent    string          // "" is all
+	Name      string          // part of its name or slug, in any case
+	Only      []string        // ids; nil is all
+	Without   map[string]bool // ids that are left out
+	Limit     int             // 0 is 50; at most 200
 	PageToken string
 }
 
@@ -139,15 +143,19 @@ func (s *Store) ListCustomers(ctx context.Context, scope policy.Scope, f Custome
 	}
 	var rows []customerRow
 	err = s.db.Read(ctx, func(tx *db.Tx) error {
-		q := inScope(tx.DB, "id", scope).Where("slug > ?", after)
+		q := named(inScope(tx.DB, "id", scope), f.Name).Where("slug > ?", after)
 		if f.Parent != "" {
 			q = q.Where("parent_id = ?", f.Parent)
 		}
-		return q.Order("slug").Limit(limit + 1).Find(&rows).Error
+		if f.Only != nil {
+			q = q.Where("id IN ?", f.Only)
+		}
+		return q.Order("slug").Limit(limit + 1 + len(f.Without)).Find(&rows).Error
 	})
 	if err != nil {
 		return nil, "", wrap("list", err)
 	}
+	rows = slices.DeleteFunc(rows, func(r customerRow) bool { return f.Without[r.ID] })
 	if len(rows) > limit {
 		rows = rows[:limit]
 		next = pageToken(rows[limit-1].Slug)
@@ -156,6 +164,25 @@ func (s *Store) ListCustomers(ctx context.Context, scope policy.Scope, f Custome
 		items = append(items, r.customer())
 	}
 	return items, next, nil
+}
+
+// CountCustomers returns how many customers there are whose name or slug holds
+// a text, in any case.
+func (s *Store) CountCustomers(ctx context.Context, scope policy.Scope, name string) (int, error) {
+	var n int64
+	err := s.db.Read(ctx, func(tx *db.Tx) error {
+		return named(inScope(tx.Model(&customerRow{}), "id", scope), name).Count(&n).Error
+	})
+	return int(n), wrap("count", err)
+}
+
+// named narrows a query to customers whose name or slug holds a text.
+func named(q *gorm.DB, text string) *gorm.DB {
+	if text == "" {
+		return q
+	}
+	pattern := "%" + strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(strings.ToLower(text)) + "%"
+	return q.Where("(LOWER(name) LIKE ? ESCAPE '!' OR slug LIKE ? ESCAPE '!')", pattern, pattern)
 }
 
 // UpdateCustomer changes a customer. Only staff may.

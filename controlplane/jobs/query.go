@@ -73,6 +73,25 @@ func (j *Jobs) List(ctx context.Context, scope policy.Scope, f Filter) (items []
 	return items, next, nil
 }
 
+// Count returns how many jobs there are of a filter, whatever its Limit says.
+func (j *Jobs) Count(ctx context.Context, scope policy.Scope, f Filter) (n int, err error) {
+	where, args, err := f.conditions(scope)
+	if err != nil {
+		return 0, err
+	}
+	err = j.db.Read(ctx, func(tx *db.Tx) error {
+		rows := "SELECT seq FROM jobs WHERE " + where
+		if f.Open {
+			rows += " ORDER BY +seq" // as in List
+		}
+		return tx.Raw("SELECT COUNT(*) FROM ("+rows+") j", args...).Row().Scan(&n)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("jobs: count: %w", err)
+	}
+	return n, nil
+}
+
 func (f Filter) conditions(scope policy.Scope) (string, []any, error) {
 	first, args := inScope(scope)
 	where := []string{first}

@@ -1,0 +1,27 @@
+package customers
+
+import "ostler/controlplane/policy"
+
+// What other slices join to: a page over all servers then reads the rows that
+// it shows and counts the others where they are. Each is a query with its
+// arguments, to stand in brackets in another one.
+
+// LookedAfter is the servers that are not retired, as far as the scope reaches:
+// id, name and location.
+func (s *Store) LookedAfter(scope policy.Scope) (query string, args []any) {
+	query = "SELECT id, name, location FROM servers WHERE state <> 'retired'"
+	if scope.All() {
+		return query, nil
+	}
+	return query + " AND EXISTS (SELECT 1 FROM tenancies t WHERE t.server_id = servers.id AND t.ended_at = 0 AND t.customer_id IN ?)", []any{scope.Customers()}
+}
+
+// Living is the tenancies that have not ended, as far as the scope reaches: id,
+// server_id and customer_id.
+func (s *Store) Living(scope policy.Scope) (query string, args []any) {
+	query = "SELECT id, server_id, customer_id FROM tenancies WHERE ended_at = 0"
+	if scope.All() {
+		return query, nil
+	}
+	return query + " AND customer_id IN ?", []any{scope.Customers()}
+}
