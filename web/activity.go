@@ -16,7 +16,7 @@ var activityGroups = []struct {
 	{"", "activity.all", nil},
 	{"backups", "activity.backups", []string{"backup.complete", "backup.partial", "backup.failed", "backup.missed", "backup.interrupted", "backup.cancelled", "backup.skipped", "backup.queued", "plan.created", "plan.changed", "repository.ready"}},
 	{"restores", "activity.restores", []string{"restore.requested", "restore.ready", "restore.put_back", "restore.failed", "restore.fetched", "restore.deleted"}},
-	{"keys", "activity.keys", []string{"key.escrowed", "key.custody_chosen", "key.shown", "key.confirmed"}},
+	{"keys", "activity.keys", []string{"key.escrowed", "key.custody_chosen", "key.shown", "key.confirmed", "key.returned"}},
 	{"people", "activity.people", []string{"session.started", "session.revoked", "signin.failed", "person.invited", "person.set_up", "password.changed", "contact.added", "contact.changed", "contact.removed",
 		"recovery.used", "recovery.replaced", "token.made", "token.revoked", "auditor.added", "auditor.ended", "staff.added", "staff.changed"}},
 	{"trouble", "activity.trouble", []string{"finding.opened", "finding.closed"}},

@@ -27,7 +27,7 @@ var eventLooks = map[string]eventLook{
 	"restore.requested": {"event.restore_requested", ""}, "restore.ready": {"event.restore_ready", ToneGood}, "restore.put_back": {"event.restore_put_back", ToneGood},
 	"restore.failed": {"event.restore_failed", ToneBad}, "restore.fetched": {"event.restore_fetched", ToneGood}, "restore.deleted": {"event.restore_deleted", ""},
 	"plan.created": {"event.plan_created", ""}, "plan.changed": {"event.plan_changed", ""}, "repository.ready": {"event.repository_ready", ToneGood},
-	"key.escrowed": {"event.key_escrowed", ToneGood}, "key.custody_chosen": {"event.key_custody_chosen", ""}, "key.shown": {"event.key_shown", ToneWarn}, "key.confirmed": {"event.key_confirmed", ToneGood},
+	"key.escrowed": {"event.key_escrowed", ToneGood}, "key.custody_chosen": {"event.key_custody_chosen", ""}, "key.shown": {"event.key_shown", ToneWarn}, "key.confirmed": {"event.key_confirmed", ToneGood}, "key.returned": {"event.key_returned", ToneWarn},
 	"server.created": {"event.server_created", ""}, "server.changed": {"event.server_changed", ""}, "server.activated": {"event.server_activated", ToneGood}, "server.retired": {"event.server_retired", ""},
 	"server.inventoried": {"event.server_inventoried", ""}, "server.silent": {"event.server_silent", ToneUnknown}, "server.heard": {"event.server_heard", ToneGood}, "server.rebooted": {"event.server_rebooted", ToneWarn},
 	"agent.enrolled": {"event.agent_enrolled", ToneGood}, "agent.connected": {"event.agent_connected", ToneGood}, "agent.renewed": {"event.agent_renewed", ""}, "agent.frozen": {"event.agent_frozen", ToneBad}, "agent.unfrozen": {"event.agent_unfrozen", ToneGood},

@@ -49,6 +49,10 @@ func (v *visit) keyPage(r backups.Repository) *RecoveryKey {
 		if v.can(policy.PlanWrite) {
 			page.Action = page.Self + "/retry"
 		}
+	case !r.ConfirmedAt.IsZero() && r.State != backups.RepositoryReady:
+		page.Step, page.Say = KeyWaiting, v.t("key.say_returning", "server", server)
+		page.Waiting = &Waiting{Text: v.t("wait.for", "server", server)}
+		page.Live, page.Refresh = []string{bus.TopicServer(r.Server), bus.TopicCustomer(r.Customer)}, 3
 	case r.ConfirmedAt.IsZero():
 		page.Step, page.Say = KeyWaiting, v.t("key.say_waiting", "server", server)
 		page.Waiting = &Waiting{Text: v.t("wait.for", "server", server)}
@@ -60,6 +64,9 @@ func (v *visit) keyPage(r backups.Repository) *RecoveryKey {
 		if !v.staff() {
 			page.Say = v.t("key.say_yours", "server", server)
 		}
+	}
+	if owner && !r.ConfirmedAt.IsZero() && page.Step != KeyWaiting {
+		page.Return, page.Typed = page.Self+"/return", r.Custody == backups.CustodyCustomer
 	}
 	return page
 }
@@ -172,4 +179,20 @@ func (p *Portal) keyRetry(v *visit) error {
 		return err
 	}
 	return v.redirect("/keys/"+v.c.Param("id"), "retried")
+}
+
+// keyReturn gives the key back to a server that has lost it.
+func (p *Portal) keyReturn(v *visit) error {
+	scope, err := v.scope(policy.KeyConfirm)
+	if err != nil {
+		return err
+	}
+	if err := p.Backups.ReturnKey(v.ctx, scope, v.c.Param("id"), v.c.FormValue("recovery_key")); err != nil {
+		r, rerr := p.repository(v)
+		if rerr != nil {
+			return rerr
+		}
+		return v.invalid(v.keyPage(r), err)
+	}
+	return v.redirect("/keys/"+v.c.Param("id"), "")
 }

@@ -97,6 +97,7 @@ func (p *Portal) customerPages() []route {
 		post("/keys/:id/choose", policy.SignedIn, policy.PlanWrite, "portal.key.choose", p.keyChoose),
 		post("/keys/:id/show", policy.Customers, policy.KeyConfirm, "portal.key.show", p.keyShow),
 		post("/keys/:id/confirm", policy.Customers, policy.KeyConfirm, "portal.key.confirm", p.keyConfirm),
+		post("/keys/:id/return", policy.Customers, policy.KeyConfirm, "portal.key.return", p.keyReturn),
 		post("/keys/:id/retry", policy.SignedIn, policy.PlanWrite, "portal.key.retry", p.keyRetry),
 	}
 }

@@ -250,6 +250,8 @@ type RecoveryKey struct {
 	Action  string // address of the form
 	Escrow  string // address of the other choice; "" hides it
 	Anew    string // address that has the server send the key again
+	Return  string // address that gives the key to a server that lost it; "" hides it
+	Typed   bool   // the key has to be typed for that: we have no copy
 	Waiting *Waiting
 	Plan    Link
 	Server  string

@@ -23,6 +23,7 @@ import (
 	"ostler/controlplane/identity"
 	"ostler/controlplane/jobs"
 	"ostler/controlplane/ledger"
+	"ostler/controlplane/policy"
 	"ostler/controlplane/secrets"
 	"ostler/controlplane/server"
 	"ostler/controlplane/signer"
@@ -145,7 +146,10 @@ func (a *App) slices(ctx context.Context, o AppOptions) (err error) {
 	}
 	a.closers = append(a.closers, a.blobs.Close)
 	a.Backups = backups.New(backups.Deps{DB: a.DB, Keeper: a.Keeper, Ledger: a.Ledger, Jobs: a.Jobs, Findings: a.Findings, Customers: a.Customers, Blobs: a.blobs},
-		backups.Options{Log: a.log, Bus: a.Bus, SimulatedClock: o.Simulated})
+		backups.Options{Log: a.log, Bus: a.Bus, SimulatedClock: o.Simulated, SealKey: func(ctx context.Context, scope policy.Scope, server string) ([]byte, error) {
+			s, err := a.Agents.Status(ctx, scope, server)
+			return s.SealKey, err
+		}})
 	return nil
 }
 

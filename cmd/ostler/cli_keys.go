@@ -116,7 +116,33 @@ func (c *client) planKey() *cobra.Command {
 			}
 			return c.afterwards(ctx, wait, v.Repository.ID)
 		})
-	return noun("key", "Recovery keys", shw, c.waits(cnf, &wait))
+	return noun("key", "Recovery keys", shw, c.waits(cnf, &wait), c.planKeyReturn())
+}
+
+// planKeyReturn gives a key to a server that was set up anew.
+func (c *client) planKeyReturn() *cobra.Command {
+	var wait bool
+	cmd := c.verb("return PLAN", "Give a server that lost its key its key again; the customer's copy is read from standard input", cobra.ExactArgs(1),
+		func(ctx context.Context, args []string) error {
+			v, err := c.repositoryOf(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			body := map[string]string{}
+			if v.Repository.Custody != "escrow" {
+				if c.inTerm {
+					_, _ = fmt.Fprint(c.errw, "Recovery key: ")
+				}
+				if body["recovery_key"], err = c.line(); err != nil {
+					return err
+				}
+			}
+			if _, err := c.post(ctx, "/repositories/"+id(v.Repository.ID)+"/return", body, nil); err != nil {
+				return err
+			}
+			return c.afterwards(ctx, wait, v.Repository.ID)
+		})
+	return c.waits(cmd, &wait)
 }
 
 // line reads one line of standard input.

@@ -14,7 +14,7 @@ var explanations = map[wire.Cause]explanation{
 	wire.CauseStoreUnreachable: {"The off-site store did not answer.", "Check that the store is running and that this server can reach it; then start it again. The next backup also starts by itself when its plan is due."},
 	wire.CauseStoreFull:        {"The off-site store has no room left.", "Make room in the store, or add space; then start the backup again."},
 	wire.CauseStoreRefused:     {"The off-site store refused this server's sign-in.", "Check that the store's user file has this server; a newly made user takes up to 30 seconds."},
-	wire.CauseWrongPassword:    {"The repository cannot be opened with the password on this server.", "Put the right password back on the server from the recovery key. Nothing was changed."},
+	wire.CauseWrongPassword:    {"The repository cannot be opened with the password on this server.", "An owner of the customer gives the server the right one: Backups, About the key, “Give the server its key again” (ostler plan key return). Nothing was changed."},
 	wire.CauseNoRepository:     {"There is no repository where this server's backups should be.", "Check the off-site store: was its disk replaced or its folder moved?"},
 	wire.CauseLocked:           {"The repository is locked by another run.", "Wait for the other run to end. A lock left by a crash is cleared by itself."},
 	wire.CauseDamaged:          {"Part of the backup's data is damaged or missing in the store.", "Do not delete anything: check the store's disk, then run a check of the repository."},
@@ -30,7 +30,7 @@ var explanations = map[wire.Cause]explanation{
 	wire.CauseTimeout:          {"It took longer than its time limit and was stopped.", "See what it was doing when it stopped, then try again."},
 	wire.CauseExists:           {"A file of that name is there already.", "Rename or remove the file on the server, or download the copy instead."},
 	wire.CauseUnsafePath:       {"The target lies outside this customer's folders, or a symbolic link is in the way.", "Download the file instead, or replace the link on the server with a real folder."},
-	wire.CauseNoKey:            {"The repository's password is not on this server any more.", "Put it back from the recovery key or the escrow copy."},
+	wire.CauseNoKey:            {"The repository's password is not on this server any more.", "An owner of the customer gives it back: Backups, About the key, “Give the server its key again” (ostler plan key return)."},
 	wire.CauseInternal:         {"Something went wrong that has no name yet.", "Try again; if it fails again, look at the agent's log on the server for this job's id."},
 }
 

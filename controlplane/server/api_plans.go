@@ -295,6 +295,17 @@ func (b *backupAPI) registerRepositories(a *API) {
 		func(ctx context.Context, scope policy.Scope, in *confirmIn) (*One[BackupRepository], error) {
 			return b.oneRepository(ctx, scope, in.ID, b.Backups.ConfirmKey(ctx, scope, in.ID, in.Body.LastGroup))
 		})
+	type returnIn struct {
+		IDIn
+		Body struct {
+			RecoveryKey string `json:"recovery_key,omitempty" maxLength:"200" doc:"The customer's copy of the key; not needed of a repository in escrow"`
+		}
+	}
+	Register(a, Op{Method: http.MethodPost, Path: "/repositories/{id}/return", Name: "repository.return", Summary: "Give a server that was set up anew its repository's key again",
+		Audience: policy.Customers, Permission: policy.KeyConfirm},
+		func(ctx context.Context, scope policy.Scope, in *returnIn) (*One[BackupRepository], error) {
+			return b.oneRepository(ctx, scope, in.ID, b.Backups.ReturnKey(ctx, scope, in.ID, in.Body.RecoveryKey))
+		})
 	Register(a, Op{Method: http.MethodPost, Path: "/repositories/{id}/retry", Name: "repository.retry", Summary: "Try again to make a repository that failed",
 		Audience: policy.SignedIn, Permission: policy.PlanWrite},
 		func(ctx context.Context, scope policy.Scope, in *IDIn) (*One[BackupRepository], error) {

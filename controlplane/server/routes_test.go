@@ -67,6 +67,7 @@ var bodies = map[string]string{
 	"api.plan.update":        `{"name":"Renamed"}`,
 	"api.repository.custody": `{"custody":"escrow"}`,
 	"api.repository.confirm": `{"last_group":"ABCDE"}`,
+	"api.repository.return":  `{"recovery_key":"ABCDE"}`,
 	"api.restore.start":      `{"snapshot":"snap_x","kind":"download","path":"/srv/a"}`,
 }
 

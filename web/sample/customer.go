@@ -143,8 +143,8 @@ func recoveryKey(tx *web.Text) []Sample {
 	shown := &web.RecoveryKey{Page: page("This is the recovery key of shop-2. Write it down before you go on.", web.ToneWarn), Step: web.KeyShown, Key: "K7Q2X-M0V9D-3TZNH-8WYFA-R5C1B-E6GJ4-P2S7K-X9M3T-7HV4D-0ZQKN-4WM8R", Action: "#", Escrow: "#", Plan: plan}
 	confirm := &web.RecoveryKey{Page: page("The key of shop-2 was shown, and waits for you to confirm it.", web.ToneWarn), Step: web.KeyConfirm, Action: "#", Escrow: "#", Plan: plan}
 	confirm.Errors = []web.FieldError{{Field: "last_group", Message: "That is not the last group of the key"}}
-	done := &web.RecoveryKey{Page: page("You have the recovery key of shop-2; we do not.", web.ToneGood), Step: web.KeyConfirmed, Digest: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", At: at(400), Plan: plan}
-	escrowed := &web.RecoveryKey{Page: page("We keep a sealed copy of the recovery key of shop-2.", web.ToneGood), Step: web.KeyEscrowed, Digest: done.Digest, At: at(400), Plan: plan}
+	done := &web.RecoveryKey{Page: page("You have the recovery key of shop-2; we do not.", web.ToneGood), Step: web.KeyConfirmed, Digest: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", At: at(400), Plan: plan, Return: "#", Typed: true}
+	escrowed := &web.RecoveryKey{Page: page("We keep a sealed copy of the recovery key of shop-2.", web.ToneGood), Step: web.KeyEscrowed, Digest: done.Digest, At: at(400), Plan: plan, Return: "#"}
 	ready := &web.RecoveryKey{Page: page(tx.T("key.say_ready", "server", "shop-2"), web.ToneWarn), Step: web.KeyReady, Action: "#", Escrow: "#", Plan: plan}
 	theirs := &web.RecoveryKey{Page: page(tx.T("key.say_staff", "server", "shop-2"), web.ToneWarn), Step: web.KeyTheirs, Plan: plan}
 	theirs.Owners = []web.PersonRow{{Name: "Ines Moreau", Email: "ines@maple.example", Role: "owner", Href: "#", State: state(web.ToneGood, "set up"), Seen: at(20)}}
