@@ -116,6 +116,9 @@ type command struct {
 	own   string // a user's string that restic may echo in messages
 
 	partial bool // exitPartial is no error
+	// tolerate says whether exit code 1 is no error, by the exit message: where
+	// restic says so of single files. It is not asked while the store fails.
+	tolerate func(message string) bool
 
 	stdout io.Writer       // nil: only loose words for the log
 	said   func(m *saying) // JSON lines of stderr that are not exit_error
@@ -207,6 +210,8 @@ func (s *session) run(ctx context.Context, c command) (exit int, err error) {
 	case out.err != nil:
 		return exit, s.explain(failure(wire.CauseInternal, "what restic wrote could not be passed on").because(out.err), exit, heard)
 	case err == nil, exit == 0, c.partial && exit == exitPartial:
+		return exit, nil
+	case exit == 1 && c.tolerate != nil && why == nil && s.relay.verdict() == nil && c.tolerate(heard.words()[0]):
 		return exit, nil
 	case cmd.ProcessState == nil && why == nil:
 		return exit, s.explain(failure(wire.CauseUnsupported, "restic cannot be started").because(err), exit, heard)

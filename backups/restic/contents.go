@@ -22,6 +22,9 @@ type Contents struct {
 	// Files, Folders and Others (links, devices, pipes, sockets) are counted
 	// as the snapshot has them, and Bytes is the size of the files.
 	Files, Folders, Others, Bytes int64
+	// Unlisted is set where folders of the snapshot are damaged: there is no list
+	// until Restore makes it from what it could restore.
+	Unlisted bool
 
 	name  string
 	f     *os.File

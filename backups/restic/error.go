@@ -64,7 +64,7 @@ var rules = []rule{
 		`hash does not match|data hash|damaged|not found in (the )?(index|repository)|`+
 		`(pack|data|index|tree|snapshot|key)/[0-9a-f.]+> does not exist|blob not found|`+
 		`(load|loading) (tree|index|blob|pack)|not a valid|invalid character|slice bounds out of range|`+
-		`failed to decrypt|unable to unmarshal|errors? detected|pack .* (not referenced|missing)`,
+		`unknown blob|failed to decrypt|unable to unmarshal|errors? detected|pack .* (not referenced|missing)`,
 		wire.CauseDamaged, "data in the repository is missing or damaged"),
 	say(`connection (refused|reset)|broken pipe|no such host|i/o timeout|deadline exceeded|timed? ?out|`+
 		`network is unreachable|no route to host|\(5[0-9][0-9]\)|\(429\)|tls:|x509:|connect: |stuck request|\beof\b`,
