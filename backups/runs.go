@@ -309,7 +309,10 @@ func (s *Service) snapshotArrived(tx *db.Tx, row *runRow, repo repositoryRow, re
 		UnreadCount: res.UnreadCount + int64(len(res.MissingPaths)), Files: res.TotalFiles, Bytes: res.TotalBytes, AddedBytes: res.AddedBytes}
 	row.SnapshotID, row.UnreadCount = snap.ID, snap.UnreadCount
 	row.Files, row.Bytes, row.AddedBytes, row.DurationMS = res.TotalFiles, res.TotalBytes, res.AddedBytes, res.DurationMillis
-	return insert(tx, &snap)
+	if err := insert(tx, &snap); err != nil {
+		return err
+	}
+	return copied(tx, row.PlanID)
 }
 
 // Run returns one run; its unread files only where the actor may see file

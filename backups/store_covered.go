@@ -11,8 +11,17 @@ import (
 
 // notCovered is the condition of plans that nothing can be restored from:
 // almost none are, and no others are read. The repository is the tenancy's.
-const notCovered = `id IN (SELECT p.id FROM backup_plans p WHERE NOT EXISTS (SELECT 1 FROM backup_snapshots c WHERE c.plan_id = p.id)
+const notCovered = `id IN (SELECT id FROM backup_plans WHERE copied_at = 0
 	UNION ALL SELECT id FROM backup_plans WHERE tenancy_id IN (SELECT tenancy_id FROM backup_repositories WHERE state <> 'ready'))`
+
+// copied notes the arrival of a plan's first copy. Whoever takes a plan's last
+// copy away sets it to 0 again.
+func copied(tx *db.Tx, plan string) error {
+	if err := tx.Exec("UPDATE backup_plans SET copied_at = ? WHERE id = ? AND copied_at = 0", tx.NowMillis(), plan).Error; err != nil {
+		return fmt.Errorf("backups: note a copy: %w", err)
+	}
+	return nil
+}
 
 // unplanned finds the tenancies of the scope that have not ended and have no
 // plan: those that have one are taken away before a row is read.

@@ -116,7 +116,8 @@ func (h *house) enrolled() {
 		connected_at, disconnected_at, heard_at, skew_ms, disk_free, disk_size, silent_at, skewed_at, frozen_at`, presence)
 	h.rows("inventories", "server, agent, job, data, collected_at", inventories)
 	h.write(func(tx *db.Tx) error {
-		for _, q := range []string{"UPDATE servers SET state = 'active'", "UPDATE backup_repositories SET state = 'ready', restic_id = id", "UPDATE jobs SET state = 'succeeded', finished_at = created_at + 1000"} {
+		for _, q := range []string{"UPDATE servers SET state = 'active'", "UPDATE backup_repositories SET state = 'ready', restic_id = id", "UPDATE jobs SET state = 'succeeded', finished_at = created_at + 1000",
+			"UPDATE backup_plans SET copied_at = created_at"} {
 			if err := sqlExec(tx, q); err != nil {
 				return err
 			}
