@@ -217,6 +217,8 @@ const (
 	CauseDiskFull         Cause = "disk_full"          // on the host
 	CausePlaneFull        Cause = "plane_full"         // the control plane has no room for a download (507)
 	CauseStoreUsers       Cause = "store_users"        // the control plane cannot write the store's users, or have it read them
+	CauseMailServer       Cause = "mail_server"        // our mail server did not take a mail, or does not answer
+	CauseMailRefused      Cause = "mail_refused"       // our mail server refused a mail for good
 	CausePlane            Cause = "plane_internal"     // anything else in a job of the control plane's own
 	CausePolicy           Cause = "policy"             // the host's own policy refuses
 	CauseSignature        Cause = "signature"          // the envelope is not signed by a known key

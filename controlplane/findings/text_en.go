@@ -1,7 +1,5 @@
 package findings
 
-import "ostler/agents/wire"
-
 // Kinds of finding.
 const (
 	BackupMissed       = "backup.missed"
@@ -26,6 +24,11 @@ const (
 	InventoryFailed    = "inventory.failed"
 	FolderMissing      = "backup.folder_missing"
 	StoreUsers         = "store.users_failed"
+	MailUnreachable    = "mail.unreachable"
+	MailUnconfigured   = "mail.unconfigured"
+	MailFailed         = "mail.failed"
+	MailBounced        = "mail.bounced"
+	MailNotice         = "mail.notice"
 )
 
 // Arguments, by name: server, plan, store, agent and job are names as people
@@ -270,6 +273,45 @@ var kinds = map[string]kind{
 			Step:  "step.open_job",
 		},
 	},
+	MailUnreachable: {
+		Args: []string{"mail_server", "for", "detail"},
+		Ops: text{
+			Title: []string{"The mail server {mail_server} has taken no mail for {for}", "The mail server takes no mail"},
+			Cause: []string{"It answers: {detail}. Mails wait and are tried for two days.", "Mails wait and are tried for two days."},
+			Step:  "step.check_mail",
+		},
+	},
+	MailUnconfigured: {
+		Ops: text{
+			Title: []string{"Mails are not sent: no mail server is configured"},
+			Cause: []string{"What they tell of stands in the portal only. Set the mail section of the configuration and restart."},
+			Step:  "step.set_mail",
+		},
+	},
+	MailFailed: {
+		Args: []string{"to", "because", "detail"},
+		Ops: text{
+			Title: []string{"A mail to {to} was not delivered", "A mail was not delivered"},
+			Cause: []string{"{because}: {detail}.", "{because}.", "It is not tried again."},
+			Step:  "step.reach_person",
+		},
+	},
+	MailBounced: {
+		Args: []string{"to", "because", "detail"},
+		Ops: text{
+			Title: []string{"A mail to {to} came back", "A mail came back"},
+			Cause: []string{"It had been accepted, and was then reported as undeliverable: {detail}.", "It had been accepted, and was then reported as undeliverable."},
+			Step:  "step.reach_person",
+		},
+	},
+	MailNotice: {
+		Args: []string{"to", "because", "detail"},
+		Ops: text{
+			Title: []string{"A mail to {to} went out without its content", "A mail went out without its content"},
+			Cause: []string{"The mail server offers no encryption, so the mail says only that there is something in the portal. Call the person, and note the call."},
+			Step:  "step.reach_person",
+		},
+	},
 	ResticOld: {
 		Args: []string{"server", "version", "want"},
 		Ops: text{
@@ -285,90 +327,6 @@ var plain = text{
 	Title: []string{"Something needs attention"},
 	Cause: []string{"We know of it and look into it."},
 	Step:  "step.we_act",
-}
-
-// causes is how what a host reports reads as the cause of a finding.
-var causes = map[wire.Cause]cause{
-	wire.CauseStoreUnreachable: {
-		Ops:      []string{"The store {store} does not answer: {detail}.", "The store does not answer: {detail}.", "The store does not answer."},
-		Customer: []string{"The place where your backups are kept did not answer."}, Step: "step.open_store",
-	},
-	wire.CauseStoreFull: {
-		Ops:      []string{"The store answers “{detail}”: it has no room.", "The store has no room."},
-		Customer: []string{"The place where your backups are kept has no room left."}, Step: "step.make_room",
-	},
-	wire.CauseStoreRefused: {
-		Ops:      []string{"The store answers “{detail}”: it refuses this server.", "The store refuses this server."},
-		Customer: []string{"The place where your backups are kept refused the server."}, Step: "step.open_store",
-	},
-	wire.CauseWrongPassword: {
-		Ops:      []string{"The key on the server does not open the repository."},
-		Customer: []string{"The key on the server does not open its backups."}, Step: "step.open_repository",
-	},
-	wire.CauseNoRepository: {
-		Ops:      []string{"There is no repository where the plan says: {detail}.", "There is no repository where the plan says."},
-		Customer: []string{"Its backups are not where they should be."}, Step: "step.open_repository",
-	},
-	wire.CauseLocked: {
-		Ops:      []string{"Another run holds the repository's lock: {detail}.", "Another run holds the repository's lock."},
-		Customer: []string{"Another run was at work on the same backups."}, Step: "step.open_repository",
-	},
-	wire.CauseDamaged: {
-		Ops:      []string{"The repository is damaged: {detail}.", "The repository is damaged."},
-		Customer: []string{"Part of what is kept is missing or wrong."}, Step: "step.open_repository",
-	},
-	wire.CauseSourceMissing: {
-		Ops:      []string{"{path} is in the plan and not on the server.", "A path of the plan is not on the server."},
-		Customer: []string{"{path} is to be backed up and is not on the server.", "A folder that is to be backed up is not on the server."}, Step: "step.open_plan",
-	},
-	wire.CauseNotFound: {
-		Ops:      []string{"The snapshot or the path in it is not there."},
-		Customer: []string{"The backup or the file in it is not there."},
-	},
-	wire.CauseDiskFull: {
-		Ops:      []string{"The server's disk is full: {detail}.", "The server's disk is full."},
-		Customer: []string{"The server's disk is full."}, Step: "step.open_server",
-	},
-	wire.CauseStoreUsers: {
-		Ops:      []string{"The control plane cannot tell the store of the server: {detail}.", "The control plane cannot tell the store of the server."},
-		Customer: []string{"The place where your backups are kept does not know the server yet."}, Step: "step.open_store",
-	},
-	wire.CausePlane: {
-		Ops:      []string{"The control plane reports: {detail}.", "The control plane could not do its part."},
-		Customer: []string{"We do not know yet why."}, Step: "step.open_job",
-	},
-	wire.CausePolicy: {
-		Ops:      []string{"The server's own policy refuses it: {detail}.", "The server's own policy refuses it."},
-		Customer: []string{"The server's own rules do not allow it."}, Step: "step.open_server",
-	},
-	wire.CauseSignature: {
-		Ops:      []string{"The server does not know the key that signed the job."},
-		Customer: []string{"The server could not check that the order came from us."}, Step: "step.open_server",
-	},
-	wire.CauseUnsupported: {
-		Ops:      []string{"The agent or restic on the server is too old: {detail}.", "The agent or restic on the server is too old."},
-		Customer: []string{"Our software on the server is too old for it."}, Step: "step.open_server",
-	},
-	wire.CauseTimeout: {
-		Ops:      []string{"It took longer than it may: {detail}.", "It took longer than it may."},
-		Customer: []string{"It took longer than it may."},
-	},
-	wire.CauseExists: {
-		Ops:      []string{"The target is there already."},
-		Customer: []string{"A file of that name is there already."},
-	},
-	wire.CauseUnsafePath: {
-		Ops:      []string{"The path leads out of the tenancy's folders, or through a link."},
-		Customer: []string{"The path leads out of your folders, or through a link."},
-	},
-	wire.CauseNoKey: {
-		Ops:      []string{"The repository's password is not on the server."},
-		Customer: []string{"The key is not on the server any more."}, Step: "step.open_repository",
-	},
-	wire.CauseInternal: {
-		Ops:      []string{"The agent reports: {detail}.", "The agent stopped without a cause."},
-		Customer: []string{"We do not know yet why."},
-	},
 }
 
 // steps are the next steps, by text key: short imperatives.
@@ -388,5 +346,8 @@ var steps = map[string]string{
 	"step.remind_key":       "Remind the customer",
 	"step.confirm_key":      "Keep the recovery key",
 	"step.start_signer":     "Start ostler signer",
+	"step.check_mail":       "Check the mail server",
+	"step.set_mail":         "Configure a mail server",
+	"step.reach_person":     "Reach the person another way",
 	"step.we_act":           "Nothing to do: we look into it",
 }

@@ -23,6 +23,8 @@ var explanations = map[wire.Cause]explanation{
 	wire.CauseDiskFull:         {"The server's disk is full.", "Free some space on the server, then try again."},
 	wire.CausePlaneFull:        {"The control plane has no room left for the file.", "Make room where the control plane keeps downloads, or ask us to; then ask for the file again."},
 	wire.CauseStoreUsers:       {"The control plane could not tell the off-site store of this server.", "Let the control plane's user write the store's user file and its folder, and read its process id file; then try again."},
+	wire.CauseMailServer:       {"The mail server has not taken the mail.", "Look at the mail server if this lasts: the mail is tried for two days."},
+	wire.CauseMailRefused:      {"The mail server refused the mail for good.", "Check the address, and reach the person another way."},
 	wire.CausePlane:            {"The control plane could not do it.", "Try again; if it fails again, look at the control plane's log for this job's id."},
 	wire.CausePolicy:           {"The server's own policy does not allow this.", "Its policy is in /etc/ostler/policy.d on the server: change it there if this should be allowed."},
 	wire.CauseSignature:        {"The server did not accept the order's signature.", "Check that the signer runs with the key that the server knows; if the key was changed, enrol the server again."},

@@ -115,8 +115,8 @@ const (
 // Valid reports whether c is a known content.
 func (c Content) Valid() bool { return c == Full || c == Notice }
 
-// Mail is a mail as it stands.
-type Mail struct {
+// Delivery is a mail as it stands, with what is known about it.
+type Delivery struct {
 	ID, Key  string
 	Customer string
 	Person   string // con_ or stf_ id, or ""

@@ -59,6 +59,8 @@ var libraries = []library{
 	{path: "github.com/go-acme/lego", files: []string{"certs/acme/..."}, tests: true, why: "lego lives only in certs/acme"},
 	{path: "github.com/gravitational/teleport", files: []string{"controlplane/teleport/..."}, why: "Teleport's api lives only in controlplane/teleport"},
 	{path: "github.com/hashicorp/vault", files: []string{"controlplane/secrets/..."}, tests: true, why: "Vault's api lives only in controlplane/secrets"},
+	{path: "github.com/wneessen/go-mail", files: []string{"controlplane/mail/..."}, why: "go-mail lives only in controlplane/mail"},
+	{path: "github.com/emersion", files: []string{"controlplane/mail/mailtest/..."}, tests: true, why: "a mail server is for tests and for the demo only"},
 	{path: "github.com/chromedp", files: []string{"e2e/..."}, tests: true, why: "chromedp is for tests only"},
 	{path: "os/exec", tests: true, why: "os/exec only in engines and in the files listed in rules.go", files: []string{
 		"backups/restic/...",     // runs restic
