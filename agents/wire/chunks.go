@@ -13,6 +13,11 @@ func ChunkCount(size int64) int {
 	return int((size + ChunkSize - 1) / ChunkSize)
 }
 
+// The other way: GET {PathChunks}/{job}/{index}, with HeaderEpoch, answers one
+// chunk of the Source of a job that runs on the host, the job's own id in the
+// path: the plane knows whose chunks it may have. The answer carries
+// HeaderChunkSHA256.
+
 // ChunkPath returns the path of chunk index of a job's download; index < 0 is
 // the folder of the job, which GET lists.
 func ChunkPath(job string, index int) string {
