@@ -33,3 +33,23 @@ document.addEventListener("submit", (event) => {
 
 // A form that came back with errors says so first.
 document.getElementById("errors")?.focus();
+
+// A live page asks for itself again when its stream says that something
+// changed. A question or a stream that got no answer is tried again, later and
+// later, and the page stays as it is meanwhile. Whoever is signed out by now
+// is asked to sign in.
+let tries = 0;
+
+function unanswered(asker, status) {
+  if (status === 401) location.replace(location.pathname + location.search);
+  if (!asker || (status && status < 500 && status !== 429)) return;
+  setTimeout(() => {
+    if (asker.hasAttribute("hx-sse:connect")) htmx.process(asker, true);
+    else htmx.trigger(document.body, "changed");
+  }, Math.min(2 ** tries++, 15) * 1000);
+}
+
+document.addEventListener("htmx:error", (event) => unanswered(event.detail.ctx?.sourceElement));
+document.addEventListener("htmx:response:error", ({ detail }) => unanswered(detail.ctx.sourceElement, detail.ctx.response.status));
+document.addEventListener("htmx:sse:error", ({ detail }) => { if (detail.status === 401) unanswered(null, 401); }); // it tries again by itself
+document.addEventListener("htmx:after:request", ({ detail }) => { if (detail.ctx.response.status < 400) tries = 0; });
