@@ -80,6 +80,7 @@ type Manifest struct {
 	Format   int       `json:"format"`
 	Segments []Segment `json:"segments"`  // oldest first
 	Merged   []Range   `json:"snapshots"` // the ordinals that were merged, less what Compact dropped
+	Next     Ordinal   `json:"next"`      // above every ordinal that ever was merged
 }
 
 // Segment is one row of blocks that is never changed.
