@@ -138,7 +138,11 @@ func (r *Renderer) funcs() template.FuncMap {
 			z := v.base().zone()
 			return timeTag(t.In(z).Format("15:04"), t, z)
 		},
-		"days": func(v paged, events []Event) []eventDay { return byDay(events, v.base().zone()) },
+		"needline":    func(v paged, n Need) template.HTML { return needLine(tx, v.base(), n) },
+		"eventline":   func(v paged, e Event) template.HTML { return eventLine(tx, v.base(), e) },
+		"serverrow":   func(v paged, r ServerRow) template.HTML { return serverRow(tx, v.base(), r) },
+		"customerrow": func(v paged, r CustomerRow) template.HTML { return customerRow(tx, v.base(), r) },
+		"days":        func(v paged, events []Event) []eventDay { return byDay(events, v.base().zone()) },
 	}
 }
 

@@ -229,13 +229,21 @@ func (s *Store) Names(ctx context.Context, scope policy.Scope, ids []string) (ma
 	if len(ids) == 0 {
 		return names, nil
 	}
-	var rows []customerRow
-	err := s.db.Read(ctx, func(tx *db.Tx) error {
-		return inScope(tx.DB, "id", scope).Where("id IN ?", ids).Find(&rows).Error
+	err := s.db.Read(ctx, func(tx *db.Tx) (err error) {
+		rows, err := inScope(tx.Model(&customerRow{}), "id", scope).Where("id IN ?", ids).Select("id, name").Rows()
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, rows.Err(), rows.Close()) }()
+		for rows.Next() {
+			var id, name string
+			if err := rows.Scan(&id, &name); err != nil {
+				return err
+			}
+			names[id] = name
+		}
+		return nil
 	})
-	for _, r := range rows {
-		names[r.ID] = r.Name
-	}
 	return names, wrap("names", err)
 }
 

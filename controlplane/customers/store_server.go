@@ -193,8 +193,9 @@ func (s *Store) ServersByIDs(ctx context.Context, scope policy.Scope, ids []stri
 		return out, nil
 	}
 	var rows []serverRow
-	err := s.db.Read(ctx, func(tx *db.Tx) error {
-		return livedOn(tx.DB, scope).Where("servers.id IN ?", ids).Find(&rows).Error
+	err := s.db.Read(ctx, func(tx *db.Tx) (err error) {
+		rows, err = scanServers(livedOn(tx.DB, scope).Where("servers.id IN ?", ids), false)
+		return err
 	})
 	if err != nil {
 		return nil, wrap("servers", err)

@@ -2,12 +2,12 @@ package findings
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
-
-	"encoding/json"
 
 	"ostler/controlplane"
 	"ostler/controlplane/bus"
@@ -37,7 +37,7 @@ type row struct {
 	ClosedAt int64  `gorm:"column:closed_at"`
 	Cause    string `gorm:"column:cause"`
 	Count    int    `gorm:"column:seen_count"`
-	InGroup  int    `gorm:"column:in_group;->;-:migration"`
+	InGroup  int    `gorm:"-"` // of a list
 }
 
 func (row) TableName() string { return "findings" }
@@ -180,9 +180,10 @@ func (f *Findings) List(ctx context.Context, scope policy.Scope, o Filter) (item
 	}
 	where, args := conditions(scope, o)
 	var rows []row
-	err = f.db.Read(ctx, func(tx *db.Tx) error {
+	err = f.db.Read(ctx, func(tx *db.Tx) (err error) {
 		q, a := listQuery(o, where, args, after, limit+1)
-		return tx.Raw(q, a...).Scan(&rows).Error
+		rows, err = scan(tx, q, a)
+		return err
 	})
 	if err != nil {
 		return nil, "", fmt.Errorf("findings: list: %w", err)
@@ -202,19 +203,20 @@ func (f *Findings) List(ctx context.Context, scope policy.Scope, o Filter) (item
 	return items, next, nil
 }
 
+// listQuery is the query of a page of findings. Groups are counted by ids
+// alone; only the rows that are listed are read.
 func listQuery(o Filter, where string, args []any, after page, limit int) (string, []any) {
-	inner := "SELECT " + columns + ", 1 AS in_group FROM findings WHERE " + where
+	q := "SELECT " + columns + ", 1 FROM findings WHERE " + where
 	if o.Grouped {
-		inner = "SELECT * FROM (SELECT " + columns + `, COUNT(*) OVER (PARTITION BY grp) AS in_group,
-			ROW_NUMBER() OVER (PARTITION BY grp ORDER BY severity_rank, opened_at, id) AS nth FROM findings WHERE ` + where + ") g WHERE nth = 1"
+		q = "SELECT " + columns + `, g.in_group FROM (SELECT id AS of, COUNT(*) OVER (PARTITION BY grp) AS in_group,
+			ROW_NUMBER() OVER (PARTITION BY grp ORDER BY severity_rank, opened_at, id) AS nth FROM findings WHERE ` + where + ") g JOIN findings ON id = g.of WHERE g.nth = 1"
 	}
-	q := "SELECT " + columns + ", in_group FROM (" + inner + ") f"
 	switch {
 	case o.Closed && after.ID != "":
-		q += " WHERE (closed_at < ? OR (closed_at = ? AND id < ?))"
+		q += " AND (closed_at < ? OR (closed_at = ? AND id < ?))"
 		args = append(args, after.At, after.At, after.ID)
 	case after.ID != "":
-		q += " WHERE (severity_rank > ? OR (severity_rank = ? AND (opened_at > ? OR (opened_at = ? AND id > ?))))"
+		q += " AND (severity_rank > ? OR (severity_rank = ? AND (opened_at > ? OR (opened_at = ? AND id > ?))))"
 		args = append(args, after.Rank, after.Rank, after.At, after.At, after.ID)
 	}
 	if o.Closed {
@@ -223,6 +225,24 @@ func listQuery(o Filter, where string, args []any, after page, limit int) (strin
 		q += " ORDER BY severity_rank, opened_at, id LIMIT ?"
 	}
 	return q, append(args, limit)
+}
+
+// scan reads rows by hand: every page lists findings.
+func scan(tx *db.Tx, q string, args []any) (out []row, err error) {
+	rows, err := tx.Raw(q, args...).Rows()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Err(), rows.Close()) }()
+	for rows.Next() {
+		var r row
+		if err := rows.Scan(&r.ID, &r.Key, &r.Group, &r.Customer, &r.Server, &r.Subject, &r.Kind, &r.Severity, &r.Rank, &r.Owner, &r.Args,
+			&r.Next, &r.Link, &r.OpenedAt, &r.SeenAt, &r.ClosedAt, &r.Cause, &r.Count, &r.InGroup); err != nil {
+			return nil, err
+		}
+		out = append(out, r)
+	}
+	return out, nil
 }
 
 // conditions is the WHERE of a scope and a filter.

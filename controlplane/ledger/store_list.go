@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"errors"
+
 	"gorm.io/gorm"
 
 	"ostler/controlplane"
@@ -55,7 +57,7 @@ func listEntries(tx *db.Tx, scope policy.Scope, f Filter, from position, limit i
 		return q.Order("at DESC, id DESC")
 	}
 	if from.Pending {
-		if err := after(narrowed(tx, scope, f).Table(pendingTable)).Limit(limit).Find(&rows).Error; err != nil {
+		if rows, err = scanEntries(after(narrowed(tx, scope, f).Table(pendingTable)).Limit(limit), false); err != nil {
 			return nil, err
 		}
 		rows, from = unplaced(rows), position{Start: true}
@@ -63,9 +65,34 @@ func listEntries(tx *db.Tx, scope policy.Scope, f Filter, from position, limit i
 	if len(rows) == limit {
 		return rows, nil
 	}
-	var placed []entryRow
-	err = after(narrowed(tx, scope, f)).Limit(limit - len(rows)).Find(&placed).Error
+	placed, err := scanEntries(after(narrowed(tx, scope, f).Model(&entryRow{})).Limit(limit-len(rows)), true)
 	return append(rows, placed...), err
+}
+
+// scanEntries reads rows by hand, with their place where they have one: most
+// pages list entries.
+func scanEntries(q *gorm.DB, placed bool) (out []entryRow, err error) {
+	columns := "id, customer_id, server_id, subject, kind, actor_kind, actor_id, at, data, commitments"
+	if placed {
+		columns += ", generation, leaf_index, seq"
+	}
+	rows, err := q.Select(columns).Rows()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Err(), rows.Close()) }()
+	for rows.Next() {
+		var r entryRow
+		into := []any{&r.ID, &r.CustomerID, &r.ServerID, &r.Subject, &r.Kind, &r.ActorKind, &r.ActorID, &r.At, &r.Data, &r.Commitments, &r.Generation, &r.LeafIndex, &r.Seq}
+		if !placed {
+			into = into[:entryColumns]
+		}
+		if err := rows.Scan(into...); err != nil {
+			return nil, err
+		}
+		out = append(out, r)
+	}
+	return out, nil
 }
 
 // entryByID returns one entry of a scope.
