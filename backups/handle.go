@@ -35,6 +35,11 @@ func (s *Service) handle() {
 	s.jobs.Handle(jobVerify, jobs.Handler{Run: s.runVerify, Done: s.doneVerify})
 	s.jobs.Handle(jobExpire, jobs.Handler{Run: s.runExpire, Done: s.doneExpire})
 	s.jobs.Handle(string(wire.ActionPutBack), jobs.Handler{Done: s.donePutBack})
+	s.jobs.Handle(string(wire.ActionArchive), jobs.Handler{Done: s.doneArchive})
+	s.jobs.Handle(string(wire.ActionPreview), jobs.Handler{Done: s.donePreview})
+	s.jobs.Handle(string(wire.ActionApply), jobs.Handler{Done: s.doneApply})
+	s.jobs.Handle(string(wire.ActionUndo), jobs.Handler{Done: s.doneUndo})
+	s.jobs.Handle(string(wire.ActionSettle), jobs.Handler{Done: s.doneSettle})
 	s.jobs.HandleSchedule(dueSchedule, s.due)
 }
 
@@ -65,7 +70,7 @@ func (s *Service) Watch(ctx context.Context) error {
 	}
 }
 
-// Sweep looks for missed backups and expired downloads, and lets go of answers
+// Sweep looks for missed backups and restores that have had their time, and lets go of answers
 // that nobody needs any more (Watch does it every quarter of an hour). It reads
 // first and writes only where something is to be said.
 func (s *Service) Sweep(ctx context.Context) error {
@@ -85,7 +90,7 @@ func (s *Service) Sweep(ctx context.Context) error {
 		if err := forgetListings(tx, tx.Now.Add(-keepListings)); err != nil {
 			return err
 		}
-		return s.sweepDownloads(tx)
+		return s.sweepRestores(tx)
 	})
 	if err != nil {
 		return err
@@ -154,22 +159,6 @@ func overdue(cron, zone string, newest, now time.Time) (bool, error) {
 		return false, fmt.Errorf("backups: overdue: %w", err)
 	}
 	return len(dues) == 2 && now.After(dues[1].Add(time.Hour)), nil
-}
-
-// sweepDownloads has expired downloads deleted, each by a job.
-func (s *Service) sweepDownloads(tx *db.Tx) error {
-	rows, err := where[restoreRow](tx, policy.AllCustomers("sweep"), "id", 500, "kind = ? AND expires_at > 0 AND expires_at <= ? AND state <> ?",
-		string(RestoreDownload), tx.NowMillis(), string(RestoreExpired))
-	if err != nil {
-		return err
-	}
-	for _, r := range rows {
-		if _, err := s.jobs.Enqueue(tx, jobs.Spec{Kind: jobExpire, Executor: jobs.Plane, Server: r.ServerID, Customer: r.CustomerID, Resource: "restore:" + r.ID,
-			Key: jobExpire + ":" + r.ID, Subject: r.ID, MaxAttempts: 20, Title: "job.download_expire"}); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // serverName is the server's host name, for sentences.

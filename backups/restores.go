@@ -2,18 +2,15 @@ package backups
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"path"
-	"strconv"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"ostler/agents/wire"
 	"ostler/controlplane"
 	"ostler/controlplane/db"
 	"ostler/controlplane/jobs"
-	"ostler/controlplane/ledger"
 	"ostler/controlplane/policy"
 )
 
@@ -192,11 +189,17 @@ func (r Restore) Name() string {
 	return name + "." + string(r.Format)
 }
 
-func (s *Service) restoreValue(row restoreRow) (Restore, error) {
+// openRestore opens what is sealed in a row.
+func (s *Service) openRestore(row restoreRow) (Restore, error) {
 	r := Restore{ID: row.ID, Customer: row.CustomerID, Server: row.ServerID, Snapshot: row.SnapshotID, Job: row.JobID,
-		Kind: RestoreKind(row.Kind), State: RestoreState(row.State), Size: row.Size, SHA256: row.SHA256, Chunks: int(row.Chunks),
-		FailureCause: row.FailureCause, CreatedBy: row.CreatedBy, CreatedAt: controlplane.FromMillis(row.CreatedAt),
-		FinishedAt: controlplane.FromMillis(row.FinishedAt), ExpiresAt: controlplane.FromMillis(row.ExpiresAt), FetchedAt: controlplane.FromMillis(row.FetchedAt)}
+		Kind: RestoreKind(row.Kind), State: RestoreState(row.State), Items: int(row.Items),
+		TargetServer: row.TargetServerID, Placement: wire.Placement(row.Placement), Conflict: wire.Conflict(row.Conflict), Special: row.Special != 0,
+		Format: wire.ArchiveFormat(row.Format), Label: row.Label, Size: row.Size, SHA256: row.SHA256, Chunks: int(row.Chunks),
+		Files: row.Files, Bytes: row.Bytes, MissingCount: row.MissingCount, FailureCause: row.FailureCause, UndoFailure: row.UndoFailure,
+		Resumable: row.resumable(), UndoUntil: controlplane.FromMillis(row.UndoUntil), CancelAsked: row.CancelAsked != 0 && !RestoreState(row.State).Over(), MailMe: row.MailMe != 0,
+		CreatedBy: row.CreatedBy, ConfirmedBy: row.ConfirmedBy, CreatedAt: controlplane.FromMillis(row.CreatedAt),
+		FinishedAt: controlplane.FromMillis(row.FinishedAt), ExpiresAt: controlplane.FromMillis(row.ExpiresAt),
+		ConfirmedAt: controlplane.FromMillis(row.ConfirmedAt), FetchedAt: controlplane.FromMillis(row.FetchedAt)}
 	var err error
 	if r.Path, err = s.keeper.Open(row.CustomerID, ad("restores", "path", row.ID), row.Path); err != nil {
 		return r, fmt.Errorf("backups: restore: %w", err)
@@ -204,225 +207,164 @@ func (s *Service) restoreValue(row restoreRow) (Restore, error) {
 	if r.Target, err = s.keeper.Open(row.CustomerID, ad("restores", "target", row.ID), row.Target); err != nil {
 		return r, fmt.Errorf("backups: restore: %w", err)
 	}
+	for _, t := range []struct {
+		text string
+		into **Tally
+	}{{row.Preview, &r.Preview}, {row.Result, &r.Result}, {row.Undo, &r.Undo}} {
+		if *t.into, err = tally(t.text); err != nil {
+			return r, err
+		}
+	}
 	return r, nil
 }
 
-// StartDownload has one file of a snapshot fetched for the person's browser.
-// Permission: restore.run.
-func (s *Service) StartDownload(ctx context.Context, scope policy.Scope, snapshot string, file []byte) (Restore, error) {
-	return s.startRestore(ctx, scope, RestoreDownload, snapshot, file)
+// resumable reports whether an apply stopped in the middle and can go on.
+func (r restoreRow) resumable() bool {
+	return RestoreKind(r.Kind) == RestoreInPlace && RestoreState(r.State) == RestoreFailed && r.Touched != 0 && r.Result == ""
 }
 
-// StartPutBack has one file of a snapshot put on the server, beside the
-// original under the name that PutBackName gives. Permission: restore.run.
-func (s *Service) StartPutBack(ctx context.Context, scope policy.Scope, snapshot string, file []byte) (Restore, error) {
-	return s.startRestore(ctx, scope, RestorePutBack, snapshot, file)
-}
-
-// PutBackName is the name under which a file comes back beside the original:
-// "plan.ods" of 20 November 02:14 UTC becomes "plan.restored-20261120-0214.ods".
-func PutBackName(file []byte, arrived time.Time) []byte {
-	name := path.Base(string(file))
-	ext := path.Ext(name)
-	if ext == name { // .htaccess
-		ext = ""
+// tally reads a Tally as it is stored; "" is none.
+func tally(text string) (*Tally, error) {
+	if text == "" {
+		return nil, nil
 	}
-	return []byte(strings.TrimSuffix(name, ext) + ".restored-" + arrived.UTC().Format("20060102-1504") + ext)
+	var t Tally
+	if err := json.Unmarshal([]byte(text), &t); err != nil {
+		return nil, fmt.Errorf("backups: restore: figures: %w", err)
+	}
+	return &t, nil
 }
 
-func (s *Service) startRestore(ctx context.Context, scope policy.Scope, kind RestoreKind, snapshot string, file []byte) (Restore, error) {
-	file = cleanPath(file)
-	if string(file) == "/" || strings.ContainsRune(string(file), 0) {
-		return Restore{}, controlplane.Invalid(controlplane.Field{Pointer: "/path", Message: "Choose one file of the snapshot."})
+// tallyText writes what a host said of a step as a Tally. An act that is not
+// known is left out of the figures; so is what is below zero.
+func tallyText(c wire.Changes, owner string) (string, error) {
+	t := Tally{Counts: map[wire.Act]int64{}, Bytes: max(0, c.Bytes), FreeBytes: c.FreeBytes, SafetyBytes: max(0, c.SafetyBytes), MissingCount: max(0, c.MissingCount), List: c.Upload, Owner: owner}
+	for act, n := range c.Counts {
+		if act.Valid() && n > 0 {
+			t.Counts[act] = n
+		}
 	}
-	a, _ := controlplane.ActorFrom(ctx)
-	row := restoreRow{ID: controlplane.NewID(controlplane.PrefixRestore), Kind: string(kind), State: string(RestoreActive), CreatedBy: a.ID}
-	err := s.db.Write(ctx, func(tx *db.Tx) error {
-		snap, err := one[snapshotRow](tx, scope, "snapshot", snapshot)
-		if err != nil {
-			return err
-		}
-		if err := s.mayRestore(tx, snap.CustomerID); err != nil {
-			return err
-		}
-		row.CustomerID, row.ServerID, row.SnapshotID, row.CreatedAt = snap.CustomerID, snap.ServerID, snap.ID, tx.NowMillis()
-		target := []byte{}
-		if kind == RestorePutBack {
-			target = []byte(path.Join(path.Dir(string(file)), string(PutBackName(file, controlplane.FromMillis(snap.ArrivedAt)))))
-		}
-		if row.Path, err = s.keeper.Seal(row.CustomerID, ad("restores", "path", row.ID), file); err != nil {
-			return fmt.Errorf("backups: restore: %w", err)
-		}
-		if row.Target, err = s.keeper.Seal(row.CustomerID, ad("restores", "target", row.ID), target); err != nil {
-			return fmt.Errorf("backups: restore: %w", err)
-		}
-		spec, err := s.restoreSpec(tx, snap, row, file)
-		if err != nil {
-			return err
-		}
-		job, err := s.jobs.Enqueue(tx, spec)
-		if err != nil {
-			return err
-		}
-		row.JobID = job.ID
-		if err := insert(tx, &row); err != nil {
-			return err
-		}
-		if kind == RestoreDownload {
-			if err := s.expectUpload(tx, job, row.ID); err != nil {
-				return err
-			}
-		}
-		return s.restoreEntry(tx, row, "restore.requested", file, map[string]any{"restore_kind": string(kind), "snapshot": snap.ID})
-	})
+	text, err := json.Marshal(t)
 	if err != nil {
-		return Restore{}, err
+		return "", fmt.Errorf("backups: figures: %w", err)
 	}
-	return s.restoreValue(row)
+	return string(text), nil
 }
 
-const (
-	maxRestores = 20  // of one customer under way
-	maxKept     = 200 // downloads of one customer that are kept
-	keptFiles   = 4   // how many of the largest files they may be as large as together
-)
-
-// mayRestore refuses where a customer has enough under way, or so much kept
-// that others would have no room.
-func (s *Service) mayRestore(tx *db.Tx, customer string) error {
-	rows, err := where[restoreRow](tx, policy.OneCustomer(customer), "id", maxKept+maxRestores, "state IN ? AND NOT (kind = ? AND state = ?)",
-		[]string{string(RestoreActive), string(RestoreChecking), string(RestoreReady)}, string(RestorePutBack), string(RestoreReady))
-	if err != nil {
-		return err
-	}
-	var open, kept, bytes int64
-	for _, r := range rows {
-		if RestoreState(r.State) == RestoreReady {
-			kept++
-			bytes += r.Size
-		} else {
-			open++
-		}
-	}
-	switch {
-	case open >= maxRestores:
-		return controlplane.Errorf(controlplane.CodeTooMany, "Wait until one of them is done, or cancel one.", "%d files are on their way already", open)
-	case kept >= maxKept || bytes >= keptFiles*s.opts.MaxDownload:
-		return controlplane.Errorf(controlplane.CodeTooMany, "Wait until one of them is deleted, a day after it was made, or put the file back on the server.", "There is no more room for your downloads")
-	}
-	return nil
-}
-
-func (s *Service) restoreSpec(tx *db.Tx, snap snapshotRow, row restoreRow, file []byte) (jobs.Spec, error) {
-	repo, err := one[repositoryRow](tx, policy.OneCustomer(snap.CustomerID), "repository", snap.RepositoryID)
-	if err != nil {
-		return jobs.Spec{}, err
-	}
-	wr, err := s.wireRepository(tx, repo)
-	if err != nil {
-		return jobs.Spec{}, err
-	}
-	spec := jobs.Spec{Executor: jobs.Agent, Server: snap.ServerID, Customer: snap.CustomerID, Resource: "restore:" + row.ID, Subject: row.ID,
-		Key: "restore:" + row.ID, ExpiresAt: tx.Now.Add(time.Hour), Timeout: 6 * time.Hour}
-	if RestoreKind(row.Kind) == RestoreDownload {
-		spec.Kind, spec.MaxAttempts, spec.Title = string(wire.ActionDownload), 3, "job.download"
-		spec.Params = wire.DownloadParams{Repository: wr, SnapshotID: snap.ResticID, Path: file, MaxBytes: s.opts.MaxDownload}
-		return spec, nil
-	}
-	ten, err := s.customers.TenancyIn(tx, policy.OneCustomer(snap.CustomerID), repo.TenancyID)
-	if err != nil {
-		return spec, fmt.Errorf("backups: bounds: %w", err)
-	}
-	if !ten.Covers(string(file)) {
-		return spec, controlplane.Invalid(controlplane.Field{Pointer: "/path", Message: "This file lies outside your folders on the server: it can be downloaded, not put back."})
-	}
-	spec.Kind, spec.MaxAttempts, spec.Title = string(wire.ActionPutBack), 1, "job.put_back"
-	spec.Params = wire.PutBackParams{Repository: wr, SnapshotID: snap.ResticID, Path: file,
-		TargetName: PutBackName(file, controlplane.FromMillis(snap.ArrivedAt)), Bounds: ten.Paths}
-	return spec, nil
-}
-
-// restoreEntry enters a step of a restore in the ledger; the path is personal.
-func (s *Service) restoreEntry(tx *db.Tx, row restoreRow, kind string, file []byte, data map[string]any) error {
-	e := ledger.Entry{Customer: row.CustomerID, Server: row.ServerID, Subject: row.ID, Kind: kind, Data: data}
-	if file != nil {
-		e.Personal = map[string]string{"path": Shown(file)}
-	}
-	tx.AfterCommit(func() { s.opts.Bus.Publish("restore:"+row.ID, "server:"+row.ServerID) })
-	_, err := s.ledger.Append(tx, e)
-	return err
-}
-
-// Shown is a path as text: itself where it is valid UTF-8, else quoted as a Go
-// string literal without its quotes, so that every byte can be told.
-func Shown(p []byte) string {
-	if utf8.Valid(p) {
-		return string(p)
-	}
-	q := strconv.Quote(string(p))
-	return q[1 : len(q)-1]
-}
-
-// Restore returns one restore. Permission: restore.run.
-func (s *Service) Restore(ctx context.Context, scope policy.Scope, id string) (Restore, error) {
-	var row restoreRow
-	err := s.db.Read(ctx, func(tx *db.Tx) (err error) {
-		row, err = one[restoreRow](tx, scope, "restore", id)
-		return err
-	})
-	if err != nil {
-		return Restore{}, err
-	}
-	return s.restoreValue(row)
-}
-
-// Restores lists the newest restores of the scope (at most limit). Permission: restore.run.
-func (s *Service) Restores(ctx context.Context, scope policy.Scope, limit int) ([]Restore, error) {
-	var rows []restoreRow
-	err := s.db.Read(ctx, func(tx *db.Tx) (err error) {
-		rows, err = where[restoreRow](tx, scope, "created_at DESC, id DESC", limit, "1 = 1")
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
+// restoreValues opens rows and puts their assists to them.
+func (s *Service) restoreValues(rows []restoreRow, assists map[string]Assist) ([]Restore, error) {
 	out := make([]Restore, len(rows))
-	for i, r := range rows {
-		if out[i], err = s.restoreValue(r); err != nil {
+	for i, row := range rows {
+		r, err := s.openRestore(row)
+		if err != nil {
+			return nil, err
+		}
+		if a, ok := assists[row.AssistID]; ok {
+			r.Assist = &a
+		}
+		out[i] = r
+	}
+	return out, nil
+}
+
+// assistsOf finds the assists that restores were made under.
+func (s *Service) assistsOf(tx *db.Tx, rows []restoreRow) (map[string]Assist, error) {
+	out := map[string]Assist{}
+	for _, r := range rows {
+		if _, known := out[r.AssistID]; known || r.AssistID == "" {
+			continue
+		}
+		row, err := one[assistRow](tx, policy.OneCustomer(r.CustomerID), "assist", r.AssistID)
+		if err != nil {
+			return nil, err
+		}
+		if out[row.ID], err = s.openAssistRow(row); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
 }
 
-// restoreFailed records a restore that came to nothing.
-func (s *Service) restoreFailed(tx *db.Tx, row *restoreRow, cause string) error {
-	row.State, row.FailureCause, row.FinishedAt = string(RestoreFailed), cause, tx.NowMillis()
-	if row.Kind == string(RestoreDownload) {
-		row.ExpiresAt = tx.NowMillis() // the sweep deletes the chunks that came
-	}
-	if err := save(tx, row); err != nil {
+// Restore returns one restore. Permission: restore.run. It changes with the
+// topic "restore:<id>".
+func (s *Service) Restore(ctx context.Context, scope policy.Scope, id string) (Restore, error) {
+	var row restoreRow
+	var contents contentsRow
+	var assists map[string]Assist
+	err := s.db.Read(ctx, func(tx *db.Tx) (err error) {
+		if row, err = one[restoreRow](tx, scope, "restore", id); err != nil {
+			return err
+		}
+		if contents, err = contentsOf(tx, scope, id); err != nil {
+			return err
+		}
+		assists, err = s.assistsOf(tx, []restoreRow{row})
 		return err
+	})
+	if err != nil {
+		return Restore{}, err
 	}
-	return s.restoreEntry(tx, *row, "restore.failed", nil, map[string]any{"restore_kind": row.Kind, "failure_cause": cause})
+	out, err := s.restoreValues([]restoreRow{row}, assists)
+	if err != nil {
+		return Restore{}, err
+	}
+	r := out[0]
+	if len(contents.Missing) > 0 {
+		if err := s.openJSON(row.CustomerID, ad("restore_contents", "missing", row.ID), contents.Missing, &r.Missing); err != nil {
+			return r, err
+		}
+	}
+	return r, nil
 }
 
-// donePutBack records where the file is now.
-func (s *Service) donePutBack(tx *db.Tx, job jobs.Job) error {
-	row, err := one[restoreRow](tx, policy.AllCustomers("job"), "restore", job.Subject)
+// RestoreItems returns everything that was chosen for a restore, without sizes.
+// Permission: restore.run.
+func (s *Service) RestoreItems(ctx context.Context, scope policy.Scope, id string) ([]Pick, error) {
+	var parts []chosen
+	err := s.db.Read(ctx, func(tx *db.Tx) error {
+		row, err := one[restoreRow](tx, scope, "restore", id)
+		if err != nil {
+			return err
+		}
+		parts, err = s.chosenOf(tx, row)
+		return err
+	})
+	var out []Pick
+	for _, c := range parts {
+		for _, p := range c.Paths {
+			out = append(out, Pick{Snapshot: c.Snapshot, Path: p, Size: -1})
+		}
+	}
+	return out, err
+}
+
+// Restores lists the newest restores of the scope (at most limit). Permission: restore.run.
+func (s *Service) Restores(ctx context.Context, scope policy.Scope, limit int) ([]Restore, error) {
+	var rows []restoreRow
+	var assists map[string]Assist
+	err := s.db.Read(ctx, func(tx *db.Tx) (err error) {
+		if rows, err = where[restoreRow](tx, scope, "created_at DESC, id DESC", limit, "1 = 1"); err != nil {
+			return err
+		}
+		assists, err = s.assistsOf(tx, rows)
+		return err
+	})
 	if err != nil {
+		return nil, err
+	}
+	return s.restoreValues(rows, assists)
+}
+
+// RestoreJobs returns the jobs of a restore, newest first, without their
+// parameters and results: for rate and time left. Permission: restore.run.
+func (s *Service) RestoreJobs(ctx context.Context, scope policy.Scope, id string) ([]jobs.Job, error) {
+	err := s.db.Read(ctx, func(tx *db.Tx) error {
+		_, err := one[restoreRow](tx, scope, "restore", id)
 		return err
+	})
+	if err != nil {
+		return nil, err
 	}
-	res, ok := result[wire.PutBackResult](job)
-	if !ok {
-		return s.restoreFailed(tx, &row, causeOf(job))
-	}
-	row.State, row.Size, row.SHA256, row.FinishedAt = string(RestoreReady), res.Size, res.SHA256, tx.NowMillis()
-	if row.Target, err = s.keeper.Seal(row.CustomerID, ad("restores", "target", row.ID), res.Path); err != nil {
-		return fmt.Errorf("backups: put back: %w", err)
-	}
-	if err := save(tx, &row); err != nil {
-		return err
-	}
-	return s.restoreEntry(tx, row, "restore.put_back", res.Path, map[string]any{"size": res.Size, "sha256": res.SHA256})
+	items, _, err := s.jobs.List(ctx, scope, jobs.Filter{Subject: id})
+	return items, err
 }

@@ -95,8 +95,8 @@ func (s *Service) stillTheirs(tx *db.Tx, p planRow) (bool, error) {
 }
 
 // narrowed ends what has not ended and would still read or write folders that
-// are not the tenancy's any more: backups of its plans, and files on their way
-// back. A download of one's own copy goes on.
+// are not the tenancy's any more: backups of its plans, and restores on the
+// server. A download of one's own copy goes on.
 func (s *Service) narrowed(tx *db.Tx, ten customers.Tenancy) error {
 	err := s.jobs.CancelOpen(tx, ten.Server, ten.Customer, string(wire.ActionBackup), func(run string) (bool, error) {
 		return s.runOutside(tx, ten, run)
@@ -104,9 +104,7 @@ func (s *Service) narrowed(tx *db.Tx, ten customers.Tenancy) error {
 	if err != nil {
 		return err
 	}
-	return s.jobs.CancelOpen(tx, ten.Server, ten.Customer, string(wire.ActionPutBack), func(id string) (bool, error) {
-		return s.restoreOutside(tx, ten, id)
-	})
+	return s.narrowRestores(tx, ten)
 }
 
 // runOutside reports whether a run is of a plan of the tenancy that names a
@@ -122,29 +120,6 @@ func (s *Service) runOutside(tx *db.Tx, ten customers.Tenancy, run string) (bool
 	}
 	plan, err := p.value(repositoryRow{})
 	return err == nil && slices.ContainsFunc(plan.Paths, func(path string) bool { return !ten.Covers(path) }), err
-}
-
-// restoreOutside reports whether a file of the tenancy's backups comes back
-// outside of it.
-func (s *Service) restoreOutside(tx *db.Tx, ten customers.Tenancy, id string) (bool, error) {
-	mine := policy.OneCustomer(ten.Customer)
-	row, err := one[restoreRow](tx, mine, "restore", id)
-	if err != nil {
-		return false, err
-	}
-	snap, err := one[snapshotRow](tx, mine, "snapshot", row.SnapshotID)
-	if err != nil {
-		return false, err
-	}
-	repo, err := one[repositoryRow](tx, mine, "repository", snap.RepositoryID)
-	if err != nil || repo.TenancyID != ten.ID {
-		return false, err
-	}
-	target, err := s.keeper.Open(row.CustomerID, ad("restores", "target", row.ID), row.Target)
-	if err != nil {
-		return false, fmt.Errorf("backups: narrowed: %w", err)
-	}
-	return !ten.Covers(string(target)), nil
 }
 
 // refuseRun records a run that does not start, because what it would read is

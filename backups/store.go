@@ -105,20 +105,6 @@ type listingRow struct {
 
 func (listingRow) TableName() string { return "backup_listings" }
 
-type restoreRow struct {
-	ID, CustomerID, ServerID, SnapshotID, Kind, JobID, State string
-	Path, Target                                             []byte
-	Size                                                     int64
-	SHA256                                                   string `gorm:"column:sha256"`
-	Chunks                                                   int64
-	FailureCause, CreatedBy                                  string
-	CreatedAt                                                int64 `gorm:"autoCreateTime:false"`
-	FinishedAt, ExpiresAt, FetchedAt                         int64
-	restoreMore
-}
-
-func (restoreRow) TableName() string { return "restores" }
-
 // within narrows a query to a scope's customers.
 func within(q *gorm.DB, scope policy.Scope) *gorm.DB {
 	if scope.All() {

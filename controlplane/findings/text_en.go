@@ -24,6 +24,10 @@ const (
 	InventoryFailed    = "inventory.failed"
 	FolderMissing      = "backup.folder_missing"
 	StoreUsers         = "store.users_failed"
+	SnapshotGone       = "snapshot.gone"
+	CatalogueDamaged   = "catalogue.damaged"
+	RestoreAsked       = "restore.asked"
+	RestoreIncomplete  = "restore.incomplete"
 	MailUnreachable    = "mail.unreachable"
 	MailUnconfigured   = "mail.unconfigured"
 	MailFailed         = "mail.failed"
@@ -237,6 +241,53 @@ var kinds = map[string]kind{
 			Step:  "step.we_act",
 		},
 	},
+	RestoreAsked: {
+		Args: []string{"customer"},
+		Ops: text{
+			Title: []string{"{customer} asks us to restore something", "A customer asks us to restore something"},
+			Cause: []string{"They wrote down what they need. To see their files, start an assist with a reason and a ticket."},
+			Step:  "step.open_ask",
+		},
+		Customer: text{
+			Title: []string{"You asked us to restore something"},
+			Cause: []string{"We have your request and answer it here."},
+			Step:  "step.see_ask",
+		},
+	},
+	RestoreIncomplete: {
+		Args: []string{"server", "count"},
+		Ops: text{
+			Title: []string{"{count} of {server} could not be restored from its backups", "Files of {server} could not be restored from its backups", "Files could not be restored from backups"},
+			Cause: []string{"Data that a snapshot needs is missing or wrong in the store. Check the repository before anything is deleted from it."},
+			Step:  "step.open_server",
+		},
+		Customer: text{
+			Title: []string{"{count} of {server} could not be restored", "Files of {server} could not be restored", "Files could not be restored"},
+			Cause: []string{"Part of what is kept is missing or wrong. An earlier or later backup may have them whole."},
+			Step:  "step.we_act",
+		},
+	},
+	SnapshotGone: {
+		Args: []string{"server", "plan", "store", "count", "since", "last"},
+		Ops: text{
+			Title: []string{"{count} of {server} that we had are no longer in the store", "A copy of {server} that we had is no longer in the store", "A copy that we had is no longer in its store"},
+			Cause: []string{"The newest of them is from {since}. {server} does not find it in {store}: somebody or something deleted it there.", "The server does not find it in the store: somebody or something deleted it there."},
+			Step:  "step.open_store",
+		},
+		Customer: text{
+			Title: []string{"{count} of {server} are no longer where your backups are kept", "A backup of {server} is no longer where your backups are kept", "A backup is no longer where your backups are kept"},
+			Cause: []string{"The newest of them is from {since}. The others can be restored from.", "It cannot be restored from. The others can."},
+			Step:  "step.we_act",
+		},
+	},
+	CatalogueDamaged: {
+		Args: []string{"server", "plan"},
+		Ops: text{
+			Title: []string{"The list of what is in the backups of {server} is damaged", "A list of what is in backups is damaged"},
+			Cause: []string{"What is stored of it does not open. It is made anew from the backups, which are not affected; until then folders are asked of the server."},
+			Step:  "step.open_plan",
+		},
+	},
 	LedgerBroken: {
 		Args: []string{"entry", "since", "detail"},
 		Ops: text{
@@ -349,5 +400,7 @@ var steps = map[string]string{
 	"step.check_mail":       "Check the mail server",
 	"step.set_mail":         "Configure a mail server",
 	"step.reach_person":     "Reach the person another way",
+	"step.open_ask":         "Open the request",
+	"step.see_ask":          "See your request",
 	"step.we_act":           "Nothing to do: we look into it",
 }

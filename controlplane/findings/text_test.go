@@ -85,8 +85,8 @@ var template = regexp.MustCompile(`[{}]`)
 func TestEverySentence(t *testing.T) {
 	want := []string{"backup.missed", "backup.failed", "backup.partial", "server.silent", "server.never_connected", "server.clock_skew", "server.disk_low",
 		"agent.cloned", "enrolment.reused", "key.unconfirmed", "store.unreachable", "store.full", "store.refused", "repository.damaged",
-		"repository.wrong_password", "ledger.broken", "job.stuck", "restic.old", "signer.down", "inventory.failed", "backup.folder_missing", "store.users_failed",
-		"mail.unreachable", "mail.unconfigured", "mail.failed", "mail.bounced", "mail.notice"}
+		"repository.wrong_password", "ledger.broken", "job.stuck", "restic.old", "signer.down", "inventory.failed", "backup.folder_missing", "store.users_failed", "snapshot.gone", "catalogue.damaged",
+		"mail.unreachable", "mail.unconfigured", "mail.failed", "mail.bounced", "mail.notice", "restore.asked", "restore.incomplete"}
 	slices.Sort(want)
 	if got := findings.Kinds(); !slices.Equal(got, want) {
 		t.Errorf("kinds: got %v, want %v: a new kind stands here too", got, want)
