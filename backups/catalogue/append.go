@@ -49,7 +49,7 @@ func (c *Catalogue) Append(ctx context.Context, ord Ordinal, l *ListingReader) (
 // memory while it is small; nothing it reads stays in the cache.
 func (c *Catalogue) change(ctx context.Context, m Manifest, rewrite func(context.Context, *Catalogue) ([]Segment, error), written *int64) (Manifest, []string, error) {
 	stage := newStaging(c.blocks)
-	w := &Catalogue{blocks: stage, manifest: c.manifest, cache: &Cache{dec: c.cache.dec}}
+	w := &Catalogue{blocks: stage, manifest: c.manifest, cache: &Cache{dec: c.cache.dec}, bounds: c.bounds}
 	segs, err := rewrite(ctx, w)
 	m.Segments = segs
 	if err == nil {
@@ -85,7 +85,7 @@ func (c *Catalogue) tier(ctx context.Context, segs []Segment) ([]Segment, error)
 	sum := segs[from].Events
 	for from > 0 {
 		e := segs[from-1].Events
-		if e >= tierRatio*sum && e+sum > tierSmall {
+		if e >= tierRatio*sum && e+sum > c.bounds.small {
 			break
 		}
 		from--
@@ -98,7 +98,7 @@ func (c *Catalogue) tier(ctx context.Context, segs []Segment) ([]Segment, error)
 	if err != nil {
 		return nil, err
 	}
-	w := newSegmentWriter(ctx, c.blocks)
+	w := c.newSegment(ctx)
 	for {
 		more, err := m.next()
 		if err != nil {
@@ -139,7 +139,7 @@ func (a *appending) run(ctx context.Context, c *Catalogue) (Segment, error) {
 	if a.old, err = c.merge(ctx, c.manifest.Segments, nil, nil, nil); err != nil {
 		return Segment{}, err
 	}
-	a.w = newSegmentWriter(ctx, c.blocks)
+	a.w = c.newSegment(ctx)
 	if err := a.nextOld(); err != nil {
 		return Segment{}, err
 	}

@@ -52,6 +52,7 @@ var (
 // blockWriter collects one block at a time.
 type blockWriter struct {
 	enc          *zstd.Encoder
+	limit        int // blockRaw, less in tests
 	sec          [sections][]byte
 	keys, events int
 	dir, name    []byte // of the last key
@@ -64,13 +65,13 @@ type blockWriter struct {
 	packed       []byte
 }
 
-func newBlockWriter() *blockWriter {
+func newBlockWriter(limit int) *blockWriter {
 	enc, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedDefault),
 		zstd.WithEncoderCRC(false), zstd.WithWindowSize(512<<10), zstd.WithLowerEncoderMem(true))
 	if err != nil {
 		panic(err) // the options are constants
 	}
-	return &blockWriter{enc: enc, owners: map[owner]uint64{}}
+	return &blockWriter{enc: enc, limit: limit, owners: map[owner]uint64{}}
 }
 
 // raw is the size of what was added since the last finish.
@@ -83,7 +84,7 @@ func (b *blockWriter) raw() int {
 }
 
 // full reports that the block is to be finished.
-func (b *blockWriter) full() bool { return b.raw() >= blockRaw }
+func (b *blockWriter) full() bool { return b.raw() >= b.limit }
 
 // add takes a key that sorts after the one before, with its events.
 func (b *blockWriter) add(dir, name []byte, events []event) {

@@ -172,6 +172,13 @@ type Catalogue struct {
 	blocks   Blocks
 	manifest Manifest
 	cache    *Cache
+	bounds   bounds
+}
+
+// bounds are sizes that tests make small.
+type bounds struct {
+	block int   // blockRaw
+	small int64 // tierSmall
 }
 
 // Open returns the catalogue that m describes. It reads nothing yet. A nil
@@ -180,7 +187,7 @@ func Open(b Blocks, m Manifest, c *Cache) *Catalogue {
 	if c == nil {
 		c = NewCache(0)
 	}
-	return &Catalogue{blocks: b, manifest: m, cache: c}
+	return &Catalogue{blocks: b, manifest: m, cache: c, bounds: bounds{blockRaw, tierSmall}}
 }
 
 // Manifest returns what Open was given.

@@ -37,7 +37,7 @@ func (c *Catalogue) rewrite(ctx context.Context, living []Ordinal) ([]Segment, e
 	if err != nil {
 		return nil, err
 	}
-	w := newSegmentWriter(ctx, c.blocks)
+	w := c.newSegment(ctx)
 	var kept []event
 	for {
 		more, err := m.next()

@@ -23,8 +23,8 @@ type frameWriter struct {
 	begun bool
 }
 
-func newFrameWriter(w io.Writer) *frameWriter {
-	return &frameWriter{out: w, sum: sha256.New(), block: newBlockWriter()}
+func newFrameWriter(w io.Writer, limit int) *frameWriter {
+	return &frameWriter{out: w, sum: sha256.New(), block: newBlockWriter(limit)}
 }
 
 func (w *frameWriter) write(p []byte) error {

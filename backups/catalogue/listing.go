@@ -22,6 +22,8 @@ type ListingOptions struct {
 	// Memory is how many bytes may wait in memory, 0 for 32 MiB. What it has
 	// for each folder, 8 bytes and the paths of those that are open, comes on top.
 	Memory int
+
+	block int // blockRaw where it is 0
 }
 
 // ListingWriter writes the listing of one snapshot. Nothing is written before
@@ -53,6 +55,9 @@ type folder struct {
 func NewListingWriter(w io.Writer, o ListingOptions) *ListingWriter {
 	if o.Memory <= 0 {
 		o.Memory = 32 << 20
+	}
+	if o.block <= 0 {
+		o.block = blockRaw
 	}
 	return &ListingWriter{out: w, o: o, spill: spill{dir: o.TempDir}}
 }
@@ -200,7 +205,7 @@ func (w *ListingWriter) write() error {
 	if err := w.spill.ready(); err != nil {
 		return err
 	}
-	out := newFrameWriter(w.out)
+	out := newFrameWriter(w.out, w.o.block)
 	if err := w.folders(out); err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ func (c *Catalogue) Search(ctx context.Context, q Query, alive Alive) (hits []Hi
 	if err := c.check(); err != nil {
 		return nil, false, err
 	}
-	if q.At != nil && !c.manifest.Has(*q.At) {
+	if q.At != nil && (!c.manifest.Has(*q.At) || alive != nil && !alive(*q.At)) {
 		return nil, false, fmt.Errorf("%w: %d", ErrUnknown, *q.At)
 	}
 	s := newSearch(c, q, alive)
@@ -108,9 +108,6 @@ func (s *search) hit(m *merged, events []event) (Hit, bool) {
 		return Hit{}, false
 	}
 	s.buf = versions(s.buf[:0], events, s.living)
-	if len(s.buf) == 0 {
-		return Hit{}, false // At is not alive, and neither is anything else
-	}
 	first, last := len(s.living), 0
 	for i := range s.buf {
 		first = min(first, s.buf[i].spans[0].from)

@@ -38,10 +38,10 @@ type segmentWriter struct {
 	name  []byte
 }
 
-func newSegmentWriter(ctx context.Context, to Blocks) *segmentWriter {
+func (c *Catalogue) newSegment(ctx context.Context) *segmentWriter {
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // never fails
-	return &segmentWriter{ctx: ctx, to: to, block: newBlockWriter(),
+	return &segmentWriter{ctx: ctx, to: c.blocks, block: newBlockWriter(c.bounds.block),
 		seg: Segment{Name: hex.EncodeToString(id[:]), First: math.MaxUint32}}
 }
 
