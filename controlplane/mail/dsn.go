@@ -91,11 +91,23 @@ var (
 	hostForm   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.\-]{0,252}$`)
 )
 
+// fieldsOf reads groups of fields. Servers quote others in them: what no field
+// may hold must not cost the rest.
+func fieldsOf(body []byte) *textproto.Reader {
+	body = bytes.Map(func(r rune) rune {
+		if r < ' ' && r != '\r' && r != '\n' && r != '\t' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, bytes.TrimLeft(body, "\r\n"))
+	return textproto.NewReader(bufio.NewReader(io.MultiReader(bytes.NewReader(body), strings.NewReader("\r\n\r\n"))))
+}
+
 // status3464 reads the groups of fields; it reports whether one says what
 // became of the mail. A mail of ours has one recipient: of several groups (an
 // alias that was expanded) the worst counts.
 func (n *notification) status3464(body []byte) bool {
-	r := textproto.NewReader(bufio.NewReader(io.MultiReader(bytes.NewReader(bytes.TrimLeft(body, "\r\n")), strings.NewReader("\r\n\r\n"))))
+	r := fieldsOf(body)
 	for range maxParts {
 		fields, err := r.ReadMIMEHeader()
 		if len(fields) == 0 && err != nil {
@@ -144,7 +156,7 @@ func afterType(s string) string {
 
 // returned takes the Message-ID of the mail that came back.
 func (n *notification) returned(body []byte) {
-	head, _ := textproto.NewReader(bufio.NewReader(io.MultiReader(bytes.NewReader(bytes.TrimLeft(body, "\r\n")), strings.NewReader("\r\n\r\n")))).ReadMIMEHeader()
+	head, _ := fieldsOf(body).ReadMIMEHeader()
 	n.addID(head.Get("Message-Id"))
 }
 

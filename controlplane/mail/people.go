@@ -36,7 +36,10 @@ func (m *Mail) Acknowledge(ctx context.Context, scope policy.Scope, id string) e
 				return err
 			}
 		}
-		r.State, r.AcknowledgedAt = Acknowledged, tx.NowMillis()
+		r.AcknowledgedAt = tx.NowMillis()
+		if !r.State.Waiting() {
+			r.State = Acknowledged
+		}
 		return m.append(tx, r, "mail.acknowledged", map[string]any{}, nil)
 	}))
 }

@@ -88,7 +88,7 @@ func (m *Mail) conclude(tx *db.Tx, r *row, a *attemptRow, res result, news bool)
 	switch res.outcome {
 	case OutcomeAccepted:
 		if r.State.Waiting() {
-			r.State, r.Cause, r.AcceptedAt, r.Content = Accepted, CauseNone, tx.NowMillis(), a.Content
+			r.State, r.Cause, r.AcceptedAt, r.Content = r.reached(Accepted), CauseNone, tx.NowMillis(), a.Content
 		}
 		data["queue_id"], data["content"], data["sha256"], data["message_id"] = a.QueueID, a.Content, a.SHA256, r.MessageID
 		if r.InDoubt == 1 {
@@ -117,6 +117,17 @@ func (m *Mail) conclude(tx *db.Tx, r *row, a *attemptRow, res result, news bool)
 		return nil
 	}
 	return m.append(tx, r, "mail.deferred", data, reply)
+}
+
+// reached is s, or what its recipient did in the portal meanwhile.
+func (r *row) reached(s State) State {
+	switch {
+	case r.AcknowledgedAt > 0:
+		return Acknowledged
+	case r.OpenedAt > 0:
+		return Opened
+	}
+	return s
 }
 
 // fail ends a mail that is still waiting, for good.
