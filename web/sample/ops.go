@@ -127,8 +127,11 @@ func customerList(tx *web.Text) []Sample {
 	list := &web.Customers{Page: ops("customers", tx.T("customers.title"), "Four customers are looked after; for one something is open."), Rows: []web.CustomerRow{
 		{Name: "Maple Bakery", Href: "#", Servers: 3, State: state(web.ToneWarn, "1 open"), Since: at(6000)},
 		{Name: "Orchard Press", Href: "#", Servers: 1, State: state(web.ToneGood, "nothing open"), Since: at(3000)},
-		{Name: "Vineyard", Href: "#", Parent: web.Link{Label: "Orchard Press", Href: "#"}, Servers: 2, State: state(web.ToneUnknown, "1 silent"), Since: at(900)}}}
-	empty := &web.Customers{Page: ops("customers", tx.T("customers.title"), "There is no customer yet.")}
+		{Name: "Vineyard", Href: "#", Parent: web.Link{Label: "Orchard Press", Href: "#"}, Servers: 2, State: state(web.ToneUnknown, "1 silent"), Since: at(900)}},
+		Filters: []web.Filter{{Label: "All", Href: "#", Current: true, Count: 4}, {Label: "Needs attention", Href: "#", Count: 1}}, Pager: web.Pager{Next: "#"}}
+	list.Sub = tx.T("customers.order")
+	noMatch := &web.Customers{Page: list.Page, Query: "zebra", Group: "open", Filters: list.Filters}
+	empty := &web.Customers{Page: ops("customers", tx.T("customers.title"), "There is no customer yet."), None: true}
 	form := &web.NewCustomer{Page: ops("customers", tx.T("newcustomer.title"), tx.T("newcustomer.say"))}
 	one := &web.Customer{Page: ops("customers", "Maple Bakery", "Maple Bakery has three servers; one thing is open."),
 		Facts: []web.Pair{{Label: "Short name", Value: "maple-bakery", Mono: true}, {Label: "Country", Value: "DE"}, {Label: "Id", Value: "cus_06f2k0x9yqj6v3", Mono: true}},
@@ -142,7 +145,7 @@ func customerList(tx *web.Text) []Sample {
 	blank.Tone = web.ToneUnknown
 	tenancy := &web.NewTenancy{Page: ops("customers", tx.T("newtenancy.title"), tx.T("newtenancy.say", "customer", "Maple Bakery")), Action: "#", Paths: "/srv/shop", Server: "srv_2", Servers: []web.Link{{Label: "db-1", Href: "srv_1"}, {Label: "shop-1", Href: "srv_2"}}}
 	tenancy.Errors = []web.FieldError{{Field: "paths", Message: "/srv/shop belongs to another customer on this server"}}
-	return []Sample{{"newtenancy", tenancy}, {"customers-full", list}, {"customers-empty", empty}, {"newcustomer", form}, {"customer-full", one}, {"customer-empty", blank}}
+	return []Sample{{"newtenancy", tenancy}, {"customers-full", list}, {"customers-empty", empty}, {"customers-nomatch", noMatch}, {"newcustomer", form}, {"customer-full", one}, {"customer-empty", blank}}
 }
 
 func plan(tx *web.Text) []Sample {
