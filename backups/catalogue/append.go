@@ -48,7 +48,7 @@ func (c *Catalogue) Append(ctx context.Context, ord Ordinal, l *ListingReader) (
 // change has rewrite make the segments of a new manifest. What it puts waits in
 // memory while it is small; nothing it reads stays in the cache.
 func (c *Catalogue) change(ctx context.Context, m Manifest, rewrite func(context.Context, *Catalogue) ([]Segment, error), written *int64) (Manifest, []string, error) {
-	stage := newStaging(c.blocks)
+	stage := newStaging(c.blocks, c.bounds.stage)
 	w := &Catalogue{blocks: stage, manifest: c.manifest, cache: &Cache{dec: c.cache.dec}, bounds: c.bounds}
 	segs, err := rewrite(ctx, w)
 	m.Segments = segs

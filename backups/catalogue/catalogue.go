@@ -179,6 +179,7 @@ type Catalogue struct {
 type bounds struct {
 	block int   // blockRaw
 	small int64 // tierSmall
+	stage int   // stagedBytes
 }
 
 // Open returns the catalogue that m describes. It reads nothing yet. A nil
@@ -187,7 +188,7 @@ func Open(b Blocks, m Manifest, c *Cache) *Catalogue {
 	if c == nil {
 		c = NewCache(0)
 	}
-	return &Catalogue{blocks: b, manifest: m, cache: c, bounds: bounds{blockRaw, tierSmall}}
+	return &Catalogue{blocks: b, manifest: m, cache: c, bounds: bounds{blockRaw, tierSmall, stagedBytes}}
 }
 
 // Manifest returns what Open was given.

@@ -2,6 +2,7 @@ package catalogue
 
 import (
 	"bytes"
+	"strings"
 )
 
 // matcher is a query's Text and Ext. The zero matcher takes every name.
@@ -15,6 +16,10 @@ type matcher struct {
 
 func newMatcher(q *Query) *matcher {
 	m := &matcher{}
+	if strings.ContainsRune(q.Text+q.Ext, 0) { // no name has one, and between names it stands
+		m.name = func([]byte) bool { return false }
+		return m
+	}
 	ext := bytes.TrimPrefix(fold(nil, []byte(q.Ext)), []byte("."))
 	if len(ext) > 0 {
 		ext = append([]byte("."), ext...)

@@ -16,6 +16,7 @@ type staging struct {
 	waiting map[string]*waiting
 	put     []string // names of segments that are, in part at least, stored
 	written int64
+	limit   int // stagedBytes
 }
 
 type waiting struct {
@@ -24,7 +25,9 @@ type waiting struct {
 	stored bool // all of it went on, and what comes goes on
 }
 
-func newStaging(b Blocks) *staging { return &staging{Blocks: b, waiting: map[string]*waiting{}} }
+func newStaging(b Blocks, limit int) *staging {
+	return &staging{Blocks: b, waiting: map[string]*waiting{}, limit: limit}
+}
 
 // Put keeps a block, or stores it where there are many.
 func (s *staging) Put(ctx context.Context, segment string, block int, plain []byte) error {
@@ -41,7 +44,7 @@ func (s *staging) Put(ctx context.Context, segment string, block int, plain []by
 	}
 	w.blocks = append(w.blocks, plain) // finish gives each block away
 	w.bytes += len(plain)
-	if w.bytes <= stagedBytes {
+	if w.bytes <= s.limit {
 		return nil
 	}
 	return s.keep(ctx, segment)
