@@ -23,6 +23,7 @@ import (
 	"ostler/controlplane/identity"
 	"ostler/controlplane/jobs"
 	"ostler/controlplane/ledger"
+	"ostler/controlplane/mail"
 	"ostler/controlplane/policy"
 	"ostler/controlplane/secrets"
 	"ostler/controlplane/server"
@@ -47,6 +48,7 @@ type App struct {
 	Ledger    *ledger.Ledger
 	Jobs      *jobs.Jobs
 	Findings  *findings.Findings
+	Mail      *mail.Mail
 	Customers *customers.Store
 	Identity  *identity.Store
 	Agents    *agents.Agents
@@ -123,6 +125,9 @@ func (a *App) slices(ctx context.Context, o AppOptions) (err error) {
 		return a.Agents.LastHeard(ctx, server)
 	}})
 	a.Findings = findings.New(a.DB, a.Keeper, a.Ledger, a.Bus)
+	if err := a.openMail(ctx); err != nil {
+		return err
+	}
 	a.Customers = customers.New(a.DB, a.Keeper, a.Ledger)
 	life := time.Duration(0)
 	if o.Demo {

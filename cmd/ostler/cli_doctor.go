@@ -38,9 +38,10 @@ const (
 )
 
 func (c *client) doctorCommand() *cobra.Command {
-	return c.verb("doctor", "Check this machine's way to the control plane: address, TLS, clock, token, restic; exit code 1 if something is bad", cobra.NoArgs,
+	var config string
+	cmd := c.verb("doctor", "Check this machine's way to the control plane: address, TLS, clock, token, restic, mail; exit code 1 if something is bad", cobra.NoArgs,
 		func(ctx context.Context, _ []string) error {
-			all, err := c.checkAll(ctx)
+			all, err := c.checkAll(ctx, config)
 			if err != nil {
 				return err
 			}
@@ -71,9 +72,11 @@ func (c *client) doctorCommand() *cobra.Command {
 			}
 			return nil
 		})
+	cmd.Flags().StringVar(&config, "config", "", "the control plane's configuration file, to check its mail server (default "+defaultConfigFile+", where it is)")
+	return cmd
 }
 
-func (c *client) checkAll(ctx context.Context) ([]checkup, error) {
+func (c *client) checkAll(ctx context.Context, config string) ([]checkup, error) {
 	base, err := c.baseURL()
 	if err != nil {
 		return nil, err
@@ -84,7 +87,7 @@ func (c *client) checkAll(ctx context.Context) ([]checkup, error) {
 	if dns.State != "bad" {
 		all = append(all, c.checkPlane(ctx)...)
 	}
-	return append(all, checkRestic()), nil
+	return append(append(all, checkRestic()), checkMail(ctx, config)...), nil
 }
 
 func checkDNS(ctx context.Context, host string) checkup {

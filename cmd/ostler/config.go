@@ -47,6 +47,22 @@ const configExample = `  data_dir: /var/lib/ostler          # database, keyring,
   log:
     level: info                      # debug, info, warn, error
     format: json                     # json, text
+  mail:
+    host: ""                         # your mail server; "": nothing is sent, and a finding says so
+    port: 0                          # 0: 587, 465 or 25, as tls has it
+    tls: starttls                    # starttls, implicit; loopback: none, for one on this machine
+    ca_file: ""                      # PEM; "": the system's authorities
+    without_tls: wait                # notice: a mail without content where it offers no TLS
+    user: ""
+    password_file: ""                # its first line
+    from: ""                         # Your Company <noreply@example.com>
+    reply_to: ""                     # "": the mails say that answers are not read
+    bounces_to: ""                   # envelope sender; "": the address of from
+    ehlo: ""                         # "": the host's name
+    dkim:
+      domain: ""                     # "": mails are not signed here
+      selector: ""
+      key_file: ""                   # PEM, RSA or Ed25519
   replica: ""                        # "": the host's name; PostgreSQL only
 `
 
@@ -65,6 +81,7 @@ type Config struct {
 	Metrics  MetricsConfig  `koanf:"metrics"`
 	Ledger   LedgerConfig   `koanf:"ledger"`
 	Log      LogConfig      `koanf:"log"`
+	Mail     MailConfig     `koanf:"mail"`
 }
 
 // DatabaseConfig says where the truth is.
@@ -127,6 +144,7 @@ func defaults() Config {
 		Metrics: MetricsConfig{Listen: "127.0.0.1:9464"},
 		Ledger:  LedgerConfig{Origin: "ostler.internal/ledger"},
 		Log:     LogConfig{Level: "info", Format: "json"},
+		Mail:    MailConfig{TLS: "starttls", WithoutTLS: "wait"},
 	}
 }
 
