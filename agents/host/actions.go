@@ -17,8 +17,10 @@ func defaultTimeout(a wire.Action) time.Duration {
 	switch a {
 	case wire.ActionBackup:
 		return 24 * time.Hour
-	case wire.ActionDownload, wire.ActionPutBack:
+	case wire.ActionDownload, wire.ActionPutBack, wire.ActionArchive, wire.ActionPreview, wire.ActionApply, wire.ActionUndo:
 		return 6 * time.Hour
+	case wire.ActionCatalogue, wire.ActionSettle:
+		return time.Hour
 	case wire.ActionRepoInit:
 		return 5 * time.Minute
 	default:
@@ -45,6 +47,12 @@ func (a *Agent) act(ctx context.Context, t *task) (any, error) {
 	case wire.ActionPutBack:
 		return with(ctx, t, func(ctx context.Context, p wire.PutBackParams) (any, error) {
 			return a.putBack(ctx, t.env.Job, p, r.report)
+		})
+	case wire.ActionArchive:
+		return with(ctx, t, func(ctx context.Context, p wire.ArchiveParams) (any, error) { return a.archive(ctx, t, p, r.report) })
+	case wire.ActionCatalogue:
+		return with(ctx, t, func(ctx context.Context, p wire.CatalogueParams) (any, error) {
+			return a.catalogue(ctx, t, p, r.report)
 		})
 	}
 	return nil, helper.Fail(wire.CauseUnsupported, nil, "this agent does not know the action")

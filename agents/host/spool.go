@@ -88,15 +88,25 @@ func (s *Spool) Remove(job string) error {
 }
 
 // Acked drops the result of a job that the plane has, unless it is small and
-// worth keeping for a replay. Listings hold file names and are never kept.
+// worth keeping for a replay. Listings hold file names and are never kept, nor
+// are lists of files that a restore changed or could not read.
 func (s *Spool) Acked(job string, a wire.Action) {
 	if !jobName.MatchString(job) {
 		return
 	}
 	info, err := os.Stat(s.path(job))
-	if err == nil && (info.Size() > keepAcked || a == wire.ActionList) {
+	if err == nil && (info.Size() > keepAcked || holdsNames(a)) {
 		_ = os.Remove(s.path(job))
 	}
+}
+
+// holdsNames reports whether an action's result is a list of file names.
+func holdsNames(a wire.Action) bool {
+	switch a {
+	case wire.ActionList, wire.ActionArchive, wire.ActionPreview, wire.ActionApply, wire.ActionUndo:
+		return true
+	}
+	return false
 }
 
 // selectEntries returns the entries in one of the states, by id.

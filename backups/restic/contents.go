@@ -22,6 +22,8 @@ type Contents struct {
 	// Files, Folders and Others (links, devices, pipes, sockets) are counted
 	// as the snapshot has them, and Bytes is the size of the files.
 	Files, Folders, Others, Bytes int64
+	// Largest is the size of the largest file.
+	Largest int64
 	// Unlisted is set where folders of the snapshot are damaged: there is no list
 	// until Restore makes it from what it could restore.
 	Unlisted bool
@@ -93,19 +95,20 @@ func (c *Contents) Add(path []byte, n wire.Node) error {
 	c.size += int64(len(b) + len(path) - shared + len(n.LinkTarget))
 	c.last = append(c.last[:0], path...)
 	c.n++
-	c.count(n, 1)
+	c.count(n)
 	return nil
 }
 
-func (c *Contents) count(n wire.Node, by int64) {
+func (c *Contents) count(n wire.Node) {
 	switch n.Type {
 	case wire.NodeFile:
-		c.Files += by
-		c.Bytes += by * n.Size
+		c.Files++
+		c.Bytes += n.Size
+		c.Largest = max(c.Largest, n.Size)
 	case wire.NodeDir:
-		c.Folders += by
+		c.Folders++
 	default:
-		c.Others += by
+		c.Others++
 	}
 }
 
@@ -230,29 +233,19 @@ func (c *Contents) Close() error {
 	return errors.Join(c.f.Close(), os.Remove(c.name))
 }
 
-// listMark is a place in a list to come back to.
-type listMark struct {
-	n, size, files, folders, others, bytes int64
-	last                                   []byte
-}
-
-func (c *Contents) mark() listMark {
-	return listMark{c.n, c.size, c.Files, c.Folders, c.Others, c.Bytes, append([]byte(nil), c.last...)}
-}
-
-// back drops what was added since m.
-func (c *Contents) back(m listMark) error {
+// clear drops all nodes.
+func (c *Contents) clear() error {
 	err := c.w.Flush()
 	if err == nil {
-		err = c.f.Truncate(m.size)
+		err = c.f.Truncate(0)
 	}
 	if err == nil {
-		_, err = c.f.Seek(m.size, io.SeekStart)
+		_, err = c.f.Seek(0, io.SeekStart)
 	}
 	if err != nil {
 		return localFailure("the list of files cannot be written", err)
 	}
-	c.n, c.size, c.Files, c.Folders, c.Others, c.Bytes = m.n, m.size, m.files, m.folders, m.others, m.bytes
-	c.last = append(c.last[:0], m.last...)
+	c.Files, c.Folders, c.Others, c.Bytes, c.Largest = 0, 0, 0, 0, 0
+	c.n, c.size, c.last = 0, 0, c.last[:0]
 	return nil
 }

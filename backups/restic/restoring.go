@@ -210,14 +210,21 @@ func (t *restoring) settle(c *Contents, o RestoreOptions) error {
 	if there > 0 {
 		return nil
 	}
-	worst := wire.CauseDamaged
+	worst := wire.CauseUnsupported
 	for _, cause := range c.marks {
-		if cause != wire.CauseDamaged {
+		if worst == wire.CauseUnsupported || cause == wire.CauseDamaged {
 			worst = cause
 		}
 	}
+	if len(c.marks) == 0 {
+		worst = wire.CauseNotFound
+	}
 	return failure(worst, "nothing of what was asked for could be restored")
 }
+
+// Check looks at every node of the list in o.Target, as Restore does at its end.
+// It is for engines that restore by other means.
+func (c *Contents) Check(o RestoreOptions) error { return new(restoring).settle(c, o) }
 
 type inode struct{ dev, ino uint64 }
 
@@ -330,4 +337,3 @@ func removePowers(name string) error {
 	}
 	return nil
 }
-

@@ -181,7 +181,7 @@ func (w *selection) dirs() []string {
 
 // measure asks restic what it would restore, which passes over what is damaged.
 func (s *session) measure(ctx context.Context, c *Contents) error {
-	if err := c.back(listMark{}); err != nil {
+	if err := c.clear(); err != nil {
 		return err
 	}
 	c.Unlisted = true
@@ -197,7 +197,7 @@ func (s *session) measure(ctx context.Context, c *Contents) error {
 
 // relist makes the list from what was restored.
 func (c *Contents) relist(target string) error {
-	if err := c.back(listMark{}); err != nil {
+	if err := c.clear(); err != nil {
 		return err
 	}
 	wanted, err := newSelection(c.Paths)

@@ -32,6 +32,14 @@ type Helper interface {
 	List(ctx context.Context, r Repo, snapshot string, path []byte, limit int) (wire.Listing, error)
 	// Fetch restores one file to private staging. Discard removes it.
 	Fetch(ctx context.Context, f Fetch, report Report) (Staged, error)
+	// Archive restores files and folders to private staging and packs them.
+	// Discard removes the archive.
+	Archive(ctx context.Context, a Archive, report Report) (Archived, error)
+	// Catalogue lists a whole snapshot into private staging. Discard removes it.
+	Catalogue(ctx context.Context, c Catalogue, report Report) (Catalogued, error)
+	// Stage makes an empty private folder for a job that will be given a file of
+	// that size, if there is room for it. Discard removes it.
+	Stage(ctx context.Context, job string, size int64) (dir string, err error)
 	// PutBack restores one file beside the original.
 	PutBack(ctx context.Context, p PutBack, report Report) (wire.PutBackResult, error)
 	// Discard removes what a job staged; with "" what any job ever staged.

@@ -40,6 +40,10 @@ type Engine interface {
 	List(ctx context.Context, snapshot string, path []byte, limit int) (wire.Listing, error)
 	Stat(ctx context.Context, snapshot string, name []byte) (wire.Node, error)
 	Dump(ctx context.Context, snapshot string, name []byte, w io.Writer) (wire.Node, error)
+	Snapshots(ctx context.Context) ([]restic.Snapshot, error)
+	Walk(ctx context.Context, snapshot string, each func(path []byte, n wire.Node) error) error
+	Contents(ctx context.Context, snapshot string, paths [][]byte, file string) (*restic.Contents, error)
+	Restore(ctx context.Context, c *restic.Contents, o restic.RestoreOptions) error
 }
 
 // Defaults of Options.

@@ -68,6 +68,17 @@ func (h *Local) Fetch(ctx context.Context, f Fetch, report Report) (_ Staged, er
 	return Staged{Path: path, Size: w.done, SHA256: hex.EncodeToString(w.sum.Sum(nil)), MTime: node.MTime, Mode: node.Mode}, nil
 }
 
+// Stage implements Helper. The room is kept until Discard.
+func (h *Local) Stage(_ context.Context, job string, size int64) (string, error) {
+	if size < 0 || !idForm.MatchString(job) {
+		return "", Fail(wire.CausePolicy, nil, "the job's id or the file's size has a form that none has")
+	}
+	if _, err := h.promise(job, size); err != nil {
+		return "", err
+	}
+	return h.emptyStaging(job)
+}
+
 // promise keeps size bytes of staging for a job, if the disk and the quota have them.
 func (h *Local) promise(job string, size int64) (done func(), err error) {
 	h.room.Lock()
@@ -127,6 +138,9 @@ func (h *Local) Discard(_ context.Context, job string) error {
 		if !idForm.MatchString(job) {
 			return nil
 		}
+		h.room.Lock()
+		delete(h.promised, job)
+		h.room.Unlock()
 		return errors.Join(os.RemoveAll(filepath.Join(h.stagingDir(), job)), h.sweepNote(job))
 	}
 	var errs []error

@@ -14,7 +14,11 @@ type Helper struct {
 	OnBackup  func(ctx context.Context, b helper.Backup, r helper.Report) (wire.BackupResult, error)
 	OnList    func(ctx context.Context, snapshot string, path []byte) (wire.Listing, error)
 	OnFetch   func(ctx context.Context, f helper.Fetch) (helper.Staged, error)
-	OnVersion func(ctx context.Context) (string, string, error)
+	OnArchive func(ctx context.Context, a helper.Archive, r helper.Report) (helper.Archived, error)
+	// OnCatalogue makes a listing.
+	OnCatalogue func(ctx context.Context, c helper.Catalogue, r helper.Report) (helper.Catalogued, error)
+	OnStage     func(job string, size int64) (string, error)
+	OnVersion   func(ctx context.Context) (string, string, error)
 
 	mu        sync.Mutex
 	backups   int
@@ -80,6 +84,30 @@ func (h *Helper) Fetch(ctx context.Context, f helper.Fetch, _ helper.Report) (he
 		return h.OnFetch(ctx, f)
 	}
 	return helper.Staged{}, helper.Fail(wire.CauseNotFound, nil, "the fake has no file")
+}
+
+// Archive implements helper.Helper.
+func (h *Helper) Archive(ctx context.Context, a helper.Archive, r helper.Report) (helper.Archived, error) {
+	if h.OnArchive != nil {
+		return h.OnArchive(ctx, a, r)
+	}
+	return helper.Archived{}, helper.Fail(wire.CauseNotFound, nil, "the fake has no archive")
+}
+
+// Catalogue implements helper.Helper.
+func (h *Helper) Catalogue(ctx context.Context, c helper.Catalogue, r helper.Report) (helper.Catalogued, error) {
+	if h.OnCatalogue != nil {
+		return h.OnCatalogue(ctx, c, r)
+	}
+	return helper.Catalogued{}, helper.Fail(wire.CauseNotFound, nil, "the fake has no listing")
+}
+
+// Stage implements helper.Helper.
+func (h *Helper) Stage(_ context.Context, job string, size int64) (string, error) {
+	if h.OnStage != nil {
+		return h.OnStage(job, size)
+	}
+	return "", helper.Fail(wire.CauseDiskFull, nil, "the fake has no staging")
 }
 
 // PutBack implements helper.Helper.
