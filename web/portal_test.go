@@ -110,12 +110,13 @@ func TestCustomerGetsAFileBack(t *testing.T) {
 			t.Fatalf("put back: %d %s", a.status, heading(a.body))
 		}
 		ines.page(a.location())
-		var back wire.PutBackParams
-		ref := h.take(wire.ActionPutBack, &back)
-		if string(back.Path) != "/srv/shop/"+odd {
-			t.Errorf("path %q did not survive the form", back.Path)
+		var back wire.ApplyParams
+		ref := h.take(wire.ActionApply, &back)
+		if got := string(back.Selections[0].Paths[0]); got != "/srv/shop/"+odd {
+			t.Errorf("path %q did not survive the form", got)
 		}
-		h.finish(ref, wire.PutBackResult{Path: append([]byte("/srv/shop/"), back.TargetName...), Size: 12, SHA256: strings.Repeat("a", 64)})
+		h.finish(ref, wire.Changes{Counts: map[wire.Act]int64{wire.ActBeside: 1},
+			Changes: []wire.Change{{Path: []byte("/srv/shop/" + odd + back.Target.Suffix), Type: wire.NodeFile, Act: wire.ActBeside, Size: 12, SHA256: strings.Repeat("a", 64)}}})
 		if got := ines.page(a.location()); !strings.Contains(got, strings.Repeat("a", 64)) {
 			t.Error("no SHA-256 on the page of the restore")
 		}

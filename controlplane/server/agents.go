@@ -23,13 +23,17 @@ import (
 	"ostler/controlplane/policy"
 )
 
-// ChunkSink takes the chunks of files that hosts send up for a download.
+// ChunkSink takes the chunks of what hosts send up, and hands out those of what
+// another server sent for them.
 type ChunkSink interface {
 	// Put stores one chunk, which it reads to the end and checks against its
 	// hex SHA-256. The same chunk again is fine.
 	Put(ctx context.Context, server, agent, job string, epoch int64, index int, sha256 string, body io.Reader) error
 	// Have returns the chunks of a job that are stored, ascending.
 	Have(ctx context.Context, server, agent, job string) ([]int, error)
+	// SourceChunk returns one chunk of the source of a job that runs on the
+	// host, with its hex SHA-256.
+	SourceChunk(ctx context.Context, server, agent, job string, epoch int64, index int) (data []byte, sha256 string, err error)
 }
 
 // chunkTime is how long one chunk may take to arrive.
@@ -45,6 +49,7 @@ func (s *Server) registerAgents() {
 	s.route(s.agents, agent("GET", wire.PathStream, "agent.stream"), s.stream)
 	s.route(s.agents, agent("PUT", wire.PathChunks+"/:job/:index", "agent.chunk.put"), s.putChunk)
 	s.route(s.agents, agent("GET", wire.PathChunks+"/:job", "agent.chunk.list"), s.listChunks)
+	s.route(s.agents, agent("GET", wire.PathChunks+"/:job/:index", "agent.chunk.get"), s.getChunk)
 }
 
 // bind reads a JSON body that may be at most 64 KiB.
@@ -227,6 +232,29 @@ func (s *Server) listChunks(c echo.Context) error {
 		have = []int{}
 	}
 	return c.JSON(http.StatusOK, wire.ChunksHave{Have: have})
+}
+
+// getChunk answers one chunk of the source of a job that runs on the host.
+func (s *Server) getChunk(c echo.Context) error {
+	id, err := s.identity(c)
+	if err != nil {
+		return err
+	}
+	index, err := strconv.Atoi(c.Param("index"))
+	epoch, err2 := strconv.ParseInt(c.Request().Header.Get(wire.HeaderEpoch), 10, 64)
+	if err != nil || err2 != nil || index < 0 {
+		return controlplane.Errorf(controlplane.CodeInvalid, "Upgrade the package ostler-agent on the server.", "The chunk's index or epoch is malformed")
+	}
+	data, sum, err := s.Chunks.SourceChunk(forAgent(c.Request().Context(), id), id.Server, id.Agent, c.Param("job"), epoch, index)
+	if err != nil {
+		return err
+	}
+	if err := http.NewResponseController(c.Response()).SetWriteDeadline(time.Now().Add(chunkTime)); err != nil {
+		return fmt.Errorf("server: chunk: %w", err)
+	}
+	c.Response().Header().Set(wire.HeaderChunkSHA256, sum)
+	c.Response().Header().Set("Cache-Control", "no-store")
+	return c.Blob(http.StatusOK, echo.MIMEOctetStream, data)
 }
 
 // wsConn speaks frames over a WebSocket.

@@ -252,6 +252,23 @@ func (m *machine) testChunks(srv string) {
 	if err != nil || status != 200 || len(have.Have) != 2 {
 		t.Errorf("have: got %d %v, %v", status, have, err)
 	}
+	get := func(path string, headers ...string) (status int, code, said string) {
+		t.Helper()
+		status, r, err := m.ask("GET", w.url(server.Agents, path), nil, &said, headers...)
+		w.must(err)
+		return status, r.Code, said
+	}
+	if status, _, said := get(wire.ChunkPath("job_1", 4), wire.HeaderEpoch, "3"); status != 200 || said != srv+" "+m.id.Agent+" job_1 3 4" {
+		t.Errorf("chunk of a source: got %d %q", status, said)
+	}
+	if status, code, _ := get(wire.ChunkPath("job_foreign", 0), wire.HeaderEpoch, "3"); status != http.StatusNotFound || code != "not_found" {
+		t.Errorf("chunk of another's: got %d %s, want 404", status, code)
+	}
+	for name, path := range map[string]string{"no epoch": wire.ChunkPath("job_1", 0), "no index": wire.PathChunks + "/job_1/x", "below 0": wire.PathChunks + "/job_1/-1"} {
+		if status, _, _ := get(path); status != http.StatusUnprocessableEntity {
+			t.Errorf("%s: got %d, want 422", name, status)
+		}
+	}
 }
 
 func TestAgentsRefused(t *testing.T) {

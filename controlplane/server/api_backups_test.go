@@ -231,8 +231,8 @@ func TestRestoreThatFails(t *testing.T) {
 	if r.Path != `/srv/mine/x\xff` || r.TargetB64 == nil || a.header.Get("Location") != server.Base+"/jobs/"+r.Job {
 		t.Errorf("asked: got %+v", r)
 	}
-	var p wire.PutBackParams
-	w.finish(o.server.ID, w.take(o.server.ID, wire.ActionPutBack, &p), nil, &wire.Failure{Cause: wire.CauseExists})
+	var p wire.ApplyParams
+	w.finish(o.server.ID, w.take(o.server.ID, wire.ActionApply, &p), nil, &wire.Failure{Cause: wire.CauseExists})
 	r = into[server.Restore](t, w.call("mine-owner", "GET", server.Base+"/restores/"+r.ID+"?wait=1s", ""), http.StatusOK)
 	if r.State != "failed" || r.Failure == nil || r.Failure.Cause != "exists" || !strings.Contains(r.Failure.Message, "there already") {
 		t.Errorf("failed: got %+v, %+v", r, r.Failure)

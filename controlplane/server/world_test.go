@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -94,6 +95,13 @@ func (c *chunks) Have(_ context.Context, _, _, job string) ([]int, error) {
 		return nil, nil
 	}
 	return []int{0, 2}, nil
+}
+
+func (c *chunks) SourceChunk(_ context.Context, srv, agent, job string, epoch int64, index int) ([]byte, string, error) {
+	if job == "job_foreign" {
+		return nil, "", controlplane.NotFound("job")
+	}
+	return fmt.Appendf(nil, "%q", fmt.Sprintf("%s %s %s %d %d", srv, agent, job, epoch, index)), strings.Repeat("a", 64), nil
 }
 
 type world struct {
