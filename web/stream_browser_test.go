@@ -32,6 +32,15 @@ func proxied(t *testing.T, h *house, act func(w http.ResponseWriter, r *http.Req
 	return s.URL
 }
 
+// breakOff ends a connection in the middle of an answer: a browser asks by
+// itself again where it got nothing at all.
+func breakOff(w http.ResponseWriter) {
+	w.Header().Set("Content-Length", "1000")
+	_, _ = w.Write([]byte("<html>"))
+	_ = http.NewResponseController(w).Flush()
+	panic(http.ErrAbortHandler)
+}
+
 // see signs a person's browser in and opens a page.
 func see(t *testing.T, ctx context.Context, p *person, base, path string) {
 	t.Helper()
@@ -88,16 +97,14 @@ func TestLivePageHearsItsEnd(t *testing.T) {
 			act: func(w http.ResponseWriter) {
 				http.Error(w, `<main id="main">a page of a proxy</main>`, http.StatusTooManyRequests)
 			}},
-		{name: "the stream's connection breaks", times: 1, wrong: isStream,
-			act: func(http.ResponseWriter) { panic(http.ErrAbortHandler) }},
+		{name: "the stream's connection breaks", times: 2, wrong: isStream, act: breakOff},
 		{name: "the stream ends", times: 1, wrong: isStream,
 			act: func(w http.ResponseWriter) { w.Header().Set("Content-Type", "text/event-stream") }},
 		{name: "the question fails", times: 2, wrong: isAgain,
 			act: func(w http.ResponseWriter) {
 				http.Error(w, `<html><body><main id="main">a page of a proxy</main></body></html>`, http.StatusBadGateway)
 			}},
-		{name: "the question's connection breaks", times: 2, wrong: isAgain,
-			act: func(http.ResponseWriter) { panic(http.ErrAbortHandler) }},
+		{name: "the question's connection breaks", times: 2, wrong: isAgain, act: breakOff},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := newSQLite(t)

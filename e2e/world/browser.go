@@ -125,14 +125,18 @@ func (t *Tab) Click(selector string) {
 	t.do("click "+selector, chromedp.Click(chromedp.CSS(selector)))
 }
 
-// ClickText follows the link or presses the button with exactly this text.
+// ClickText follows the link or presses the button with exactly this text, and
+// waits for it to be there: text that stands above it shows while the page
+// still loads.
 func (t *Tab) ClickText(text string) {
 	t.T.Helper()
 	js := fmt.Sprintf(`(() => { const want = %q;
 		const e = [...document.querySelectorAll("a, button, summary")].find(e => e.textContent.trim().replace(/\s+/g, " ") === want && e.checkVisibility());
 		if (!e) return "none"; e.click(); return "ok" })()`, text)
-	if got := Eval[string](t, js); got != "ok" {
-		t.T.Fatalf("no link or button “%s” on %s:\n%s", text, t.URL(), t.Text())
+	for end := time.Now().Add(10 * time.Second); Eval[string](t, js) != "ok"; time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.T.Fatalf("no link or button “%s” on %s:\n%s", text, t.URL(), t.Text())
+		}
 	}
 }
 
