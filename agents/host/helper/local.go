@@ -60,6 +60,7 @@ type Local struct {
 	// room guards the sum of what is staged and promised.
 	room     sync.Mutex
 	promised map[string]int64
+	put      placing
 }
 
 // NewLocal makes the helper's folders.
@@ -77,7 +78,7 @@ func NewLocal(o Options) (*Local, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	h := &Local{o: o, promised: map[string]int64{}}
-	for _, d := range []string{h.keyDir(), h.notesDir(), h.dir("cache"), h.dir("tmp"), h.stagingDir()} {
+	for _, d := range []string{h.keyDir(), h.notesDir(), h.dir("cache"), h.dir("tmp"), h.restoresDir(), h.stagingDir()} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			return nil, fmt.Errorf("helper: make folder: %w", err)
 		}

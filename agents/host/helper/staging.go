@@ -156,6 +156,7 @@ func (h *Local) Discard(_ context.Context, job string) error {
 	for _, n := range notes {
 		errs = append(errs, h.sweepNote(n.Name()))
 	}
+	errs = append(errs, h.sweepRestores())
 	return errors.Join(errs...)
 }
 
