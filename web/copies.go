@@ -53,7 +53,7 @@ func (p *Portal) copies(v *visit) error {
 // look into it.
 func (v *visit) snapshotRow(s backups.Snapshot) SnapshotRow {
 	row := SnapshotRow{At: s.ArrivedAt, State: v.runState(s.Outcome), Files: s.Files, Bytes: s.Bytes, Added: s.AddedBytes}
-	if v.can(policy.FileRead) {
+	if v.canOf(s.Customer, policy.FileRead) {
 		row.Href = "/snapshots/" + s.ID
 	}
 	if s.UnreadCount > 0 {

@@ -53,7 +53,7 @@ func (v *visit) filePage(snap backups.Snapshot, full []byte) *File {
 	page := &File{Page: v.page("backups", plain, v.t("file.say", "name", plain, "when", v.moment(snap.ArrivedAt))), Path: crumbsTo(snap.ID, server, full), Name: name, Snapshot: v.snapshotRow(snap), Server: server}
 	page.Crumbs = []Link{{v.t("backups.title"), "/backups"}, {server, "/plans/" + snap.Plan + "/copies"}, {v.moment(snap.ArrivedAt), self}}
 	page.Self = self + "/file" + query
-	if v.can(policy.RestoreRun) {
+	if v.canOf(snap.Customer, policy.RestoreRun) {
 		page.Download, page.PutBack = self+"/download"+query, self+"/putback"+query
 		page.Target = []byte(path.Join(path.Dir(string(full)), string(backups.PutBackName(full, snap.ArrivedAt))))
 	}

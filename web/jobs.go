@@ -108,7 +108,7 @@ func (p *Portal) job(v *visit) error {
 	if err != nil {
 		return err
 	}
-	page := &Job{Page: v.page("jobs", v.jobTitle(j), ""), State: v.jobState(j.State), Progress: v.progress(j, v.can(policy.FileRead)), Failed: failure(j)}
+	page := &Job{Page: v.page("jobs", v.jobTitle(j), ""), State: v.jobState(j.State), Progress: v.progress(j, v.canOf(j.Customer, policy.FileRead)), Failed: failure(j)}
 	page.Crumbs = []Link{{v.t("jobs.title"), "/jobs"}}
 	if !v.staff() {
 		page.Nav = "activity"
@@ -168,9 +168,9 @@ func (v *visit) jobFacts(page *Job, j jobs.Job) error {
 // jobSubject leads to what the job works for.
 func (v *visit) jobSubject(j jobs.Job) Link {
 	switch {
-	case controlplane.ValidID(controlplane.PrefixSnapshot, j.Subject) && v.can(policy.FileRead):
+	case controlplane.ValidID(controlplane.PrefixSnapshot, j.Subject) && v.canOf(j.Customer, policy.FileRead):
 		return Link{v.t("job.to_copy"), "/snapshots/" + j.Subject}
-	case controlplane.ValidID(controlplane.PrefixRestore, j.Subject) && v.can(policy.RestoreRun):
+	case controlplane.ValidID(controlplane.PrefixRestore, j.Subject) && v.canOf(j.Customer, policy.RestoreRun):
 		return Link{v.t("job.to_restore"), "/restores/" + j.Subject}
 	case controlplane.ValidID(controlplane.PrefixPlan, j.Subject):
 		return Link{v.t("plan.title"), "/plans/" + j.Subject}
@@ -243,7 +243,7 @@ func (v *visit) jobOutcome(page *Job, j jobs.Job) {
 	for _, m := range res.MissingPaths { // a plan's folders are no secret; files are
 		page.Missing = append(page.Missing, []byte(m))
 	}
-	if !v.can(policy.FileRead) {
+	if !v.canOf(j.Customer, policy.FileRead) {
 		page.Unread = nil
 		return
 	}

@@ -85,7 +85,7 @@ func (v *visit) planStrip(ps planState) []Fact {
 	copyFact := Fact{Label: v.t("backups.newest"), State: State{ToneUnknown, v.t("backup.none_yet")}}
 	if ps.Copy != nil {
 		copyFact.State, copyFact.At, copyFact.Note = v.runState(ps.Copy.Outcome), ps.Copy.ArrivedAt, v.t("strip.copy", "n", ps.Copy.Files, "size", Bytes(ps.Copy.Bytes))
-		if v.can(policy.FileRead) {
+		if v.canOf(ps.Copy.Customer, policy.FileRead) {
 			copyFact.Link = Link{v.t("backups.browse"), "/snapshots/" + ps.Copy.ID}
 		}
 	}

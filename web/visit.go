@@ -13,6 +13,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"ostler/backups"
 	"ostler/controlplane"
 	"ostler/controlplane/customers"
 	"ostler/controlplane/identity"
@@ -30,6 +31,7 @@ type visit struct {
 	viewer  Viewer
 	now     time.Time
 	zone    *time.Location
+	helping *backups.Assist // see assist
 }
 
 // t returns a text in the portal's language.
@@ -38,8 +40,30 @@ func (v *visit) t(key string, pairs ...any) string { return v.p.tx.T(key, pairs.
 // staff reports whether the reader is one of the hosting company's people.
 func (v *visit) staff() bool { return v.actor.Kind == controlplane.ActorStaff }
 
-// scope is what the reader reaches, after the permission was looked at.
+// ofFiles reports whether a permission has to do with what is in a customer's
+// copies: staff have it by an assist only.
+func ofFiles(p policy.Permission) bool { return p == policy.FileRead || p == policy.RestoreRun }
+
+// assist is what the reader, one of staff, has open to help a customer: for
+// one customer, with a reason and a ticket; its zero value is none.
+func (v *visit) assist() backups.Assist {
+	if v.helping == nil {
+		a, err := v.p.Backups.CurrentAssist(v.ctx)
+		if err != nil {
+			v.p.log.ErrorContext(v.ctx, "web.assist", "error", err)
+		}
+		v.helping = &a
+	}
+	return *v.helping
+}
+
+// scope is what the reader reaches, after the permission was looked at. What
+// has to do with a customer's files, staff reach by an assist only.
 func (v *visit) scope(p policy.Permission) (policy.Scope, error) {
+	if v.staff() && ofFiles(p) {
+		s, _, err := v.p.Backups.AssistScope(v.ctx, p)
+		return s, err
+	}
 	s, err := policy.For(v.ctx, p)
 	if controlplane.ErrorCode(err) != controlplane.CodeForbidden {
 		return s, err
@@ -56,6 +80,16 @@ func (v *visit) scope(p policy.Permission) (policy.Scope, error) {
 
 // can reports whether the reader's role has a permission.
 func (v *visit) can(p policy.Permission) bool { return policy.Can(v.actor, p) }
+
+// canOf is can for what is one customer's: of files, staff may what they have
+// an assist for, and nothing of any other customer.
+func (v *visit) canOf(customer string, p policy.Permission) bool {
+	if v.staff() && ofFiles(p) {
+		a := v.assist()
+		return a.Open(v.now) && a.Customer == customer
+	}
+	return policy.Can(v.actor, p)
+}
 
 // page begins a page for this reader.
 func (v *visit) page(nav, title, say string) Page {
