@@ -54,6 +54,14 @@ func (a *Agent) act(ctx context.Context, t *task) (any, error) {
 		return with(ctx, t, func(ctx context.Context, p wire.CatalogueParams) (any, error) {
 			return a.catalogue(ctx, t, p, r.report)
 		})
+	case wire.ActionPreview:
+		return with(ctx, t, func(ctx context.Context, p wire.PreviewParams) (any, error) { return a.preview(ctx, t, p, r.report) })
+	case wire.ActionApply:
+		return with(ctx, t, func(ctx context.Context, p wire.ApplyParams) (any, error) { return a.apply(ctx, t, p, r.report) })
+	case wire.ActionUndo:
+		return with(ctx, t, func(ctx context.Context, p wire.UndoParams) (any, error) { return a.undo(ctx, t, p, r.report) })
+	case wire.ActionSettle:
+		return with(ctx, t, a.settle)
 	}
 	return nil, helper.Fail(wire.CauseUnsupported, nil, "this agent does not know the action")
 }

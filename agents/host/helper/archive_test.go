@@ -259,7 +259,9 @@ func TestArchiveRefused(t *testing.T) {
 		{"a format of tomorrow", func(a *helper.Archive, _ *shelf, _ *helper.Options) { a.Format = "rar" }, wire.CauseUnsupported},
 		{"a job with a path for an id", func(a *helper.Archive, _ *shelf, _ *helper.Options) { a.Job = "../x" }, wire.CausePolicy},
 		{"more than allowed", func(a *helper.Archive, _ *shelf, _ *helper.Options) { a.MaxBytes = 99_999 }, wire.CausePolicy},
-		{"not there", func(a *helper.Archive, _ *shelf, _ *helper.Options) { a.Selections[0].Paths = [][]byte{[]byte("/none")} }, wire.CauseNotFound},
+		{"not there", func(a *helper.Archive, _ *shelf, _ *helper.Options) {
+			a.Selections[0].Paths = [][]byte{[]byte("/none")}
+		}, wire.CauseNotFound},
 		{"no space", func(_ *helper.Archive, _ *shelf, o *helper.Options) {
 			o.Free = func(string) (int64, error) { return 200_000, nil }
 		}, wire.CauseDiskFull},
@@ -362,4 +364,3 @@ func TestStage(t *testing.T) {
 	_, err = h.Stage(t.Context(), "../x", 1)
 	wantCause(t, err, wire.CausePolicy)
 }
-

@@ -42,6 +42,7 @@ type Helper interface {
 	Stage(ctx context.Context, job string, size int64) (dir string, err error)
 	// PutBack restores one file beside the original.
 	PutBack(ctx context.Context, p PutBack, report Report) (wire.PutBackResult, error)
+	Placer
 	// Discard removes what a job staged; with "" what any job ever staged.
 	Discard(ctx context.Context, job string) error
 }

@@ -18,6 +18,10 @@ type Helper struct {
 	// OnCatalogue makes a listing.
 	OnCatalogue func(ctx context.Context, c helper.Catalogue, r helper.Report) (helper.Catalogued, error)
 	OnStage     func(job string, size int64) (string, error)
+	OnPreview   func(ctx context.Context, p helper.Preview) (helper.Changed, error)
+	OnApply     func(ctx context.Context, a helper.Apply, r helper.Report) (helper.Changed, error)
+	OnUndo      func(ctx context.Context, u helper.Undo) (helper.Changed, error)
+	OnSettle    func(ctx context.Context, restore string) (wire.Settled, error)
 	OnVersion   func(ctx context.Context) (string, string, error)
 
 	mu        sync.Mutex
@@ -108,6 +112,38 @@ func (h *Helper) Stage(_ context.Context, job string, size int64) (string, error
 		return h.OnStage(job, size)
 	}
 	return "", helper.Fail(wire.CauseDiskFull, nil, "the fake has no staging")
+}
+
+// Preview implements helper.Helper.
+func (h *Helper) Preview(ctx context.Context, p helper.Preview, _ helper.Report) (helper.Changed, error) {
+	if h.OnPreview != nil {
+		return h.OnPreview(ctx, p)
+	}
+	return helper.Changed{}, helper.Fail(wire.CauseNotFound, nil, "the fake has nothing to restore")
+}
+
+// Apply implements helper.Helper.
+func (h *Helper) Apply(ctx context.Context, a helper.Apply, r helper.Report) (helper.Changed, error) {
+	if h.OnApply != nil {
+		return h.OnApply(ctx, a, r)
+	}
+	return helper.Changed{}, helper.Fail(wire.CauseNotFound, nil, "the fake has nothing to restore")
+}
+
+// Undo implements helper.Helper.
+func (h *Helper) Undo(ctx context.Context, u helper.Undo, _ helper.Report) (helper.Changed, error) {
+	if h.OnUndo != nil {
+		return h.OnUndo(ctx, u)
+	}
+	return helper.Changed{}, helper.Fail(wire.CauseNotFound, nil, "the fake has nothing to take back")
+}
+
+// Settle implements helper.Helper.
+func (h *Helper) Settle(ctx context.Context, restore string) (wire.Settled, error) {
+	if h.OnSettle != nil {
+		return h.OnSettle(ctx, restore)
+	}
+	return wire.Settled{}, nil
 }
 
 // PutBack implements helper.Helper.
