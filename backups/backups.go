@@ -15,6 +15,7 @@ import (
 
 	"gocloud.dev/blob"
 
+	"ostler/backups/catalogue"
 	"ostler/controlplane/bus"
 	"ostler/controlplane/customers"
 	"ostler/controlplane/db"
@@ -168,6 +169,7 @@ type Snapshot struct {
 	Outcome                                     RunState  // complete or partial
 	UnreadCount                                 int64
 	Files, Bytes, AddedBytes                    int64
+	GoneAt                                      time.Time // when the store was found to have it no more; zero while it has
 }
 
 // Options are what the service may be told. The zero value is usable.
@@ -191,6 +193,11 @@ type Options struct {
 	KeepLists time.Duration
 	// SealKey finds the key of a server's agent (nil: there are no agents).
 	SealKey SealKey
+	// CatalogueCache bounds the opened blocks of catalogues in memory, in bytes
+	// (default 64 MiB).
+	CatalogueCache int64
+	// FindTime bounds one search (default 5 s).
+	FindTime time.Duration
 }
 
 // Service is the slice: its methods are all that others do with backups.
@@ -205,6 +212,8 @@ type Service struct {
 	mail      Mailer // nil: nobody is mailed
 	opts      Options
 	uploads   *turns // bounds the chunks in memory
+	index     *catalogue.Cache
+	tables    *segmentTables
 }
 
 // Deps are the parts that the service stands on.
@@ -269,9 +278,18 @@ func New(d Deps, o Options) *Service {
 		o.KeepLists = 30 * 24 * time.Hour
 	}
 	o.KeepLists = max(o.KeepLists, o.KeepSafety)
+	if o.CatalogueCache == 0 {
+		o.CatalogueCache = 64 << 20
+	}
+	if o.FindTime == 0 {
+		o.FindTime = 5 * time.Second
+	}
 	s := &Service{db: d.DB, keeper: d.Keeper, ledger: d.Ledger, jobs: d.Jobs, findings: d.Findings,
-		customers: d.Customers, blobs: d.Blobs, mail: d.Mail, opts: o, uploads: newTurns()}
+		customers: d.Customers, blobs: d.Blobs, mail: d.Mail, opts: o, uploads: newTurns(),
+		index: catalogue.NewCache(o.CatalogueCache), tables: newSegmentTables()}
 	s.handle()
+	s.handleCatalogue()
 	s.customers.OnTenancyChanged(s.narrowed)
+	s.customers.OnTenancyChanged(s.cataloguesNarrowed)
 	return s
 }

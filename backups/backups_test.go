@@ -58,6 +58,10 @@ type house struct {
 	customer customers.Customer
 	other    customers.Customer
 	tenancy  customers.Tenancy
+
+	// lists are the offers to list a snapshot for its plan's catalogue: one
+	// follows each backup, and most tests leave it where it is.
+	lists []wire.Offer
 }
 
 func must[T any](t *testing.T) func(v T, err error) T {
@@ -107,20 +111,34 @@ func (h *house) take(kind wire.Action, params any) wire.JobRef {
 		return wire.SignedEnvelope{Payload: payload}, err
 	}
 	for range 10 {
-		for _, o := range must[[]wire.Offer](h.t)(h.jobs.Offers(ctx, h.server.ID, agentID, sign)) {
+		offers := must[[]wire.Offer](h.t)(h.jobs.Offers(ctx, h.server.ID, agentID, sign))
+		if kind == wire.ActionCatalogue {
+			offers, h.lists = append(h.lists, offers...), nil
+		}
+		for i, o := range offers {
 			var e wire.Envelope
 			if err := json.Unmarshal(o.Envelope.Payload, &e); err != nil {
 				h.t.Fatal(err)
 			}
+			if e.Action != kind && e.Action == wire.ActionCatalogue {
+				h.lists = append(h.lists, o)
+				continue
+			}
 			if e.Action != kind {
 				h.t.Fatalf("offered %s, want %s", e.Action, kind)
+			}
+			ref := wire.JobRef{Job: e.Job, Epoch: o.Epoch}
+			if ok := must[bool](h.t)(h.jobs.Accept(ctx, h.server.ID, agentID, ref)); !ok {
+				if kind == wire.ActionCatalogue {
+					continue // it was set aside for too long
+				}
+				h.t.Fatal("accept refused")
 			}
 			if err := json.Unmarshal(e.Params, params); err != nil {
 				h.t.Fatal(err)
 			}
-			ref := wire.JobRef{Job: e.Job, Epoch: o.Epoch}
-			if ok := must[bool](h.t)(h.jobs.Accept(ctx, h.server.ID, agentID, ref)); !ok {
-				h.t.Fatal("accept refused")
+			if kind == wire.ActionCatalogue {
+				h.lists = offers[i+1:]
 			}
 			return ref
 		}

@@ -1,11 +1,9 @@
 package backups
 
 import (
-	"context"
 	"time"
 
 	"ostler/agents/wire"
-	"ostler/controlplane/policy"
 )
 
 // CatalogueStatus says whether a plan's snapshots can be browsed and searched
@@ -17,7 +15,7 @@ type CatalogueStatus string
 const (
 	CatalogueReady    CatalogueStatus = "ready"
 	CatalogueBuilding CatalogueStatus = "building"
-	CatalogueDamaged  CatalogueStatus = "damaged" // a rebuild is queued; nothing is read from it
+	CatalogueDamaged  CatalogueStatus = "damaged" // it is being made anew
 	CatalogueDeclined CatalogueStatus = "declined"
 	CatalogueOff      CatalogueStatus = "off"
 )
@@ -92,8 +90,8 @@ type FindQuery struct {
 	// Ext is an extension without its dot.
 	Ext                      string
 	Type                     wire.NodeType
-	MinSize, MaxSize         int64 // bytes, both included
-	ModifiedFrom, ModifiedTo time.Time
+	MinSize, MaxSize         int64     // bytes, both included
+	ModifiedFrom, ModifiedTo time.Time // from included, to excluded
 	// On is a date (its year, month and day are read): the newest snapshot of
 	// each plan at or before the end of that day in the plan's zone is searched.
 	// Zero searches all.
@@ -157,50 +155,4 @@ type FileVersion struct {
 	// FirstSeen and LastSeen are living snapshots; Copies is how many have it.
 	FirstSeen, LastSeen Snapshot
 	Copies              int
-}
-
-// Find searches the names of all snapshots of a customer, sorted by path and
-// then by server. Permission: file.read. Errors: invalid where the scope reaches
-// more than one customer and none is named, not_found, unavailable where it
-// takes too long.
-func (s *Service) Find(ctx context.Context, scope policy.Scope, q FindQuery) (Found, error) {
-	return Found{}, nil
-}
-
-// History returns the versions of one path of a plan. Permission: file.read.
-// Errors: not_found where no snapshot that is known has it.
-func (s *Service) History(ctx context.Context, scope policy.Scope, plan string, path []byte) (FileHistory, error) {
-	return FileHistory{}, nil
-}
-
-// CatalogueOf says how a plan's catalogue stands. Permission: plan.read.
-func (s *Service) CatalogueOf(ctx context.Context, scope policy.Scope, plan string) (CatalogueState, error) {
-	return CatalogueState{}, nil
-}
-
-// SetCatalogue turns a plan's catalogue on or off; off deletes it. Where the
-// customer alone holds the key, only a contact may turn it on. Permission:
-// plan.write. Errors: not_found, forbidden.
-func (s *Service) SetCatalogue(ctx context.Context, scope policy.Scope, plan string, on bool) error {
-	return nil
-}
-
-// RebuildCatalogue has a plan's catalogue made anew from all living snapshots.
-// Permission: plan.write. Errors: not_found, conflict where it is off.
-func (s *Service) RebuildCatalogue(ctx context.Context, scope policy.Scope, plan string) error {
-	return nil
-}
-
-// Look shows one folder of a snapshot: from the catalogue at once, else as
-// Browse does it, and says why. Permission: file.read.
-func (s *Service) Look(ctx context.Context, scope policy.Scope, snapshot string, dir []byte, wait time.Duration) (Folder, error) {
-	f, err := s.Browse(ctx, scope, snapshot, dir, wait)
-	f.Source = SourceLive
-	return f, err
-}
-
-// measure counts the files and bytes at and beneath a path of a snapshot; known
-// is false where the catalogue cannot tell.
-func (s *Service) measure(ctx context.Context, snap snapshotRow, path []byte) (files, bytes int64, known bool, err error) {
-	return 0, 0, false, nil
 }

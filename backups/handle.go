@@ -95,8 +95,10 @@ func (s *Service) Sweep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.jobs.Forget(ctx, []string{string(wire.ActionList)}, now.Add(-keepListings))
-	return err
+	if _, err = s.jobs.Forget(ctx, []string{string(wire.ActionList)}, now.Add(-keepListings)); err != nil {
+		return err
+	}
+	return s.sweepCatalogues(ctx)
 }
 
 // keepListings is how long the answer to a look into a folder is kept: file

@@ -176,7 +176,7 @@ func (s *Service) findingArgs(tx *db.Tx, p planRow) (map[string]string, error) {
 		return nil, err
 	}
 	args := map[string]string{"server": name, "plan": p.Name}
-	snaps, err := where[snapshotRow](tx, policy.AllCustomers("finding"), "arrived_at DESC", 1, "plan_id = ?", p.ID)
+	snaps, err := where[snapshotRow](tx, policy.AllCustomers("finding"), "arrived_at DESC", 1, "plan_id = ? AND gone_at = 0", p.ID)
 	if err != nil || len(snaps) == 0 {
 		return args, err
 	}

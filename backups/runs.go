@@ -239,6 +239,11 @@ func (s *Service) doneBackup(tx *db.Tx, job jobs.Job) error {
 	if err := s.runFindings(tx, row, p, repo, job); err != nil {
 		return err
 	}
+	if row.SnapshotID != "" {
+		if err := s.feed(tx, p, repo); err != nil {
+			return err
+		}
+	}
 	tx.AfterCommit(func() { s.opts.Bus.Publish("customer:"+row.CustomerID, "server:"+row.ServerID) })
 	_, err = s.ledger.Append(tx, ledger.Entry{Customer: row.CustomerID, Server: row.ServerID, Subject: row.ID, Kind: "backup." + row.State,
 		Data: map[string]any{"plan": p.ID, "plan_name": p.Name, "snapshot": row.SnapshotID, "files": row.Files, "bytes": row.Bytes,

@@ -16,10 +16,12 @@ import (
 	"ostler/controlplane/policy"
 )
 
-// SnapshotFilter narrows a list of snapshots; its zero value is all of the scope.
+// SnapshotFilter narrows a list of snapshots; its zero value is all of
+// the scope that the store has.
 type SnapshotFilter struct {
 	Customer, Server, Plan string
-	Limit                  int // at most 200; 0 means 50
+	Gone                   bool // those that the store has no more, instead of those that it has
+	Limit                  int  // at most 200; 0 means 50
 	PageToken              string
 }
 

@@ -88,6 +88,7 @@ type snapshotRow struct {
 	ClaimedAt, ArrivedAt                                            int64
 	Outcome                                                         string
 	UnreadCount, Files, Bytes, AddedBytes                           int64
+	GoneAt                                                          int64
 }
 
 func (snapshotRow) TableName() string { return "backup_snapshots" }
@@ -95,7 +96,8 @@ func (snapshotRow) TableName() string { return "backup_snapshots" }
 func (r snapshotRow) value() Snapshot {
 	return Snapshot{ID: r.ID, Customer: r.CustomerID, Plan: r.PlanID, Repository: r.RepositoryID, Server: r.ServerID, Run: r.RunID,
 		ResticID: r.ResticID, ClaimedAt: controlplane.FromMillis(r.ClaimedAt), ArrivedAt: controlplane.FromMillis(r.ArrivedAt),
-		Outcome: RunState(r.Outcome), UnreadCount: r.UnreadCount, Files: r.Files, Bytes: r.Bytes, AddedBytes: r.AddedBytes}
+		Outcome: RunState(r.Outcome), UnreadCount: r.UnreadCount, Files: r.Files, Bytes: r.Bytes, AddedBytes: r.AddedBytes,
+		GoneAt: controlplane.FromMillis(r.GoneAt)}
 }
 
 type listingRow struct {
@@ -186,6 +188,11 @@ func runsSince(tx *db.Tx, scope policy.Scope, plan string, since time.Time) ([]e
 // snapshotPage finds a page of snapshots older than (before, beforeID), and one more.
 func snapshotPage(tx *db.Tx, scope policy.Scope, f SnapshotFilter, before int64, beforeID string) ([]snapshotRow, error) {
 	q := within(tx.DB, scope).Order("arrived_at DESC, id DESC").Limit(f.Limit + 1)
+	if f.Gone {
+		q = q.Where("gone_at > 0")
+	} else {
+		q = q.Where("gone_at = 0")
+	}
 	for column, v := range map[string]string{"customer_id": f.Customer, "server_id": f.Server, "plan_id": f.Plan} {
 		if v != "" {
 			q = q.Where(clause.Eq{Column: column, Value: v})
@@ -204,7 +211,7 @@ func snapshotPage(tx *db.Tx, scope policy.Scope, f SnapshotFilter, before int64,
 // latestSnapshots finds the newest snapshot of each server: by the index, one
 // look for each, however many there are.
 func latestSnapshots(tx *db.Tx, scope policy.Scope, servers []string) ([]snapshotRow, error) {
-	newest := within(tx.Table("backup_snapshots AS n"), scope).Select("n.id").Where("n.server_id = v.server_id").Order("n.arrived_at DESC, n.id DESC").Limit(1)
+	newest := within(tx.Table("backup_snapshots AS n"), scope).Select("n.id").Where("n.server_id = v.server_id AND n.gone_at = 0").Order("n.arrived_at DESC, n.id DESC").Limit(1)
 	each := tx.Table("(?) AS v", tx.Model(&planRow{}).Distinct("server_id").Where("server_id IN ?", servers)).Select("(?)", newest)
 	var rows []snapshotRow
 	if err := tx.Where("id IN (?)", each).Find(&rows).Error; err != nil {

@@ -14,7 +14,7 @@ func newestArrivals(tx *db.Tx) (map[string]int64, error) {
 		PlanID string
 		Newest int64
 	}
-	if err := tx.Raw("SELECT plan_id, MAX(arrived_at) AS newest FROM backup_snapshots GROUP BY plan_id").Scan(&rows).Error; err != nil {
+	if err := tx.Raw("SELECT plan_id, MAX(arrived_at) AS newest FROM backup_snapshots WHERE gone_at = 0 GROUP BY plan_id").Scan(&rows).Error; err != nil {
 		return nil, fmt.Errorf("backups: newest arrivals: %w", err)
 	}
 	out := make(map[string]int64, len(rows))
