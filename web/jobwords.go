@@ -11,7 +11,7 @@ import (
 var jobTitles = map[string]string{
 	"job.backup": "job.backup", "job.list": "job.list", "job.download": "job.download", "job.put_back": "job.put_back", "job.inventory": "job.inventory",
 	"job.repository_prepare": "job.repository_prepare", "job.key_return": "job.key_return", "job.repository_init": "job.repository_init", "job.store_register": "job.store_register",
-	"job.download_verify": "job.download_verify", "job.download_expire": "job.download_expire", "job.ledger_verify": "job.ledger_verify",
+	"job.download_verify": "job.download_verify", "job.download_expire": "job.download_expire", "job.mail_send": "job.mail_send", "job.ledger_verify": "job.ledger_verify",
 }
 
 func (v *visit) jobTitle(j jobs.Job) string {
