@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -16,7 +17,7 @@ type BackupOptions struct {
 	// Paths are absolute on the server: the agent's root stands before them.
 	Paths []string
 	// Excludes are restic patterns. One with a leading slash starts at the
-	// agent's root.
+	// agent's root. Folders of a restore at work are left out always.
 	Excludes []string
 	Tags     []string // letters, digits and ._:=@/-
 	Host     string   // the snapshot's host: with the paths it selects the parent
@@ -111,15 +112,18 @@ func (s *session) backupArgs(o BackupOptions, present []string) ([]string, error
 	if !o.Time.IsZero() {
 		args = append(args, "--time="+o.Time.UTC().Format(time.DateTime)) // restic runs with TZ=UTC
 	}
-	if len(o.Excludes) > 0 {
-		name, err := s.patternFile(o.Excludes)
-		if err != nil {
-			return nil, err
-		}
-		args = append(args, "--exclude-file="+name)
+	name, err := s.patternFile(append(slices.Clone(o.Excludes), ownFolders))
+	if err != nil {
+		return nil, err
 	}
+	args = append(args, "--exclude-file="+name)
 	return append(append(args, "--"), present...), nil
 }
+
+// ownFolders are what a restore on the server has beside the files that it is
+// about: half of them and what they replaced. They are no part of a backup. The
+// pattern comes last, where no pattern of the plan takes it back.
+const ownFolders = ".ostler-restore-*"
 
 // run of a backup, as it is heard.
 type backup struct {

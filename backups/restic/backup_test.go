@@ -25,10 +25,11 @@ func TestBackupComplete(t *testing.T) {
 	r, _ := newRepo(t)
 	write(t, filepath.Join(r.Dir, "srv/www/index.html"), "<h1>hello</h1>")
 	write(t, filepath.Join(r.Dir, "srv/www/cache/old"), "left out")
+	write(t, filepath.Join(r.Dir, "srv/www/.ostler-restore-0123abcd/file"), "half of a restore")
 	at := time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC)
 	var steps []wire.Progress
 	got, err := r.Backup(t.Context(), restic.BackupOptions{
-		Paths: []string{"/srv/www/"}, Excludes: []string{"/srv/www/cache", "# no comment"}, Tags: []string{"plan:p1", "run:r1"},
+		Paths: []string{"/srv/www/"}, Excludes: []string{"/srv/www/cache", "# no comment", "!.ostler-restore-*"}, Tags: []string{"plan:p1", "run:r1"},
 		Host: "web1.example", Time: at, Progress: func(p wire.Progress) { steps = append(steps, p) },
 	})
 	if err != nil {

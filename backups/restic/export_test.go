@@ -23,6 +23,13 @@ func ReadTree(r io.Reader) ([]wire.Node, error) {
 	return nodes, err
 }
 
+// ReadLine decodes one line of ls; lost is how many bytes JSON could not hold.
+func ReadLine(line string) (path string, n wire.Node, lost int, isNode bool, err error) {
+	var l lsNode
+	err = l.parse([]byte(line))
+	return string(l.path), l.node, l.lost, l.isNode, err
+}
+
 // Lines splits what is written in pieces of size n.
 func Lines(text string, n int) (got []string, cut []bool) {
 	l := &lines{each: func(line []byte, c bool) { got, cut = append(got, string(line)), append(cut, c) }}
@@ -36,10 +43,12 @@ func Lines(text string, n int) (got []string, cut []bool) {
 // MaxLine is the bound of one line.
 const MaxLine = maxLine
 
-// PatternLine, Escape, JudgeVersion and Match are rules by themselves.
+// PatternLine and the others are rules by themselves.
 var (
 	PatternLine  = patternLine
 	Escape       = escape
 	JudgeVersion = judgeVersion
 	Match        = match
+	IncludeLine  = includeLine
+	SameShown    = sameShown
 )

@@ -138,7 +138,7 @@ func TestWhatResticIsTold(t *testing.T) {
 	if left, err := os.ReadDir(r.TempDir); err != nil || len(left) != 0 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
-	if want := "\n" + r.Dir + "/srv/$$x\n[#]a\n[ ]b[\u00a0]\n!" + r.Dir + "/c\n"; got.Files["--exclude-file"] != want {
+	if want := "\n" + r.Dir + "/srv/$$x\n[#]a\n[ ]b[\u00a0]\n!" + r.Dir + "/c\n.ostler-restore-*\n"; got.Files["--exclude-file"] != want {
 		t.Errorf("got patterns %q, want %q", got.Files["--exclude-file"], want)
 	}
 	for _, kv := range got.Env {

@@ -42,12 +42,16 @@ type Catalogued struct {
 	Snapshots []string // restic's ids of all snapshots in the repository, by time
 }
 
-// listingRoom is the room that a listing may need, beside the reserve: that of
-// some ten million files.
-const listingRoom = 1 << 30
+// listingRoom is what a listing may need beside the reserve: some ten bytes for
+// each file, and as much again as it waits to be sorted. Where it needs more, the
+// disk is looked at again as it grows.
+const listingRoom = 64 << 20
 
-// reportEvery is how many entries pass between two reports.
-const reportEvery = 1 << 10
+// How many entries pass between two reports, and between two looks at the disk.
+const (
+	reportEvery = 1 << 10
+	lookEvery   = 1 << 17
+)
 
 // Catalogue implements Helper. Link targets are not in the listing: restic does
 // not list them. The same snapshot gives the same bytes, so that an upload that
@@ -63,7 +67,7 @@ func (h *Local) Catalogue(ctx context.Context, c Catalogue, report Report) (_ Ca
 			_ = os.RemoveAll(dir)
 		}
 	}()
-	done, err := h.promise(c.Job, min(listingRoom, h.o.StagingQuota/2))
+	done, err := h.promise(c.Job, listingRoom)
 	if err != nil {
 		return Catalogued{}, err
 	}
@@ -88,7 +92,8 @@ func (h *Local) Catalogue(ctx context.Context, c Catalogue, report Report) (_ Ca
 	sum := sha256.New()
 	to := &measured{w: io.MultiWriter(f, sum)}
 	buf := bufio.NewWriterSize(to, 1<<20)
-	err = c.list(ctx, repo, catalogue.NewListingWriter(buf, catalogue.ListingOptions{TempDir: dir}), &out.Entries, report)
+	room := func() error { return h.enough(dir) }
+	err = c.list(ctx, repo, catalogue.NewListingWriter(buf, catalogue.ListingOptions{TempDir: dir}), &out.Entries, room, report)
 	if err == nil {
 		err = buf.Flush()
 	}
@@ -102,8 +107,20 @@ func (h *Local) Catalogue(ctx context.Context, c Catalogue, report Report) (_ Ca
 	return out, nil
 }
 
+// enough says whether the disk still has its reserve.
+func (h *Local) enough(dir string) error {
+	free, err := h.o.Free(dir)
+	if err != nil {
+		return fmt.Errorf("helper: free space: %w", err)
+	}
+	if free < h.o.Reserve {
+		return Fail(wire.CauseDiskFull, nil, "listing the snapshot would leave less than %d bytes free on the server", h.o.Reserve)
+	}
+	return nil
+}
+
 // list writes the listing.
-func (c Catalogue) list(ctx context.Context, repo Engine, w *catalogue.ListingWriter, entries *int64, report Report) error {
+func (c Catalogue) list(ctx context.Context, repo Engine, w *catalogue.ListingWriter, entries *int64, room func() error, report Report) error {
 	defer w.Discard()
 	err := repo.Walk(ctx, c.Snapshot, func(path []byte, n wire.Node) error {
 		if len(c.Within) > 0 && !c.allows(string(path)) {
@@ -111,6 +128,11 @@ func (c Catalogue) list(ctx context.Context, repo Engine, w *catalogue.ListingWr
 		}
 		if *entries++; *entries%reportEvery == 0 {
 			report(wire.Progress{Step: "list", Files: *entries})
+		}
+		if *entries%lookEvery == 0 {
+			if err := room(); err != nil {
+				return err
+			}
 		}
 		return w.Add(catalogue.Entry{Path: path, Type: n.Type, Size: n.Size, MTime: n.MTime, Mode: n.Mode, UID: n.UID, GID: n.GID})
 	})

@@ -168,4 +168,3 @@ func staged(t *testing.T, state string) string {
 	}
 	return strings.Join(all, " ")
 }
-
