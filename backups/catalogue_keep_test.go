@@ -122,7 +122,7 @@ func TestADamagedCatalogueIsMadeAnew(t *testing.T) {
 					t.Error("the finding is still open")
 				}
 				clock.Advance(11 * time.Minute)
-				h.sweep()
+				h.swept()
 				ctx, scope := h.owner(h.customer.ID)
 				if f := must[backups.Folder](t)(h.backups.Look(ctx, scope, first.ID, []byte("/srv/shop"), 0)); !slices.Equal(names(f.Listing), []string{"a.txt"}) || f.Source != backups.SourceCatalogue {
 					t.Errorf("after the rebuild: %+v", f)
@@ -196,7 +196,7 @@ func TestAMergeIsKilled(t *testing.T) {
 			t.Errorf("%d chunks of lists are kept", n)
 		}
 		clock.Advance(25 * time.Hour)
-		h.sweep()
+		h.swept()
 		if n := len(h.stored("catalogues/")); n != 1 {
 			t.Errorf("%d segments are stored, want the one that counts", n)
 		}
@@ -222,7 +222,7 @@ func TestACatalogueIsDeclined(t *testing.T) {
 		var init wire.RepoInitParams
 		h.finish(h.take(wire.ActionRepoInit, &init), wire.RepoInitialised{ResticID: "abc"})
 		h.backup(wire.BackupResult{Outcome: wire.BackupComplete})
-		h.sweep()
+		h.swept()
 		open, err := h.jobs.Count(h.ctx, h.all, jobs.Filter{Kinds: []string{string(wire.ActionCatalogue)}})
 		if got := h.state(p.ID); err != nil || open != 0 || got.Status != backups.CatalogueDeclined || got.Why != backups.WhyNotChosen || !got.Choosable || got.Behind != 1 {
 			t.Errorf("state %+v, %d lists asked for, %v", got, open, err)
@@ -386,7 +386,7 @@ func TestSnapshotsThatAreNotListed(t *testing.T) {
 			t.Errorf("an agent that is too old: %+v", got)
 		}
 		clock.Advance(16 * time.Minute)
-		h.sweep()
+		h.swept()
 		fail(wire.CauseDamaged) // a tree of this snapshot is missing
 		if got := h.state(p.ID); got.Why != backups.WhyFailed || got.Behind != 1 || got.Status != backups.CatalogueReady {
 			t.Errorf("one that cannot be listed: %+v", got)
@@ -404,7 +404,7 @@ func TestSnapshotsThatAreNotListed(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		h.sweep()
+		h.swept()
 		if got := h.state(p.ID); got.Why != backups.WhySkipped || got.Behind != 1 || got.Snapshots != 1 {
 			t.Errorf("one that comes too late: %+v", got)
 		}
@@ -439,7 +439,7 @@ func TestAListThatIsCutShort(t *testing.T) {
 		t.Errorf("%v is kept of it", h.stored(""))
 	}
 	clock.Advance(16 * time.Minute)
-	h.sweep()
+	h.swept()
 	h.listed(tree{"/srv/shop/a": 1, "/srv/shop/b": 1})
 	if got := h.state(p.ID); got.Snapshots != 1 || got.Behind != 0 {
 		t.Errorf("after another try: %+v", got)
@@ -498,7 +498,7 @@ func TestOlderBackupsAreCaughtUp(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, want := range []string{first.ResticID, second.ResticID} {
-			h.sweep()
+			h.swept()
 			if got := h.listed(tree{"/srv/shop/a": 1}); got.SnapshotID != want {
 				t.Errorf("asked for %s, want %s", got.SnapshotID, want)
 			}

@@ -261,20 +261,6 @@ func baseName(path []byte) []byte {
 	return path
 }
 
-// statIndexed finds one path of a snapshot in the catalogue; known is false where
-// the catalogue cannot tell.
-func (s *Service) statIndexed(ctx context.Context, snap snapshotRow, path []byte) (e catalogue.Entry, found, known bool, err error) {
-	x, err := s.indexedOf(ctx, snap)
-	if err != nil || x.cat == nil {
-		return e, false, false, err
-	}
-	e, found, err = x.cat.Stat(ctx, x.ord, cleanPath(path))
-	if err != nil && s.ofDamage(ctx, x.row, err) {
-		return e, false, false, nil
-	}
-	return e, found, err == nil, err
-}
-
 func (s *Service) indexedOf(ctx context.Context, snap snapshotRow) (x indexed, err error) {
 	err = s.db.Read(ctx, func(tx *db.Tx) (err error) {
 		x, err = s.openIndexed(tx, policy.OneCustomer(snap.CustomerID), snap.ID)

@@ -118,7 +118,7 @@ func (h *house) state(plan string) backups.CatalogueState {
 	return must[backups.CatalogueState](h.t)(h.backups.CatalogueOf(h.ctx, h.all, plan))
 }
 
-func (h *house) sweep() {
+func (h *house) swept() {
 	h.t.Helper()
 	if err := h.backups.Sweep(h.ctx); err != nil {
 		h.t.Fatal(err)
@@ -274,7 +274,7 @@ func TestSixtySnapshots(t *testing.T) {
 		t.Errorf("state %+v", got)
 	}
 	clock.Advance(11 * time.Minute)
-	h.sweep()
+	h.swept()
 	if segments, blobs := len(h.stored("catalogues/")), len(h.stored("")); segments > 12 || segments != blobs {
 		t.Errorf("%d segments in %d blobs are kept, want about ten and nothing else", segments, blobs)
 	}
