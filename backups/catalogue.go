@@ -51,6 +51,7 @@ const (
 	WhyFailed    = "catalogue.failed"     // the server could not list it
 	WhySkipped   = "catalogue.skipped"    // older than what is in it; a rebuild has it
 	WhyDamaged   = "catalogue.damaged"    // damaged where it is kept; it is being rebuilt
+	WhyUnread    = "catalogue.unreadable" // where it is kept does not answer
 	WhyGone      = "catalogue.gone"       // the store has the snapshot no more
 )
 

@@ -124,7 +124,7 @@ func TestADamagedCatalogueIsMadeAnew(t *testing.T) {
 				clock.Advance(11 * time.Minute)
 				h.swept()
 				ctx, scope := h.owner(h.customer.ID)
-				if f := must[backups.Folder](t)(h.backups.Look(ctx, scope, first.ID, []byte("/srv/shop"), 0)); !slices.Equal(names(f.Listing), []string{"a.txt"}) || f.Source != backups.SourceCatalogue {
+				if f := must[backups.Folder](t)(h.backups.Look(ctx, scope, first.ID, []byte("/srv/shop"), 0)); !slices.Equal(namesIn(f.Listing), []string{"a.txt"}) || f.Source != backups.SourceCatalogue {
 					t.Errorf("after the rebuild: %+v", f)
 				}
 			})
@@ -554,5 +554,57 @@ func TestASearchIsBounded(t *testing.T) {
 	ctx, scope := h.owner(h.customer.ID)
 	if _, err := h.backups.Find(ctx, scope, backups.FindQuery{Text: "a"}); controlplane.ErrorCode(err) != controlplane.CodeUnavailable {
 		t.Errorf("got %v, want unavailable", err)
+	}
+}
+
+// What only copies had that are gone is let go of, once that is worth it.
+func TestACatalogueIsCompacted(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
+		h := newHouse(t, d, clock)
+		p, first := h.ready()
+		h.listed(tree{"/srv/shop/only-here": 1, "/srv/shop/a": 1})
+		h.copied(p.ID, tree{"/srv/shop/a": 1})
+		h.copiedOnly(p.ID, wire.BackupResult{Outcome: wire.BackupComplete})
+		var params wire.CatalogueParams
+		ref := h.take(wire.ActionCatalogue, &params)
+		ids := slices.DeleteFunc(h.resticIDs(), func(id string) bool { return id == first.ResticID })
+		h.finish(ref, wire.CatalogueResult{Upload: h.upload(ref, h.listing(tree{"/srv/shop/a": 1})), Snapshots: ids})
+		h.tick()
+		before := h.state(p.ID)
+		h.swept()
+		done, err := h.jobs.Count(h.ctx, h.all, jobs.Filter{Kinds: []string{"catalogue.compact"}, States: []jobs.State{jobs.Succeeded}})
+		if got := h.state(p.ID); err != nil || done != 1 || got.Bytes >= before.Bytes || got.Snapshots != 2 || got.Status != backups.CatalogueReady {
+			t.Errorf("state %+v after %d jobs, %v; it was %+v", got, done, err, before)
+		}
+		h.swept()
+		if done, err := h.jobs.Count(h.ctx, h.all, jobs.Filter{Kinds: []string{"catalogue.compact"}}); err != nil || done != 1 {
+			t.Errorf("%d jobs, %v, want one", done, err)
+		}
+		ctx, scope := h.owner(h.customer.ID)
+		if f := must[backups.Found](t)(h.backups.Find(ctx, scope, backups.FindQuery{Text: "a"})); len(f.Files) != 1 || f.Snapshots != 2 {
+			t.Errorf("found %+v", f)
+		}
+	})
+}
+
+// A folder of very many files comes in pages.
+func TestALargeFolder(t *testing.T) {
+	clock := &dbtest.Clock{}
+	h := newHouse(t, dbtest.SQLite(t, clock), clock)
+	_, snap := h.ready()
+	files := tree{}
+	for i := range 12_000 {
+		files[fmt.Sprintf("/srv/shop/many/%05d", i)] = 1
+	}
+	h.listed(files)
+	ctx, scope := h.owner(h.customer.ID)
+	f := must[backups.Folder](t)(h.backups.Look(ctx, scope, snap.ID, []byte("/srv/shop/many"), 0))
+	n := len(f.Listing.Nodes)
+	for f.Listing.Truncated {
+		f = must[backups.Folder](t)(h.backups.LookAfter(ctx, scope, snap.ID, []byte("/srv/shop/many"), f.Listing.Nodes[len(f.Listing.Nodes)-1].Name, 0, 0))
+		n += len(f.Listing.Nodes)
+	}
+	if n != len(files) {
+		t.Errorf("got %d files, want %d", n, len(files))
 	}
 }

@@ -210,6 +210,13 @@ func (s *Service) openIndexed(tx *db.Tx, scope policy.Scope, snapshot string) (x
 // Browse does it, and says why. Permission: file.read. Errors: not_found,
 // conflict where the store has the snapshot no more, too many.
 func (s *Service) Look(ctx context.Context, scope policy.Scope, snapshot string, dir []byte, wait time.Duration) (Folder, error) {
+	return s.LookAfter(ctx, scope, snapshot, dir, nil, listLimit, wait)
+}
+
+// LookAfter is Look at the names after one, at most limit of them (0: as many
+// as Look shows): the next page where a Listing is truncated. A server that is
+// asked begins at the first name.
+func (s *Service) LookAfter(ctx context.Context, scope policy.Scope, snapshot string, dir, after []byte, limit int, wait time.Duration) (Folder, error) {
 	f := Folder{Path: cleanPath(dir), Source: SourceCatalogue}
 	var x indexed
 	err := s.db.Read(ctx, func(tx *db.Tx) (err error) {
@@ -224,15 +231,22 @@ func (s *Service) Look(ctx context.Context, scope policy.Scope, snapshot string,
 	}
 	f.Snapshot = x.snap.value()
 	if x.cat != nil {
-		entries, found, truncated, err := x.cat.Folder(ctx, x.ord, f.Path, listLimit)
-		if err == nil {
+		if limit <= 0 || limit > listLimit {
+			limit = listLimit
+		}
+		entries, found, truncated, err := x.cat.FolderAfter(ctx, x.ord, f.Path, after, limit)
+		switch {
+		case err == nil:
 			f.Listing = listingOf(entries, found, truncated)
 			return f, nil
-		}
-		if !s.ofDamage(ctx, x.row, err) {
+		case ctx.Err() != nil:
 			return f, err
+		case s.ofDamage(ctx, x.row, err):
+			x.why = WhyDamaged
+		default:
+			s.opts.Log.ErrorContext(ctx, "backups.catalogue.unreadable", "plan", x.row.PlanID, "error", err)
+			x.why = WhyUnread
 		}
-		x.why = WhyDamaged
 	}
 	f, err = s.Browse(ctx, scope, snapshot, dir, wait)
 	f.Source, f.Why = SourceLive, x.why

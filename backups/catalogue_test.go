@@ -140,7 +140,7 @@ func (h *house) stored(prefix string) (keys []string) {
 	}
 }
 
-func names(l *wire.Listing) (out []string) {
+func namesIn(l *wire.Listing) (out []string) {
 	if l == nil {
 		return nil
 	}
@@ -150,7 +150,7 @@ func names(l *wire.Listing) (out []string) {
 	return out
 }
 
-func paths(f backups.Found) (out []string) {
+func pathsFound(f backups.Found) (out []string) {
 	for _, x := range f.Files {
 		out = append(out, string(x.Path))
 	}
@@ -199,7 +199,7 @@ func TestCatalogueOfOneBackupAfterAnother(t *testing.T) {
 		}
 
 		folder := must[backups.Folder](t)(h.backups.Look(ctx, scope, first.ID, []byte("/srv/shop/"), 0))
-		if got := names(folder.Listing); folder.Source != backups.SourceCatalogue || folder.Why != "" || !slices.Equal(got, []string{"Invoice.pdf", "img"}) ||
+		if got := namesIn(folder.Listing); folder.Source != backups.SourceCatalogue || folder.Why != "" || !slices.Equal(got, []string{"Invoice.pdf", "img"}) ||
 			folder.Listing.Nodes[0].Size != 10 || folder.Listing.Nodes[0].UID != 33 || folder.Snapshot.ID != first.ID {
 			t.Errorf("folder %+v: %v", folder, got)
 		}
@@ -221,12 +221,12 @@ func TestCatalogueOfAnotherCustomer(t *testing.T) {
 		h.listed(tree{"/srv/shop/a": 1})
 		ctx, scope := h.owner(h.other.ID)
 		for name, err := range map[string]error{
-			"find by customer": second(h.backups.Find(ctx, scope, backups.FindQuery{Customer: h.customer.ID, Text: "a"})),
-			"find by plan":     second(h.backups.Find(ctx, scope, backups.FindQuery{Plan: p.ID})),
-			"find by server":   second(h.backups.Find(ctx, scope, backups.FindQuery{Server: h.server.ID})),
-			"history":          second(h.backups.History(ctx, scope, p.ID, []byte("/srv/shop/a"))),
-			"look":             second(h.backups.Look(ctx, scope, snap.ID, []byte("/"), 0)),
-			"state":            second(h.backups.CatalogueOf(ctx, scope, p.ID)),
+			"find by customer": errOf(h.backups.Find(ctx, scope, backups.FindQuery{Customer: h.customer.ID, Text: "a"})),
+			"find by plan":     errOf(h.backups.Find(ctx, scope, backups.FindQuery{Plan: p.ID})),
+			"find by server":   errOf(h.backups.Find(ctx, scope, backups.FindQuery{Server: h.server.ID})),
+			"history":          errOf(h.backups.History(ctx, scope, p.ID, []byte("/srv/shop/a"))),
+			"look":             errOf(h.backups.Look(ctx, scope, snap.ID, []byte("/"), 0)),
+			"state":            errOf(h.backups.CatalogueOf(ctx, scope, p.ID)),
 			"turn off":         h.backups.SetCatalogue(ctx, scope, p.ID, false),
 			"rebuild":          h.backups.RebuildCatalogue(ctx, scope, p.ID),
 			"drop":             h.backups.DropCatalogues(ctx, scope, h.customer.ID, "erasure"),
@@ -247,7 +247,7 @@ func TestCatalogueOfAnotherCustomer(t *testing.T) {
 	})
 }
 
-func second[T any](_ T, err error) error { return err }
+func errOf[T any](_ T, err error) error { return err }
 
 func TestSixtySnapshots(t *testing.T) {
 	clock := &dbtest.Clock{}
@@ -330,7 +330,7 @@ func TestFindByPages(t *testing.T) {
 	if f := must[backups.Found](t)(h.backups.Find(ctx, scope, backups.FindQuery{Ext: ".TXT", MinSize: 2, Beneath: []byte("/srv/shop/a"), Limit: 200})); slices.ContainsFunc(f.Files, func(x backups.FoundFile) bool {
 		return x.Size != 2 || !strings.HasPrefix(string(x.Path), "/srv/shop/a/")
 	}) || len(f.Files) == 0 {
-		t.Errorf("by size beneath a folder: %v", paths(f))
+		t.Errorf("by size beneath a folder: %v", pathsFound(f))
 	}
 }
 
@@ -347,7 +347,7 @@ func TestFindOnADate(t *testing.T) {
 		want []string
 	}{{19, nil}, {20, []string{"/srv/shop/old.txt"}}, {21, []string{"/srv/shop/new.txt"}}, {30, []string{"/srv/shop/new.txt"}}} {
 		f := must[backups.Found](t)(h.backups.Find(ctx, scope, backups.FindQuery{Text: ".txt", On: time.Date(2026, 11, tt.day, 0, 0, 0, 0, time.UTC)}))
-		if got := paths(f); !slices.Equal(got, tt.want) || f.Snapshots > 1 {
+		if got := pathsFound(f); !slices.Equal(got, tt.want) || f.Snapshots > 1 {
 			t.Errorf("on the %dth: got %v in %d snapshots, want %v in one", tt.day, got, f.Snapshots, tt.want)
 		}
 	}

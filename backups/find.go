@@ -111,7 +111,9 @@ func (s *Service) openReadings(tx *db.Tx, customer string, q FindQuery, names ma
 		return nil, controlplane.NotFound("plan")
 	}
 	if len(plans) == 0 && q.Server != "" {
-		return nil, controlplane.NotFound("server")
+		if _, err := s.customers.ServerIn(tx, mine, q.Server); err != nil {
+			return nil, err
+		}
 	}
 	repos, err := where[repositoryRow](tx, mine, "id", 0, "1 = 1")
 	if err != nil {

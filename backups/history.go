@@ -9,7 +9,8 @@ import (
 
 // History returns the versions of one path of a plan, newest first, as far as
 // the plan's catalogue knows: Behind and Why say what it does not. Permission:
-// file.read. Errors: not_found where no snapshot that it knows has the path.
+// file.read. Errors: not_found where it knows every snapshot, and none has the
+// path.
 func (s *Service) History(ctx context.Context, scope policy.Scope, plan string, path []byte) (FileHistory, error) {
 	r, _, err := s.readPlan(ctx, scope, plan)
 	if err != nil {

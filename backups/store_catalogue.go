@@ -306,7 +306,7 @@ func recopied(tx *db.Tx, plan string) error {
 // plansToCompact returns the catalogues that have snapshots which are gone.
 func plansToCompact(tx *db.Tx, n int) (rows []catalogueRow, err error) {
 	return where[catalogueRow](tx, policy.AllCustomers("sweep"), "plan_id", n,
-		"state = 'ready' AND EXISTS (SELECT 1 FROM catalogue_snapshots i WHERE i.plan_id = catalogues.plan_id AND i.ordinal >= 0 AND i.state = 'gone')")
+		"state = 'ready' AND plan_id IN (SELECT plan_id FROM catalogue_snapshots WHERE state = 'gone' AND ordinal >= 0)")
 }
 
 // compacted notes that a plan's catalogue has nothing more of what is gone.

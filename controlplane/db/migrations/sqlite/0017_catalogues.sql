@@ -45,6 +45,7 @@ CREATE TABLE catalogue_snapshots (
 );
 CREATE INDEX catalogue_snapshots_plan ON catalogue_snapshots (plan_id, ordinal);
 CREATE INDEX catalogue_snapshots_waiting ON catalogue_snapshots (retry_at) WHERE retry_at > 0;
+CREATE INDEX catalogue_snapshots_gone ON catalogue_snapshots (plan_id) WHERE state = 'gone' AND ordinal >= 0;
 
 -- What is stored, sealed, or about to be. delete_at is when it may be deleted,
 -- 0 where a manifest names it, -1 while it is being deleted.
