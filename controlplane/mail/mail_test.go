@@ -396,6 +396,32 @@ func TestOptionsThatCannotWork(t *testing.T) {
 	}
 }
 
+// TestSinkInAFolder is what a demo starts: each message is a file to read.
+func TestSinkInAFolder(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "mails")
+	s, ca, err := mailtest.StartIn(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	if _, err := os.Stat(ca); err != nil {
+		t.Error(err)
+	}
+	h := newHouse(t, dbtest.SQLite(t, &dbtest.Clock{}), nil, filepath.Join(t.TempDir(), "keys"), s.Options())
+	h.enqueue(h.ready())
+	h.enqueue(h.ready())
+	h.tick()
+	for i, m := range s.Messages() {
+		raw, err := os.ReadFile(m.File)
+		if err != nil || !bytes.Equal(raw, m.Raw) || m.File != filepath.Join(dir, fmt.Sprintf("%04d.eml", i+1)) {
+			t.Errorf("%s: %v", m.File, err)
+		}
+	}
+	if n := len(s.Messages()); n != 2 {
+		t.Errorf("messages: got %d, want 2", n)
+	}
+}
+
 // bounce is a report about a mail, as Postfix writes them.
 func bounce(d mail.Delivery, action, diagnostic string) []byte {
 	return []byte(strings.ReplaceAll(fmt.Sprintf(`From: MAILER-DAEMON@relay.example (Mail Delivery System)

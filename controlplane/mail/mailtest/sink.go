@@ -141,6 +141,21 @@ func Start(o Options) (*Sink, error) {
 	return s, nil
 }
 
+// StartIn starts a sink that keeps its messages in the folder dir, one file
+// each, and its authority's certificate beside them: all that a demo needs for
+// mail.host, mail.port and mail.ca_file.
+func StartIn(dir string) (s *Sink, caFile string, err error) {
+	if s, err = Start(Options{Dir: dir}); err != nil {
+		return nil, "", err
+	}
+	caFile = filepath.Join(dir, "ca.pem")
+	if err := s.WriteCA(caFile); err != nil {
+		_ = s.Close()
+		return nil, "", err
+	}
+	return s, caFile, nil
+}
+
 // Close stops it and waits for that.
 func (s *Sink) Close() error {
 	err := s.server.Close()
