@@ -28,6 +28,8 @@ type Preview struct {
 	// checksum was compared: a file that nobody but us can write.
 	Archive string
 	Target  wire.Target
+	// name is that of the one file that is put back.
+	name string
 }
 
 // Apply puts files and folders on this server. Restore names it from then on:
@@ -84,7 +86,7 @@ func (h *Local) Apply(ctx context.Context, a Apply, report Report) (Changed, err
 		return Changed{}, err
 	}
 	if s == nil {
-		s = &saved{dir: h.restoreDir(a.Restore), head: head{Version: 1, Restore: a.Restore, Ask: ask, Phase: phaseBegun, Target: a.Target}}
+		s = &saved{dir: h.restoreDir(a.Restore), head: head{Version: 1, Restore: a.Restore, Ask: ask, Phase: phaseBegun, Target: a.Target, Passing: a.name != ""}}
 	}
 	switch {
 	case s.Ask != ask:
@@ -146,7 +148,7 @@ func (h *Local) prepare(ctx context.Context, a Apply, s *saved, from supply, rep
 	if err != nil {
 		return err
 	}
-	p, err := h.plan(ctx, a.Target, from, report, func(st step) error {
+	p, err := h.plan(ctx, a.Preview, from, report, func(st step) error {
 		s.Steps++
 		if st.writes() {
 			s.Writes++

@@ -168,8 +168,13 @@ func (a *archived) scan(ctx context.Context, each func(*packed) error, lost func
 	if _, err := io.Copy(io.Discard, gz); err != nil { // its checksum
 		return damagedArchive(err)
 	}
+	return eachMissing(dec, lost)
+}
+
+// eachMissing reads what stands behind the manifest's entries.
+func eachMissing(dec *json.Decoder, lost func(wire.Problem)) error {
 	var rest []wire.Problem
-	_, err = dec.Token() // the list's end
+	_, err := dec.Token() // the list's end
 	if err == nil {
 		err = seekNext(dec, "missing")
 	}

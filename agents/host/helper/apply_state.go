@@ -43,6 +43,8 @@ type head struct {
 	Steps  int64          `json:"steps"`
 	Writes int64          `json:"writes"`
 	Lost   []wire.Problem `json:"lost,omitempty"`
+	// Passing says that nobody takes it back or settles it: a file put back.
+	Passing bool `json:"passing,omitempty"`
 	// LostCount counts them all.
 	LostCount int64 `json:"lost_count"`
 }

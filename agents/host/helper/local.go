@@ -78,7 +78,7 @@ func NewLocal(o Options) (*Local, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	h := &Local{o: o, promised: map[string]int64{}}
-	for _, d := range []string{h.keyDir(), h.notesDir(), h.dir("cache"), h.dir("tmp"), h.restoresDir(), h.stagingDir()} {
+	for _, d := range []string{h.keyDir(), h.dir("cache"), h.dir("tmp"), h.restoresDir(), h.stagingDir()} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			return nil, fmt.Errorf("helper: make folder: %w", err)
 		}
@@ -88,7 +88,6 @@ func NewLocal(o Options) (*Local, error) {
 
 func (h *Local) dir(name string) string { return filepath.Join(h.o.State, "helper", name) }
 func (h *Local) keyDir() string         { return h.dir("keys") }
-func (h *Local) notesDir() string       { return h.dir("put_back") }
 func (h *Local) stagingDir() string     { return filepath.Join(h.o.State, "staging") }
 
 // repo is the engine's view of a repository. A restic that is missing or too

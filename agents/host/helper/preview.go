@@ -3,6 +3,7 @@ package helper
 import (
 	"context"
 	"fmt"
+	"path"
 	"path/filepath"
 	"slices"
 
@@ -26,7 +27,7 @@ func (h *Local) Preview(ctx context.Context, p Preview, report Report) (_ Change
 	if err != nil {
 		return Changed{}, err
 	}
-	plan, err := h.plan(ctx, p.Target, from, report, func(s step) error { return l.add(s.change()) }, l.missing)
+	plan, err := h.plan(ctx, p, from, report, func(s step) error { return l.add(s.change()) }, l.missing)
 	if err != nil {
 		l.drop()
 		return Changed{}, err
@@ -41,10 +42,13 @@ func (h *Local) Preview(ctx context.Context, p Preview, report Report) (_ Change
 }
 
 // plan walks what is wanted and gives emit each step.
-func (h *Local) plan(ctx context.Context, t wire.Target, from supply, report Report, emit func(step) error, missing func(wire.Problem)) (_ *planner, err error) {
-	roots, err := layout(from.wanted(), t)
+func (h *Local) plan(ctx context.Context, ask Preview, from supply, report Report, emit func(step) error, missing func(wire.Problem)) (_ *planner, err error) {
+	roots, err := layout(from.wanted(), ask.Target)
 	if err != nil {
 		return nil, err
+	}
+	if ask.name != "" {
+		roots[0].to = path.Join(path.Dir(roots[0].to), ask.name)
 	}
 	disk, err := newTree(h.o.Root)
 	if err != nil {
@@ -55,7 +59,7 @@ func (h *Local) plan(ctx context.Context, t wire.Target, from supply, report Rep
 			err = cerr
 		}
 	}()
-	p := newPlanner(disk, t, roots)
+	p := newPlanner(disk, ask.Target, roots)
 	if err := p.check(); err != nil {
 		return nil, err
 	}

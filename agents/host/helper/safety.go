@@ -116,12 +116,14 @@ func (h *Local) sweepRestore(restore string) error {
 	if s == nil { // killed before its first state
 		return os.RemoveAll(h.restoreDir(restore))
 	}
-	if s.Phase != phaseBegun && s.Phase != phasePlanned {
-		return nil
-	}
-	at, err := readProgress(s.journal())
-	if err != nil || at.done >= 0 || len(at.pending) > 0 {
-		return err
+	if !s.Passing {
+		if s.Phase != phaseBegun && s.Phase != phasePlanned {
+			return nil
+		}
+		at, err := readProgress(s.journal())
+		if err != nil || at.done >= 0 || len(at.pending) > 0 {
+			return err
+		}
 	}
 	_, err = h.discardRestore(s)
 	return err

@@ -141,7 +141,7 @@ func (h *Local) Discard(_ context.Context, job string) error {
 		h.room.Lock()
 		delete(h.promised, job)
 		h.room.Unlock()
-		return errors.Join(os.RemoveAll(filepath.Join(h.stagingDir(), job)), h.sweepNote(job))
+		return os.RemoveAll(filepath.Join(h.stagingDir(), job))
 	}
 	var errs []error
 	for _, dir := range []string{h.stagingDir(), h.dir("tmp")} {
@@ -150,11 +150,6 @@ func (h *Local) Discard(_ context.Context, job string) error {
 		for _, e := range entries {
 			errs = append(errs, os.RemoveAll(filepath.Join(dir, e.Name())))
 		}
-	}
-	notes, err := os.ReadDir(h.notesDir())
-	errs = append(errs, err)
-	for _, n := range notes {
-		errs = append(errs, h.sweepNote(n.Name()))
 	}
 	errs = append(errs, h.sweepRestores())
 	return errors.Join(errs...)

@@ -132,6 +132,8 @@ func (t *tree) isWhere(f *frame) bool {
 	return err == nil && now == filepath.Join(t.real, f.path)
 }
 
+func fdPath(fd int) string { return fmt.Sprintf("/proc/self/fd/%d", fd) }
+
 func join(dir, name string) string {
 	if dir == "/" {
 		return "/" + name
