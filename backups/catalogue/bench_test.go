@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"runtime"
 	"slices"
 	"syscall"
 	"testing"
@@ -82,59 +81,32 @@ func cpu() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// BenchmarkMillion builds the catalogue of a million files once, and reports
-// what everything costs.
+// BenchmarkMillion builds the catalogue of a million files, and reports what
+// everything costs, in CPU seconds too: a busy machine does not change those much.
 func BenchmarkMillion(b *testing.B) {
 	if testing.Short() {
 		b.Skip("a million files")
 	}
-	const files = 1_000_000
-	ctx := context.Background()
-	var (
-		list bytes.Buffer
-		p    = newPlan(b)
-	)
+	list := &bytes.Buffer{}
+	p := newPlan(b)
 	p.cache = catalogue.NewCache(256 << 20)
-	var entries []catalogue.Entry
-	million(files, func(e catalogue.Entry) { entries = append(entries, e) })
 	b.Run("listing", func(b *testing.B) {
+		var entries []catalogue.Entry
+		million(1_000_000, func(e catalogue.Entry) { entries = append(entries, e) })
 		for b.Loop() {
 			list.Reset()
-			start := cpu()
-			w := catalogue.NewListingWriter(&list, catalogue.ListingOptions{TempDir: b.TempDir()})
-			for i := range entries {
-				if err := w.Add(entries[i]); err != nil {
-					b.Fatal(err)
-				}
-			}
-			if err := w.Close(); err != nil {
-				b.Fatal(err)
-			}
-			b.ReportMetric((cpu() - start).Seconds(), "CPU-s")
-			b.ReportMetric(float64(list.Len())/1e6, "MB")
+			benchListing(b, list, entries)
 		}
 	})
-	entries = nil
-	runtime.GC()
-	merge := func(b *testing.B, ord catalogue.Ordinal) {
-		start := cpu()
-		m, _, stats, err := p.open().Append(ctx, ord, catalogue.ReadListing(bytes.NewReader(list.Bytes())))
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.ReportMetric((cpu() - start).Seconds(), "CPU-s")
-		b.ReportMetric(float64(stats.Written)/1e6, "MB")
-		p.manifest = m
-	}
 	b.Run("append/first", func(b *testing.B) {
 		for b.Loop() {
 			p.manifest = catalogue.Manifest{}
-			merge(b, 0)
+			benchAppend(b, p, list.Bytes())
 		}
 	})
 	b.Run("append/unchanged", func(b *testing.B) {
 		for b.Loop() {
-			merge(b, p.manifest.Next)
+			benchAppend(b, p, list.Bytes())
 		}
 	})
 	for _, q := range []struct {
@@ -149,42 +121,136 @@ func BenchmarkMillion(b *testing.B) {
 		{"path", catalogue.Query{Text: "site0123.example/web/uploads/2024-07/img_2024"}},
 		{"size", catalogue.Query{MinSize: 4_019_000}},
 	} {
-		for _, warm := range []bool{false, true} {
-			b.Run(fmt.Sprintf("search/%s/warm=%v", q.name, warm), func(b *testing.B) {
-				n := 0
-				for b.Loop() {
-					c := p.open()
-					if !warm {
-						c = catalogue.Open(p.store, p.manifest, catalogue.NewCache(256<<20))
-					}
-					hits, _, err := c.Search(ctx, q.q, nil)
-					if err != nil {
-						b.Fatal(err)
-					}
-					n = len(hits)
-				}
-				b.ReportMetric(float64(n), "hits")
-				b.ReportMetric(float64(p.cache.Used())/1e6, "cache-MB")
-			})
-		}
+		b.Run("search/"+q.name+"/cold", func(b *testing.B) { benchSearch(b, p, q.q, false) })
+		b.Run("search/"+q.name+"/warm", func(b *testing.B) { benchSearch(b, p, q.q, true) })
 	}
-	b.Run("folder/cold", func(b *testing.B) {
-		i := 0
-		for b.Loop() {
-			i++
-			c := catalogue.Open(p.store, p.manifest, nil)
-			dir := fmt.Appendf(nil, "/srv/site%04d.example/web/plugin-%02d", i%400, i%60)
-			e, found, _, err := c.Folder(ctx, 0, dir, 1000)
-			if err != nil || !found || len(e) != 20 {
-				b.Fatal(len(e), found, err)
-			}
-		}
-	})
+	b.Run("folder/cold", func(b *testing.B) { benchFolder(b, p) })
 	b.Run("walk/root", func(b *testing.B) {
 		for b.Loop() {
-			if err := p.open().Walk(ctx, 0, []byte("/"), func(catalogue.Entry) error { return nil }); err != nil {
+			if err := p.open().Walk(context.Background(), 0, []byte("/"), func(catalogue.Entry) error { return nil }); err != nil {
 				b.Fatal(err)
 			}
 		}
 	})
+}
+
+func benchListing(b *testing.B, list *bytes.Buffer, entries []catalogue.Entry) {
+	start := cpu()
+	w := catalogue.NewListingWriter(list, catalogue.ListingOptions{TempDir: b.TempDir()})
+	for i := range entries {
+		if err := w.Add(entries[i]); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric((cpu() - start).Seconds(), "CPU-s")
+	b.ReportMetric(float64(list.Len())/1e6, "MB")
+}
+
+func benchAppend(b *testing.B, p *plan, list []byte) {
+	start := cpu()
+	m, _, stats, err := p.open().Append(context.Background(), p.manifest.Next, catalogue.ReadListing(bytes.NewReader(list)))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric((cpu() - start).Seconds(), "CPU-s")
+	b.ReportMetric(float64(stats.Written)/1e6, "MB")
+	p.manifest = m
+}
+
+func benchSearch(b *testing.B, p *plan, q catalogue.Query, warm bool) {
+	search := func(c *catalogue.Catalogue) int {
+		hits, _, err := c.Search(context.Background(), q, nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		return len(hits)
+	}
+	n := search(p.open())
+	start := cpu()
+	for b.Loop() {
+		c := p.open()
+		if !warm {
+			c = catalogue.Open(p.store, p.manifest, catalogue.NewCache(256<<20))
+		}
+		search(c)
+	}
+	b.ReportMetric(float64((cpu()-start).Milliseconds())/float64(b.N), "CPU-ms/op")
+	b.ReportMetric(float64(n), "hits")
+	b.ReportMetric(float64(p.cache.Used())/1e6, "cache-MB")
+}
+
+func benchFolder(b *testing.B, p *plan) {
+	var took []time.Duration
+	for i := 0; b.Loop(); i++ {
+		c := catalogue.Open(p.store, p.manifest, nil)
+		dir := fmt.Appendf(nil, "/srv/site%04d.example/web/plugin-%02d", i%400, i%60)
+		start := time.Now()
+		e, found, _, err := c.Folder(context.Background(), 0, dir, 1000)
+		took = append(took, time.Since(start))
+		if err != nil || !found || len(e) != 20 {
+			b.Fatal(len(e), found, err)
+		}
+	}
+	reportP95(b, took)
+}
+
+func reportP95(b *testing.B, took []time.Duration) {
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)*95/100].Microseconds())/1000, "p95-ms")
+}
+
+// BenchmarkSnapshots keeps 427 snapshots, each with a hundredth of its files
+// changed, and asks for the history of paths.
+func BenchmarkSnapshots(b *testing.B) {
+	if testing.Short() {
+		b.Skip("427 snapshots")
+	}
+	p := newPlan(b)
+	var entries []catalogue.Entry
+	million(20_000, func(e catalogue.Entry) { entries = append(entries, e) })
+	r := rand.New(rand.NewPCG(3, 4))
+	var written int64
+	for ord := range catalogue.Ordinal(427) {
+		entries[1000].MTime++ // one that changes each time
+		for range len(entries) / 100 {
+			if e := &entries[r.IntN(len(entries))]; e.Type == wire.NodeFile {
+				e.Size, e.MTime = e.Size+r.Int64N(100), e.MTime+r.Int64N(1e9)
+			}
+		}
+		data := listing(b, entries, catalogue.ListingOptions{})
+		m, obsolete, stats, err := p.open().Append(context.Background(), ord, catalogue.ReadListing(bytes.NewReader(data)))
+		if err != nil {
+			b.Fatal(err)
+		}
+		written += stats.Written
+		p.swap(m, obsolete)
+	}
+	for _, cold := range []bool{true, false} {
+		b.Run(fmt.Sprintf("history/cold=%v", cold), func(b *testing.B) {
+			var took []time.Duration
+			for i := 0; b.Loop(); i++ {
+				c := p.open()
+				if cold {
+					c = catalogue.Open(p.store, p.manifest, nil)
+				}
+				path := entries[r.IntN(len(entries))].Path
+				if i%2 == 0 {
+					path = entries[1000].Path
+				}
+				start := time.Now()
+				v, err := c.History(context.Background(), path, nil)
+				took = append(took, time.Since(start))
+				if err != nil || i%2 == 0 && len(v) < 420 {
+					b.Fatal(len(v), err)
+				}
+			}
+			reportP95(b, took)
+			b.ReportMetric(float64(len(p.manifest.Segments)), "segments")
+			b.ReportMetric(float64(p.manifest.Bytes())/1e6, "MB")
+			b.ReportMetric(float64(written)/1e6, "MB-written")
+		})
+	}
 }

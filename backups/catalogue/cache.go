@@ -7,7 +7,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// Cache keeps unpacked blocks of all catalogues: about 60 bytes for each path
+// Cache keeps unpacked blocks of all catalogues: about 70 bytes for each path
 // that was searched or looked at. When it is full, what goes is picked by
 // chance: a search over more than fits then still finds part of it, where
 // dropping the oldest would find nothing. It is safe for concurrent use.

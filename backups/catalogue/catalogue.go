@@ -133,7 +133,7 @@ type Query struct {
 	// ModifiedFrom and ModifiedTo are Unix milliseconds, from included and to
 	// excluded, 0 for none.
 	ModifiedFrom, ModifiedTo int64
-	At                       *Ordinal // in this snapshot; nil: in any that is alive
+	At                       *Ordinal // in this snapshot, which is alive; nil: in any that is
 	Beneath                  []byte   // only what lies beneath this folder; empty for all
 	Limit                    int      // hits, 100 where it is 0
 	After                    []byte   // path of the last hit of the page before

@@ -19,7 +19,7 @@ type ListingOptions struct {
 	// TempDir is a private folder for what does not fit in memory: one file,
 	// 0600, without a name. "" is the system's.
 	TempDir string
-	// Memory is how many bytes may wait in memory, 0 for 32 MiB. What it has
+	// Memory is how many bytes may wait in memory, 0 for 8 MiB. What it has
 	// for each folder, 8 bytes and the paths of those that are open, comes on top.
 	Memory int
 
@@ -54,7 +54,7 @@ type folder struct {
 // NewListingWriter returns a writer of a listing to w.
 func NewListingWriter(w io.Writer, o ListingOptions) *ListingWriter {
 	if o.Memory <= 0 {
-		o.Memory = 32 << 20
+		o.Memory = 8 << 20
 	}
 	if o.block <= 0 {
 		o.block = blockRaw
@@ -64,7 +64,9 @@ func NewListingWriter(w io.Writer, o ListingOptions) *ListingWriter {
 
 // Add takes the next entry. Restic's order is best: depth first, names bytewise;
 // any other costs memory. The root has no entry. It copies what it keeps. An
-// entry that cannot be is ErrListing; after any error the listing is lost.
+// entry that cannot be is ErrListing, and so is a type that is none of wire's:
+// give NodeIrregular for what restic calls something else. After any error the
+// listing is lost.
 func (w *ListingWriter) Add(e Entry) error {
 	if w.err != nil {
 		return w.err
