@@ -22,7 +22,9 @@
 // in the transaction that ends it.
 //
 // customers, identity and findings are what every slice needs: who lives on
-// which server, who is signed in, and what needs a person.
+// which server, who is signed in, and what needs a person. mail tells people:
+// its bytes are fixed before the first try, and what is known of each delivery,
+// and what is not, is kept as evidence.
 //
 // Slices own one noun each: agents (servers that have enrolled, presence,
 // inventory), backups (plans, snapshots, restores). They do not import each

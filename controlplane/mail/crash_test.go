@@ -36,14 +36,13 @@ func TestProcessEndsAtEachStep(t *testing.T) {
 			dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 				s := sink(t, mailtest.Options{})
 				keys := filepath.Join(t.TempDir(), "keys")
-				o := s.Options()
-				o.Hook = func(moment string) error {
+				h := newHouse(t, d, clock, keys, s.Options())
+				h.SetHook(func(moment string) error {
 					if moment == c.moment {
 						return errors.New("the process ends")
 					}
 					return nil
-				}
-				h := newHouse(t, d, clock, keys, o)
+				})
 				id := h.enqueue(h.ready())
 				h.tick()
 				if c.moment == mail.MomentStored || c.moment == mail.MomentHanded {

@@ -85,17 +85,14 @@ type Options struct {
 	Bus         *bus.Bus // wakes pages; may be nil
 	// Dial connects; nil is the network.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-	// Hook runs at the named moments of a try; an error ends the try there, as
-	// a process that ends would. Tests only.
-	Hook func(moment string) error
 }
 
-// Moments of a try, for Options.Hook.
+// Moments of a try at which a process may end; tests end it there.
 const (
-	MomentConnected = "connected" // before anything is stored
-	MomentStored    = "stored"    // the try is stored, the mail is not handed over
-	MomentHanded    = "handed"    // the server has it, its answer is not stored
-	MomentRecorded  = "recorded"  // its answer is stored, the job has not ended
+	momentConnected = "connected" // before anything is stored
+	momentStored    = "stored"    // the try is stored, the mail is not handed over
+	momentHanded    = "handed"    // the server has it, its answer is not stored
+	momentRecorded  = "recorded"  // its answer is stored, the job has not ended
 )
 
 // Mail queues mails, sends them and keeps what is known about them. It is safe
@@ -113,6 +110,7 @@ type Mail struct {
 	domain   string // of From, for Message-IDs
 	dkim     crypto.Signer
 	pause    pause
+	hook     func(moment string) error // nil but in tests
 }
 
 // New returns the mail of a database and takes over the jobs "mail.send". It

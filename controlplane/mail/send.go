@@ -85,7 +85,7 @@ func (m *Mail) run(ctx context.Context, job jobs.Job) (any, error) {
 	if res.stopped != nil {
 		return nil, res.stopped
 	}
-	if err := m.moment(MomentHanded); err != nil && res.attempt > 0 {
+	if err := m.moment(momentHanded); err != nil && res.attempt > 0 {
 		return nil, err
 	}
 	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
@@ -93,7 +93,7 @@ func (m *Mail) run(ctx context.Context, job jobs.Job) (any, error) {
 	if err := m.record(keep, r.ID, res); err != nil {
 		return nil, err
 	}
-	if err := m.moment(MomentRecorded); err != nil {
+	if err := m.moment(momentRecorded); err != nil {
 		return nil, err
 	}
 	return m.ended(now, res)
@@ -121,10 +121,10 @@ func failure(res result) error {
 }
 
 func (m *Mail) moment(name string) error {
-	if m.o.Hook == nil {
+	if m.hook == nil {
 		return nil
 	}
-	return m.o.Hook(name)
+	return m.hook(name)
 }
 
 // load returns a mail, after it has put in words what a crash left open.
@@ -197,7 +197,7 @@ const noticePrefix = "notice."
 
 // begin stores that the mail is about to be handed over.
 func (m *Mail) begin(ctx context.Context, r *row, known *result) error {
-	if err := m.moment(MomentConnected); err != nil {
+	if err := m.moment(momentConnected); err != nil {
 		return err
 	}
 	err := m.db.Write(ctx, func(tx *db.Tx) error {
@@ -226,7 +226,7 @@ func (m *Mail) begin(ctx context.Context, r *row, known *result) error {
 	if err != nil {
 		return err
 	}
-	return m.moment(MomentStored)
+	return m.moment(momentStored)
 }
 
 func stateOf(r *row) State {

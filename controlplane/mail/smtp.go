@@ -237,10 +237,10 @@ func (s *session) send(env envelope, store func(r *result) error) result {
 	if _, err := w.Write(body); err != nil {
 		return s.failed(CauseLost, err)
 	}
-	s.handed.Store(true)
 	if err := s.smtp.UpdateDeadline(s.o.Final); err != nil {
 		return s.failed(CauseLost, err)
 	}
+	s.handed.Store(true) // after the deadline, so that abort's stands
 	if err := w.Close(); err != nil {
 		return s.answered(err, CauseUnknown)
 	}
