@@ -15,6 +15,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"ostler/agents/wire"
+	"ostler/web"
 )
 
 // proxied stands between a browser and the portal: act may answer a request
@@ -144,4 +145,64 @@ func TestLivePageOfSomebodySignedOut(t *testing.T) {
 	var p wire.ListParams
 	h.finish(h.take(wire.ActionList, &p), wire.Listing{Found: true})
 	until(t, ctx, "the page to sign in", `location.pathname === "/signin"`)
+}
+
+// What a reader types stays, and so does the place they type at, while the
+// page around it changes.
+func TestLivePageLeavesAFormAlone(t *testing.T) {
+	ctx := chromium(t)
+	r := renderer(t)
+	var said atomic.Value
+	said.Store("First.")
+	tell := make(chan string)
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /static/", func(w http.ResponseWriter, req *http.Request) {
+		a, _ := r.Asset(strings.TrimPrefix(req.URL.Path, "/static/"))
+		w.Header().Set("Content-Type", a.ContentType)
+		_, _ = w.Write(a.Body)
+	})
+	mux.HandleFunc("GET /events", func(w http.ResponseWriter, req *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		for {
+			_ = http.NewResponseController(w).Flush()
+			select {
+			case <-req.Context().Done():
+				return
+			case s := <-tell:
+				said.Store(s)
+				_, _ = w.Write([]byte("event: changed\ndata: job:1\n\n"))
+			}
+		}
+	})
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		say := said.Load().(string)
+		page := &web.RecoveryKey{Page: web.Page{Title: "Key", Say: say, Self: "/", Live: []string{"job:1"}, Done: say}, Step: web.KeyConfirm, Action: "/confirm"}
+		if say != "First." {
+			page.Owners = []web.PersonRow{{Name: "Ines Moreau"}}
+		}
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		if err := r.Render(w, page); err != nil {
+			t.Error(err)
+		}
+	})
+	s := httptest.NewServer(mux)
+	defer s.Close()
+	if err := chromedp.Do(ctx, chromedp.Navigate(s.URL), chromedp.Click(chromedp.CSS("#last_group")), chromedp.SendKeys(chromedp.CSS("#last_group"), "ABCDE")); err != nil {
+		t.Fatal(err)
+	}
+	for _, say := range []string{"Second.", "Third."} {
+		select {
+		case tell <- say:
+		case <-time.After(20 * time.Second):
+			t.Fatal("no stream is open")
+		}
+		until(t, ctx, say, `document.querySelector("h1").textContent === "`+say+`"`)
+		const typed = `(e => e.value + " " + (document.activeElement === e) + " " + e.selectionStart)(document.getElementById("last_group"))`
+		if got, err := chromedp.Run(ctx, chromedp.Evaluate[string](typed)); err != nil || got != "ABCDE true 5" {
+			t.Errorf("%s the field, whether it has the focus, and where: got %q, %v", say, got, err)
+		}
+	}
+	if err := chromedp.Do(ctx, chromedp.Navigate("about:blank")); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -3,13 +3,16 @@ package web_test
 import (
 	"bufio"
 	"context"
+	"html"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"ostler/agents/wire"
+	"ostler/backups"
 	"ostler/controlplane/bus"
 	"ostler/controlplane/identity"
 )
@@ -59,6 +62,45 @@ func TestStreamCarriesNamesToThoseWhoMayReadThem(t *testing.T) {
 	h.bus.Publish("job:another", bus.TopicJob(job))
 	if got, want := next(), "event: changed|data: "+bus.TopicJob(job); got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// A live page asks for an address whose answer asks for the same one: where it
+// changed, what the stream says meanwhile would be lost.
+func TestLivePageAsksForItself(t *testing.T) {
+	h := newSQLite(t)
+	plan, snap := h.ready(wire.BackupResult{Outcome: wire.BackupComplete})
+	ines := h.browser(h.owner.ID)
+	asks := regexp.MustCompile(`hx-get="([^"]*)"`)
+	start := ines.post("/snapshots/" + snap.ID + "/download?path=%2Fsrv%2Fshop%2Fx").location()
+	for _, page := range []string{"/home", "/backups?done=run", "/plans/" + plan.ID + "/copies", "/snapshots/" + snap.ID, "/snapshots/" + snap.ID + "?path=%2Fx", "/snapshots/" + snap.ID + "/file?path=%2Fx%2Fy", start} {
+		self := asks.FindStringSubmatch(ines.page(page))
+		if self == nil {
+			t.Errorf("%s is not live", page)
+			continue
+		}
+		again := asks.FindStringSubmatch(ines.page(html.UnescapeString(self[1])))
+		if again == nil || again[1] != self[1] {
+			t.Errorf("%s asks for %s, which asks for %v", page, self[1], again)
+		}
+	}
+}
+
+// A form that came back with what is wrong is not live: the page would ask for
+// itself at once, and what is wrong with the form would be gone.
+func TestFormThatCameBackIsNotLive(t *testing.T) {
+	h := newSQLite(t)
+	at := "/keys/" + h.newPlan(backups.CustodyOpen).Repository.ID
+	ines := h.browser(h.owner.ID)
+	if a := ines.post(at + "/choose?custody=customer"); a.status != http.StatusSeeOther {
+		t.Fatalf("choose: %d", a.status)
+	}
+	if waits := ines.page(at); !strings.Contains(waits, "hx-get") {
+		t.Fatalf("the page that waits for the key is not live:\n%s", waits)
+	}
+	a := ines.post(at+"/confirm", "last_group", "ABCDE")
+	if !strings.Contains(a.body, `id="errors"`) || strings.Contains(a.body, "hx-get") || strings.Contains(a.body, "http-equiv") {
+		t.Errorf("got %d, want what is wrong on a page that stays\n%s", a.status, a.body)
 	}
 }
 

@@ -106,7 +106,7 @@ func (v *visit) page(nav, title, say string) Page {
 var doneTexts = map[string]string{
 	"run": "done.run", "saved": "done.saved", "cancelled": "done.cancelled", "revoked": "done.revoked", "ended": "done.ended",
 	"key": "done.key", "created": "done.created", "retried": "done.retried", "password": "done.password", "others": "done.others",
-	"removed": "done.removed", "enabled": "done.enabled", "signed_out": "done.signed_out", "auditor_ended": "done.auditor_ended", "checked": "done.checked",
+	"removed": "done.removed", "enabled": "done.enabled", "signed_out": "done.signed_out", "auditor_ended": "done.auditor_ended", "checked": "done.checked", "basket": "done.basket",
 }
 
 func doneText(tx *Text, word string) string {
@@ -158,6 +158,7 @@ func (v *visit) invalid(view View, err error) error {
 		return err
 	}
 	p := view.base()
+	p.Live, p.Refresh = nil, 0 // asking again would take away what is wrong
 	if len(e.Fields) == 0 {
 		p.Problem = &Problem{Cause: trimDot(e.Message), Next: e.Next}
 	}
