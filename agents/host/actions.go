@@ -168,6 +168,7 @@ func fitListing(l wire.Listing) (wire.Listing, error) {
 }
 
 func (a *Agent) putBack(ctx context.Context, job string, p wire.PutBackParams, report helper.Report) (any, error) {
+	defer a.discard(ctx, job)
 	return withStore(ctx, a, p.Repository, StoreRead, func(ctx context.Context, r helper.Repo) (wire.PutBackResult, error) {
 		return a.o.Helper.PutBack(ctx, helper.PutBack{Job: job, Repo: r, Snapshot: p.SnapshotID, Path: p.Path, TargetName: p.TargetName, Bounds: p.Bounds}, report)
 	})

@@ -1,6 +1,7 @@
 package host_test
 
 import (
+	"archive/zip"
 	"bytes"
 	"crypto/ecdh"
 	"crypto/ecdsa"
@@ -13,6 +14,7 @@ import (
 	"encoding/hex"
 	"encoding/pem"
 	"errors"
+	"io"
 	"io/fs"
 	"math/big"
 	"net"
@@ -26,6 +28,7 @@ import (
 	"ostler/agents/host"
 	"ostler/agents/host/helper"
 	"ostler/agents/wire"
+	"ostler/backups/catalogue"
 )
 
 // tool returns the path of a built tool.
@@ -221,6 +224,39 @@ func TestHostEndToEnd(t *testing.T) {
 		t.Errorf("missing file: got %+v", missing.Failure)
 	}
 
+	zipped := good(wire.ActionArchive, wire.ArchiveParams{Format: wire.ArchiveZip,
+		Selections: []wire.Selection{{Repository: repo, SnapshotID: backup.SnapshotID, Paths: [][]byte{[]byte("/srv/www")}}}})
+	packed := decode[wire.ArchiveResult](t, zipped.Data)
+	if packed.Files != 3 || packed.Folders != 1 || packed.MissingCount != 0 {
+		t.Errorf("archive: got %+v", packed)
+	}
+	up, _ := r.plane.File(zipped.Job)
+	z, err := zip.NewReader(bytes.NewReader(up), int64(len(up)))
+	if err != nil || len(z.File) != 6 || z.File[0].Name != "ostler-manifest.json" || z.File[3].Name != "srv/www/a%0A%E2%80%AEb%FF.txt" {
+		t.Fatalf("archive: got %+v, %v", z, err)
+	}
+	if f, err := z.Open("srv/www/big"); err != nil {
+		t.Error(err)
+	} else if b, err := io.ReadAll(f); err != nil || !bytes.Equal(b, big) {
+		t.Errorf("archive: got %d bytes of the file, %v", len(b), err)
+	}
+	listed := good(wire.ActionCatalogue, wire.CatalogueParams{Repository: repo, SnapshotID: backup.SnapshotID})
+	if c := decode[wire.CatalogueResult](t, listed.Data); c.Entries != 5 || len(c.Snapshots) != 1 || c.Snapshots[0] != backup.SnapshotID {
+		t.Errorf("catalogue: got %+v", c)
+	}
+	up, _ = r.plane.File(listed.Job)
+	entries := 0
+	for l := catalogue.ReadListing(bytes.NewReader(up)); ; entries++ {
+		if _, err := l.Next(); err == io.EOF {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if entries != 5 {
+		t.Errorf("catalogue: got %d entries", entries)
+	}
+
 	put := wire.PutBackParams{Repository: repo, SnapshotID: backup.SnapshotID, Path: []byte("/srv/www/big"), TargetName: []byte("big (restored)"), Bounds: []string{"/srv/www"}}
 	back := decode[wire.PutBackResult](t, good(wire.ActionPutBack, put).Data)
 	if string(back.Path) != "/srv/www/big (restored)" || back.SHA256 != down.SHA256 {
@@ -233,7 +269,7 @@ func TestHostEndToEnd(t *testing.T) {
 	if got := run(wire.ActionPutBack, put); got.Failure == nil || got.Failure.Cause != wire.CauseExists {
 		t.Errorf("put back again: got %+v", got.Failure)
 	}
-	for _, dir := range []string{"staging", "helper/tmp", "helper/put_back"} {
+	for _, dir := range []string{"staging", "helper/tmp", "helper/restores"} {
 		if entries, err := os.ReadDir(filepath.Join(r.state, dir)); err != nil || len(entries) != 0 {
 			t.Errorf("%s: left %v, %v", dir, entries, err)
 		}

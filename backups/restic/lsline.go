@@ -22,6 +22,9 @@ type lsNode struct {
 
 	isNode  bool
 	scratch []byte
+
+	name, rawPath []byte // as they are written
+	mode          uint64
 }
 
 var errLine = errors.New("restic: a line of ls that is not JSON as restic writes it")
@@ -29,72 +32,67 @@ var errLine = errors.New("restic: a line of ls that is not JSON as restic writes
 // parse reads one line. A line that is no node leaves isNode false.
 func (l *lsNode) parse(line []byte) error {
 	l.node, l.path, l.lost, l.isNode = wire.Node{}, nil, 0, false
-	var name, rawPath []byte
-	var mode uint64
+	l.name, l.rawPath, l.mode = nil, nil, 0
 	s := scanner{b: line}
 	if !s.skip('{') {
 		return errLine
 	}
-	for first := true; ; first = false {
-		if s.skip('}') {
-			break
-		}
+	for first := true; !s.skip('}'); first = false {
 		if !first && !s.skip(',') {
 			return errLine
 		}
 		key, ok := s.str()
-		if !ok || !s.skip(':') {
-			return errLine
-		}
-		switch string(key) {
-		case "name":
-			name, ok = s.str()
-		case "path":
-			rawPath, ok = s.str()
-		case "type":
-			var v []byte
-			v, ok = s.str()
-			l.node.Type = nodeType(v)
-		case "uid":
-			var v uint64
-			v, ok = s.number()
-			l.node.UID = uint32(v)
-		case "gid":
-			var v uint64
-			v, ok = s.number()
-			l.node.GID = uint32(v)
-		case "size":
-			var v uint64
-			v, ok = s.number()
-			l.node.Size = int64(v)
-		case "mode":
-			mode, ok = s.number()
-		case "mtime":
-			var v []byte
-			v, ok = s.str()
-			if ok {
-				l.node.MTime, ok = unixMilli(v)
-			}
-		case "message_type", "struct_type":
-			var v []byte
-			v, ok = s.str()
-			l.isNode = l.isNode || string(v) == "node"
-		default:
-			ok = s.value()
-		}
-		if !ok {
+		if !ok || !s.skip(':') || !l.member(&s, key) {
 			return errLine
 		}
 	}
 	if !l.isNode {
 		return nil
 	}
-	l.node.Mode = uint32(fs.FileMode(mode) & (fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky))
+	l.node.Mode = uint32(fs.FileMode(l.mode) & (fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky))
 	// A name that is no plain name would stand in the path as another.
-	if len(name) == 0 || len(rawPath) <= len(name) || !bytes.HasSuffix(rawPath, name) || rawPath[len(rawPath)-len(name)-1] != '/' || rawPath[0] != '/' {
+	n := len(l.rawPath) - len(l.name)
+	if len(l.name) == 0 || n < 1 || l.rawPath[0] != '/' || l.rawPath[n-1] != '/' || !bytes.HasSuffix(l.rawPath, l.name) {
 		return errLine
 	}
-	return l.unquote(rawPath)
+	return l.unquote(l.rawPath)
+}
+
+// member reads the value of one key.
+func (l *lsNode) member(s *scanner, key []byte) bool {
+	var v []byte
+	var n uint64
+	ok := false
+	switch string(key) {
+	case "name":
+		l.name, ok = s.str()
+	case "path":
+		l.rawPath, ok = s.str()
+	case "type":
+		v, ok = s.str()
+		l.node.Type = nodeType(v)
+	case "uid":
+		n, ok = s.number()
+		l.node.UID = uint32(n)
+	case "gid":
+		n, ok = s.number()
+		l.node.GID = uint32(n)
+	case "size":
+		n, ok = s.number()
+		l.node.Size = int64(n)
+	case "mode":
+		l.mode, ok = s.number()
+	case "mtime":
+		if v, ok = s.str(); ok {
+			l.node.MTime, ok = unixMilli(v)
+		}
+	case "message_type", "struct_type":
+		v, ok = s.str()
+		l.isNode = l.isNode || string(v) == "node"
+	default:
+		ok = s.value()
+	}
+	return ok
 }
 
 // unquote sets path, and the name at its end.

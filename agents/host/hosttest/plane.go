@@ -59,6 +59,7 @@ type Plane struct {
 	frames []wire.Frame
 	wake   chan struct{}
 	chunks map[string]map[int][]byte
+	source map[string][]byte
 	puts   int
 	issued int
 }
@@ -71,6 +72,7 @@ type Behaviour struct {
 	RefuseRenew      int           // answer this status to renewals at the stream's address
 	KeepAcks         bool          // acknowledge no result
 	FailPuts         int           // answer 503 to so many chunks
+	SpoilGets        int           // answer so many chunks of a source with other bytes than their sum says
 	CertLife         time.Duration // of issued certificates (1 h)
 	Generation       int64
 	Heartbeat        int           // seconds (30)
@@ -80,7 +82,7 @@ type Behaviour struct {
 
 // New starts a plane on loopback; it stops with the test.
 func New(t testing.TB) *Plane {
-	p := &Plane{t: t, wake: make(chan struct{}), chunks: map[string]map[int][]byte{}}
+	p := &Plane{t: t, wake: make(chan struct{}), chunks: map[string]map[int][]byte{}, source: map[string][]byte{}}
 	_, _ = rand.Read(p.secret[:])
 	p.caKey, p.ca = newCA(t)
 	_, p.signer, _ = ed25519.GenerateKey(rand.Reader)
@@ -107,6 +109,7 @@ func New(t testing.TB) *Plane {
 	stream.HandleFunc("GET "+wire.PathStream, p.handleStream)
 	stream.HandleFunc("POST "+wire.PathRenew, func(w http.ResponseWriter, r *http.Request) { p.handleRenew(w, r, true) })
 	stream.HandleFunc("GET "+wire.PathChunks+"/{job}", p.handleHave)
+	stream.HandleFunc("GET "+wire.PathChunks+"/{job}/{index}", p.handleGet)
 	stream.HandleFunc("PUT "+wire.PathChunks+"/{job}/{index}", p.handlePut)
 	p.stream = start(stream, tls.RequireAndVerifyClientCert)
 	return p
@@ -298,6 +301,32 @@ func (p *Plane) handlePut(w http.ResponseWriter, r *http.Request) {
 	p.chunks[job][i] = body
 	p.puts++
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// SetSource is what a job may get from the plane, in chunks.
+func (p *Plane) SetSource(job string, data []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.source[job] = data
+}
+
+func (p *Plane) handleGet(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	data, ok := p.source[r.PathValue("job")]
+	i, err := strconv.Atoi(r.PathValue("index"))
+	if !ok || err != nil || i < 0 || i >= wire.ChunkCount(int64(len(data))) || r.Header.Get(wire.HeaderEpoch) == "" {
+		refuse(w, http.StatusNotFound, wire.Refusal{Code: "not_found", Message: "no such chunk"})
+		return
+	}
+	chunk := data[i*wire.ChunkSize : min((i+1)*wire.ChunkSize, len(data))]
+	sum := sha256.Sum256(chunk)
+	w.Header().Set(wire.HeaderChunkSHA256, hex.EncodeToString(sum[:]))
+	if p.opts.SpoilGets > 0 {
+		p.opts.SpoilGets--
+		chunk = append([]byte{chunk[0] ^ 1}, chunk[1:]...)
+	}
+	_, _ = w.Write(chunk)
 }
 
 // PutChunk stores a chunk as if it had been sent before.
