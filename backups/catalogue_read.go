@@ -3,6 +3,7 @@ package backups
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -41,6 +42,7 @@ type reading struct {
 	merged []mergedSnapshot // oldest first
 	behind []behindRow
 	cat    *catalogue.Catalogue
+	stale  error // damage: the manifest does not have what our rows say
 }
 
 // openReading reads what there is of a plan's catalogue.
@@ -66,6 +68,11 @@ func (s *Service) openReading(tx *db.Tx, p planRow, custody Custody) (r reading,
 	manifest, err := r.row.manifest()
 	if err != nil {
 		return r, err
+	}
+	for _, m := range r.merged {
+		if !manifest.Has(m.ordinal) {
+			r.stale = fmt.Errorf("backups: the catalogue has no snapshot %d: %w", m.ordinal, catalogue.ErrUnknown)
+		}
 	}
 	r.cat = catalogue.Open(s.blocksOf(p.CustomerID, p.ServerID, p.ID), manifest, s.index)
 	return r, nil

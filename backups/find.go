@@ -186,7 +186,9 @@ func (s *Service) searchOne(ctx context.Context, p *planSearch, q FindQuery, aft
 		}
 		cq.At = &p.merged[p.at].ordinal
 	}
-	p.hits, p.more, p.err = p.cat.Search(ctx, cq, aliveOf(p.merged))
+	if p.err = p.stale; p.err == nil {
+		p.hits, p.more, p.err = p.cat.Search(ctx, cq, aliveOf(p.merged))
+	}
 	if p.err != nil && s.ofDamage(ctx, p.row, p.err) {
 		p.behind = append(p.behind, behindRow{N: len(p.merged)})
 		p.row.State, p.merged, p.hits, p.more, p.err = string(CatalogueDamaged), nil, nil, false, nil

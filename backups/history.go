@@ -3,6 +3,7 @@ package backups
 import (
 	"context"
 
+	"ostler/backups/catalogue"
 	"ostler/controlplane"
 	"ostler/controlplane/policy"
 )
@@ -21,7 +22,10 @@ func (s *Service) History(ctx context.Context, scope policy.Scope, plan string, 
 	if len(r.merged) == 0 {
 		return h, nothingKnown(h)
 	}
-	versions, err := r.cat.History(ctx, h.Path, aliveOf(r.merged))
+	var versions []catalogue.Version
+	if err = r.stale; err == nil {
+		versions, err = r.cat.History(ctx, h.Path, aliveOf(r.merged))
+	}
 	if err != nil {
 		if s.ofDamage(ctx, r.row, err) {
 			h.Behind, h.Why = h.Behind+len(r.merged), WhyDamaged

@@ -310,14 +310,8 @@ func (s *Service) Run(ctx context.Context, scope policy.Scope, id string) (Run, 
 	if _, err := policy.For(ctx, policy.FileRead); err != nil || row.Unread == nil {
 		return out, nil //nolint:nilerr // without the permission the names stay hidden, the count is shown
 	}
-	raw, err := s.keeper.Open(row.CustomerID, ad("backup_runs", "unread", row.ID), row.Unread)
-	if err != nil {
-		return out, fmt.Errorf("backups: run: %w", err)
-	}
-	if err := json.Unmarshal(raw, &out.Unread); err != nil {
-		return out, fmt.Errorf("backups: run: %w", err)
-	}
-	return out, nil
+	out.Unread, err = s.unreadOf(row)
+	return out, err
 }
 
 // Runs lists the runs of a plan that were due at or after since, newest first
