@@ -33,7 +33,6 @@ func (h *Local) PutBack(ctx context.Context, p PutBack, report Report) (wire.Put
 	a := Apply{Restore: p.Job, Preview: Preview{Job: p.Job, name: string(p.TargetName),
 		Selections: []Selected{{Repo: p.Repo, Snapshot: p.Snapshot, Paths: [][]byte{p.Path}}},
 		Target:     wire.Target{Placement: wire.PlaceOriginal, Conflict: wire.ConflictKeep, Bounds: p.Bounds}}}
-	defer func() { _ = h.Discard(context.WithoutCancel(ctx), p.Job) }() // the list of its one change
 	done, err := h.Apply(ctx, a, report)
 	if err != nil {
 		return none, err
