@@ -17,6 +17,9 @@ import (
 // enqueueArchive has the source pack what was chosen and send it here.
 func (s *Service) enqueueArchive(tx *db.Tx, row *restoreRow, parts []chosen, format wire.ArchiveFormat) error {
 	sel, _, err := s.selections(tx, *row, parts)
+	if err == nil && len(sel) > 1 {
+		err = s.label(tx, *row, parts, sel)
+	}
 	if err != nil {
 		return err
 	}
@@ -48,13 +51,11 @@ func (s *Service) chosenOf(tx *db.Tx, row restoreRow) ([]chosen, error) {
 }
 
 // selections are what was chosen as a host takes it, and the newest of its
-// snapshots. In an archive for a person each snapshot has a folder of its own
-// where there is more than one.
+// snapshots.
 func (s *Service) selections(tx *db.Tx, row restoreRow, parts []chosen) ([]wire.Selection, snapshotRow, error) {
 	own := policy.OneCustomer(row.CustomerID)
 	var out []wire.Selection
 	var newest snapshotRow
-	taken := map[string]bool{}
 	for _, p := range parts {
 		snap, err := one[snapshotRow](tx, own, "snapshot", p.Snapshot)
 		if err != nil {
@@ -68,26 +69,34 @@ func (s *Service) selections(tx *db.Tx, row restoreRow, parts []chosen) ([]wire.
 		if err != nil {
 			return nil, newest, err
 		}
-		sel := wire.Selection{Repository: wr, SnapshotID: snap.ResticID, Paths: p.Paths}
-		if RestoreKind(row.Kind) == RestoreArchive && len(parts) > 1 {
-			at, err := s.arrived(tx, snap)
-			if err != nil {
-				return nil, newest, err
-			}
-			day := at.Format("2006-01-02 15.04")
-			for n := 1; sel.Label == "" || taken[sel.Label]; n++ {
-				if sel.Label = day; n > 1 {
-					sel.Label = fmt.Sprintf("%s (%d)", day, n)
-				}
-			}
-			taken[sel.Label] = true
-		}
 		if snap.ArrivedAt >= newest.ArrivedAt {
 			newest = snap
 		}
-		out = append(out, sel)
+		out = append(out, wire.Selection{Repository: wr, SnapshotID: snap.ResticID, Paths: p.Paths})
 	}
 	return out, newest, nil
+}
+
+// label gives each snapshot of an archive a folder of its own, named after the
+// minute in which it arrived, by its plan's clock.
+func (s *Service) label(tx *db.Tx, row restoreRow, parts []chosen, sel []wire.Selection) error {
+	taken := map[string]bool{}
+	for i, p := range parts {
+		snap, err := one[snapshotRow](tx, policy.OneCustomer(row.CustomerID), "snapshot", p.Snapshot)
+		if err != nil {
+			return err
+		}
+		at, err := s.arrived(tx, snap)
+		if err != nil {
+			return err
+		}
+		name := at.Format("2006-01-02 15.04")
+		for n := 2; taken[name]; n++ {
+			name = fmt.Sprintf("%s (%d)", at.Format("2006-01-02 15.04"), n)
+		}
+		sel[i].Label, taken[name] = name, true
+	}
+	return nil
 }
 
 // restoreOf finds the restore that a job works for; ok is false where another

@@ -76,6 +76,12 @@ func must[T any](t *testing.T) func(v T, err error) T {
 
 func newHouse(t *testing.T, d *db.DB, clock *dbtest.Clock) *house {
 	t.Helper()
+	return newHouseWith(t, d, clock, nil)
+}
+
+// newHouseWith is newHouse with somebody who takes mail.
+func newHouseWith(t *testing.T, d *db.DB, clock *dbtest.Clock, mail backups.Mailer) *house {
+	t.Helper()
 	ctx := controlplane.WithActor(t.Context(), controlplane.Actor{Kind: controlplane.ActorStaff, ID: "stf_00000000000000000000000001", Role: string(policy.RoleOps)})
 	h := &house{t: t, ctx: ctx, db: d, clock: clock, all: policy.AllCustomers("test"), htpasswd: filepath.Join(t.TempDir(), "htpasswd")}
 	h.keeper = must[*secrets.Keeper](t)(secrets.OpenFile(ctx, d, filepath.Join(t.TempDir(), "keyring")))
@@ -86,7 +92,7 @@ func newHouse(t *testing.T, d *db.DB, clock *dbtest.Clock) *house {
 	h.customers = customers.New(d, h.keeper, h.ledger)
 	h.blobs = must[*blob.Bucket](t)(fileblob.OpenBucket(t.TempDir(), &fileblob.Options{NoTempDir: true, Metadata: fileblob.MetadataDontWrite}))
 	t.Cleanup(func() { _ = h.blobs.Close() })
-	h.backups = backups.New(backups.Deps{DB: d, Keeper: h.keeper, Ledger: h.ledger, Jobs: h.jobs, Findings: h.findings, Customers: h.customers, Blobs: h.blobs},
+	h.backups = backups.New(backups.Deps{DB: d, Keeper: h.keeper, Ledger: h.ledger, Jobs: h.jobs, Findings: h.findings, Customers: h.customers, Blobs: h.blobs, Mail: mail},
 		backups.Options{Bus: b, SealKey: func(context.Context, policy.Scope, string) ([]byte, error) { return h.sealKey, nil }})
 	h.customer = must[customers.Customer](t)(h.customers.CreateCustomer(ctx, h.all, customers.NewCustomer{Slug: "maple", Name: "Maple Bakery", Country: "DE", Zone: "Europe/Berlin"}))
 	h.other = must[customers.Customer](t)(h.customers.CreateCustomer(ctx, h.all, customers.NewCustomer{Slug: "harbour", Name: "Harbour Mail", Country: "DE", Zone: "Europe/Berlin"}))

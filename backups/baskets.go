@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"time"
 
 	"ostler/agents/wire"
 	"ostler/controlplane"
@@ -73,9 +72,6 @@ const maxPathBytes = 512 << 10
 // basketTopic is what is published when a person's basket changes.
 func basketTopic(person string) string { return "basket:" + person }
 
-// measureTime bounds how long one look at the basket measures folders.
-const measureTime = 2 * time.Second
-
 // Basket returns what the actor has chosen of a customer ("" is the scope's
 // only one). Permission: restore.run; staff by an open assist only. It changes
 // with the topic "basket:<person>".
@@ -93,7 +89,7 @@ func (s *Service) Basket(ctx context.Context, scope policy.Scope, customer strin
 		if err != nil {
 			return b, fmt.Errorf("backups: basket: %w", err)
 		}
-		i := Item{ID: r.ID, Path: p, Type: wire.NodeType(r.NodeType), Files: r.Files, Bytes: r.Bytes, Known: r.Measured != 0}
+		i := Item{ID: r.ID, Path: p, Type: wire.NodeType(r.NodeType), Files: r.Files, Bytes: r.Bytes, Known: r.Measured == measuredYes}
 		snap, there := snaps[r.SnapshotID]
 		i.Snapshot, i.Gone = snap.value(), !there
 		if i.Gone {
@@ -135,10 +131,10 @@ func (s *Service) basketRows(ctx context.Context, scope policy.Scope, customer s
 				continue
 			}
 			snap, err := one[snapshotRow](tx, policy.OneCustomer(b.Customer), "snapshot", r.SnapshotID)
-			if controlplane.ErrorCode(err) == controlplane.CodeNotFound {
+			switch {
+			case controlplane.ErrorCode(err) == controlplane.CodeNotFound, err == nil && snap.GoneAt != 0:
 				continue
-			}
-			if err != nil {
+			case err != nil:
 				return err
 			}
 			snaps[r.SnapshotID] = snap
@@ -168,44 +164,6 @@ func (s *Service) owned(tx *db.Tx, scope policy.Scope, ref string) (string, erro
 	}
 	_, err = s.restorer(tx, scope, customer)
 	return customer, err
-}
-
-// measureRows fills what is not known yet of the items, as far as that goes in
-// measureTime, and keeps it: a snapshot never changes.
-func (s *Service) measureRows(ctx context.Context, rows []basketRow, snaps map[string]snapshotRow) error {
-	within, cancel := context.WithTimeout(ctx, measureTime)
-	defer cancel()
-	var learned []basketRow
-	for i, r := range rows {
-		snap, there := snaps[r.SnapshotID]
-		if r.Measured != 0 || !there || within.Err() != nil {
-			continue
-		}
-		p, err := s.keeper.Open(r.CustomerID, ad("restore_basket", "path", r.ID), r.Path)
-		if err != nil {
-			return fmt.Errorf("backups: basket: %w", err)
-		}
-		files, bytes, known, err := s.measure(within, snap, p)
-		if err != nil && ctx.Err() == nil {
-			s.opts.Log.WarnContext(ctx, "backups.measure", "snapshot", snap.ID, "error", err) // an estimate is not worth a failure
-			continue
-		}
-		if known {
-			rows[i].Files, rows[i].Bytes, rows[i].Measured = files, bytes, 1
-			learned = append(learned, rows[i])
-		}
-	}
-	if len(learned) == 0 {
-		return nil
-	}
-	return s.db.Write(ctx, func(tx *db.Tx) error {
-		for _, r := range learned {
-			if err := keepMeasure(tx, r); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }
 
 // BasketAdd puts picks into the actor's basket and returns it. What is there
@@ -299,7 +257,7 @@ func (s *Service) insertItem(tx *db.Tx, person string, snap snapshotRow, p []byt
 		if k.Snapshot == snap.ID && knownType(k.Type) && bytes.Equal(cleanPath(k.Path), p) {
 			row.NodeType = string(k.Type)
 			if k.Type == wire.NodeFile && k.Size >= 0 {
-				row.Files, row.Bytes, row.Measured = 1, k.Size, 1
+				row.Files, row.Bytes, row.Measured = 1, k.Size, measuredYes
 			}
 		}
 	}
@@ -369,30 +327,4 @@ func (s *Service) BasketCount(ctx context.Context, scope policy.Scope, customer 
 		return err
 	})
 	return int(n), err
-}
-
-// tooLarge refuses an archive that is known to be larger than one may be,
-// before a server reads any of it.
-func (s *Service) tooLarge(ctx context.Context, scope policy.Scope, picks []Pick) error {
-	within, cancel := context.WithTimeout(ctx, measureTime)
-	defer cancel()
-	total := map[string]int64{}
-	for _, p := range picks {
-		var snap snapshotRow
-		err := s.db.Read(within, func(tx *db.Tx) (err error) {
-			snap, err = one[snapshotRow](tx, scope, "snapshot", p.Snapshot)
-			return err
-		})
-		if err != nil {
-			return nil //nolint:nilerr // the order itself says what is wrong with it
-		}
-		_, size, known, err := s.measure(within, snap, cleanPath(p.Path))
-		if err != nil || !known {
-			continue // the server finds out
-		}
-		if total[snap.ServerID] += size; total[snap.ServerID] > s.opts.MaxDownload {
-			return controlplane.Invalid(controlplane.Field{Pointer: "/picks", Message: fmt.Sprintf("That is more than the %d GiB that can be downloaded at once. Choose less, or restore it on the server.", s.opts.MaxDownload>>30)})
-		}
-	}
-	return nil
 }

@@ -50,7 +50,8 @@ func (s *Service) StartArchive(ctx context.Context, scope policy.Scope, o Order)
 	if !o.Format.Valid() {
 		return nil, controlplane.Invalid(controlplane.Field{Pointer: "/format", Message: "Choose “zip” or “tar.gz”."})
 	}
-	if err := s.tooLarge(ctx, scope, o.Picks); err != nil {
+	var err error
+	if o.Picks, err = s.looked(ctx, scope, o.Picks); err != nil {
 		return nil, err
 	}
 	return s.order(ctx, scope, o, func(tx *db.Tx, group []part, assist assistRow) (restoreRow, error) {
@@ -261,8 +262,11 @@ func (s *Service) sorted(tx *db.Tx, scope policy.Scope, customer string, picks [
 		}
 		if _, known := snaps[p.Snapshot]; !known {
 			snap, err := one[snapshotRow](tx, scope, "snapshot", p.Snapshot)
-			if err == nil && snap.CustomerID != customer {
+			switch {
+			case err == nil && snap.CustomerID != customer:
 				err = controlplane.NotFound("snapshot")
+			case err == nil && snap.GoneAt != 0:
+				err = snapshotIsGone()
 			}
 			if err != nil {
 				return nil, err

@@ -62,6 +62,9 @@ func (s *Service) startOne(ctx context.Context, scope policy.Scope, kind Restore
 		if file, err = pickable(file); err != nil {
 			return err
 		}
+		if snap.GoneAt != 0 {
+			return snapshotIsGone()
+		}
 		assist, err := s.restorer(tx, scope, snap.CustomerID)
 		if err != nil {
 			return err

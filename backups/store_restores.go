@@ -207,7 +207,7 @@ func page(limit int) int {
 
 // keepMeasure writes what an item of a basket holds.
 func keepMeasure(tx *db.Tx, r basketRow) error {
-	err := tx.Model(&basketRow{}).Where("id = ?", r.ID).Updates(map[string]any{"files": r.Files, "bytes": r.Bytes, "measured": r.Measured}).Error
+	err := tx.Model(&basketRow{}).Where("id = ?", r.ID).Updates(map[string]any{"node_type": r.NodeType, "files": r.Files, "bytes": r.Bytes, "measured": r.Measured}).Error
 	if err != nil {
 		return fmt.Errorf("backups: basket: %w", err)
 	}
