@@ -69,8 +69,8 @@ type Limits struct {
 	Probe  time.Duration // an answer of the store before a command; 10 s
 	Stall  time.Duration // without progress and without traffic; 2 min
 	Grace  time.Duration // from SIGINT to SIGKILL; 10 s
-	Read   time.Duration // a whole listing, snapshot list, init; 15 min
-	Copy   time.Duration // a whole dump or restore; 6 h
+	Read   time.Duration // one folder, snapshot list, init; 15 min
+	Copy   time.Duration // a whole dump, restore or walk; 6 h
 	Backup time.Duration // a whole backup or check; 24 h
 	Lock   time.Duration // waiting for another's lock; 10 min
 }

@@ -356,3 +356,21 @@ func TestManyPaths(t *testing.T) {
 		t.Errorf("got %d in the target", len(got))
 	}
 }
+
+// A store that fails is no damage: the whole restore fails, and says so.
+func TestStoreFailsDuringRestore(t *testing.T) {
+	skipShort(t)
+	t.Parallel()
+	r, d := newRepo(t)
+	write(t, filepath.Join(r.Dir, "srv/a"), "first")
+	backUp(t, r, "/srv")
+	write(t, filepath.Join(r.Dir, "srv/b"), "second")
+	id := backUp(t, r, "/srv")
+	err := r.Walk(t.Context(), id, func([]byte, wire.Node) error { return nil }) // the folders are in the cache now
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.set(answer("GET", "/data/", 403))
+	_, _, err = restored(t, r, id, "/srv")
+	wantCause(t, err, wire.CauseStoreRefused)
+}

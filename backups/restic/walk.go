@@ -37,7 +37,7 @@ func (s *session) walk(ctx context.Context, snapshot string, dirs []string, each
 	args := append([]string{"--", snapshot}, dirs...)
 	w := &walker{session: s, ctx: ctx, args: args, each: each}
 	w.lines.each = w.line
-	_, err := s.run(ctx, command{verb: "ls", args: append([]string{"--recursive"}, args...), limit: s.Limits.Read, stdout: w})
+	_, err := s.run(ctx, command{verb: "ls", args: append([]string{"--recursive"}, args...), limit: s.Limits.Copy, stdout: w})
 	if w.err == nil && err == nil {
 		w.lines.flush()
 		w.err = w.exact.end()
@@ -131,7 +131,7 @@ func (s *session) exactNames(ctx context.Context, args []string, offset int64) *
 	r, w := io.Pipe()
 	x := &exactNames{r: bufio.NewReaderSize(r, 64<<10), pipe: r, done: make(chan error, 1)}
 	go func() {
-		_, err := s.run(ctx, command{verb: "ls", args: append([]string{"--quiet", "--recursive"}, args...), plain: true, limit: s.Limits.Read, stdout: w})
+		_, err := s.run(ctx, command{verb: "ls", args: append([]string{"--quiet", "--recursive"}, args...), plain: true, limit: s.Limits.Copy, stdout: w})
 		if err != nil {
 			_ = w.CloseWithError(err)
 		} else {
