@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"ostler/agents/wire"
 	"ostler/controlplane"
@@ -186,6 +187,9 @@ type verifyParams struct {
 	List ChangeList `json:"list,omitempty"`
 }
 
+// verifyTimeout is enough to read back the largest archive from a slow disk.
+const verifyTimeout = time.Hour
+
 // check has what arrived read back and compared. A preview stays one while its
 // list is checked.
 func (s *Service) check(tx *db.Tx, row *restoreRow, list ChangeList) error {
@@ -197,7 +201,7 @@ func (s *Service) check(tx *db.Tx, row *restoreRow, list ChangeList) error {
 	}
 	s.wakeRestore(tx, *row)
 	_, err := s.jobs.Enqueue(tx, jobs.Spec{Kind: jobVerify, Executor: jobs.Plane, Server: row.ServerID, Customer: row.CustomerID, Resource: "restore:" + row.ID,
-		Key: fmt.Sprintf("%s:%s:%d", jobVerify, row.ID, row.Round), Subject: row.ID, Params: verifyParams{List: list}, MaxAttempts: 3, Title: "job.download_verify"})
+		Key: fmt.Sprintf("%s:%s:%d", jobVerify, row.ID, row.Round), Subject: row.ID, Params: verifyParams{List: list}, Timeout: verifyTimeout, MaxAttempts: 3, Title: "job.download_verify"})
 	return err
 }
 
@@ -232,7 +236,7 @@ func (s *Service) doneVerify(tx *db.Tx, job jobs.Job) error {
 		return err
 	}
 	switch {
-	case row.CancelAsked != 0:
+	case row.CancelAsked != 0 || job.State == jobs.Cancelled:
 		return s.restoreCancelled(tx, &row)
 	case job.State != jobs.Succeeded:
 		return s.restoreFailed(tx, &row, string(wire.CauseDamaged))

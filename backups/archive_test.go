@@ -183,8 +183,13 @@ func TestMailWhenItIsOver(t *testing.T) {
 		start(false)
 		h.archived("zip", wire.ArchiveResult{})
 		ready := start(true)
-		h.archived("zip", wire.ArchiveResult{})
-		h.tick()
+		var p wire.ArchiveParams
+		ref := h.take(wire.ActionArchive, &p)
+		res := wire.ArchiveResult{Upload: h.send(ref, []byte("zip"))}
+		for range 2 { // a host that did not hear that we have it sends it again
+			h.finish(ref, res)
+			h.tick()
+		}
 		failed := start(true)
 		h.fail(wire.ActionArchive, wire.Failed, wire.CauseDiskFull)
 		cancelled := start(true)
@@ -249,5 +254,48 @@ func TestOthersFindNoRestore(t *testing.T) {
 		}
 		_, err := h.backups.Restore(octx, h.all, r.ID) // a scope that is too wide by mistake
 		code(t, "row-level security", err, controlplane.CodeNotFound)
+	})
+}
+
+// Names of files and what people write are sealed wherever they are kept.
+func TestNamesAreSealed(t *testing.T) {
+	each(t, func(t *testing.T, h *house, snap backups.Snapshot) {
+		ctx, scope := h.owner(h.customer.ID)
+		order := backups.Order{Picks: picks(snap, "/srv/shop/plainly", "/srv/shop/plainly2")}
+		must[backups.Basket](t)(h.backups.BasketAdd(ctx, scope, "", order.Picks))
+		must[[]backups.Restore](t)(h.backups.StartArchive(ctx, scope, order))
+		h.archived("zip", wire.ArchiveResult{MissingCount: 1, Missing: []wire.Problem{{Path: []byte("/srv/shop/plainly")}}})
+		r := h.inPlace(snap, "/srv/shop/plainly")
+		h.previewed(change("/srv/shop/plainly", wire.ActReplace))
+		must[backups.Ask](t)(h.backups.AskUs(ctx, scope, backups.NewAsk{What: "plainly"}))
+		must[backups.Assist](t)(h.backups.StartAssist(h.ctx, h.customer.ID, "plainly", "T"))
+		for _, q := range []string{"SELECT path FROM restore_basket", "SELECT selection FROM restore_contents", "SELECT missing FROM restore_contents WHERE missing IS NOT NULL",
+			"SELECT path FROM restores", "SELECT target FROM restores", "SELECT preview FROM restores WHERE id = '" + r.ID + "'", "SELECT what FROM restore_asks",
+			"SELECT reason FROM restore_assists", "SELECT params FROM jobs WHERE subject = '" + r.ID + "'", "SELECT data FROM ledger_pending WHERE subject = '" + r.ID + "'"} {
+			var raw []byte
+			err := h.db.Read(h.ctx, func(tx *db.Tx) error { return tx.Raw(q + " LIMIT 1").Row().Scan(&raw) })
+			if err != nil || len(raw) == 0 || strings.Contains(string(raw), "plainly") {
+				t.Errorf("%s: got %q, %v, want nothing that can be read", q, raw, err)
+			}
+		}
+	})
+}
+
+// Every fetch by staff of what a customer had made stands in the ledger.
+func TestWhoFetchedIsEntered(t *testing.T) {
+	each(t, func(t *testing.T, h *house, snap backups.Snapshot) {
+		ctx, scope := h.owner(h.customer.ID)
+		r := must[[]backups.Restore](t)(h.backups.StartArchive(ctx, scope, backups.Order{Picks: picks(snap, "/srv/shop/a")}))[0]
+		h.archived("zip", wire.ArchiveResult{})
+		for range 2 {
+			must[*backups.File](t)(h.backups.OpenDownload(ctx, scope, r.ID))
+		}
+		_, err := h.backups.OpenDownload(h.ctx, h.all, r.ID)
+		code(t, "staff without an assist", err, controlplane.CodeForbidden)
+		must[backups.Assist](t)(h.backups.StartAssist(h.ctx, h.customer.ID, "they cannot open it", "T"))
+		must[*backups.File](t)(h.backups.OpenDownload(h.ctx, h.all, r.ID))
+		if got := h.kinds(r.ID); !slices.Equal(got, []string{"restore.requested", "restore.ready", "restore.fetched", "restore.fetched"}) {
+			t.Errorf("ledger: got %v", got)
+		}
 	})
 }

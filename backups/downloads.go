@@ -33,10 +33,11 @@ func (s *Service) OpenDownload(ctx context.Context, scope policy.Scope, id strin
 		case RestoreState(row.State) != RestoreReady:
 			return controlplane.Errorf(controlplane.CodeConflict, "Look at its page for how far it is.", "This download is not ready")
 		}
-		if _, err := s.restorer(tx, scope, row.CustomerID); err != nil {
+		assist, err := s.restorer(tx, scope, row.CustomerID)
+		if err != nil {
 			return err
 		}
-		if row.FetchedAt != 0 {
+		if row.FetchedAt != 0 && assist.ID == row.AssistID { // once for each of those who may
 			return nil
 		}
 		row.FetchedAt = tx.NowMillis()
