@@ -6,7 +6,8 @@
 //     store's credentials do not reach restic at all: restic talks to a relay of
 //     ours on a private unix socket. Neither stands in argv or environment.
 //   - No string of a user is ever where an option could be read: paths follow
-//     "--", patterns go through a file, ids and tags are checked.
+//     "--", patterns go through a file or stand behind "--include=" in one and the
+//     same argument, ids and tags are checked.
 //   - No call hangs. A store that is down is silence in restic; so the store is
 //     probed first, each call has a deadline, and a call that neither moves data
 //     nor counts on is stopped (Limits.Stall).
