@@ -182,7 +182,7 @@ type Change struct {
 	Act    Act      `json:"act"`
 	Size   int64    `json:"size"`             // of files
 	Cause  Cause    `json:"cause,omitempty"`  // of ActRefuse
-	Note   string   `json:"note,omitempty"`   // "setuid_removed", "case_collision"
+	Note   string   `json:"note,omitempty"`   // "setuid_removed", "case_collision", "hard_link" (now a file of its own)
 	SHA256 string   `json:"sha256,omitempty"` // hex, of files that were written
 }
 

@@ -88,9 +88,9 @@ func (h *Local) discardRestore(s *saved) (bytes int64, err error) {
 	return bytes, nil
 }
 
-// sweepRestores removes what restores left that changed nothing before they were
-// killed: if they are to be done, they begin anew. A restore that changed
-// anything keeps its journal, its safety copy, and what is staged to go on with.
+// sweepRestores removes what restores left that changed nothing: if they are to
+// be done, they begin anew. A restore that changed anything keeps its journal,
+// its safety copy, and what is staged to go on with.
 func (h *Local) sweepRestores() error {
 	entries, err := os.ReadDir(h.restoresDir())
 	if err != nil {
@@ -117,11 +117,8 @@ func (h *Local) sweepRestore(restore string) error {
 		return os.RemoveAll(h.restoreDir(restore))
 	}
 	if !s.Passing {
-		if s.Phase != phaseBegun && s.Phase != phasePlanned {
-			return nil
-		}
 		at, err := readProgress(s.journal())
-		if err != nil || at.done >= 0 || len(at.pending) > 0 {
+		if err != nil || at.acts > 0 || len(at.pending) > 0 {
 			return err
 		}
 	}

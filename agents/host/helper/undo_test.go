@@ -9,6 +9,23 @@ import (
 	"ostler/agents/wire"
 )
 
+// tick waits for the kernel's clock of files, which may move every 10 ms only.
+func tick(t *testing.T) {
+	t.Helper()
+	probe := t.TempDir() + "/probe"
+	at := func() time.Time {
+		werr := os.WriteFile(probe, []byte("x"), 0o600)
+		info, err := os.Stat(probe)
+		if err := errors.Join(werr, err); err != nil {
+			t.Fatal(err)
+		}
+		return info.ModTime()
+	}
+	first := at()
+	for !at().After(first) {
+	}
+}
+
 func TestUndoAfterChanges(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -83,7 +100,7 @@ func TestUndoAfterChanges(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			w, a := small(t)
 			w.apply(a)
-			time.Sleep(time.Millisecond) // the kernel's clock of files ticks coarsely
+			tick(t)
 			if err := tt.change(w); err != nil {
 				t.Fatal(err)
 			}
