@@ -41,59 +41,75 @@ func (p *Portal) startRestore(v *visit, start func(context.Context, policy.Scope
 	return v.redirect("/restores/"+r.ID, "")
 }
 
-// restore shows a file on its way, to the browser or back to its server.
+// restore shows files on their way, to the browser or to a server.
 func (p *Portal) restore(v *visit) error {
 	scope, err := v.scope(policy.RestoreRun)
 	if err != nil {
 		return err
 	}
-	r, err := p.Backups.Restore(v.ctx, scope, v.c.Param("id"))
+	page, err := v.restoreView(scope, v.c.Param("id"))
 	if err != nil {
 		return err
 	}
-	j, err := p.Jobs.Get(v.ctx, scope, r.Job)
+	return v.render(page)
+}
+
+func (v *visit) restoreView(scope policy.Scope, id string) (View, error) {
+	r, err := v.p.Backups.Restore(v.ctx, scope, id)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	j, err := v.p.Jobs.Get(v.ctx, scope, r.Job)
+	if err != nil {
+		return nil, err
 	}
 	var why []string
 	if !j.State.Terminal() {
-		reasons, err := p.Jobs.Why(v.ctx, scope, j.ID)
+		reasons, err := v.p.Jobs.Why(v.ctx, scope, j.ID)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		why = v.why(reasons)
 	}
-	if r.Kind == backups.RestorePutBack {
-		return v.render(v.putBackPage(r, j, why))
+	if r.Kind.OnServer() {
+		return v.onServerPage(scope, r, j, why)
 	}
-	return v.render(v.downloadPage(r, j, why))
+	return v.downloadPage(r, j, why), nil
+}
+
+// restoreStates are the words of a restore where its job does not say more.
+var restoreStates = map[backups.RestoreState]struct {
+	tone Tone
+	key  string
+}{
+	backups.RestoreReady: {ToneGood, "restore.ready"}, backups.RestoreFailed: {ToneBad, "restore.failed"}, backups.RestoreExpired: {ToneUnknown, "restore.expired"},
+	backups.RestoreChecking: {ToneBusy, "restore.checking"}, backups.RestorePreviewed: {ToneWarn, "restore.previewed"}, backups.RestoreUndone: {ToneGood, "restore.undone"},
+	backups.RestoreCancelled: {ToneUnknown, "restore.cancelled"},
 }
 
 // restoreState is how a restore reads; while it is under way, as its job.
 func (v *visit) restoreState(r backups.Restore, j jobs.Job) State {
-	switch r.State {
-	case backups.RestoreReady:
-		return State{ToneGood, v.t("restore.ready")}
-	case backups.RestoreFailed:
-		return State{ToneBad, v.t("restore.failed")}
-	case backups.RestoreExpired:
-		return State{ToneUnknown, v.t("restore.expired")}
-	case backups.RestoreChecking:
-		return State{ToneBusy, v.t("restore.checking")}
+	s, ok := restoreStates[r.State]
+	switch {
+	case r.State == backups.RestoreReady && r.Incomplete():
+		return State{ToneWarn, v.t("restore.incomplete")}
+	case ok:
+		return State{s.tone, v.t(s.key)}
+	case r.CancelAsked:
+		return State{ToneBusy, v.t("restore.stopping")}
 	}
 	return v.jobState(j.State)
 }
 
-// restoreSaid are the sentences of a restore by its kind and state.
-var restoreSaid = map[backups.RestoreKind]map[backups.RestoreState]string{
-	backups.RestoreDownload: {backups.RestoreActive: "download.say", backups.RestoreChecking: "download.say_checking", backups.RestoreReady: "download.say_ready", backups.RestoreFailed: "download.say_failed", backups.RestoreExpired: "download.say_expired"},
-	backups.RestorePutBack:  {backups.RestoreActive: "restore.say", backups.RestoreChecking: "restore.say", backups.RestoreReady: "restore.say_ready", backups.RestoreFailed: "restore.say_failed", backups.RestoreExpired: "restore.say_failed"},
-}
+// fetchSaid are the sentences of a download by its state.
+var fetchSaid = map[backups.RestoreState]string{backups.RestoreActive: "download.say", backups.RestoreChecking: "download.say_checking", backups.RestoreReady: "download.say_ready",
+	backups.RestoreFailed: "download.say_failed", backups.RestoreExpired: "download.say_expired", backups.RestoreCancelled: "download.say_cancelled"}
 
-func (v *visit) restorePage(r backups.Restore, j jobs.Job, title string) Page {
-	server := v.serverName(r.Server)
-	page := v.page("backups", title, v.t(restoreSaid[r.Kind][r.State], "name", PlainName([]byte(r.Name())), "server", server))
-	page.Crumbs = []Link{{v.t("backups.title"), "/backups"}, {PlainName([]byte(r.Name())), v.fileHref(r)}}
+// fetchPage begins the page of a download.
+func (v *visit) fetchPage(r backups.Restore, j jobs.Job, title string) Page {
+	name := PlainName([]byte(r.Name()))
+	page := v.page("restore", title, v.t(fetchSaid[r.State], "name", name, "server", v.serverName(r.Server)))
+	page.Crumbs = []Link{{v.t("restores.title"), "/restores"}, {Label: name}}
 	switch r.State {
 	case backups.RestoreActive, backups.RestoreChecking:
 		page.Live, page.Refresh = []string{bus.TopicJob(j.ID), "restore:" + r.ID}, 2
@@ -110,7 +126,7 @@ func (v *visit) restorePage(r backups.Restore, j jobs.Job, title string) Page {
 // asked are the newest files that people of the company asked for; open ones
 // only where that is said. None for those who may not.
 func (v *visit) asked(limit int, open bool) ([]AskedFile, error) {
-	if !v.can(policy.RestoreRun) {
+	if !v.canOf(v.customer(), policy.RestoreRun) {
 		return nil, nil
 	}
 	scope, err := v.scope(policy.RestoreRun)
@@ -131,8 +147,8 @@ func (v *visit) asked(limit int, open bool) ([]AskedFile, error) {
 	}
 	var out []AskedFile
 	for _, r := range rs {
-		kept := r.Kind == backups.RestoreDownload && r.State == backups.RestoreReady
-		if underWay := r.State == backups.RestoreActive || r.State == backups.RestoreChecking; open && !kept && !underWay {
+		kept := r.Fetchable() && r.State == backups.RestoreReady
+		if waits := r.State.Busy() || r.State == backups.RestorePreviewed; open && !kept && !waits {
 			continue
 		}
 		a := AskedFile{Name: []byte(r.Name()), Href: "/restores/" + r.ID, Server: servers[r.Server].Name, State: v.restoreState(r, jobs.Job{State: jobs.Running}), At: r.CreatedAt}
@@ -158,29 +174,26 @@ func restoreFailure(r backups.Restore) *Problem {
 }
 
 func (v *visit) downloadPage(r backups.Restore, j jobs.Job, why []string) *Download {
-	d := &Download{Page: v.restorePage(r, j, v.t("download.title")), State: v.restoreState(r, j), Progress: v.progress(j, false), Why: why, Name: []byte(r.Name()),
-		Size: r.Size, SHA256: r.SHA256, Expires: r.ExpiresAt, Failed: restoreFailure(r), Back: Link{v.t("restore.back"), v.fileHref(r)}, JobHref: "/jobs/" + j.ID}
+	d := &Download{Page: v.fetchPage(r, j, v.t("download.title")), State: v.restoreState(r, j), Progress: v.progress(j, false), Why: why, Name: []byte(r.Name()),
+		Size: r.Size, SHA256: r.SHA256, Expires: r.ExpiresAt, Failed: restoreFailure(r), Back: Link{v.t("restore.back"), v.fileHref(r)}, JobHref: "/jobs/" + j.ID,
+		Missing: v.missingOf(r), Helped: v.helped(r)}
 	d.Ready, d.Over = r.State == backups.RestoreReady, r.State == backups.RestoreExpired
 	if d.Ready {
 		d.FileHref = "/downloads/" + r.ID + "/file"
 	}
-	if r.State == backups.RestoreFailed || d.Over {
+	if d.Ready && r.Incomplete() {
+		d.Tone, d.Say = ToneWarn, v.t("download.say_incomplete", "name", PlainName([]byte(r.Name())), "n", r.MissingCount)
+	}
+	if r.Kind == backups.RestoreArchive {
+		d.Files, d.Bytes, d.Back = r.Files, r.Bytes, Link{v.t("restores.to_find"), "/find"}
+	}
+	if r.Kind == backups.RestoreDownload && (r.State == backups.RestoreFailed || r.State == backups.RestoreCancelled || d.Over) {
 		d.Again = "/snapshots/" + r.Snapshot + "/download?" + pathQuery(r.Path)
 	}
-	if !j.State.Terminal() && v.can(policy.JobCancel) && !j.CancelAsked {
-		d.Cancel = "/jobs/" + j.ID + "/cancel"
+	if r.CanCancel() && v.canOf(r.Customer, policy.RestoreRun) {
+		d.Cancel = "/restores/" + r.ID + "/cancel"
 	}
 	return d
-}
-
-func (v *visit) putBackPage(r backups.Restore, j jobs.Job, why []string) *Restore {
-	b := &Restore{Page: v.restorePage(r, j, v.t("restore.title")), State: v.restoreState(r, j), Progress: v.progress(j, false), Why: why, Name: []byte(r.Name()), Target: r.Target,
-		Server: v.serverName(r.Server), Size: r.Size, SHA256: r.SHA256, At: r.FinishedAt, Ready: r.State == backups.RestoreReady, Failed: restoreFailure(r),
-		Back: Link{v.t("restore.back"), v.fileHref(r)}, JobHref: "/jobs/" + j.ID}
-	if !j.State.Terminal() && v.can(policy.JobCancel) && !j.CancelAsked {
-		b.Cancel = "/jobs/" + j.ID + "/cancel"
-	}
-	return b
 }
 
 // downloadFile sends the file whole, or the part that a Range asks for. It is

@@ -214,32 +214,14 @@ type Download struct {
 	Back     Link
 	JobHref  string
 	Over     bool // its time is over
+	// Of an archive: what it holds, unpacked, and what is missing from it.
+	Files, Bytes int64
+	Missing      Missing
+	Helped       string // who of us did it, and why
 }
 
 // Template names the template.
 func (*Download) Template() string { return "download" }
-
-// Restore is one file put back on its server.
-type Restore struct {
-	Page
-	State    State
-	Progress *Progress
-	Why      []string
-	Name     []byte
-	Target   []byte
-	Server   string
-	Size     int64
-	SHA256   string
-	At       time.Time
-	Ready    bool
-	Failed   *Problem
-	Back     Link
-	Cancel   string
-	JobHref  string
-}
-
-// Template names the template.
-func (*Restore) Template() string { return "restore" }
 
 // RecoveryKey shows the key once, and has it confirmed, or offers that we keep
 // a sealed copy.

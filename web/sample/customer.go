@@ -123,12 +123,18 @@ func restore(tx *web.Text) []Sample {
 	p := customer("backups", "Put back", "invoice-2026-11.ods is back on shop-1.")
 	p.Tone, p.Crumbs = web.ToneGood, []web.Link{{Label: tx.T("backups.title"), Href: "/backups"}}
 	target := []byte("/srv/shop/invoice-2026-11.restored-20261121-031400.ods")
-	done := &web.Restore{Page: p, State: state(web.ToneGood, "done"), Target: target, Server: "shop-1", Size: 84123, SHA256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", At: at(0.01), Ready: true, Back: web.Link{Label: "Back to the file", Href: "#"}}
-	running := &web.Restore{Page: p, State: state(web.ToneBusy, "running"), Target: target, Server: "shop-1", Progress: &web.Progress{Percent: -1, Step: "Restoring"}, Cancel: "#"}
+	previewed := &web.OnServer{Page: p, State: state(web.ToneWarn, "waits for you"), Name: []byte("office"), More: 2, From: "shop-2", Server: "shop-1", Rule: "What is there is replaced, and kept aside.",
+		Files:     []web.ChangeCount{{State: state(web.ToneGood, "new"), N: 12}, {State: state(web.ToneWarn, "replaced"), N: 3}, {State: state(web.ToneUnknown, "the same already"), N: 1204}},
+		List:      []web.ChangeRow{{Path: []byte("/srv/shop/office/plan.ods"), State: state(web.ToneWarn, "replaced"), Size: 84123}, {Path: []byte("/srv/shop/office/new"), State: state(web.ToneGood, "new"), Size: -1, Note: "Its set-user-id bit is taken off."}},
+		ListTitle: "What would change", Pager: web.Pager{Next: "#"}, Figures: []web.Fact{{Label: "To write", State: web.State{Word: "3.1 MB"}}},
+		Missing: web.Missing{Count: 2, Text: "2 things could not be read from the store.", Rows: [][]byte{[]byte("/srv/shop/office/old.ods")}, More: 1},
+		Confirm: "#", Cancel: "#", Until: at(-1), Helped: "We did this for you: OPS-12, asked by phone."}
+	done := &web.OnServer{Page: p, State: state(web.ToneGood, "done"), Target: target, Server: "shop-1", Size: 84123, SHA256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", At: at(0.01), Undo: "#", UndoUntil: at(-24 * 7), Again: "#", Back: web.Link{Label: "Back to the file", Href: "#"}}
+	running := &web.OnServer{Page: p, State: state(web.ToneBusy, "running"), Target: target, Server: "shop-1", Progress: &web.Progress{Percent: -1, Step: "Restoring"}, Cancel: "#"}
 	running.Say, running.Tone = "invoice-2026-11.ods is being put back on shop-1.", ""
-	failed := &web.Restore{Page: p, State: state(web.ToneBad, "failed"), Target: target, Server: "shop-1", Failed: &web.Problem{Cause: "A file with that name is there already", Next: "Nothing was overwritten. Move it away, or download the file instead."}}
+	failed := &web.OnServer{Page: p, State: state(web.ToneBad, "failed"), Target: target, Server: "shop-1", Failed: &web.Problem{Cause: "A file with that name is there already", Next: "Nothing was overwritten. Move it away, or download the file instead."}}
 	failed.Say, failed.Tone = "invoice-2026-11.ods was not put back.", web.ToneBad
-	return pages("restore", map[string]*web.Restore{"done": done, "running": running, "failed": failed}, "done", "running", "failed")
+	return pages("onserver", map[string]*web.OnServer{"done": done, "running": running, "previewed": previewed, "failed": failed}, "done", "running", "previewed", "failed")
 }
 
 func recoveryKey(tx *web.Text) []Sample {

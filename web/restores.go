@@ -1,0 +1,19 @@
+package web
+
+import "ostler/controlplane/policy"
+
+// restoresListed is how many restores the list shows.
+const restoresListed = 100
+
+// restores lists what was fetched and put back, newest first.
+func (p *Portal) restores(v *visit) error {
+	page := &Restores{Page: v.page("restore", v.t("restores.title"), v.t("restores.say"))}
+	var err error
+	if page.Rows, err = v.asked(restoresListed, false); err != nil {
+		return err
+	}
+	if v.can(policy.RestoreAsk) {
+		page.Asked = "/ask"
+	}
+	return v.render(page)
+}

@@ -1,0 +1,73 @@
+package web
+
+import "time"
+
+// Restores is the list of what was fetched and put back.
+type Restores struct {
+	Page
+	Rows  []AskedFile
+	Asked string // address of the page that has us do it; "" hides it
+}
+
+// Template names the template.
+func (*Restores) Template() string { return "restores" }
+
+// OnServer is files on their way to a server: what would change, what did, and
+// how it is taken back.
+type OnServer struct {
+	Page
+	State     State
+	Progress  *Progress
+	Why       []string
+	Name      []byte // of the first thing
+	More      int    // how many other things there are
+	From      string // the server that they are from, where it is another one
+	Server    string
+	Target    []byte // the file or folder, where it is said
+	Rule      string // what happens where something is there already
+	Files     []ChangeCount
+	List      []ChangeRow
+	ListTitle string
+	Pager     Pager
+	Figures   []Fact
+	Missing   Missing
+	Failed    *Problem
+	Confirm   string // address that carries it out
+	Resume    bool   // it goes on where it stopped
+	Until     time.Time
+	Undo      string // address that takes it back
+	UndoUntil time.Time
+	Cancel    string
+	Again     string // address of the basket, to begin again
+	Size      int64  // of the one file
+	SHA256    string
+	At        time.Time
+	Helped    string // who of us did it, and why
+	Back      Link
+	JobHref   string
+}
+
+// ChangeCount is how many paths one thing happens to.
+type ChangeCount struct {
+	State State
+	N     int64
+}
+
+// ChangeRow is what happens to one path.
+type ChangeRow struct {
+	Path  []byte
+	State State
+	Size  int64 // -1 where it has none
+	Note  string
+}
+
+// Missing is what was asked for and could not be read from the store.
+type Missing struct {
+	Count int64
+	Text  string
+	Rows  [][]byte
+	More  int64
+}
+
+// Template names the template.
+func (*OnServer) Template() string { return "onserver" }
