@@ -172,7 +172,8 @@ func columns(t *testing.T, d *db.DB) map[string]string {
 	t.Helper()
 	query := `SELECT m.name AS t, c.name AS c, c.type AS k, c."notnull" AS n FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%'`
 	if d.Dialect() == db.Postgres {
-		query = `SELECT table_name AS t, column_name AS c, data_type AS k, CASE is_nullable WHEN 'NO' THEN 1 ELSE 0 END AS n FROM information_schema.columns WHERE table_schema = current_schema()`
+		query = `SELECT table_name AS t, column_name AS c, data_type AS k, CASE is_nullable WHEN 'NO' THEN 1 ELSE 0 END AS n FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name)
+			WHERE table_schema = current_schema() AND table_type = 'BASE TABLE'`
 	}
 	var rows []struct {
 		T, C, K string

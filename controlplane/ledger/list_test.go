@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"context"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -188,5 +189,43 @@ func TestDestroyedKey(t *testing.T) {
 	}
 	if items := w.list(all, ledger.Filter{Customer: "cus_a"}); len(items) != 2 || len(items[0].Personal) != 0 || len(items[0].Forgotten) != 1 {
 		t.Errorf("items: %+v", items)
+	}
+}
+
+// An entry reads the same before and after it has its place, whatever its
+// data hold, and what was appended is what the log commits to.
+func TestPendingReadsAsPlaced(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB, _ *dbtest.Clock) {
+		w := newWorld(t, d)
+		data := map[string]any{
+			"nul": "a\x00b", "control": "\x01\x1f\x7f\b\t\n\f\r", "quotes": `"\/' \u0000 \\`, "beyond": "é 漢 😀 \u2028 \ufffd", "not utf-8": "\xff\xfe",
+			"most": int64(1<<53 - 1), "least": int64(-(1<<53 - 1)), "deep": map[string]any{"\x00": []any{nil, true, map[string]any{}}}, "": "", "'": "'); DROP",
+		}
+		id := w.add(ledger.Entry{Subject: `s"\`, Server: "srv_1", Kind: "x.y_1.z2", Data: data})
+		before, err := w.l.Get(w.ctx, all, id)
+		w.must(err)
+		if n := w.sequence(); n == 0 {
+			t.Fatal("nothing was placed")
+		}
+		after, err := w.l.Get(w.ctx, all, id)
+		w.must(err)
+		after.Seq, after.Leaf, after.Generation = before.Seq, before.Leaf, before.Generation
+		if !reflect.DeepEqual(before, after) || before.Data["nul"] != "a\x00b" || before.Subject != `s"\` {
+			t.Errorf("got %+v before and %+v after", before, after)
+		}
+		w.wantOK()
+	})
+}
+
+func TestKindOfAnEntry(t *testing.T) {
+	w := newWorld(t, dbtest.SQLite(t, &dbtest.Clock{}))
+	for kind, want := range map[string]bool{
+		"backup.finished": true, "a.b.c": true, "a1_.b_2": true,
+		"": false, "backup": false, ".a": false, "a.": false, "a..b": false, "A.b": false, "a.B": false, "1a.b": false, "a.1b": false, "_a.b": false, "a._b": false, "a b.c": false, "a.b\n": false, "a-b.c": false,
+	} {
+		err := w.d.Write(w.ctx, func(tx *db.Tx) error { _, err := w.l.Append(tx, ledger.Entry{Kind: kind}); return err })
+		if (err == nil) != want {
+			t.Errorf("%q: got %v, want %v", kind, err, want)
+		}
 	}
 }

@@ -153,8 +153,8 @@ func chainsOf(tx *db.Tx, generation int64, customers []string) (map[string]chain
 	return chains, err
 }
 
-// pendingTable holds the entries that have no place yet; the sequencer moves
-// them to entryRow's own.
+// pendingTable is a view of the entries that have no place yet; the sequencer
+// moves them to entryRow's own table.
 const pendingTable = "ledger_pending"
 
 // unplaced says of rows of pendingTable what those of entryRow's table say

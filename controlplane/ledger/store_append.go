@@ -8,31 +8,30 @@ import (
 	"ostler/controlplane/db"
 )
 
-// The ten columns of ledger_pending are not named: to parse their names takes
-// as long as to store the row.
+// The columns of ledger_appended are not named: to parse their names takes as
+// long as to store the row, and so does each column that there is.
 const (
-	insertPending         = "INSERT INTO ledger_pending VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-	insertPendingPostgres = "INSERT INTO ledger_pending VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+	insertAppended         = "INSERT INTO ledger_appended VALUES (?, ?, ?)"
+	insertAppendedPostgres = "INSERT INTO ledger_appended VALUES ($1, $2, $3)"
 
 	intoPersonal = "INSERT INTO ledger_personal (entry_id, name, customer_id, sealed) VALUES "
 
-	entryColumns, personalColumns = 10, 4
-	personalPerInsert             = 64
+	appendedColumns, personalColumns = 3, 4
+	personalPerInsert                = 64
 )
 
 // insertEntry stores an entry and its personal values. Every change of
 // everything runs this: it is written out and passes gorm by, and PostgreSQL
 // gets one statement where it can, so that one answer is waited for.
 func insertEntry(tx *db.Tx, r entryRow, personal []personalRow) error {
-	query := insertPending
+	query := insertAppended
 	if tx.Dialect() == db.Postgres {
-		query = insertPendingPostgres
+		query = insertAppendedPostgres
 	}
-	args := append(make([]any, 0, entryColumns+personalColumns*len(personal)),
-		r.ID, r.CustomerID, r.ServerID, r.Subject, r.Kind, r.ActorKind, r.ActorID, r.At, r.Data, r.Commitments)
+	args := append(make([]any, 0, appendedColumns+personalColumns*len(personal)), r.ID, r.CustomerID, r.appended())
 	if tx.Dialect() == db.Postgres && len(personal) > 0 && len(personal) <= personalPerInsert {
 		b := append([]byte("WITH entry AS ("+query+") "), intoPersonal...)
-		query = string(appendRows(b, tx.Dialect(), entryColumns, len(personal), personalColumns))
+		query = string(appendRows(b, tx.Dialect(), appendedColumns, len(personal), personalColumns))
 		args = personalArgs(args, personal)
 		personal = nil
 	}
@@ -46,6 +45,22 @@ func insertEntry(tx *db.Tx, r entryRow, personal []personalRow) error {
 		}
 	}
 	return nil
+}
+
+// appended is a row as ledger_appended keeps it: JSON whose keys the view
+// ledger_pending names. Data and commitments stand in it as text, so that both
+// engines give back the bytes that they were given, whatever they hold.
+func (r entryRow) appended() string {
+	b := make([]byte, 0, 256+len(r.Data)+len(r.Commitments))
+	b = appendString(append(b, `{"actor_id":`...), r.ActorID)
+	b = appendString(append(b, `,"actor_kind":`...), r.ActorKind)
+	b = strconv.AppendInt(append(b, `,"at":`...), r.At, 10)
+	b = appendString(append(b, `,"commitments":`...), string(r.Commitments))
+	b = appendString(append(b, `,"data":`...), string(r.Data))
+	b = appendString(append(b, `,"kind":`...), r.Kind)
+	b = appendString(append(b, `,"server_id":`...), r.ServerID)
+	b = appendString(append(b, `,"subject":`...), r.Subject)
+	return string(append(b, '}'))
 }
 
 func execute(tx *db.Tx, query string, args []any) error {

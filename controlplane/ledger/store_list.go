@@ -85,7 +85,7 @@ func scanEntries(q *gorm.DB, placed bool) (out []entryRow, err error) {
 		var r entryRow
 		into := []any{&r.ID, &r.CustomerID, &r.ServerID, &r.Subject, &r.Kind, &r.ActorKind, &r.ActorID, &r.At, &r.Data, &r.Commitments, &r.Generation, &r.LeafIndex, &r.Seq}
 		if !placed {
-			into = into[:entryColumns]
+			into = into[:10]
 		}
 		if err := rows.Scan(into...); err != nil {
 			return nil, err

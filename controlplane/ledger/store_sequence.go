@@ -34,11 +34,15 @@ func (b *batch) store(tx *db.Tx, customers []string, c checkpointRow) error {
 			return fmt.Errorf("store chains: %w", err)
 		}
 	}
+	place := "l.leaf_index"
+	if tx.Dialect() == db.SQLite {
+		place = "+l.leaf_index" // so that it goes through what waits once, and looks up the leaf of each
+	}
 	for _, move := range []string{
 		`INSERT INTO ledger_entries (id, customer_id, server_id, subject, kind, actor_kind, actor_id, at, data, commitments, generation, leaf_index, seq)
 			SELECT p.id, p.customer_id, p.server_id, p.subject, p.kind, p.actor_kind, p.actor_id, p.at, p.data, p.commitments, l.generation, l.leaf_index, l.seq
-			FROM ledger_leaves l JOIN ledger_pending p ON p.id = l.entry_id WHERE l.generation = ? AND l.leaf_index >= ?`,
-		`DELETE FROM ledger_pending WHERE id IN (SELECT entry_id FROM ledger_leaves WHERE generation = ? AND leaf_index >= ?)`,
+			FROM ledger_pending p JOIN ledger_leaves l ON l.entry_id = p.id WHERE l.generation = ? AND ` + place + ` >= ?`,
+		`DELETE FROM ledger_appended WHERE id IN (SELECT entry_id FROM ledger_leaves WHERE generation = ? AND leaf_index >= ?)`,
 	} {
 		done := tx.Exec(move, b.log.Generation, b.log.Size)
 		if done.Error != nil {

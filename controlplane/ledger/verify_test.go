@@ -107,8 +107,8 @@ func TestVerifyNamesWhatWasChanged(t *testing.T) {
 				SELECT 'led_x', customer_id, server_id, subject, kind, actor_kind, actor_id, at, data, commitments, generation, 99, 99 FROM ledger_entries WHERE id = ?`, w.ids[2])
 		}, -1, "entry led_x (leaf 99, 2026-11-20T09:00:00.000Z): its row says that it has a place in the tree, and the tree does not have it"},
 		{"an entry that waits again", func(w *world) {
-			w.exec(`INSERT INTO ledger_pending (id, customer_id, server_id, subject, kind, actor_kind, actor_id, at, data, commitments)
-				SELECT id, customer_id, server_id, subject, kind, actor_kind, actor_id, at, data, commitments FROM ledger_entries WHERE id = ?`, w.ids[2])
+			w.exec(`INSERT INTO ledger_appended (id, customer_id, entry) SELECT id, customer_id, json_object('at', at, 'data', '{}',
+				'commitments', CAST(commitments AS TEXT)) FROM ledger_entries WHERE id = ?`, w.ids[2])
 		}, 2, "a row of it waits for a place in the tree, and it has one"},
 		{"a chain's head", func(w *world) { w.exec("UPDATE ledger_chains SET size = size + 1 WHERE customer_id = 'cus_a'") }, -1, `the chain of customer "cus_a" does not match`},
 		{"a chain's row deleted", func(w *world) { w.exec("DELETE FROM ledger_chains WHERE customer_id = 'cus_a'") }, -1, "heads of 1 customers' chains are missing"},
@@ -333,7 +333,7 @@ func (w *world) snapshot() map[string][]map[string]any {
 // restore puts tables back as they were when nothing waited for its place.
 func (w *world) restore(s map[string][]map[string]any) {
 	w.t.Helper()
-	w.exec("DELETE FROM ledger_pending")
+	w.exec("DELETE FROM ledger_appended")
 	w.must(w.d.Write(w.ctx, func(tx *db.Tx) error {
 		for table, rows := range s {
 			if err := tx.Exec("DELETE FROM " + table).Error; err != nil {

@@ -1,0 +1,58 @@
+-- +goose Up
+-- Pages over all servers read those only about which something is open. A plan
+-- knows when its first copy arrived: 0 while nothing can be restored from it.
+ALTER TABLE backup_plans ADD COLUMN copied_at BIGINT NOT NULL DEFAULT 0;
+SELECT set_config('ostler.customer', '*', true); -- this migration changes everybody's rows
+UPDATE backup_plans SET copied_at = COALESCE((SELECT MIN(s.arrived_at) FROM backup_snapshots s WHERE s.plan_id = backup_plans.id), 0);
+CREATE INDEX backup_plans_uncopied ON backup_plans (id) WHERE copied_at = 0;
+CREATE INDEX presence_well ON presence (server) WHERE connected = 1 AND frozen_at = 0;
+CREATE INDEX servers_looked_after ON servers (id, state) WHERE state <> 'retired';
+CREATE INDEX tenancies_living ON tenancies (id) WHERE ended_at = 0;
+
+-- What was appended and has no place yet, in as few columns and indexes as can
+-- be: every change of everything waits for its row here. entry is JSON, with
+-- data and commitments as text; the view has the columns of ledger_entries. The name of the view is
+-- that of the table that it takes the place of.
+CREATE TABLE ledger_appended (
+  id          TEXT,
+  customer_id TEXT, -- '' is the company itself
+  entry       TEXT
+);
+ALTER TABLE ledger_appended ENABLE ROW LEVEL SECURITY;
+ALTER TABLE ledger_appended FORCE ROW LEVEL SECURITY;
+CREATE POLICY customer ON ledger_appended USING (current_setting('ostler.customer', true) = '*' OR customer_id = current_setting('ostler.customer', true));
+INSERT INTO ledger_appended (id, customer_id, entry)
+  SELECT id, customer_id, json_build_object('actor_id', actor_id, 'actor_kind', actor_kind, 'at', at, 'commitments', convert_from(commitments, 'UTF8'),
+    'data', convert_from(data, 'UTF8'), 'kind', kind, 'server_id', server_id, 'subject', subject)::text FROM ledger_pending ORDER BY id;
+DROP TABLE ledger_pending;
+CREATE VIEW ledger_pending AS
+  SELECT id, customer_id, e ->> 'server_id' AS server_id, e ->> 'subject' AS subject, e ->> 'kind' AS kind, e ->> 'actor_kind' AS actor_kind,
+    e ->> 'actor_id' AS actor_id, (e ->> 'at')::bigint AS at, convert_to(e ->> 'data', 'UTF8') AS data, convert_to(e ->> 'commitments', 'UTF8') AS commitments
+  FROM (SELECT id, customer_id, entry::json AS e FROM ledger_appended) a;
+
+-- +goose Down
+SELECT set_config('ostler.customer', '*', true);
+CREATE TABLE ledger_waiting (
+  id          TEXT PRIMARY KEY,
+  customer_id TEXT,
+  server_id   TEXT,
+  subject     TEXT,
+  kind        TEXT,
+  actor_kind  TEXT,
+  actor_id    TEXT,
+  at          BIGINT,
+  data        BYTEA,
+  commitments BYTEA
+);
+INSERT INTO ledger_waiting SELECT id, customer_id, server_id, subject, kind, actor_kind, actor_id, at, data, commitments FROM ledger_pending;
+ALTER TABLE ledger_waiting ENABLE ROW LEVEL SECURITY;
+ALTER TABLE ledger_waiting FORCE ROW LEVEL SECURITY;
+CREATE POLICY customer ON ledger_waiting USING (current_setting('ostler.customer', true) = '*' OR customer_id = current_setting('ostler.customer', true));
+DROP VIEW ledger_pending;
+DROP TABLE ledger_appended;
+ALTER TABLE ledger_waiting RENAME TO ledger_pending;
+DROP INDEX tenancies_living;
+DROP INDEX servers_looked_after;
+DROP INDEX presence_well;
+DROP INDEX backup_plans_uncopied;
+ALTER TABLE backup_plans DROP COLUMN copied_at;

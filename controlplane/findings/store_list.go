@@ -1,0 +1,49 @@
+package findings
+
+import (
+	"errors"
+
+	"ostler/controlplane/db"
+)
+
+// listQuery is the query of a page of findings. Groups are counted by ids
+// alone; only the rows that are listed are read.
+func listQuery(o Filter, where string, args []any, after page, limit int) (string, []any) {
+	q := "SELECT " + columns + ", 1 FROM findings WHERE " + where
+	if o.Grouped {
+		q = "SELECT " + columns + `, g.in_group FROM (SELECT id AS of, COUNT(*) OVER (PARTITION BY grp) AS in_group,
+			ROW_NUMBER() OVER (PARTITION BY grp ORDER BY severity_rank, opened_at, id) AS nth FROM findings WHERE ` + where + ") g JOIN findings ON id = g.of WHERE g.nth = 1"
+	}
+	switch {
+	case o.Closed && after.ID != "":
+		q += " AND (closed_at < ? OR (closed_at = ? AND id < ?))"
+		args = append(args, after.At, after.At, after.ID)
+	case after.ID != "":
+		q += " AND (severity_rank > ? OR (severity_rank = ? AND (opened_at > ? OR (opened_at = ? AND id > ?))))"
+		args = append(args, after.Rank, after.Rank, after.At, after.At, after.ID)
+	}
+	if o.Closed {
+		q += " ORDER BY closed_at DESC, id DESC LIMIT ?"
+	} else {
+		q += " ORDER BY severity_rank, opened_at, id LIMIT ?"
+	}
+	return q, append(args, limit)
+}
+
+// scan reads rows by hand: every page lists findings.
+func scan(tx *db.Tx, q string, args []any) (out []row, err error) {
+	rows, err := tx.Raw(q, args...).Rows()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Err(), rows.Close()) }()
+	for rows.Next() {
+		var r row
+		if err := rows.Scan(&r.ID, &r.Key, &r.Group, &r.Customer, &r.Server, &r.Subject, &r.Kind, &r.Severity, &r.Rank, &r.Owner, &r.Args,
+			&r.Next, &r.Link, &r.OpenedAt, &r.SeenAt, &r.ClosedAt, &r.Cause, &r.Count, &r.InGroup); err != nil {
+			return nil, err
+		}
+		out = append(out, r)
+	}
+	return out, nil
+}
