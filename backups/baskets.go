@@ -66,8 +66,8 @@ func (b Basket) Picks() []Pick {
 }
 
 // maxPathBytes bounds the paths of an order together: the parameters of a job
-// are signed, and may have 1 MiB as base64.
-const maxPathBytes = 512 << 10
+// are signed, and may have 1 MiB, paths as base64 and repositories included.
+const maxPathBytes = 384 << 10
 
 // basketTopic is what is published when a person's basket changes.
 func basketTopic(person string) string { return "basket:" + person }

@@ -264,7 +264,11 @@ func (s *Service) restoreEntry(tx *db.Tx, row restoreRow, kind string, file []by
 // wakeRestore has pages that show a restore look again.
 func (s *Service) wakeRestore(tx *db.Tx, row restoreRow) {
 	tx.AfterCommit(func() {
-		s.opts.Bus.Publish("restore:"+row.ID, bus.TopicServer(row.ServerID), bus.TopicCustomer(row.CustomerID))
+		topics := []string{"restore:" + row.ID, bus.TopicServer(row.ServerID), bus.TopicCustomer(row.CustomerID)}
+		if row.TargetServerID != "" && row.TargetServerID != row.ServerID {
+			topics = append(topics, bus.TopicServer(row.TargetServerID))
+		}
+		s.opts.Bus.Publish(topics...)
 	})
 }
 
