@@ -150,7 +150,7 @@ func (a *App) slices(ctx context.Context, o AppOptions) (err error) {
 		return fmt.Errorf("serve: downloads: %w", err)
 	}
 	a.closers = append(a.closers, a.blobs.Close)
-	a.Backups = backups.New(backups.Deps{DB: a.DB, Keeper: a.Keeper, Ledger: a.Ledger, Jobs: a.Jobs, Findings: a.Findings, Customers: a.Customers, Blobs: a.blobs},
+	a.Backups = backups.New(backups.Deps{DB: a.DB, Keeper: a.Keeper, Ledger: a.Ledger, Jobs: a.Jobs, Findings: a.Findings, Customers: a.Customers, Blobs: a.blobs, Mail: letters{a.Mail}},
 		backups.Options{Log: a.log, Bus: a.Bus, SimulatedClock: o.Simulated, SealKey: func(ctx context.Context, scope policy.Scope, server string) ([]byte, error) {
 			s, err := a.Agents.Status(ctx, scope, server)
 			return s.SealKey, err
