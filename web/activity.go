@@ -14,11 +14,14 @@ var activityGroups = []struct {
 	kinds     []string
 }{
 	{"", "activity.all", nil},
-	{"backups", "activity.backups", []string{"backup.complete", "backup.partial", "backup.failed", "backup.missed", "backup.interrupted", "backup.cancelled", "backup.skipped", "backup.queued", "plan.created", "plan.changed", "repository.ready"}},
-	{"restores", "activity.restores", []string{"restore.requested", "restore.ready", "restore.put_back", "restore.failed", "restore.fetched", "restore.deleted"}},
+	{"backups", "activity.backups", []string{"backup.complete", "backup.partial", "backup.failed", "backup.missed", "backup.interrupted", "backup.cancelled", "backup.skipped", "backup.queued", "plan.created", "plan.changed", "repository.ready",
+		"snapshot.gone", "snapshot.returned", "catalogue.turned_on", "catalogue.turned_off", "catalogue.rebuild", "catalogue.damaged"}},
+	{"restores", "activity.restores", []string{"restore.requested", "restore.previewed", "restore.confirmed", "restore.applied", "restore.ready", "restore.put_back", "restore.failed", "restore.cancelled", "restore.expired",
+		"restore.fetched", "restore.deleted", "restore.undo_requested", "restore.undo_failed", "restore.undone", "restore.settled", "restore.asked", "restore.ask_taken", "restore.ask_answered", "restore.assist_started", "restore.assist_ended"}},
 	{"keys", "activity.keys", []string{"key.escrowed", "key.custody_chosen", "key.shown", "key.confirmed", "key.returned"}},
 	{"people", "activity.people", []string{"session.started", "session.revoked", "signin.failed", "person.invited", "person.set_up", "password.changed", "contact.added", "contact.changed", "contact.removed",
 		"recovery.used", "recovery.replaced", "token.made", "token.revoked", "auditor.added", "auditor.ended", "staff.added", "staff.changed"}},
+	{"mail", "activity.mail", []string{"mail.queued", "mail.accepted", "mail.deferred", "mail.failed", "mail.in_doubt", "mail.bounced", "mail.reported", "mail.opened", "mail.acknowledged", "mail.called", "mail.unsent"}},
 	{"trouble", "activity.trouble", []string{"finding.opened", "finding.closed"}},
 }
 

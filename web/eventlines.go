@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"ostler/agents/wire"
 	"ostler/backups"
 	"ostler/controlplane"
 	"ostler/controlplane/customers"
@@ -26,6 +27,16 @@ var eventLooks = map[string]eventLook{
 	"backup.cancelled": {"event.backup_cancelled", ToneUnknown}, "backup.skipped": {"event.backup_skipped", ToneUnknown},
 	"restore.requested": {"event.restore_requested", ""}, "restore.ready": {"event.restore_ready", ToneGood}, "restore.put_back": {"event.restore_put_back", ToneGood},
 	"restore.failed": {"event.restore_failed", ToneBad}, "restore.fetched": {"event.restore_fetched", ToneGood}, "restore.deleted": {"event.restore_deleted", ""},
+	"restore.previewed": {"event.restore_previewed", ""}, "restore.confirmed": {"event.restore_confirmed", ""}, "restore.applied": {"event.restore_applied", ToneGood},
+	"restore.undo_requested": {"event.restore_undo_requested", ""}, "restore.undo_failed": {"event.restore_undo_failed", ToneBad}, "restore.undone": {"event.restore_undone", ToneGood},
+	"restore.cancelled": {"event.restore_cancelled", ToneUnknown}, "restore.expired": {"event.restore_expired", ToneUnknown}, "restore.settled": {"event.restore_settled", ""},
+	"restore.assist_started": {"event.assist_started", ToneWarn}, "restore.assist_ended": {"event.assist_ended", ""},
+	"restore.asked": {"event.asked", ToneWarn}, "restore.ask_taken": {"event.ask_taken", ""}, "restore.ask_answered": {"event.ask_answered", ToneGood},
+	"snapshot.gone": {"event.snapshot_gone", ToneBad}, "snapshot.returned": {"event.snapshot_returned", ToneGood},
+	"catalogue.turned_on": {"event.catalogue_on", ""}, "catalogue.turned_off": {"event.catalogue_off", ""}, "catalogue.rebuild": {"event.catalogue_rebuild", ""}, "catalogue.damaged": {"event.catalogue_damaged", ToneWarn},
+	"mail.queued": {"event.mail_queued", ""}, "mail.accepted": {"event.mail_accepted", ToneGood}, "mail.deferred": {"event.mail_deferred", ToneWarn}, "mail.failed": {"event.mail_failed", ToneBad},
+	"mail.in_doubt": {"event.mail_in_doubt", ToneUnknown}, "mail.bounced": {"event.mail_bounced", ToneBad}, "mail.reported": {"event.mail_reported", ""}, "mail.opened": {"event.mail_opened", ToneGood},
+	"mail.acknowledged": {"event.mail_acknowledged", ToneGood}, "mail.called": {"event.mail_called", ""}, "mail.unsent": {"event.mail_unsent", ToneBad},
 	"plan.created": {"event.plan_created", ""}, "plan.changed": {"event.plan_changed", ""}, "repository.ready": {"event.repository_ready", ToneGood},
 	"key.escrowed": {"event.key_escrowed", ToneGood}, "key.custody_chosen": {"event.key_custody_chosen", ""}, "key.shown": {"event.key_shown", ToneWarn}, "key.confirmed": {"event.key_confirmed", ToneGood}, "key.returned": {"event.key_returned", ToneWarn},
 	"server.created": {"event.server_created", ""}, "server.changed": {"event.server_changed", ""}, "server.activated": {"event.server_activated", ToneGood}, "server.retired": {"event.server_retired", ""},
@@ -95,12 +106,7 @@ func (v *visit) tell(items []ledger.Item) ([]Event, error) {
 			name = v.t("word.server")
 		}
 		e := v.event(it, name, names[it.Actor.ID])
-		if strings.HasPrefix(it.Kind, "restore.") && it.Kind != "restore.deleted" && v.can(policy.RestoreRun) {
-			e.Link = Link{v.t("event.to_restore"), "/restores/" + it.Subject}
-			if until, ok := kept[it.Subject]; ok && it.Kind == "restore.ready" {
-				e.Link.Label = v.t("event.to_download", "when", v.moment(until))
-			}
-		}
+		v.eventOfRestore(&e, it, kept)
 		if e.Detail == "" && it.Subject != it.Actor.ID {
 			e.Detail = names[it.Subject]
 		}
@@ -111,6 +117,25 @@ func (v *visit) tell(items []ledger.Item) ([]Event, error) {
 		out = append(out, e)
 	}
 	return out, nil
+}
+
+// eventOfRestore leads to the restore or the request that an entry is about,
+// and says why somebody of us saw files.
+func (v *visit) eventOfRestore(e *Event, it ledger.Item, kept map[string]time.Time) {
+	switch {
+	case controlplane.ValidID(controlplane.PrefixAsk, it.Subject) && (v.can(policy.RestoreAsk) || v.can(policy.RestoreAssist)):
+		e.Link = Link{v.t("event.to_ask"), "/asks/" + it.Subject}
+	case it.Kind == "restore.assist_started":
+		e.Detail = v.t("event.assist_why", "ticket", text(it.Data["ticket"]), "reason", PlainName([]byte(it.Personal["reason"])))
+	case controlplane.ValidID(controlplane.PrefixRestore, it.Subject) && it.Kind != "restore.deleted" && v.canOf(it.Customer, policy.RestoreRun):
+		e.Link = Link{v.t("event.to_restore"), "/restores/" + it.Subject}
+		if until, ok := kept[it.Subject]; ok && it.Kind == "restore.ready" {
+			e.Link.Label = v.t("event.to_download", "when", v.moment(until))
+		}
+	}
+	if to := it.Personal["to"]; to != "" && strings.HasPrefix(it.Kind, "mail.") {
+		e.Detail = v.t("event.mail_what", "title", it.Personal["title"], "to", to)
+	}
 }
 
 // keptDownloads are the downloads among the subjects of entries that can still
@@ -130,7 +155,7 @@ func (v *visit) keptDownloads(items []ledger.Item) (map[string]time.Time, error)
 	}
 	kept := map[string]time.Time{}
 	for _, r := range rs {
-		if r.Kind == backups.RestoreDownload && r.State == backups.RestoreReady {
+		if r.Fetchable() && r.State == backups.RestoreReady {
 			kept[r.ID] = r.ExpiresAt
 		}
 	}
@@ -152,7 +177,16 @@ func aboutPerson(subject string) bool {
 var yours = map[string]string{
 	"tenancy.created": "event.your_tenancy_created", "tenancy.changed": "event.your_tenancy_changed", "tenancy.ended": "event.your_tenancy_ended",
 	"customer.created": "event.your_customer_created", "customer.changed": "event.your_customer_changed",
+	"restore.assist_started": "event.your_assist_started", "restore.assist_ended": "event.your_assist_ended", "restore.asked": "event.your_asked",
 }
+
+// ofMany is how an entry reads of a restore that may be of many files.
+var ofMany = map[string]string{
+	"restore.requested": "event.restores_requested", "restore.ready": "event.restores_ready", "restore.failed": "event.restores_failed", "restore.fetched": "event.restores_fetched",
+}
+
+// lacking is how an entry reads of a restore that something is missing from.
+var lacking = map[string]string{"restore.ready": "event.restores_lacking", "restore.applied": "event.restore_applied_lacking"}
 
 // event writes one entry as a sentence.
 func (v *visit) event(it ledger.Item, server, who string) Event {
@@ -174,6 +208,15 @@ func (v *visit) event(it ledger.Item, server, who string) Event {
 	if it.Kind == "backup.partial" {
 		n = number(it.Data["unread_count"])
 	}
+	if kind := backups.RestoreKind(text(it.Data["restore_kind"])); ofMany[it.Kind] != "" && (kind == backups.RestoreArchive || kind == backups.RestoreInPlace) {
+		look.key = ofMany[it.Kind]
+	}
+	if counts, _ := it.Data["counts"].(map[string]any); it.Kind == "restore.applied" {
+		n = number(counts[string(wire.ActCreate)]) + number(counts[string(wire.ActReplace)]) + number(counts[string(wire.ActBeside)])
+	}
+	if missing := number(it.Data["missing_count"]); missing > 0 && lacking[it.Kind] != "" {
+		look.key, n, e.Tone = lacking[it.Kind], missing, ToneWarn
+	}
 	if by := text(it.Data["by"]); it.Kind == "backup.queued" && queuedBy[by] != "" {
 		look.key = queuedBy[by]
 	}
@@ -184,7 +227,7 @@ func (v *visit) event(it ledger.Item, server, who string) Event {
 	if !strings.HasPrefix(e.Text, server) { // a host name stays as it is written
 		e.Text = capital(e.Text)
 	}
-	if path := it.Personal["path"]; path != "" && v.can(policy.FileRead) {
+	if path := it.Personal["path"]; path != "" && v.canOf(it.Customer, policy.FileRead) {
 		e.Detail = PlainName([]byte(path))
 	}
 	if cause, _ := it.Data["failure_cause"].(string); cause != "" {
@@ -193,7 +236,7 @@ func (v *visit) event(it ledger.Item, server, who string) Event {
 	if job, _ := it.Data["job"].(string); job != "" && it.Kind == "backup.queued" {
 		e.Link = Link{v.t("event.to_job"), "/jobs/" + job}
 	}
-	if id, _ := it.Data["snapshot"].(string); id != "" && (it.Kind == "backup.complete" || it.Kind == "backup.partial") && v.can(policy.FileRead) {
+	if id, _ := it.Data["snapshot"].(string); id != "" && (it.Kind == "backup.complete" || it.Kind == "backup.partial") && v.canOf(it.Customer, policy.FileRead) {
 		e.Link = Link{v.t("event.to_copy"), "/snapshots/" + id}
 	}
 	return e
@@ -220,5 +263,7 @@ func number(x any) int64 {
 // told are the events without those that the next line tells again: a backup
 // that was asked for, and that is over by now; and without the demo's own.
 func told(events []Event) []Event {
-	return slices.DeleteFunc(events, func(e Event) bool { return e.kind == "backup.queued" || e.kind == "demo_link.made" })
+	return slices.DeleteFunc(events, func(e Event) bool {
+		return e.kind == "backup.queued" || e.kind == "restore.confirmed" || e.kind == "mail.queued" || e.kind == "demo_link.made"
+	})
 }
