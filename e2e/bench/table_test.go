@@ -16,7 +16,8 @@ import (
 type figure struct {
 	name   string
 	got    float64
-	budget float64 // 0 has none: the line is there to be compared with others
+	budget float64 // at most; 0 has none: the line is there to be compared with others
+	least  float64 // at least; 0 has none
 	unit   string  // "×", "ms", "MiB", "µs"
 	detail string
 }
@@ -48,6 +49,12 @@ func table() {
 			budget, verdict = "≤ "+number(f.budget, f.unit), "ok"
 			if f.got > f.budget {
 				verdict = "over"
+			}
+		}
+		if f.least > 0 {
+			budget, verdict = "≥ "+number(f.least, f.unit), "ok"
+			if f.got < f.least {
+				verdict = "under"
 			}
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", f.name, number(f.got, f.unit), budget, verdict, f.detail)
