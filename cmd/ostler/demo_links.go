@@ -18,6 +18,7 @@ func (d *demo) links(ctx context.Context) (demoReady, error) {
 		Customer: d.cast.company[0].name, LostSum: d.lostSum, TokenFile: filepath.Join(d.dir, "token"), Simulated: []string{
 			fmt.Sprintf("the plane's clock: it started %d days back, jumped from night to night, and has run in real time since before you could sign in", d.o.days),
 			"the companies, the people and their files",
+			"the mailboxes: mails go by SMTP and TLS to a server that keeps them in a folder",
 			"boot id, machine id and package list of the three servers (each agent sees a folder as its root)",
 		}}
 	auditor, err := d.app.Identity.AddAuditor(controlplane.System(ctx, "demo"), everyone, identity.NewAuditor{Customer: d.people[string(policy.RoleOwner)].Customer,

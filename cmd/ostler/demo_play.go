@@ -19,6 +19,7 @@ import (
 	"ostler/controlplane/identity"
 	"ostler/controlplane/jobs"
 	"ostler/controlplane/ledger"
+	"ostler/controlplane/mail/mailtest"
 	"ostler/controlplane/policy"
 )
 
@@ -39,6 +40,7 @@ type demo struct {
 	app    *App
 	cast   cast
 	store  demoStore
+	mails  *mailtest.Sink
 	failed chan error
 	stop   context.CancelFunc
 	agents []string // names of the agents' processes
@@ -62,6 +64,9 @@ func openDemo(ctx context.Context, dir string, p *procs, o demoOptions) (*demo, 
 	}
 	c, err := d.config()
 	if err != nil {
+		return nil, err
+	}
+	if err := d.startMail(&c); err != nil {
 		return nil, err
 	}
 	self, err := os.Executable()
@@ -95,6 +100,20 @@ func openDemo(ctx context.Context, dir string, p *procs, o demoOptions) (*demo, 
 	go func() { d.failed <- d.app.Run(run) }()
 	return d, nil
 }
+
+// startMail starts a mail server that keeps what it is given in a folder: real
+// SMTP and TLS, and nobody's mailbox.
+func (d *demo) startMail(c *Config) (err error) {
+	var ca string
+	if d.mails, ca, err = mailtest.StartIn(d.mailFolder()); err != nil {
+		return fmt.Errorf("demo: mail: %w", err)
+	}
+	o := d.mails.Options()
+	c.Mail.Host, c.Mail.Port, c.Mail.CAFile, c.Mail.From = o.Host, o.Port, ca, "ostler@hosting.example"
+	return nil
+}
+
+func (d *demo) mailFolder() string { return filepath.Join(d.dir, "mail") }
 
 func (d *demo) config() (Config, error) {
 	c := defaults()
@@ -133,6 +152,7 @@ func (d *demo) close() {
 	case <-time.After(10 * time.Second):
 	}
 	_ = d.app.Close()
+	_ = d.mails.Close()
 }
 
 // lastLogs are the last lines of every log, for a demo that could not start.
