@@ -111,5 +111,6 @@ type exception struct{ rule, subject, reason string }
 // exceptions that no breach needs any more fail the test: delete them.
 var exceptions = []exception{
 	{"scope", "controlplane/customers.Store.CustomersOfServer", "returns the ids of a server's customers, for fan-out inside a transaction; reads nobody's rows"},
+	{"tests only", "cmd/ostler/demo_play.go", "the demo's mail server is the tests' own: real SMTP and TLS, and nobody's mailbox"},
 	{"scope", "controlplane/customers.Store.OnTenancyChanged", "registers what happens in a change's own transaction; reads nobody's rows"},
 }
