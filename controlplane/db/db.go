@@ -133,6 +133,28 @@ func (tx *Tx) NowMillis() int64 { return tx.Now.UnixMilli() }
 // Wake-ups go here: a lost one costs latency only.
 func (tx *Tx) AfterCommit(fn func()) { tx.after = append(tx.after, fn) }
 
+// AtEnd runs a statement whose result nobody in this transaction looks at, such
+// as one that every change ends with: now, or with the commit. PostgreSQL gets
+// it together with the commit, so that one answer is waited for; what is wrong
+// with it is an error of the commit then (see Flush). query has the engine's own
+// placeholders.
+func (tx *Tx) AtEnd(query string, args ...any) error {
+	if t, ok := tx.Statement.ConnPool.(*pgTx); ok {
+		return t.later(statement{query, args})
+	}
+	// A row is too short to interrupt, and the driver would start a watcher for it.
+	_, err := tx.Statement.ConnPool.ExecContext(context.WithoutCancel(tx.ctx), query, args...)
+	return err
+}
+
+// Flush has the statements of AtEnd be done now.
+func (tx *Tx) Flush() error {
+	if t, ok := tx.Statement.ConnPool.(*pgTx); ok && len(t.last) > 0 {
+		return t.send("")
+	}
+	return nil
+}
+
 // SkipLocked is the tail of a claiming SELECT: rows that another replica holds
 // are passed over. SQLite has one writer and needs none.
 func (tx *Tx) SkipLocked() string {
@@ -195,9 +217,9 @@ func (d *DB) run(ctx context.Context, g *gorm.DB, opts *sql.TxOptions, fn func(*
 func (d *DB) once(ctx context.Context, g *gorm.DB, opts *sql.TxOptions, fn func(*Tx) error) (err error) {
 	tx := &Tx{ctx: context.WithValue(ctx, inTx{}, true), dialect: d.dialect}
 	start := time.Now()
-	session := g.WithContext(ctx).Begin(opts)
-	if session.Error != nil {
-		return fmt.Errorf("db: begin: %w", session.Error)
+	session, err := d.start(ctx, g, opts)
+	if err != nil {
+		return fmt.Errorf("db: begin: %w", err)
 	}
 	done := false
 	defer func() {
@@ -223,6 +245,15 @@ func (d *DB) once(ctx context.Context, g *gorm.DB, opts *sql.TxOptions, fn func(
 		f()
 	}
 	return nil
+}
+
+// start begins a transaction.
+func (d *DB) start(ctx context.Context, g *gorm.DB, opts *sql.TxOptions) (*gorm.DB, error) {
+	if d.dialect == Postgres {
+		return beginPostgres(ctx, g, opts)
+	}
+	session := g.WithContext(ctx).Begin(opts)
+	return session, session.Error
 }
 
 // begin reads the clock and, on PostgreSQL, narrows a contact's transaction to

@@ -82,6 +82,9 @@ func (l *Ledger) openFresh(tx *db.Tx, o Options, before logRow) error {
 	if err := insertEntry(tx, entry, personal); err != nil {
 		return err
 	}
+	if err := tx.Flush(); err != nil {
+		return err
+	}
 	return l.sequence(tx, row, []entryRow{entry})
 }
 

@@ -29,6 +29,9 @@ func personalAD(entry, name string) secrets.AD {
 // sealPersonal returns the commitments to an entry's personal values and the
 // sealed rows. Salt and value stand in one envelope.
 func (l *Ledger) sealPersonal(id string, e Entry) (map[string][]byte, []personalRow, error) {
+	if len(e.Personal) == 0 {
+		return nil, nil, nil
+	}
 	commitments := make(map[string][]byte, len(e.Personal))
 	var rows []personalRow
 	for name, value := range e.Personal {

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"context"
 	"slices"
 	"strconv"
 
@@ -35,41 +34,29 @@ func insertEntry(tx *db.Tx, r entryRow, personal []personalRow) error {
 		args = personalArgs(args, personal)
 		personal = nil
 	}
-	if err := execute(tx, query, args); err != nil {
+	if err := tx.AtEnd(query, args...); err != nil {
 		return err
 	}
 	for part := range slices.Chunk(personal, personalPerInsert) {
 		query := string(appendRows([]byte(intoPersonal), tx.Dialect(), 0, len(part), personalColumns))
-		if err := execute(tx, query, personalArgs(nil, part)); err != nil {
+		if err := tx.AtEnd(query, personalArgs(nil, part)...); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// appended is a row as ledger_appended keeps it: JSON whose keys the view
-// ledger_pending names. Data and commitments stand in it as text, so that both
-// engines give back the bytes that they were given, whatever they hold.
+// appended is a row as ledger_appended keeps it: a JSON list, short because so
+// many stand in a page of the database; the view ledger_pending names its
+// parts. Data and commitments stand in it as text, so that both engines give
+// back the bytes that they were given, whatever they hold.
 func (r entryRow) appended() string {
-	b := make([]byte, 0, 256+len(r.Data)+len(r.Commitments))
-	b = appendString(append(b, `{"actor_id":`...), r.ActorID)
-	b = appendString(append(b, `,"actor_kind":`...), r.ActorKind)
-	b = strconv.AppendInt(append(b, `,"at":`...), r.At, 10)
-	b = appendString(append(b, `,"commitments":`...), string(r.Commitments))
-	b = appendString(append(b, `,"data":`...), string(r.Data))
-	b = appendString(append(b, `,"kind":`...), r.Kind)
-	b = appendString(append(b, `,"server_id":`...), r.ServerID)
-	b = appendString(append(b, `,"subject":`...), r.Subject)
-	return string(append(b, '}'))
-}
-
-func execute(tx *db.Tx, query string, args []any) error {
-	ctx := tx.Context()
-	if tx.Dialect() == db.SQLite {
-		ctx = context.WithoutCancel(ctx) // a row is too short to interrupt, and the driver would start a watcher for it
+	b := make([]byte, 0, 192+len(r.Data)+len(r.Commitments))
+	b = strconv.AppendInt(append(b, '['), r.At, 10)
+	for _, s := range [...]string{r.ServerID, r.Subject, r.Kind, r.ActorKind, r.ActorID, string(r.Data), string(r.Commitments)} {
+		b = appendString(append(b, ','), s)
 	}
-	_, err := tx.Statement.ConnPool.ExecContext(ctx, query, args...)
-	return err
+	return string(append(b, ']'))
 }
 
 func personalArgs(args []any, rows []personalRow) []any {

@@ -107,8 +107,7 @@ func TestVerifyNamesWhatWasChanged(t *testing.T) {
 				SELECT 'led_x', customer_id, server_id, subject, kind, actor_kind, actor_id, at, data, commitments, generation, 99, 99 FROM ledger_entries WHERE id = ?`, w.ids[2])
 		}, -1, "entry led_x (leaf 99, 2026-11-20T09:00:00.000Z): its row says that it has a place in the tree, and the tree does not have it"},
 		{"an entry that waits again", func(w *world) {
-			w.exec(`INSERT INTO ledger_appended (id, customer_id, entry) SELECT id, customer_id, json_object('at', at, 'data', '{}',
-				'commitments', CAST(commitments AS TEXT)) FROM ledger_entries WHERE id = ?`, w.ids[2])
+			w.exec(`INSERT INTO ledger_appended (id, customer_id, entry) SELECT id, customer_id, json_array(at, '', '', '', '', '', '{}', CAST(commitments AS TEXT)) FROM ledger_entries WHERE id = ?`, w.ids[2])
 		}, 2, "a row of it waits for a place in the tree, and it has one"},
 		{"a chain's head", func(w *world) { w.exec("UPDATE ledger_chains SET size = size + 1 WHERE customer_id = 'cus_a'") }, -1, `the chain of customer "cus_a" does not match`},
 		{"a chain's row deleted", func(w *world) { w.exec("DELETE FROM ledger_chains WHERE customer_id = 'cus_a'") }, -1, "heads of 1 customers' chains are missing"},

@@ -10,9 +10,9 @@ CREATE INDEX servers_looked_after ON servers (id, state) WHERE state <> 'retired
 CREATE INDEX tenancies_living ON tenancies (id) WHERE ended_at = 0;
 
 -- What was appended and has no place yet, in as few columns and indexes as can
--- be: every change of everything waits for its row here. entry is JSON, with
--- data and commitments as text; the view has the columns of ledger_entries. The name of the view is
--- that of the table that it takes the place of.
+-- be: every change of everything waits for its row here. entry is a JSON list of
+-- the other columns, data and commitments as text. The view names them, and has
+-- the name of the table that it takes the place of.
 CREATE TABLE ledger_appended (
   id          TEXT,
   customer_id TEXT, -- '' is the company itself
@@ -22,12 +22,11 @@ ALTER TABLE ledger_appended ENABLE ROW LEVEL SECURITY;
 ALTER TABLE ledger_appended FORCE ROW LEVEL SECURITY;
 CREATE POLICY customer ON ledger_appended USING (current_setting('ostler.customer', true) = '*' OR customer_id = current_setting('ostler.customer', true));
 INSERT INTO ledger_appended (id, customer_id, entry)
-  SELECT id, customer_id, json_build_object('actor_id', actor_id, 'actor_kind', actor_kind, 'at', at, 'commitments', convert_from(commitments, 'UTF8'),
-    'data', convert_from(data, 'UTF8'), 'kind', kind, 'server_id', server_id, 'subject', subject)::text FROM ledger_pending ORDER BY id;
+  SELECT id, customer_id, json_build_array(at, server_id, subject, kind, actor_kind, actor_id, convert_from(data, 'UTF8'), convert_from(commitments, 'UTF8'))::text FROM ledger_pending ORDER BY id;
 DROP TABLE ledger_pending;
 CREATE VIEW ledger_pending AS
-  SELECT id, customer_id, e ->> 'server_id' AS server_id, e ->> 'subject' AS subject, e ->> 'kind' AS kind, e ->> 'actor_kind' AS actor_kind,
-    e ->> 'actor_id' AS actor_id, (e ->> 'at')::bigint AS at, convert_to(e ->> 'data', 'UTF8') AS data, convert_to(e ->> 'commitments', 'UTF8') AS commitments
+  SELECT id, customer_id, e ->> 1 AS server_id, e ->> 2 AS subject, e ->> 3 AS kind, e ->> 4 AS actor_kind,
+    e ->> 5 AS actor_id, (e ->> 0)::bigint AS at, convert_to(e ->> 6, 'UTF8') AS data, convert_to(e ->> 7, 'UTF8') AS commitments
   FROM (SELECT id, customer_id, entry::json AS e FROM ledger_appended) a;
 
 -- +goose Down

@@ -9,21 +9,20 @@ CREATE INDEX servers_looked_after ON servers (id, state) WHERE state <> 'retired
 CREATE INDEX tenancies_living ON tenancies (id) WHERE ended_at = 0;
 
 -- What was appended and has no place yet, in as few columns and indexes as can
--- be: every change of everything waits for its row here. entry is JSON, with
--- data and commitments as text; the view has the columns of ledger_entries. The name of the view is
--- that of the table that it takes the place of.
+-- be: every change of everything waits for its row here. entry is a JSON list of
+-- the other columns, data and commitments as text. The view names them, and has
+-- the name of the table that it takes the place of.
 CREATE TABLE ledger_appended (
   id          TEXT,
   customer_id TEXT, -- '' is the company itself
   entry       TEXT
 );
 INSERT INTO ledger_appended (id, customer_id, entry)
-  SELECT id, customer_id, json_object('actor_id', actor_id, 'actor_kind', actor_kind, 'at', at, 'commitments', CAST(commitments AS TEXT),
-    'data', CAST(data AS TEXT), 'kind', kind, 'server_id', server_id, 'subject', subject) FROM ledger_pending ORDER BY id;
+  SELECT id, customer_id, json_array(at, server_id, subject, kind, actor_kind, actor_id, CAST(data AS TEXT), CAST(commitments AS TEXT)) FROM ledger_pending ORDER BY id;
 DROP TABLE ledger_pending;
 CREATE VIEW ledger_pending AS
-  SELECT id, customer_id, entry ->> 'server_id' AS server_id, entry ->> 'subject' AS subject, entry ->> 'kind' AS kind, entry ->> 'actor_kind' AS actor_kind,
-    entry ->> 'actor_id' AS actor_id, entry ->> 'at' AS at, CAST(entry ->> 'data' AS BLOB) AS data, CAST(entry ->> 'commitments' AS BLOB) AS commitments
+  SELECT id, customer_id, entry ->> 1 AS server_id, entry ->> 2 AS subject, entry ->> 3 AS kind, entry ->> 4 AS actor_kind,
+    entry ->> 5 AS actor_id, entry ->> 0 AS at, CAST(entry ->> 6 AS BLOB) AS data, CAST(entry ->> 7 AS BLOB) AS commitments
   FROM ledger_appended;
 
 -- +goose Down
