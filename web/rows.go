@@ -61,7 +61,7 @@ func (m *markup) state(s State, since time.Time) *markup {
 	return m
 }
 
-func (tx *Text) markup(p *Page) *markup {
+func newMarkup(tx *Text, p *Page) *markup {
 	return &markup{tx: tx, now: p.Now, at: p.zone(), b: make([]byte, 0, 1024)}
 }
 
@@ -69,7 +69,7 @@ func (m *markup) html() template.HTML { return template.HTML(m.b) } //nolint:gos
 
 // eventLine is one line of a timeline.
 func eventLine(tx *Text, p *Page, e Event) template.HTML {
-	m := tx.markup(p).raw("<li")
+	m := newMarkup(tx, p).raw("<li")
 	if e.Tone != "" {
 		m.raw(` class="`).text(string(e.Tone)).raw(`"`)
 	}
@@ -97,7 +97,7 @@ func eventLine(tx *Text, p *Page, e Event) template.HTML {
 // needLine is one line of what needs a person.
 func needLine(tx *Text, p *Page, n Need) template.HTML {
 	quiet := ` class="quiet"`
-	m := tx.markup(p).raw("<li")
+	m := newMarkup(tx, p).raw("<li")
 	if n.Strong {
 		m.raw(` class="first"`)
 		quiet = ""
@@ -131,7 +131,7 @@ func needLine(tx *Text, p *Page, n Need) template.HTML {
 
 // serverRow is one row of the list of servers.
 func serverRow(tx *Text, p *Page, r ServerRow) template.HTML {
-	m := tx.markup(p).raw("<tr>").cell("col.server", false).strong(Link{r.Name, r.Href}).raw(" ").soft(r.Location).raw("</td>\n").
+	m := newMarkup(tx, p).raw("<tr>").cell("col.server", false).strong(Link{r.Name, r.Href}).raw(" ").soft(r.Location).raw("</td>\n").
 		cell("col.state", false).state(r.State, r.Seen).raw("</td>\n").cell("col.customers", false)
 	for i, c := range r.Customers {
 		if i > 0 {
@@ -153,7 +153,7 @@ func serverRow(tx *Text, p *Page, r ServerRow) template.HTML {
 
 // customerRow is one row of the list of customers.
 func customerRow(tx *Text, p *Page, r CustomerRow) template.HTML {
-	m := tx.markup(p).raw("<tr>").cell("col.customer", false).strong(Link{r.Name, r.Href}).raw("</td>").
+	m := newMarkup(tx, p).raw("<tr>").cell("col.customer", false).strong(Link{r.Name, r.Href}).raw("</td>").
 		cell("col.state", false).state(r.State, time.Time{}).raw("</td>").cell("col.parent", false)
 	if r.Parent.Label != "" {
 		m.link(r.Parent)
