@@ -175,6 +175,22 @@ func (s *Service) closeJobUpload(tx *db.Tx, job string) (owner string, err error
 	return rows[0].OwnerID, s.closeUpload(tx, rows[0].OwnerID)
 }
 
+// restorePage is a page of restores, newest first, before the last one of the
+// page before (id "": from the newest on).
+func restorePage(tx *db.Tx, scope policy.Scope, f RestoreFilter, before int64, beforeID string, limit int) ([]restoreRow, error) {
+	cond, args := "1 = 1", []any{}
+	if f.Customer != "" {
+		cond, args = cond+" AND customer_id = ?", append(args, f.Customer)
+	}
+	if f.Server != "" {
+		cond, args = cond+" AND (server_id = ? OR target_server_id = ?)", append(args, f.Server, f.Server)
+	}
+	if beforeID != "" {
+		cond, args = cond+" AND (created_at < ? OR created_at = ? AND id < ?)", append(args, before, before, beforeID)
+	}
+	return where[restoreRow](tx, scope, "created_at DESC, id DESC", limit, cond, args...)
+}
+
 func assists(tx *db.Tx, scope policy.Scope, f AssistFilter) ([]assistRow, error) {
 	cond, args := "1 = 1", []any{}
 	if f.Customer != "" {

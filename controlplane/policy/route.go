@@ -19,6 +19,7 @@ type Route struct {
 	Path       string     // in echo's form: "/servers/:id"
 	Audience   Audience   // who may ask at all; others get what a missing page gets
 	Permission Permission // what they must be allowed; "" only where Public, or for one's own account
+	Staff      Permission // what staff must be allowed instead; "" is the same
 	Name       string     // "server.show"
 }
 

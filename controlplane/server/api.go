@@ -40,6 +40,8 @@ type API struct {
 	memory *memory
 	log    *slog.Logger
 	routes []policy.Route
+	// scope is the scope in which the actor of ctx has a permission.
+	scope func(ctx context.Context, p policy.Permission) (policy.Scope, error)
 }
 
 // Op describes one operation.
@@ -50,6 +52,7 @@ type Op struct {
 	Summary    string
 	Audience   policy.Audience   // others get what a missing page gets
 	Permission policy.Permission // who lacks it gets 403
+	Staff      policy.Permission // what staff must be allowed instead; "" is the same
 	Status     int               // of success; 0 is 200
 	// Once says that the answer holds a secret that is shown once, so it is
 	// not kept for Idempotency-Key: a repeated request is a conflict.
@@ -67,7 +70,7 @@ func newAPI(e *echo.Echo, auth Authenticator, m *memory, version string, log *sl
 		"POST takes an Idempotency-Key for 24 hours. What takes time answers 202 with the job's Location."
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer",
 		Description: "An API token, made in the portal"}}
-	return &API{huma: humaecho.New(e, c), auth: auth, memory: m, log: log}
+	return &API{huma: humaecho.New(e, c), auth: auth, memory: m, log: log, scope: policy.For}
 }
 
 // Register adds an operation and its line in the route table. The handler runs
@@ -76,7 +79,7 @@ func newAPI(e *echo.Echo, auth Authenticator, m *memory, version string, log *sl
 func Register[I, O any](a *API, op Op, h func(ctx context.Context, scope policy.Scope, in *I) (*O, error)) {
 	path := Base + op.Path
 	a.routes = append(a.routes, policy.Route{Method: op.Method, Path: strings.NewReplacer("{", ":", "}", "").Replace(path),
-		Audience: op.Audience, Permission: op.Permission, Name: "api." + op.Name})
+		Audience: op.Audience, Permission: op.Permission, Staff: op.Staff, Name: "api." + op.Name})
 	if op.Status == 0 {
 		op.Status = http.StatusOK
 	}
@@ -90,7 +93,7 @@ func Register[I, O any](a *API, op Op, h func(ctx context.Context, scope policy.
 		*o.Parameters[0].Schema.MaxLength = maxIdempotencyKey
 	}
 	huma.Register(a.huma, o, func(ctx context.Context, in *I) (*O, error) {
-		scope, err := policy.For(ctx, op.Permission)
+		scope, err := a.allowed(ctx, op)
 		if err != nil {
 			return nil, ToProblem(ctx, a.log, err)
 		}
@@ -112,7 +115,7 @@ func (a *API) guard(op Op) func(huma.Context, func(huma.Context)) {
 		}
 		ctx := controlplane.WithActor(c.Context(), actor)
 		if err == nil {
-			_, err = policy.For(ctx, op.Permission)
+			_, err = a.allowed(ctx, op)
 		}
 		if err != nil {
 			a.refuse(c, err)
@@ -120,6 +123,15 @@ func (a *API) guard(op Op) func(huma.Context, func(huma.Context)) {
 		}
 		next(huma.WithContext(c, ctx))
 	}
+}
+
+// allowed returns the scope in which the actor of ctx may run an operation.
+func (a *API) allowed(ctx context.Context, op Op) (policy.Scope, error) {
+	needs := op.Permission
+	if actor, _ := controlplane.ActorFrom(ctx); actor.Kind == controlplane.ActorStaff && op.Staff != "" {
+		needs = op.Staff
+	}
+	return a.scope(ctx, needs)
 }
 
 // actor reads the bearer token. Cookies are the portal's and count for nothing here.

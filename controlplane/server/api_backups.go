@@ -12,7 +12,7 @@ import (
 )
 
 // backupAPI holds the operations of stores, plans, repositories, runs,
-// snapshots and restores.
+// snapshots, files and restores.
 type backupAPI struct{ *Server }
 
 func (s *Server) registerBackups() {
@@ -22,7 +22,11 @@ func (s *Server) registerBackups() {
 	b.registerRepositories(s.api)
 	b.registerRuns(s.api)
 	b.registerSnapshots(s.api)
+	b.registerFiles(s.api)
 	b.registerRestores(s.api)
+	b.registerRestoreSteps(s.api)
+	b.registerCatalogues(s.api)
+	b.registerAssists(s.api)
 }
 
 // BackupStore is an off-site store.

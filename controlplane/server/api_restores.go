@@ -14,95 +14,90 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
 
+	"ostler/agents/wire"
 	"ostler/backups"
-	"ostler/controlplane"
 	"ostler/controlplane/policy"
 )
 
-// Restore is one file on its way out of a snapshot. A download can be fetched
-// at content_url while its state is ready.
-type Restore struct {
-	ID         string        `json:"id"`
-	Customer   string        `json:"customer"`
-	Server     string        `json:"server"`
-	Snapshot   string        `json:"snapshot"`
-	Job        string        `json:"job"`
-	Kind       string        `json:"kind" enum:"download,put_back"`
-	State      string        `json:"state" enum:"active,checking,ready,failed,expired"`
-	Over       bool          `json:"over"`
-	Path       string        `json:"path"`
-	PathB64    []byte        `json:"path_b64,omitempty" doc:"The bytes, where the path is not UTF-8"`
-	Target     string        `json:"target,omitempty" doc:"Where a file that is put back is on the server"`
-	TargetB64  []byte        `json:"target_b64,omitempty"`
-	Size       int64         `json:"size"`
-	SHA256     string        `json:"sha256,omitempty" doc:"Hex, of the whole file"`
-	ContentURL string        `json:"content_url,omitempty"`
-	CreatedBy  string        `json:"created_by"`
-	CreatedAt  string        `json:"created_at" format:"date-time"`
-	FinishedAt string        `json:"finished_at,omitempty" format:"date-time"`
-	ExpiresAt  string        `json:"expires_at,omitempty" format:"date-time" doc:"When a download is deleted"`
-	FetchedAt  string        `json:"fetched_at,omitempty" format:"date-time"`
-	Failure    *FailureCause `json:"failure,omitempty"`
-}
-
-func restoreOver(s backups.RestoreState) bool {
-	return s == backups.RestoreReady || s == backups.RestoreFailed || s == backups.RestoreExpired
-}
-
-func viewRestore(r backups.Restore) Restore {
-	v := Restore{ID: r.ID, Customer: r.Customer, Server: r.Server, Snapshot: r.Snapshot, Job: r.Job, Kind: string(r.Kind), State: string(r.State),
-		Over: restoreOver(r.State), Size: r.Size, SHA256: r.SHA256, CreatedBy: r.CreatedBy, CreatedAt: controlplane.Instant(r.CreatedAt),
-		FinishedAt: controlplane.Instant(r.FinishedAt), ExpiresAt: controlplane.Instant(r.ExpiresAt), FetchedAt: controlplane.Instant(r.FetchedAt)}
-	v.Path, v.PathB64 = pathText(r.Path)
-	v.Target, v.TargetB64 = pathText(r.Target)
-	if r.Kind == backups.RestoreDownload && r.State == backups.RestoreReady {
-		v.ContentURL = Base + "/restores/" + r.ID + "/content"
-	}
-	switch r.State {
-	case backups.RestoreFailed:
-		v.Failure = failureOf(r.FailureCause)
-	case backups.RestoreExpired:
-		v.Failure = &FailureCause{Cause: string(r.State), Message: "This download is no longer kept.", Next: "Fetch the file from its snapshot again."}
-	}
-	return v
-}
-
-// NewRestore asks for one file of a snapshot.
+// NewRestore asks for files and folders of snapshots.
 type NewRestore struct {
+	Kind     string       `json:"kind" enum:"download,put_back,archive,in_place" doc:"download, put_back: one file (snapshot, path); put_back puts it on the server, beside the original. archive, in_place: picks; in_place previews first, and waits to be confirmed"`
+	Snapshot string       `json:"snapshot,omitempty"`
+	Path     string       `json:"path,omitempty"`
+	PathB64  []byte       `json:"path_b64,omitempty" doc:"The path's bytes, where it is not UTF-8"`
+	Picks    []Pick       `json:"picks,omitempty" maxItems:"1000"`
+	Customer string       `json:"customer,omitempty" doc:"Slug or id; needed where one may see several"`
+	Format   string       `json:"format,omitempty" enum:"zip,tar.gz" doc:"Of an archive; empty is zip"`
+	Target   *Destination `json:"target,omitempty" doc:"Of in_place; without it each goes back to where it was, beside what is there"`
+	MailMe   bool         `json:"mail_me,omitempty" doc:"Send a mail when it is over"`
+}
+
+// Pick is one file or folder of a snapshot.
+type Pick struct {
 	Snapshot string `json:"snapshot"`
-	Kind     string `json:"kind" enum:"download,put_back" doc:"put_back puts it on the server, beside the original"`
 	Path     string `json:"path,omitempty"`
 	PathB64  []byte `json:"path_b64,omitempty" doc:"The path's bytes, where it is not UTF-8"`
 }
 
+// Destination is where on a server files go, and by which rules.
+type Destination struct {
+	Server    string `json:"server,omitempty" doc:"Name or id; empty: each to the server that it is from"`
+	Placement string `json:"placement,omitempty" enum:"original,folder" doc:"Empty is original, or folder where one is named"`
+	Folder    string `json:"folder,omitempty"`
+	FolderB64 []byte `json:"folder_b64,omitempty" doc:"The folder's bytes, where it is not UTF-8"`
+	Conflict  string `json:"conflict,omitempty" enum:"overwrite,keep,beside" doc:"Empty is beside"`
+	Special   bool   `json:"special,omitempty" doc:"Keep set-user-id bits and devices: staff only"`
+}
+
+// StartedRestores is what a request started. Items are all restores of an
+// archive (one for each server that it is from) or in_place (one for each pair
+// of servers); the first of them, or the only one, stands beside them.
+type StartedRestores struct {
+	Restore
+	Items []Restore `json:"items" nullable:"false"`
+}
+
+func startedOf(all []backups.Restore) *One[StartedRestores] {
+	out := &One[StartedRestores]{Body: StartedRestores{Items: make([]Restore, len(all))}}
+	for i, r := range all {
+		out.Body.Items[i] = viewRestore(r)
+	}
+	if len(all) > 0 {
+		out.Location, out.Body.Restore = jobLocation(all[0].Job), out.Body.Items[0]
+	}
+	return out
+}
+
 func (b *backupAPI) registerRestores(a *API) {
 	type startIn struct{ Body NewRestore }
-	Register(a, Op{Method: http.MethodPost, Path: "/restores", Name: "restore.start", Summary: "Fetch one file of a snapshot, or put it back on the server",
+	Register(a, Op{Method: http.MethodPost, Path: "/restores", Name: "restore.start", Summary: "Fetch files and folders of snapshots, or put them on a server",
 		Audience: policy.SignedIn, Permission: policy.RestoreRun, Status: http.StatusAccepted},
-		func(ctx context.Context, scope policy.Scope, in *startIn) (*One[Restore], error) {
-			file, err := pathBytes(in.Body.Path, in.Body.PathB64)
+		func(ctx context.Context, scope policy.Scope, in *startIn) (*One[StartedRestores], error) {
+			start := b.startOne
+			if k := backups.RestoreKind(in.Body.Kind); k == backups.RestoreArchive || k == backups.RestoreInPlace {
+				start = b.startMany
+			}
+			all, err := start(ctx, scope, in.Body)
+			return startedOf(all), err
+		})
+	type listIn struct {
+		PageIn
+		Customer string `query:"customer" doc:"Slug or id"`
+		Server   string `query:"server" doc:"Name or id of where it is from, or goes to"`
+	}
+	Register(a, Op{Method: http.MethodGet, Path: "/restores", Name: "restore.list", Summary: "List restores, newest first",
+		Audience: policy.SignedIn, Permission: policy.RestoreRun},
+		func(ctx context.Context, scope policy.Scope, in *listIn) (*ListOut[Restore], error) {
+			server, customer, err := b.refs(ctx, scope, in.Server, in.Customer)
 			if err != nil {
 				return nil, err
 			}
-			start := b.Backups.StartDownload
-			if backups.RestoreKind(in.Body.Kind) == backups.RestorePutBack {
-				start = b.Backups.StartPutBack
-			}
-			r, err := start(ctx, scope, in.Body.Snapshot, file)
-			return &One[Restore]{Location: jobLocation(r.Job), Body: viewRestore(r)}, err
-		})
-	type listIn struct {
-		PageSize int `query:"page_size" minimum:"1" maximum:"200" default:"50"`
-	}
-	Register(a, Op{Method: http.MethodGet, Path: "/restores", Name: "restore.list", Summary: "List the newest restores; there are no further pages",
-		Audience: policy.SignedIn, Permission: policy.RestoreRun},
-		func(ctx context.Context, scope policy.Scope, in *listIn) (*ListOut[Restore], error) {
-			items, err := b.Backups.Restores(ctx, scope, in.PageSize)
-			return listOf(items, "", viewRestore), err
+			items, next, err := b.Backups.ListRestores(ctx, scope, backups.RestoreFilter{Customer: customer, Server: server, Limit: in.PageSize, PageToken: in.PageToken})
+			return listOf(items, next, viewRestore), err
 		})
 	type showIn struct {
 		IDIn
-		Wait string `query:"wait" doc:"Wait until it is over, at most this long: 30s"`
+		Wait string `query:"wait" doc:"Wait until it is over or waits to be confirmed, at most this long: 30s"`
 	}
 	Register(a, Op{Method: http.MethodGet, Path: "/restores/{id}", Name: "restore.show", Summary: "Show a restore, or wait for it",
 		Audience: policy.SignedIn, Permission: policy.RestoreRun},
@@ -114,31 +109,79 @@ func (b *backupAPI) registerRestores(a *API) {
 			r, err := b.waitRestore(ctx, scope, in.ID, d)
 			return &One[Restore]{Body: viewRestore(r)}, err
 		})
-	Register(a, Op{Method: http.MethodGet, Path: "/restores/{id}/content", Name: "restore.content", Summary: "Fetch the file of a download; takes Range and If-Range",
+	Register(a, Op{Method: http.MethodGet, Path: "/restores/{id}/content", Name: "restore.content", Summary: "Fetch the file of a download or an archive; takes Range and If-Range",
 		Audience: policy.SignedIn, Permission: policy.RestoreRun}, b.content)
 }
 
-// checkEvery is how often a wait looks at a download that is being checked.
+// startOne starts the restore of one file.
+func (b *backupAPI) startOne(ctx context.Context, scope policy.Scope, in NewRestore) ([]backups.Restore, error) {
+	file, err := pathBytes(in.Path, in.PathB64)
+	if err != nil {
+		return nil, err
+	}
+	start := b.Backups.StartDownload
+	if backups.RestoreKind(in.Kind) == backups.RestorePutBack {
+		start = b.Backups.StartPutBack
+	}
+	r, err := start(ctx, scope, in.Snapshot, file)
+	return []backups.Restore{r}, err
+}
+
+// startMany starts restores of files and folders.
+func (b *backupAPI) startMany(ctx context.Context, scope policy.Scope, in NewRestore) ([]backups.Restore, error) {
+	o := backups.Order{Customer: in.Customer, Format: wire.ArchiveFormat(in.Format), MailMe: in.MailMe}
+	picks := in.Picks
+	if in.Snapshot != "" {
+		picks = append([]Pick{{Snapshot: in.Snapshot, Path: in.Path, PathB64: in.PathB64}}, picks...)
+	}
+	for _, p := range picks {
+		file, err := pathBytes(p.Path, p.PathB64)
+		if err != nil {
+			return nil, err
+		}
+		o.Picks = append(o.Picks, backups.Pick{Snapshot: p.Snapshot, Path: file, Size: -1})
+	}
+	if backups.RestoreKind(in.Kind) == backups.RestoreArchive {
+		return b.Backups.StartArchive(ctx, scope, o)
+	}
+	if in.Target == nil {
+		return b.Backups.StartInPlace(ctx, scope, o)
+	}
+	t := *in.Target
+	folder, err := pathBytes(t.Folder, t.FolderB64)
+	if err != nil {
+		return nil, asParameter(err, "/path", "/target/folder")
+	}
+	if t.Placement == "" && len(folder) > 0 {
+		t.Placement = string(wire.PlaceFolder)
+	}
+	if t.Server, _, err = b.refs(ctx, scope, t.Server, ""); err != nil {
+		return nil, err
+	}
+	o.Target = backups.Destination{Server: t.Server, Placement: wire.Placement(t.Placement), Folder: folder, Conflict: wire.Conflict(t.Conflict), Special: t.Special}
+	return b.Backups.StartInPlace(ctx, scope, o)
+}
+
+// checkEvery is how often a wait looks at a restore between its jobs.
 const checkEvery = 200 * time.Millisecond
 
-// waitRestore waits for the restore's job, and then for the check of a
-// download, at most d in all; it returns the restore as it is then.
+// waitRestore waits while jobs are at work for a restore, and what came of them
+// is checked, at most d in all; it returns the restore as it is then.
 func (b *backupAPI) waitRestore(ctx context.Context, scope policy.Scope, id string, d time.Duration) (backups.Restore, error) {
 	r, err := b.Backups.Restore(ctx, scope, id)
-	if err != nil || d == 0 || restoreOver(r.State) {
+	if err != nil || d == 0 || !r.State.Busy() {
 		return r, err
 	}
 	wait, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
-	if r.State == backups.RestoreActive {
-		if _, err := b.Jobs.Wait(ctx, scope, r.Job, d); err != nil {
-			return r, err
-		}
-	}
 	tick := time.NewTicker(checkEvery)
 	defer tick.Stop()
 	for {
-		if r, err = b.Backups.Restore(ctx, scope, id); err != nil || restoreOver(r.State) {
+		left, _ := wait.Deadline()
+		if _, err := b.Jobs.Wait(ctx, scope, r.Job, time.Until(left)); err != nil {
+			return r, err
+		}
+		if r, err = b.Backups.Restore(ctx, scope, id); err != nil || !r.State.Busy() {
 			return r, err
 		}
 		select {
@@ -199,7 +242,7 @@ func disposition(name string) string {
 }
 
 // longLived reports whether a path of the API lives longer than an ordinary
-// request: the content of a download, and the ledger's bundle.
+// request: the content of a download or an archive, and the ledger's bundle.
 func longLived(path string) bool {
 	return path == bundlePath || strings.HasPrefix(path, Base+"/restores/") && strings.HasSuffix(path, "/content")
 }

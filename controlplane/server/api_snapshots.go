@@ -4,11 +4,11 @@ import (
 	"context"
 	"encoding/base64"
 	"net/http"
-	"os"
 
 	"ostler/agents/wire"
 	"ostler/backups"
 	"ostler/controlplane"
+	"ostler/controlplane/jobs"
 	"ostler/controlplane/policy"
 )
 
@@ -36,19 +36,22 @@ func viewSnapshot(s backups.Snapshot) Snapshot {
 		UnreadCount: s.UnreadCount, Files: s.Files, Bytes: s.Bytes, AddedBytes: s.AddedBytes}
 }
 
-// SnapshotFolder is one folder of a snapshot, listed live on the server. Found
-// and Entries are there once the job has succeeded.
+// SnapshotFolder is one folder of a snapshot, from the catalogue or listed live
+// on the server. Found and Entries are there once State is succeeded.
 type SnapshotFolder struct {
-	Snapshot  string          `json:"snapshot"`
-	Path      string          `json:"path"`
-	PathB64   []byte          `json:"path_b64,omitempty" doc:"The bytes, where the path is not UTF-8"`
-	Job       string          `json:"job"`
-	State     string          `json:"state" doc:"The job's"`
-	Over      bool            `json:"over"`
-	Found     *bool           `json:"found,omitempty" doc:"False where the snapshot has no such folder"`
-	Entries   []SnapshotEntry `json:"entries,omitempty"`
-	Truncated bool            `json:"truncated,omitempty" doc:"The folder has more entries than are listed"`
-	Failure   *FailureCause   `json:"failure,omitempty"`
+	Snapshot      string          `json:"snapshot"`
+	Path          string          `json:"path"`
+	PathB64       []byte          `json:"path_b64,omitempty" doc:"The bytes, where the path is not UTF-8"`
+	Source        string          `json:"source" enum:"catalogue,live" doc:"catalogue: what we keep, at once; live: asked of the server"`
+	Why           *FailureCause   `json:"why,omitempty" doc:"Why the server was asked"`
+	Job           string          `json:"job" doc:"Of a live listing; empty of the catalogue's"`
+	State         string          `json:"state" doc:"The job's; succeeded of the catalogue's"`
+	Over          bool            `json:"over"`
+	Found         *bool           `json:"found,omitempty" doc:"False where the snapshot has no such folder"`
+	Entries       []SnapshotEntry `json:"entries,omitempty"`
+	Truncated     bool            `json:"truncated,omitempty" doc:"The folder has more entries than are listed"`
+	NextPageToken string          `json:"next_page_token,omitempty" doc:"For the entries after these; a live listing has no further pages"`
+	Failure       *FailureCause   `json:"failure,omitempty"`
 }
 
 // SnapshotEntry is one entry of a folder. Names are bytes on the server: where
@@ -72,11 +75,7 @@ var typeLetters = map[wire.NodeType]string{
 }
 
 func viewEntryOf(n wire.Node) SnapshotEntry {
-	letter := typeLetters[n.Type]
-	if letter == "" {
-		letter = "?"
-	}
-	e := SnapshotEntry{Type: string(n.Type), Size: n.Size, Mode: letter + os.FileMode(n.Mode).Perm().String()[1:],
+	e := SnapshotEntry{Type: string(n.Type), Size: n.Size, Mode: modeText(n.Type, n.Mode),
 		ModifiedAt: controlplane.Instant(controlplane.FromMillis(n.MTime)), UID: n.UID, GID: n.GID}
 	e.Name, e.NameB64 = pathText(n.Name)
 	e.LinkTarget, e.LinkTargetB64 = pathText(n.LinkTarget)
@@ -84,14 +83,20 @@ func viewEntryOf(n wire.Node) SnapshotEntry {
 }
 
 func viewFolder(f backups.Folder) SnapshotFolder {
-	v := SnapshotFolder{Snapshot: f.Snapshot.ID, Job: f.Job.ID, State: string(f.Job.State), Over: f.Job.State.Terminal(), Failure: whyJob(f.Job)}
+	v := SnapshotFolder{Snapshot: f.Snapshot.ID, Source: string(f.Source), Why: whyCatalogue(f.Why), State: string(jobs.Succeeded), Over: true}
 	v.Path, v.PathB64 = pathText(f.Path)
+	if f.Source == backups.SourceLive {
+		v.Job, v.State, v.Over, v.Failure = f.Job.ID, string(f.Job.State), f.Job.State.Terminal(), whyJob(f.Job)
+	}
 	if f.Listing == nil {
 		return v
 	}
 	v.Found, v.Truncated, v.Entries = &f.Listing.Found, f.Listing.Truncated, make([]SnapshotEntry, len(f.Listing.Nodes))
 	for i, n := range f.Listing.Nodes {
 		v.Entries[i] = viewEntryOf(n)
+	}
+	if n := len(f.Listing.Nodes); v.Truncated && n > 0 && f.Source == backups.SourceCatalogue {
+		v.NextPageToken = base64.RawURLEncoding.EncodeToString(f.Listing.Nodes[n-1].Name)
 	}
 	return v
 }
@@ -126,35 +131,57 @@ func (b *backupAPI) registerSnapshots(a *API) {
 			s, err := b.Backups.Snapshot(ctx, scope, in.ID)
 			return &One[Snapshot]{Body: viewSnapshot(s)}, err
 		})
-	type folderIn struct {
-		IDIn
-		Path    string `query:"path" doc:"The folder; / where neither is sent"`
-		PathB64 string `query:"path_b64" doc:"The folder's bytes, base64, where it is not UTF-8"`
-		Wait    string `query:"wait" doc:"Wait until the listing is there, at most this long: 30s"`
-	}
-	Register(a, Op{Method: http.MethodGet, Path: "/snapshots/{id}/files", Name: "snapshot.files", Summary: "List a folder, live from the server; 202 while it goes on",
+	Register(a, Op{Method: http.MethodGet, Path: "/snapshots/{id}/files", Name: "snapshot.files", Summary: "List a folder: from the catalogue, else live from the server; 202 while that goes on",
 		Audience: policy.SignedIn, Permission: policy.FileRead},
-		func(ctx context.Context, scope policy.Scope, in *folderIn) (*folderOut, error) {
-			d, err := waited(in.Wait)
-			if err != nil {
-				return nil, err
-			}
-			raw, err := base64.StdEncoding.DecodeString(in.PathB64)
-			if err != nil {
-				return nil, controlplane.Invalid(controlplane.Field{Pointer: "/path_b64", Message: "Send the path's bytes as base64."})
-			}
-			dir, err := pathBytes(in.Path, raw)
-			if err != nil {
-				return nil, err
-			}
-			f, err := b.Backups.Browse(ctx, scope, in.ID, dir, d)
-			if err != nil {
-				return nil, err
-			}
-			out := &folderOut{Status: http.StatusOK, Body: viewFolder(f)}
-			if !f.Job.State.Terminal() {
-				out.Status, out.Location = http.StatusAccepted, jobLocation(f.Job.ID)
-			}
-			return out, nil
-		})
+		b.folder)
+}
+
+type folderIn struct {
+	IDIn
+	PathIn
+	PageToken string `query:"page_token" maxLength:"1000" doc:"next_page_token of the page before"`
+	PageSize  int    `query:"page_size" minimum:"1" maximum:"5000" default:"5000"`
+	Wait      string `query:"wait" doc:"Wait until the listing is there, at most this long: 30s"`
+}
+
+// PathIn names a path in a query.
+type PathIn struct {
+	Path    string `query:"path" doc:"A folder is / where neither is sent"`
+	PathB64 string `query:"path_b64" doc:"The path's bytes, base64, where it is not UTF-8"`
+}
+
+func (in PathIn) bytes() ([]byte, error) {
+	raw, err := base64.StdEncoding.DecodeString(in.PathB64)
+	if err != nil {
+		return nil, controlplane.Invalid(controlplane.Field{Pointer: "/path_b64", Message: "Send the path's bytes as base64."})
+	}
+	return pathBytes(in.Path, raw)
+}
+
+// folder lists a folder of a snapshot.
+func (b *backupAPI) folder(ctx context.Context, scope policy.Scope, in *folderIn) (*folderOut, error) {
+	d, err := waited(in.Wait)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := in.bytes()
+	if err != nil {
+		return nil, err
+	}
+	after, err := base64.RawURLEncoding.DecodeString(in.PageToken)
+	if err != nil {
+		return nil, controlplane.Invalid(controlplane.Field{Pointer: "/page_token", Message: "Use the token of the page before."})
+	}
+	f, err := b.Backups.LookAfter(ctx, scope, in.ID, dir, after, in.PageSize, d)
+	if err != nil {
+		return nil, err
+	}
+	if len(after) > 0 && f.Source == backups.SourceLive {
+		return nil, controlplane.Errorf(controlplane.CodeConflict, "List the folder from its beginning.", "The catalogue does not answer any more, and the server lists from the first name on")
+	}
+	out := &folderOut{Status: http.StatusOK, Body: viewFolder(f)}
+	if !out.Body.Over {
+		out.Status, out.Location = http.StatusAccepted, jobLocation(f.Job.ID)
+	}
+	return out, nil
 }

@@ -69,6 +69,8 @@ var bodies = map[string]string{
 	"api.repository.confirm": `{"last_group":"ABCDE"}`,
 	"api.repository.return":  `{"recovery_key":"ABCDE"}`,
 	"api.restore.start":      `{"snapshot":"snap_x","kind":"download","path":"/srv/a"}`,
+	"api.catalogue.set":      `{"on":false}`,
+	"api.assist.start":       `{"customer":"cus_x","reason":"Asked by phone","ticket":"OPS-1"}`,
 }
 
 // ids says whose id stands for :id, by the noun that the path begins with.
@@ -77,7 +79,8 @@ func (o tenant) id(path string) string {
 	noun, _, _ := strings.Cut(rest, "/")
 	return map[string]string{"customers": o.customer.ID, "contacts": o.contact.ID, "servers": o.server.ID, "tenancies": o.tenancy.ID, "jobs": o.job,
 		"findings": o.finding, "ledger": o.entry, "tokens": "tok_00000000000000000000000000", "sessions": "ses_00000000000000000000000000",
-		"plans": o.plan.ID, "repositories": o.plan.Repository.ID, "runs": o.run, "snapshots": o.snapshot, "restores": o.restore}[noun]
+		"plans": o.plan.ID, "repositories": o.plan.Repository.ID, "runs": o.run, "snapshots": o.snapshot, "restores": o.restore,
+		"assists": "asi_00000000000000000000000000"}[noun]
 }
 
 // TestEveryRoute walks every API route for every role and another customer's
