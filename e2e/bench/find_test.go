@@ -96,7 +96,9 @@ func BenchmarkFind(b *testing.B) {
 	listings := times{raw.processor("ls", "--json", "latest")}
 	for range 2 {
 		before := processorTime(b, host.Agent) + processorTime(b, w.Plane)
-		maple.JSON(nil, "plan", "catalogue", plan.ID, "--rebuild")
+		if status, answer := maple.Do("POST", "/plans/"+plan.ID+"/catalogue/rebuild", map[string]any{}); status/100 != 2 {
+			b.Fatalf("rebuild: %d %s", status, answer)
+		}
 		first = catalogued(b, maple, plan.ID, first.Generation)
 		builds = append(builds, processorTime(b, host.Agent)+processorTime(b, w.Plane)-before)
 		listings = append(listings, raw.processor("ls", "--json", "latest"))
