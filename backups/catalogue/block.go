@@ -41,6 +41,7 @@ const (
 const (
 	blockRaw    = 256 << 10 // bytes of all sections, before they are packed
 	maxBlockRaw = 16 << 20  // bytes that a reader takes a block's word for
+	maxDirs     = 32 << 20  // bytes of a block's folders, each with its whole path: few bytes can stand for many
 )
 
 var (
@@ -59,6 +60,7 @@ type blockWriter struct {
 	run          int    // keys of the folder that is open
 	ord          Ordinal
 	mtime        int64
+	dirs         int // bytes of the folders, each with its whole path
 	owners       map[owner]uint64
 	last         owner
 	lastNo       uint64
@@ -84,7 +86,7 @@ func (b *blockWriter) raw() int {
 }
 
 // full reports that the block is to be finished.
-func (b *blockWriter) full() bool { return b.raw() >= b.limit }
+func (b *blockWriter) full() bool { return b.raw() >= b.limit || b.dirs >= maxDirs/8 }
 
 // add takes a key that sorts after the one before, with its events.
 func (b *blockWriter) add(dir, name []byte, events []event) {
@@ -98,6 +100,7 @@ func (b *blockWriter) add(dir, name []byte, events []event) {
 		s = binary.AppendUvarint(s, uint64(len(dir)-shared))
 		b.sec[secRuns] = append(s, dir[shared:]...)
 		b.dir = append(b.dir[:0], dir...)
+		b.dirs += len(dir)
 	}
 	b.sec[secNames] = append(append(b.sec[secNames], name...), 0)
 	b.name = append(b.name[:0], name...)
@@ -185,7 +188,7 @@ func (b *blockWriter) finish() []byte {
 	for i := range b.sec {
 		b.sec[i] = b.sec[i][:0]
 	}
-	b.keys, b.events, b.ord, b.mtime = 0, 0, 0, 0
+	b.keys, b.events, b.ord, b.mtime, b.dirs = 0, 0, 0, 0, 0
 	clear(b.owners)
 	return out
 }

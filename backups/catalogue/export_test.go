@@ -3,7 +3,9 @@ package catalogue
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"hash/crc32"
+	"strings"
 )
 
 // Small has a catalogue cut its blocks after so many bytes, and merge segments
@@ -65,3 +67,16 @@ func TryIndex(b []byte) bool {
 	}
 	return false
 }
+
+// DeepBlock returns a block of n folders beneath one whose path has so many
+// bytes: nothing bounds the writer.
+func DeepBlock(n, bytes int) []byte {
+	w := newBlockWriter(blockRaw)
+	deep := deepPath(bytes)
+	for i := range n {
+		w.add(fmt.Appendf(nil, "%s/%08d", deep, i), []byte("f"), []event{{state: state{kind: isFile}}})
+	}
+	return w.finish()
+}
+
+func deepPath(n int) string { return strings.Repeat("/"+strings.Repeat("d", 199), n/200) }

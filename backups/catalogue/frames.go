@@ -12,8 +12,13 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// maxFrame is the longest block that a reader of a listing takes.
-const maxFrame = 4 << 20
+// What a reader of a listing takes: it comes from a host, and few bytes can
+// stand for many names.
+const (
+	maxFrame   = 4 << 20 // bytes of a block
+	maxEntries = 1 << 28
+	maxPaths   = 64 << 30 // bytes of all paths
+)
 
 // frameWriter writes a listing whose entries come sorted.
 type frameWriter struct {
@@ -77,6 +82,7 @@ type ListingReader struct {
 	begun bool
 	err   error
 	n     int64
+	paths int64 // bytes of all paths
 	buf   []byte
 
 	block     *names
@@ -145,6 +151,9 @@ func (r *ListingReader) step() (*state, error) {
 	}
 	if r.n > 0 && compareKeys(r.dir, r.name, dir, name) >= 0 {
 		return nil, errOrder
+	}
+	if r.paths += int64(len(dir) + 1 + len(name)); r.paths > maxPaths || r.n >= maxEntries {
+		return nil, errBlock
 	}
 	var err error
 	if r.event, err = r.col.read(r.key, r.event[:0]); err != nil {

@@ -48,9 +48,15 @@ type stretch struct{ from, to int }
 // last is the place of the last snapshot that has it.
 func (v *version) last() int { return v.spans[len(v.spans)-1].to - 1 }
 
-// versions appends the versions of one path, sorted by the last snapshot that
-// has each.
+// versions returns the versions of one path in dst, sorted by the last snapshot
+// that has each. A log file is another one in each of many thousand snapshots.
 func versions(dst []version, events []event, living []Ordinal) []version {
+	dst = dst[:0]
+	find := func(s *state) int { return slices.IndexFunc(dst, func(v version) bool { return v.state.equal(s) }) }
+	if len(events) > fewEvents {
+		find = byState(len(events))
+	}
+	back := false
 	for i := range events {
 		if events[i].kind == gone {
 			continue
@@ -60,18 +66,44 @@ func versions(dst []version, events []event, living []Ordinal) []version {
 			continue
 		}
 		s := &events[i].state
-		k := slices.IndexFunc(dst, func(v version) bool { return v.state.equal(s) })
-		if k < 0 {
+		k := find(s)
+		if k < 0 || k == len(dst) {
 			dst = append(dst, version{state: s, spans: []stretch{{from, to}}})
 			continue
 		}
-		v := dst[k]
+		back = back || k < len(dst)-1
+		v := &dst[k]
 		if last := &v.spans[len(v.spans)-1]; last.to == from {
 			last.to = to
 		} else {
 			v.spans = append(v.spans, stretch{from, to})
 		}
-		dst = append(slices.Delete(dst, k, k+1), v)
+	}
+	if back { // no two have the same last snapshot
+		slices.SortFunc(dst, func(a, b version) int { return a.last() - b.last() })
 	}
 	return dst
+}
+
+// fewEvents is up to how many events comparing each with each is cheapest.
+const fewEvents = 32
+
+// byState numbers states as they are first asked for, and finds them again.
+func byState(n int) func(*state) int {
+	type key struct {
+		kind        kind
+		owner       owner
+		size, mtime int64
+		link        string
+	}
+	known := make(map[key]int, n)
+	return func(s *state) int {
+		k := key{s.kind, s.owner, s.size, s.mtime, string(s.link)}
+		no, ok := known[k]
+		if !ok {
+			no = len(known)
+			known[k] = no
+		}
+		return no
+	}
 }

@@ -2,6 +2,7 @@ package catalogue
 
 import (
 	"bytes"
+	"context"
 	"strings"
 )
 
@@ -12,9 +13,32 @@ type matcher struct {
 	text   []byte            // part of the whole path, folded; name is only about Ext then
 	path   func([]byte) bool // what a whole folded path must be
 	buf    []byte
+	err    error // why it was given up: what it said after that is worth nothing
 }
 
-func newMatcher(q *Query) *matcher {
+// patience returns the error of a context, looked at seldom enough to cost nothing.
+func patience(ctx context.Context) func() error {
+	n := 0
+	return func() error {
+		if n++; n%16 != 0 {
+			return nil
+		}
+		return ctx.Err()
+	}
+}
+
+// glob returns what matches a pattern, for as long as it may take: one with
+// many stars is slow on long names.
+func (m *matcher) glob(g *glob, over func() error) func([]byte) bool {
+	return func(s []byte) bool {
+		if m.err == nil {
+			m.err = over()
+		}
+		return m.err == nil && g.match(s)
+	}
+}
+
+func newMatcher(q *Query, over func() error) *matcher {
 	m := &matcher{}
 	if strings.ContainsRune(q.Text+q.Ext, 0) { // no name has one, and between names it stands
 		m.name = func([]byte) bool { return false }
@@ -34,13 +58,13 @@ func newMatcher(q *Query) *matcher {
 			text = append([]byte("/**/"), text...)
 		}
 		g := newGlob(text)
-		m.path = g.match
+		m.path = m.glob(g, over)
 		m.narrow(g.literal())
 	case isPath:
 		m.text = text
 	case isGlob:
 		g := newGlob(text)
-		m.also(g.match)
+		m.also(m.glob(g, over))
 		m.narrow(g.literal())
 	default:
 		if m.needle != nil {

@@ -17,7 +17,7 @@ const (
 // Search returns the paths that answer a query, sorted by folder ('/' below
 // all other bytes) and name, each once. more is true where there are further
 // ones: ask again with After. It reads the segments of its manifest only,
-// whatever is merged meanwhile. ctx stops it between blocks.
+// whatever is merged meanwhile. ctx stops it.
 func (c *Catalogue) Search(ctx context.Context, q Query, alive Alive) (hits []Hit, more bool, err error) {
 	if err := c.check(); err != nil {
 		return nil, false, err
@@ -25,7 +25,7 @@ func (c *Catalogue) Search(ctx context.Context, q Query, alive Alive) (hits []Hi
 	if q.At != nil && (!c.manifest.Has(*q.At) || alive != nil && !alive(*q.At)) {
 		return nil, false, fmt.Errorf("%w: %d", ErrUnknown, *q.At)
 	}
-	s := newSearch(c, q, alive)
+	s := newSearch(ctx, c, q, alive)
 	if len(s.living) == 0 {
 		return nil, false, nil
 	}
@@ -38,12 +38,18 @@ func (c *Catalogue) Search(ctx context.Context, q Query, alive Alive) (hits []Hi
 		return nil, false, err
 	}
 	for seen := 1; ; seen++ {
-		if seen%4096 == 0 && ctx.Err() != nil {
+		if seen%256 == 0 && ctx.Err() != nil {
 			return nil, false, ctx.Err()
 		}
 		more, err := m.next()
-		if err != nil || !more || !beneath(m.dir, s.root) {
-			return hits, false, err
+		if err == nil {
+			err = s.match.err // a pattern that was given up has matched nothing
+		}
+		if err != nil {
+			return nil, false, err
+		}
+		if !more || !beneath(m.dir, s.root) {
+			return hits, false, nil
 		}
 		if after && bytes.Equal(m.dir, dir) && bytes.Equal(m.name, name) {
 			continue
@@ -84,12 +90,12 @@ type search struct {
 	buf    []version
 }
 
-func newSearch(c *Catalogue, q Query, alive Alive) *search {
+func newSearch(ctx context.Context, c *Catalogue, q Query, alive Alive) *search {
 	if q.Limit <= 0 {
 		q.Limit = defaultHits
 	}
 	q.Limit = min(q.Limit, maxHits)
-	return &search{q: q, match: newMatcher(&q), root: folderKey(q.Beneath), living: c.manifest.living(alive)}
+	return &search{q: q, match: newMatcher(&q, patience(ctx)), root: folderKey(q.Beneath), living: c.manifest.living(alive)}
 }
 
 // from returns the key to begin at, and whether it is itself left out.

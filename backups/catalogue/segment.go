@@ -18,7 +18,13 @@ const indexHead = "OI\x01"
 // maxIndex bounds an index, unpacked: some 200,000 blocks, 2,000 million paths.
 const maxIndex = maxBlockRaw
 
-var errHistory = errors.New("one path has more history than a block holds: compact first")
+// maxRefs bounds the first keys of an index, each with its whole path.
+const maxRefs = 128 << 20
+
+var (
+	errHistory = errors.New("one path has more history than a block holds: compact first")
+	errIndex   = errors.New("catalogue: the index of a segment is too large")
+)
 
 // ref is what an index says about a block.
 type ref struct {
@@ -34,6 +40,7 @@ type segmentWriter struct {
 	seg   Segment
 	block *blockWriter
 	refs  []ref
+	held  int    // bytes of refs' keys
 	dir   []byte // of the last key
 	name  []byte
 }
@@ -52,6 +59,9 @@ func (w *segmentWriter) add(dir, name []byte, events []event) error {
 	}
 	w.dir, w.name = append(w.dir[:0], dir...), append(w.name[:0], name...)
 	if w.block.keys == 0 {
+		if w.held += len(dir) + len(name); w.held > maxRefs {
+			return errIndex
+		}
 		both := append(append(make([]byte, 0, len(dir)+len(name)), dir...), name...)
 		w.refs = append(w.refs, ref{dir: both[:len(dir):len(dir)], name: both[len(dir):]})
 	}
@@ -107,7 +117,7 @@ func (w *segmentWriter) close() (Segment, error) {
 		before = r.dir
 	}
 	if len(raw) > maxIndex {
-		return Segment{}, errors.New("catalogue: the index of a segment is too large")
+		return Segment{}, errIndex
 	}
 	out := binary.AppendUvarint([]byte(indexHead), uint64(len(raw)))
 	out = w.block.enc.EncodeAll(raw, out)
@@ -178,9 +188,12 @@ func (c *Catalogue) readIndex(seg *Segment, b []byte) (*index, int64, bool) {
 		if r.bad || shared > len(dir) {
 			return nil, 0, false
 		}
+		if size += int64(shared + rest); size > 3*maxRefs {
+			return nil, 0, false
+		}
 		dir = append(dir[:shared:shared], r.take(rest)...)
 		x.refs[i].dir, x.refs[i].name = dir, r.take(name)
-		size += int64(len(dir)) + 64
+		size += 64
 	}
 	return x, size, !r.bad && len(r.b) == 0
 }

@@ -107,11 +107,15 @@ func (n *names) head(block []byte) error {
 func (n *names) readRuns(data []byte) error {
 	r := byteReader{b: data}
 	var dir []byte
+	total := 0
 	for first := 0; first < n.keys; {
 		shared, more := r.count(), r.count()
 		rest := r.take(more)
 		keys := r.count()
 		if r.bad || shared > len(dir) || keys == 0 || keys > n.keys-first || shared+more > maxPath {
+			return errBlock
+		}
+		if total += shared + more; total > maxDirs {
 			return errBlock
 		}
 		dir = append(dir[:shared:shared], rest...)
