@@ -6,8 +6,11 @@ import (
 )
 
 // glob is a pattern, folded. It takes time in proportion to the product of the
-// lengths at worst.
-type glob struct{ tokens []token }
+// lengths at worst, and as often as there are folders in a path where it has a **.
+type glob struct {
+	tokens []token
+	over   func() bool // says that it is given up, and matches nothing; may be nil
+}
 
 type token struct {
 	kind  tokenKind
@@ -168,7 +171,7 @@ func (g *glob) match(s []byte) bool {
 			i, at = some+1, someAt
 		case depth >= 0 && depthAt < len(s):
 			n := tokens[depth].step(s[depthAt:])
-			if n == 0 {
+			if n == 0 || g.over != nil && g.over() {
 				return false
 			}
 			depthAt += n

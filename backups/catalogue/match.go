@@ -16,29 +16,19 @@ type matcher struct {
 	err    error // why it was given up: what it said after that is worth nothing
 }
 
-// patience returns the error of a context, looked at seldom enough to cost nothing.
-func patience(ctx context.Context) func() error {
-	n := 0
-	return func() error {
-		if n++; n%16 != 0 {
-			return nil
-		}
-		return ctx.Err()
-	}
-}
-
-// glob returns what matches a pattern, for as long as it may take: one with
-// many stars is slow on long names.
-func (m *matcher) glob(g *glob, over func() error) func([]byte) bool {
-	return func(s []byte) bool {
+// glob returns what matches a pattern until ctx ends: one with many stars is
+// slow on long names.
+func (m *matcher) glob(ctx context.Context, g *glob) func([]byte) bool {
+	g.over = func() bool {
 		if m.err == nil {
-			m.err = over()
+			m.err = ctx.Err()
 		}
-		return m.err == nil && g.match(s)
+		return m.err != nil
 	}
+	return func(s []byte) bool { return !g.over() && g.match(s) }
 }
 
-func newMatcher(q *Query, over func() error) *matcher {
+func newMatcher(ctx context.Context, q *Query) *matcher {
 	m := &matcher{}
 	if strings.ContainsRune(q.Text+q.Ext, 0) { // no name has one, and between names it stands
 		m.name = func([]byte) bool { return false }
@@ -58,13 +48,13 @@ func newMatcher(q *Query, over func() error) *matcher {
 			text = append([]byte("/**/"), text...)
 		}
 		g := newGlob(text)
-		m.path = m.glob(g, over)
+		m.path = m.glob(ctx, g)
 		m.narrow(g.literal())
 	case isPath:
 		m.text = text
 	case isGlob:
 		g := newGlob(text)
-		m.also(m.glob(g, over))
+		m.also(m.glob(ctx, g))
 		m.narrow(g.literal())
 	default:
 		if m.needle != nil {

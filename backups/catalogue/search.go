@@ -95,7 +95,7 @@ func newSearch(ctx context.Context, c *Catalogue, q Query, alive Alive) *search 
 		q.Limit = defaultHits
 	}
 	q.Limit = min(q.Limit, maxHits)
-	return &search{q: q, match: newMatcher(&q, patience(ctx)), root: folderKey(q.Beneath), living: c.manifest.living(alive)}
+	return &search{q: q, match: newMatcher(ctx, &q), root: folderKey(q.Beneath), living: c.manifest.living(alive)}
 }
 
 // from returns the key to begin at, and whether it is itself left out.
