@@ -26,7 +26,7 @@ const stalls = 5
 func (c *client) restoreDownload() *cobra.Command {
 	var file string
 	var force, b64 bool
-	cmd := c.verb("download SNAPSHOT PATH | download RESTORE", "Download one file of a snapshot; goes on where an earlier try stopped, checks SHA-256", cobra.RangeArgs(1, 2),
+	cmd := c.verb("download SNAPSHOT PATH | download RESTORE", "Download one file of a snapshot, or what a restore has ready; goes on where an earlier try stopped, checks SHA-256", cobra.RangeArgs(1, 2),
 		func(ctx context.Context, args []string) error {
 			if file == "-" && c.output == "json" {
 				return usagef("standard output is the file's with -o -: leave --output json away")
@@ -63,11 +63,8 @@ func (c *client) download(ctx context.Context, from string, raw []byte, file str
 		v, _, err = c.startRestore(ctx, "download", from, raw)
 	} else {
 		_, err = c.get(ctx, "/restores/"+id(from), nil, &v)
-		if err == nil && v.Kind != "download" {
-			err = usagef("%s put a file back on the server: there is nothing to download", from)
-		}
-		if err == nil {
-			target, err = localName(file, v.bytes(), force)
+		if err == nil && !v.fetchable() {
+			err = usagef("%s puts files on a server: there is nothing to download", from)
 		}
 	}
 	if err != nil {
@@ -77,21 +74,20 @@ func (c *client) download(ctx context.Context, from string, raw []byte, file str
 	if err != nil {
 		return err
 	}
-	if file == "-" {
-		return c.fetchTo(ctx, v, c.out, 0, sha256.New())
+	if target == "" { // an archive's name is known when it is there
+		if target, err = localName(file, v.fileName(), force); err != nil {
+			return err
+		}
 	}
-	if err := c.fetch(ctx, v, target, force); err != nil {
+	if err := c.save(ctx, v, target, file == "-", force); err != nil {
 		return err
 	}
 	if c.output == "json" {
-		return c.json(a.raw)
+		if err := c.json(a.raw); err != nil {
+			return err
+		}
 	}
-	c.say("SHA-256 %s, as the server read it.", v.SHA256)
-	if c.outTerm {
-		target = safe(target)
-	}
-	_, err = fmt.Fprintln(c.out, target) // for programs: the name as it is
-	return err
+	return v.whole()
 }
 
 // localName is where the file goes. A name that would not show as what it is
@@ -258,10 +254,18 @@ func (c *client) fetchOnce(ctx context.Context, v restoreView, w io.Writer, have
 	case errors.As(err, &local):
 		return n, fmt.Errorf("writing the file: %w", local.error)
 	case err != nil || have+n < v.Size:
-		return n, brokenOff{controlplane.Errorf(controlplane.CodeUnavailable, "Run the same command again: it goes on from there.",
+		return n, brokenOff{controlplane.Errorf(controlplane.CodeUnavailable, v.goOn(),
 			"The connection broke off after %s of %s", size(have+n), size(v.Size)).Because(err)}
 	}
 	return n, nil
+}
+
+// goOn says how a download that broke off is taken up.
+func (v restoreView) goOn() string {
+	if v.Kind == "archive" {
+		return "Go on from there with ostler restore download " + v.ID + ", and the same -o."
+	}
+	return "Run the same command again: it goes on from there."
 }
 
 // begins checks that an answer is the rest of this file, from have on.

@@ -91,7 +91,7 @@ func (c *client) planCommand() *cobra.Command {
 		}
 		return show(ctx, c, "/plans/"+id(plan), nil, c.showPlan)
 	})
-	return noun("plan", "Backup plans, and the keys of what they make", p.flags(lst), c.planAdd(), shw, c.planEdit(), c.planCustody(), c.planRetry(), c.planKey())
+	return noun("plan", "Backup plans, and the keys of what they make", p.flags(lst), c.planAdd(), shw, c.planEdit(), c.planCustody(), c.planRetry(), c.planKey(), c.planCatalogue())
 }
 
 // planFlags are what can be said of a plan.

@@ -100,11 +100,11 @@ const (
 func state(s string) cell {
 	tone := ""
 	switch s {
-	case "complete", "succeeded", "ready", "active", "connected", "ok":
+	case "complete", "succeeded", "ready", "active", "connected", "ok", "undone":
 		tone = toneGood
-	case "partial", "warn", "unconfirmed", "choosing", "interrupted", "missed", "skipped", "expired", "unknown":
+	case "partial", "warn", "unconfirmed", "choosing", "interrupted", "missed", "skipped", "expired", "unknown", "previewed", "cancelled", "building", "declined":
 		tone = toneWarn
-	case "failed", "bad", "silent", "rejected":
+	case "failed", "bad", "silent", "rejected", "damaged":
 		tone = toneBad
 	}
 	return cell{text: s, tone: tone}

@@ -89,7 +89,7 @@ type entryView struct {
 
 func (c *client) snapshotLs() *cobra.Command {
 	var b64 bool
-	cmd := c.verb("ls SNAPSHOT [PATH]", "List a folder of a snapshot, live from the server", cobra.RangeArgs(1, 2), func(ctx context.Context, args []string) error {
+	cmd := c.verb("ls SNAPSHOT [PATH]", "List a folder of a snapshot: from the list of names that is kept, else live from the server", cobra.RangeArgs(1, 2), func(ctx context.Context, args []string) error {
 		raw, err := pathArg(args, 1, "/", b64)
 		if err != nil {
 			return err
