@@ -1,10 +1,10 @@
 package web
 
 import (
-	"encoding/base64"
-	"net/url"
+	"net/http"
 	"path"
 	"strings"
+	"time"
 
 	"ostler/agents/wire"
 	"ostler/backups"
@@ -12,30 +12,9 @@ import (
 	"ostler/controlplane/policy"
 )
 
-// pickValue is a path of a snapshot as a form's value: a name may have any bytes.
-func pickValue(snapshot string, full []byte) string {
-	return snapshot + ":" + base64.RawURLEncoding.EncodeToString(full)
-}
-
-func readPick(s string) (backups.Pick, bool) {
-	id, rest, ok := strings.Cut(s, ":")
-	full, err := base64.RawURLEncoding.DecodeString(rest)
-	return backups.Pick{Snapshot: id, Path: full, Size: -1}, ok && err == nil && len(full) > 0
-}
-
-// back is where a form leads back to: a page of the portal, or the basket.
-func (v *visit) back() string {
-	to := v.c.FormValue("back")
-	u, err := url.Parse(to)
-	if err != nil || u.Host != "" || u.Scheme != "" || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(u.Path, "//") || strings.ContainsRune(to, '\\') {
-		return "/basket"
-	}
-	return u.RequestURI()
-}
-
 // basketAdd puts what was ticked into the basket.
 func (p *Portal) basketAdd(v *visit) error {
-	scope, err := v.scope(policy.FileRead)
+	scope, err := v.scope(policy.RestoreRun)
 	if err != nil {
 		return err
 	}
@@ -47,33 +26,37 @@ func (p *Portal) basketAdd(v *visit) error {
 	for _, s := range form["pick"] {
 		pick, ok := readPick(s)
 		if !ok {
-			return controlplane.Errorf(controlplane.CodeInvalid, "Go back and choose again.", "What was chosen could not be read")
+			return controlplane.Errorf(controlplane.CodeInvalid, v.t("basket.unreadable_next"), "%s", v.t("basket.unreadable"))
 		}
 		picks = append(picks, pick)
 	}
 	if len(picks) == 0 {
-		return controlplane.Errorf(controlplane.CodeInvalid, "Go back, and tick the files and folders that you want.", "Nothing was ticked, so nothing was put into the basket")
+		return v.redirect(v.back(), "nothing")
 	}
 	if _, err := p.Backups.BasketAdd(v.ctx, scope, v.customer(), picks); err != nil {
-		return err
+		page, perr := v.basketPage()
+		if perr != nil {
+			return perr
+		}
+		return v.invalid(page, renamed(err, nil))
 	}
 	return v.redirect(v.back(), "basket")
 }
 
 // basketRemove takes one item out.
 func (p *Portal) basketRemove(v *visit) error {
-	scope, err := v.scope(policy.FileRead)
+	scope, err := v.scope(policy.RestoreRun)
 	if err != nil {
 		return err
 	}
 	if _, err := p.Backups.BasketRemove(v.ctx, scope, v.customer(), []string{v.c.FormValue("item")}); err != nil {
 		return err
 	}
-	return v.redirect("/basket", "")
+	return v.redirect("/basket", "taken_out")
 }
 
 func (p *Portal) basketClear(v *visit) error {
-	scope, err := v.scope(policy.FileRead)
+	scope, err := v.scope(policy.RestoreRun)
 	if err != nil {
 		return err
 	}
@@ -93,7 +76,7 @@ func (p *Portal) basket(v *visit) error {
 }
 
 func (v *visit) basketPage() (*Basket, error) {
-	scope, err := v.scope(policy.FileRead)
+	scope, err := v.scope(policy.RestoreRun)
 	if err != nil {
 		return nil, err
 	}
@@ -101,41 +84,47 @@ func (v *visit) basketPage() (*Basket, error) {
 	if err != nil {
 		return nil, err
 	}
-	page := &Basket{Page: v.page("restore", v.t("basket.title"), v.t("basket.say_empty")), Files: b.Files, Bytes: b.Bytes, Known: b.Known, Seconds: b.Seconds, Target: v.target()}
+	page := &Basket{Page: v.page("restore", v.t("basket.title"), v.t("basket.say_empty")), Files: b.Files, Bytes: b.Bytes, Known: b.Known, Took: time.Duration(b.Seconds) * time.Second,
+		Parts: len(b.Servers), Target: v.target()}
 	page.Crumbs = []Link{{v.t("find.title"), "/find"}, {Label: v.t("basket.title")}}
-	page.Live = []string{"basket:" + v.actor.ID}
-	page.LivePart = "items"
+	page.Self, page.Live, page.LivePart = "/basket", []string{"basket:" + v.actor.ID}, "items"
+	name := v.namesFor()
 	for _, i := range b.Items {
-		row := BasketRow{ID: i.ID, Name: []byte(path.Base(string(i.Path))), Folder: []byte(path.Dir(string(i.Path))), Dir: i.Type == wire.NodeDir, Gone: i.Gone,
-			At: i.Snapshot.ArrivedAt, Files: i.Files, Bytes: i.Bytes, Known: i.Known}
-		if !i.Gone {
-			row.Server = v.serverName(i.Snapshot.Server)
-			row.Href = "/snapshots/" + i.Snapshot.ID + "/file?" + pathQuery(i.Path)
-			if row.Dir {
-				row.Href = "/snapshots/" + i.Snapshot.ID + "?" + pathQuery(i.Path)
-			}
-			if len(page.Items) == 0 {
-				page.Target.Example = []byte(path.Join(path.Dir(string(i.Path)), string(backups.PutBackName(i.Path, i.Snapshot.ArrivedAt))))
-			}
+		row := v.basketRow(i, name)
+		if row.Gone {
+			page.Gone++
+		} else if page.Target.Example == nil {
+			page.Target.Example = []byte(path.Join(path.Dir(string(i.Path)), string(backups.PutBackName(i.Path, i.Snapshot.ArrivedAt))))
 		}
 		page.Items = append(page.Items, row)
 	}
-	if n := len(page.Items); n > 0 {
-		page.Say = v.t("basket.say", "n", n)
-		page.CanRestore = v.canOf(v.customer(), policy.RestoreRun)
+	if len(page.Items) == 0 {
+		return page, nil
 	}
-	servers, err := v.tenantServers(scope)
-	if err != nil {
-		return nil, err
+	page.Say = v.t("basket.say", "n", len(page.Items))
+	if page.CanRestore = len(page.Items) > page.Gone; !page.CanRestore {
+		page.Say, page.Tone = v.t("basket.say_gone"), ToneBad
 	}
-	for _, s := range servers {
-		page.Servers = append(page.Servers, s)
-	}
-	return page, nil
+	page.Servers, err = v.targetServers(scope, name)
+	return page, err
 }
 
-// tenantServers are the servers that something can be put on: name and id.
-func (v *visit) tenantServers(scope policy.Scope) ([]Link, error) {
+func (v *visit) basketRow(i backups.Item, name func(server string) string) BasketRow {
+	row := BasketRow{ID: i.ID, Name: []byte(path.Base(string(i.Path))), Folder: []byte(path.Dir(string(i.Path))), Dir: i.Type == wire.NodeDir, Gone: i.Gone,
+		At: i.Snapshot.ArrivedAt, Files: i.Files, Bytes: i.Bytes, Known: i.Known}
+	if i.Gone {
+		return row
+	}
+	row.Server = name(i.Snapshot.Server)
+	row.Href = "/snapshots/" + i.Snapshot.ID + "/file?" + pathQuery(i.Path)
+	if row.Dir {
+		row.Href = "/snapshots/" + i.Snapshot.ID + "?" + pathQuery(i.Path)
+	}
+	return row
+}
+
+// targetServers are the servers that something can be put on: name and id.
+func (v *visit) targetServers(scope policy.Scope, name func(server string) string) ([]Link, error) {
 	plans, err := v.p.Backups.Plans(v.ctx, scope, "")
 	if err != nil {
 		return nil, err
@@ -145,7 +134,7 @@ func (v *visit) tenantServers(scope policy.Scope) ([]Link, error) {
 	for _, p := range plans {
 		if !seen[p.Server] {
 			seen[p.Server] = true
-			out = append(out, Link{v.serverName(p.Server), p.Server})
+			out = append(out, Link{name(p.Server), p.Server})
 		}
 	}
 	return out, nil
@@ -153,18 +142,19 @@ func (v *visit) tenantServers(scope policy.Scope) ([]Link, error) {
 
 // target is what the form says of where files go on a server.
 func (v *visit) target() BasketTarget {
-	t := BasketTarget{Placement: v.c.FormValue("placement"), Conflict: v.c.FormValue("conflict"), Folder: v.c.FormValue("folder"), Server: v.c.FormValue("server"), Format: v.c.FormValue("format"), Mail: v.c.FormValue("mail") != "" || v.c.Request().Method == "GET"}
-	if t.Placement == "" {
-		t.Placement = string(wire.PlaceOriginal)
+	get := func(name, otherwise string) string {
+		if s := strings.TrimSpace(v.c.FormValue(name)); s != "" {
+			return s
+		}
+		return otherwise
 	}
-	if t.Conflict == "" {
-		t.Conflict = string(wire.ConflictBeside)
-	}
-	if t.Format == "" {
-		t.Format = string(wire.ArchiveZip)
-	}
-	return t
+	return BasketTarget{Placement: get("placement", string(wire.PlaceOriginal)), Conflict: get("conflict", string(wire.ConflictBeside)), Folder: get("folder", ""), Server: get("server", ""),
+		Format: get("format", string(wire.ArchiveZip)), Special: v.staff() && get("special", "") != "",
+		Mail: get("mail", "") != "" || v.c.Request().Method == http.MethodGet}
 }
+
+// orderFields are the fields of an order by what they are called on the page.
+var orderFields = map[string]string{"/target/folder": "/folder", "/target/placement": "/placement", "/target/conflict": "/conflict", "/format": "/format"}
 
 // basketDownload has the basket packed for the browser.
 func (p *Portal) basketDownload(v *visit) error {
@@ -178,9 +168,9 @@ func (p *Portal) basketDownload(v *visit) error {
 func (p *Portal) basketOnServer(v *visit) error {
 	return p.order(v, func(scope policy.Scope, o backups.Order) ([]backups.Restore, error) {
 		t := v.target()
-		o.Target = backups.Destination{Server: t.Server, Placement: wire.Placement(t.Placement), Conflict: wire.Conflict(t.Conflict), Special: v.staff() && v.c.FormValue("special") != ""}
+		o.Target = backups.Destination{Server: t.Server, Placement: wire.Placement(t.Placement), Conflict: wire.Conflict(t.Conflict), Special: t.Special}
 		if o.Target.Placement == wire.PlaceFolder {
-			o.Target.Folder = []byte(strings.TrimSpace(t.Folder))
+			o.Target.Folder = []byte(t.Folder)
 		}
 		return p.Backups.StartInPlace(v.ctx, scope, o)
 	})
@@ -202,7 +192,7 @@ func (p *Portal) order(v *visit, start func(policy.Scope, backups.Order) ([]back
 		if perr != nil {
 			return perr
 		}
-		return v.invalid(page, err)
+		return v.invalid(page, renamed(err, orderFields))
 	}
 	if err := p.Backups.BasketClear(v.ctx, scope, v.customer()); err != nil {
 		return err

@@ -1,6 +1,8 @@
 package web
 
 import (
+	"time"
+
 	"ostler/backups"
 	"ostler/controlplane/bus"
 	"ostler/controlplane/policy"
@@ -68,6 +70,10 @@ func (v *visit) otherCopies(snap backups.Snapshot, page string, full []byte, ear
 	scope, err := v.scope(policy.SnapshotRead)
 	if err != nil {
 		return out, err
+	}
+	out.Action, out.Raw, out.On = "/snapshots/"+snap.ID+page, rawValue(full), snap.ArrivedAt.In(v.zone).Format(time.DateOnly)
+	if said := v.c.QueryParam("on"); said != "" {
+		out.On = said
 	}
 	link := func(s *backups.Snapshot, key string) Link {
 		if s == nil {

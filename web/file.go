@@ -13,7 +13,7 @@ import (
 	"ostler/controlplane/policy"
 )
 
-// file shows one file of a copy and the two ways to get it back.
+// file shows one file of a copy and the ways to get it back.
 func (p *Portal) file(v *visit) error {
 	scope, err := v.scope(policy.FileRead)
 	if err != nil {
@@ -23,26 +23,75 @@ func (p *Portal) file(v *visit) error {
 	if err != nil {
 		return err
 	}
-	full := clean([]byte(v.c.QueryParam("path")))
-	f, over, err := v.browse(scope, snap.ID, []byte(path.Dir(string(full))))
+	full := clean(v.pathParam())
+	to, wrong := v.otherDay(scope, snap, "/file", full)
+	if to != "" {
+		return v.redirect(to, "")
+	}
+	if string(full) == "/" {
+		return v.redirect("/snapshots/"+snap.ID+"?"+pathQuery(full), "")
+	}
+	base := path.Base(string(full))
+	f, over, err := v.browse(scope, snap.ID, []byte(path.Dir(string(full))), before([]byte(base)), 1)
 	if err != nil {
 		return err
 	}
+	node, found := nodeOf(f.Listing, base)
+	if found && node.Type == wire.NodeDir {
+		return v.redirect("/snapshots/"+snap.ID+"?"+pathQuery(full), "")
+	}
 	page := v.filePage(snap, full)
+	page.Sub = v.source(f)
 	if page.Copies, err = v.otherCopies(snap, "/file", full, "copies.file_earlier", "copies.file_later"); err != nil {
 		return err
 	}
-	switch node, found := nodeOf(f.Listing, path.Base(string(full))); {
+	switch {
 	case f.Listing == nil && !over:
 		page.Waiting = v.waiting(f.Job, page.Server)
 		page.Live, page.Refresh = []string{bus.TopicJob(f.Job.ID)}, 2
 		page.Self += "&job=" + f.Job.ID
 	case found:
 		v.fileFacts(page, node)
-	case f.Listing != nil && !f.Listing.Truncated:
+	case f.Listing != nil && (f.Source == backups.SourceCatalogue || !f.Listing.Truncated):
 		page.Missing, page.Tone, page.Say = true, ToneUnknown, v.t("file.say_missing", "name", page.Title)
 	}
+	if err := v.filePick(page, snap, full, node); err != nil {
+		return err
+	}
+	if wrong != nil {
+		return v.invalid(page, wrong)
+	}
 	return v.render(page)
+}
+
+// before is a name that sorts below another, with no name between the two: a
+// list that begins after it begins with the other.
+func before(name []byte) []byte {
+	last := len(name) - 1
+	if name[last] == 0 {
+		return bytes.Clone(name[:last])
+	}
+	b := append(bytes.Clone(name), bytes.Repeat([]byte{0xff}, 256)...) // names have 255 bytes at most
+	b[last]--
+	return b
+}
+
+// filePick lets a file that is there, or may be, be put into the basket.
+func (v *visit) filePick(page *File, snap backups.Snapshot, full []byte, n wire.Node) error {
+	c, err := v.chosen()
+	if err != nil {
+		return err
+	}
+	page.Basket = v.basketNote(&page.Page, c)
+	if page.Missing || page.Waiting != nil || !v.canOf(snap.Customer, policy.RestoreRun) {
+		return nil
+	}
+	size := int64(-1)
+	if n.Type == wire.NodeFile {
+		size = n.Size
+	}
+	page.Pick, page.InBasket = pickValue(backups.Pick{Snapshot: snap.ID, Path: full, Type: n.Type, Size: size}), c.has(snap.ID, full)
+	return nil
 }
 
 func (v *visit) filePage(snap backups.Snapshot, full []byte) *File {
@@ -52,7 +101,7 @@ func (v *visit) filePage(snap backups.Snapshot, full []byte) *File {
 	self, query := "/snapshots/"+snap.ID, "?"+pathQuery(full)
 	page := &File{Page: v.page("backups", plain, v.t("file.say", "name", plain, "when", v.moment(snap.ArrivedAt))), Path: crumbsTo(snap.ID, server, full), Name: name, Snapshot: v.snapshotRow(snap), Server: server}
 	page.Crumbs = []Link{{v.t("backups.title"), "/backups"}, {server, "/plans/" + snap.Plan + "/copies"}, {v.moment(snap.ArrivedAt), self}}
-	page.Self = self + "/file" + query
+	page.Self, page.History = self+"/file"+query, historyHref(snap.Plan, full)
 	if v.canOf(snap.Customer, policy.RestoreRun) {
 		page.Download, page.PutBack = self+"/download"+query, self+"/putback"+query
 		page.Target = []byte(path.Join(path.Dir(string(full)), string(backups.PutBackName(full, snap.ArrivedAt))))

@@ -3,7 +3,9 @@ package web
 import (
 	"bytes"
 	"io/fs"
+	"net/url"
 	"path"
+	"slices"
 
 	"ostler/agents/wire"
 	"ostler/backups"
@@ -12,6 +14,9 @@ import (
 	"ostler/controlplane/jobs"
 	"ostler/controlplane/policy"
 )
+
+// folderRows is how many entries a page of a folder has.
+const folderRows = 500
 
 // folder shows one folder of a copy. The address of a page that waits names
 // its job: when that one is over without an answer the page says so, and asks
@@ -25,35 +30,64 @@ func (p *Portal) folder(v *visit) error {
 	if err != nil {
 		return err
 	}
-	dir := []byte(v.c.QueryParam("path"))
+	dir := v.pathParam()
 	if len(dir) == 0 {
 		dir = v.startFolder(scope, snap)
 	}
-	page := v.folderPage(snap, dir)
-	f, over, err := v.browse(scope, snap.ID, dir)
+	dir = clean(dir)
+	to, wrong := v.otherDay(scope, snap, "", dir)
+	if to != "" {
+		return v.redirect(to, "")
+	}
+	after := []byte(v.c.QueryParam("after"))
+	page := v.folderPage(snap, dir, after)
+	f, over, err := v.browse(scope, snap.ID, dir, after, folderRows)
 	if err != nil {
 		return err
 	}
-	v.fillFolder(page, f, over)
-	if page.Copies, err = v.otherCopies(snap, "", clean(dir), "copies.folder_earlier", "copies.folder_later"); err != nil {
+	c, err := v.chosen()
+	if err != nil {
 		return err
+	}
+	v.fillFolder(page, f, over, after, c)
+	page.Basket = v.basketNote(&page.Page, c)
+	if page.Copies, err = v.otherCopies(snap, "", dir, "copies.folder_earlier", "copies.folder_later"); err != nil {
+		return err
+	}
+	if wrong != nil {
+		return v.invalid(page, wrong)
 	}
 	return v.render(page)
 }
 
-// browse asks for a folder, or looks at the job that was asked before.
-func (v *visit) browse(scope policy.Scope, snapshot string, dir []byte) (f backups.Folder, over bool, err error) {
+// browse looks into a folder, or at the job that was asked before.
+func (v *visit) browse(scope policy.Scope, snapshot string, dir, after []byte, limit int) (f backups.Folder, over bool, err error) {
 	if id := v.c.QueryParam("job"); controlplane.ValidID(controlplane.PrefixJob, id) {
 		j, err := v.p.Jobs.Get(v.ctx, scope, id)
 		if err != nil {
 			return f, false, err
 		}
 		if j.Subject == snapshot && j.State != jobs.Succeeded {
-			return backups.Folder{Job: j, Path: dir}, j.State.Terminal(), nil
+			return backups.Folder{Job: j, Path: dir, Source: backups.SourceLive}, j.State.Terminal(), nil
 		}
 	}
-	f, err = v.p.Backups.Browse(v.ctx, scope, snapshot, dir, v.p.o.BrowseWait)
-	return f, err == nil && f.Job.State.Terminal() && f.Job.State != jobs.Succeeded, err
+	if len(after) == 0 {
+		after = nil
+	}
+	f, err = v.p.Backups.LookAfter(v.ctx, scope, snapshot, dir, after, limit, v.p.o.BrowseWait)
+	return f, err == nil && f.Listing == nil && f.Job.State.Terminal() && f.Job.State != jobs.Succeeded, err
+}
+
+// source says where an answer comes from: our list of names, or the server and
+// why it was asked.
+func (v *visit) source(f backups.Folder) string {
+	switch {
+	case f.Source == backups.SourceCatalogue:
+		return v.t("folder.from_list")
+	case f.Why == "":
+		return v.t("folder.from_server")
+	}
+	return v.t("folder.from_server_why", "why", v.whyNot(f.Why))
 }
 
 // startFolder is where looking into a copy begins: the plan's only folder, or
@@ -90,23 +124,30 @@ func crumbsTo(snapshot string, server string, full []byte) []Crumb {
 	return out
 }
 
-func (v *visit) folderPage(snap backups.Snapshot, dir []byte) *Folder {
-	dir = clean(dir)
+func (v *visit) folderPage(snap backups.Snapshot, dir, after []byte) *Folder {
 	server := v.serverName(snap.Server)
 	name := PlainName(dir)
 	page := &Folder{Page: v.page("backups", name, v.t("folder.say", "path", name, "when", v.moment(snap.ArrivedAt))), Path: crumbsTo(snap.ID, server, dir),
 		Snapshot: v.snapshotRow(snap), Unread: snap.UnreadCount, Again: "/snapshots/" + snap.ID + "/ask?" + pathQuery(dir)}
 	page.Crumbs = []Link{{v.t("backups.title"), "/backups"}, {server, "/plans/" + snap.Plan + "/copies"}, {Label: v.moment(snap.ArrivedAt)}}
-	if string(dir) != "/" {
-		page.Up = "/snapshots/" + snap.ID + "?" + pathQuery([]byte(path.Dir(string(dir))))
-	}
 	page.Self = "/snapshots/" + snap.ID + "?" + pathQuery(dir)
+	if string(dir) != "/" {
+		page.Up, page.History = "/snapshots/"+snap.ID+"?"+pathQuery([]byte(path.Dir(string(dir)))), historyHref(snap.Plan, dir)
+	}
+	if len(after) > 0 {
+		page.Say = v.t("folder.say_after", "path", name, "when", v.moment(snap.ArrivedAt), "name", PlainName(after))
+		page.Pager.First = page.Self
+		page.Self += afterQuery(after)
+	}
 	return page
 }
 
-// fillFolder puts the server's answer, or that there is none yet, on the page.
-func (v *visit) fillFolder(page *Folder, f backups.Folder, over bool) {
+func afterQuery(name []byte) string { return "&after=" + url.QueryEscape(string(name)) }
+
+// fillFolder puts the answer, or that there is none yet, on the page.
+func (v *visit) fillFolder(page *Folder, f backups.Folder, over bool, after []byte, c *chosen) {
 	server := string(page.Path[0].Name)
+	page.Sub = v.source(f)
 	switch {
 	case over:
 		v.folderFailed(page, f.Job, server)
@@ -116,15 +157,52 @@ func (v *visit) fillFolder(page *Folder, f backups.Folder, over bool) {
 		page.Self += "&job=" + f.Job.ID
 		page.Live, page.Refresh = []string{bus.TopicJob(f.Job.ID)}, 2
 	case !f.Listing.Found:
-		page.State, page.Tone, page.Say = FolderMissing, ToneUnknown, v.t("folder.say_missing", "path", page.Title)
-	case len(f.Listing.Nodes) == 0:
+		page.State, page.Tone, page.Say, page.History = FolderMissing, ToneUnknown, v.t("folder.say_missing", "path", page.Title), ""
+	case len(f.Listing.Nodes) == 0 && len(after) == 0:
 		page.State, page.Say = FolderEmpty, v.t("folder.say_empty", "path", page.Title, "when", v.moment(page.Snapshot.At))
+		v.pickWhole(page, f, c)
 	default:
-		page.State, page.Truncated = FolderListed, f.Listing.Truncated
-		for _, n := range f.Listing.Nodes {
-			page.Nodes = append(page.Nodes, v.nodeRow(f, n))
+		page.State = FolderListed
+		v.pickWhole(page, f, c)
+		nodes, more := pageOf(f, after, folderRows)
+		if f.Source == backups.SourceLive && f.Listing.Truncated && !more {
+			page.Cut = len(f.Listing.Nodes)
+		}
+		for _, n := range nodes {
+			page.Nodes = append(page.Nodes, v.nodeRow(f, n, c))
+		}
+		if more {
+			page.Pager.Next = "/snapshots/" + f.Snapshot.ID + "?" + pathQuery(f.Path) + afterQuery(nodes[len(nodes)-1].Name)
+		}
+		page.Ticks = v.canOf(f.Snapshot.Customer, policy.RestoreRun) && slices.ContainsFunc(page.Nodes, func(n NodeRow) bool { return !n.InBasket })
+	}
+}
+
+// pageOf is a page of what a folder holds. Our list of names answers in pages;
+// a server answers at once, and the answer is cut here.
+func pageOf(f backups.Folder, after []byte, limit int) (nodes []wire.Node, more bool) {
+	nodes = f.Listing.Nodes
+	if f.Source == backups.SourceCatalogue {
+		return nodes, f.Listing.Truncated && len(nodes) > 0
+	}
+	slices.SortStableFunc(nodes, func(a, b wire.Node) int { return bytes.Compare(a.Name, b.Name) })
+	from := 0
+	if len(after) > 0 {
+		from = slices.IndexFunc(nodes, func(n wire.Node) bool { return bytes.Compare(n.Name, after) > 0 })
+		if from < 0 {
+			from = len(nodes)
 		}
 	}
+	nodes = nodes[from:]
+	return nodes[:min(len(nodes), limit)], len(nodes) > limit
+}
+
+// pickWhole lets the folder itself be chosen; a whole copy cannot be.
+func (v *visit) pickWhole(page *Folder, f backups.Folder, c *chosen) {
+	if string(f.Path) == "/" || !v.canOf(f.Snapshot.Customer, policy.RestoreRun) {
+		return
+	}
+	page.Pick, page.InBasket = pickValue(backups.Pick{Snapshot: f.Snapshot.ID, Path: f.Path, Type: wire.NodeDir, Size: -1}), c.has(f.Snapshot.ID, f.Path)
 }
 
 func (v *visit) folderFailed(page *Folder, j jobs.Job, server string) {
@@ -156,8 +234,8 @@ var nodeKinds = map[wire.NodeType]string{
 	wire.NodeSymlink: "node.symlink", wire.NodeDevice: "node.device", wire.NodeCharDev: "node.device", wire.NodeFIFO: "node.fifo", wire.NodeSocket: "node.socket", wire.NodeIrregular: "node.irregular",
 }
 
-func (v *visit) nodeRow(f backups.Folder, n wire.Node) NodeRow {
-	row := NodeRow{Name: n.Name, Dir: n.Type == wire.NodeDir, Size: n.Size, Mode: fs.FileMode(n.Mode).Perm().String(), Target: n.LinkTarget}
+func (v *visit) nodeRow(f backups.Folder, n wire.Node, c *chosen) NodeRow {
+	row := NodeRow{Name: n.Name, Dir: n.Type == wire.NodeDir, Kind: v.kindOf(n.Type), Size: n.Size, Mode: fs.FileMode(n.Mode).Perm().String(), Target: n.LinkTarget}
 	if n.MTime != 0 {
 		row.Changed = controlplane.FromMillis(n.MTime)
 	}
@@ -169,12 +247,12 @@ func (v *visit) nodeRow(f backups.Folder, n wire.Node) NodeRow {
 		row.Mode = "d" + row.Mode[1:]
 	case wire.NodeFile:
 		row.Href = base + "/file?" + pathQuery(full)
-	default:
-		row.Kind = v.t("node.irregular")
-		if key, ok := nodeKinds[n.Type]; ok {
-			row.Kind = v.t(key)
-		}
 	}
+	size := n.Size
+	if n.Type != wire.NodeFile {
+		size = -1
+	}
+	row.Pick, row.InBasket = pickValue(backups.Pick{Snapshot: f.Snapshot.ID, Path: full, Type: n.Type, Size: size}), c.has(f.Snapshot.ID, full)
 	return row
 }
 

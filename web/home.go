@@ -1,6 +1,8 @@
 package web
 
 import (
+	"slices"
+
 	"ostler/agents"
 	"ostler/controlplane/bus"
 	"ostler/controlplane/customers"
@@ -54,20 +56,12 @@ func (p *Portal) home(v *visit) error {
 	return v.render(page)
 }
 
-// getBack is where getting a file back begins: the only plan's newest copy, or
-// the choice among plans.
+// getBack is where a file is looked for, once there is a copy.
 func (v *visit) getBack(plans []planState) string {
-	to := ""
-	for _, p := range plans {
-		switch {
-		case p.Copy == nil || !v.can(policy.FileRead):
-		case to == "":
-			to = "/snapshots/" + p.Copy.ID
-		default:
-			return "/backups"
-		}
+	if v.can(policy.FileRead) && slices.ContainsFunc(plans, func(p planState) bool { return p.Copy != nil }) {
+		return "/find"
 	}
-	return to
+	return ""
 }
 
 // homeListed are all servers of a customer, with their agents.

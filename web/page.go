@@ -74,6 +74,8 @@ type Page struct {
 	// seconds; 0 is never.
 	Refresh int
 	Done    string // what a form did, after its redirect; a text
+	// DoneNext is where that leads; its zero value is nowhere.
+	DoneNext Link
 	// Errors are what is wrong with a form, for the summary at the top.
 	Errors    []FieldError
 	Problem   *Problem // an error that is not about a field

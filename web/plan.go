@@ -40,6 +40,11 @@ func (p *Portal) plan(v *visit) error {
 	if _, why := v.nextRun(plan); plan.Enabled && why != "" {
 		page.Waits, page.Next = capital(why)+".", nil
 	}
+	state, err := p.Backups.CatalogueOf(v.ctx, scope, plan.ID)
+	if err != nil {
+		return err
+	}
+	page.Names = v.namesList(state)
 	v.planHead(page, ps, server, g)
 	return v.render(page)
 }

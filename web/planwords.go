@@ -1,6 +1,7 @@
 package web
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -166,10 +167,10 @@ func planName(server, name string, alone bool) string {
 
 // alone reports whether a plan is the only one of its server among plans.
 func alone(plans []planState, p planState) bool {
-	for _, q := range plans {
-		if q.Server == p.Server && q.ID != p.ID {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(plans, func(q planState) bool { return q.Server == p.Server && q.ID != p.ID })
+}
+
+// alonePlan is alone among plans of which no more is known.
+func alonePlan(plans []backups.Plan, p backups.Plan) bool {
+	return !slices.ContainsFunc(plans, func(q backups.Plan) bool { return q.Server == p.Server && q.ID != p.ID })
 }

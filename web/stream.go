@@ -146,6 +146,10 @@ func (p *Portal) mayHear(v *visit, topic string) error {
 		}
 		_, err = p.Backups.Restore(v.ctx, scope, id)
 		return err
+	case "basket":
+		if id == v.actor.ID {
+			return nil
+		}
 	case "customer":
 		if policy.ScopeOf(v.actor).Allows(id) {
 			return nil

@@ -9,7 +9,8 @@ type Home struct {
 	Servers   []HomeServer
 	Calendars []PlanCalendar
 	Recent    []Event
-	GetBack   string // address where getting a file back begins; "" hides it
+	Query     FindForm // of the search for a file: empty here
+	GetBack   string   // address where a file is looked for; "" hides the search
 	Asked     []AskedFile
 }
 
@@ -99,26 +100,36 @@ type SnapshotRow struct {
 // Template names the template.
 func (*Snapshots) Template() string { return "snapshots" }
 
-// Folder is one folder of a snapshot, asked live from the server.
+// Folder is one folder of a snapshot, of our list of its names or asked live
+// from the server.
 type Folder struct {
 	Page
-	State     FolderState
-	Path      []Crumb
-	Up        string
-	Nodes     []NodeRow
-	Truncated bool
-	Waiting   *Waiting
-	Snapshot  SnapshotRow
-	Files     int
-	Folders   int
-	Again     string // address that asks again
-	Unread    int64
-	Copies    OtherCopies
+	State    FolderState
+	Path     []Crumb
+	Up       string
+	Nodes    []NodeRow
+	Pager    Pager
+	Cut      int // how many entries the server listed of more; 0 where it listed all
+	Waiting  *Waiting
+	Snapshot SnapshotRow
+	Again    string // address that asks again
+	Unread   int64
+	Copies   OtherCopies
+	Pick     string // the whole folder, as a form's value for the basket; "" where it cannot be chosen
+	InBasket bool   // the whole folder is
+	Ticks    bool   // entries can be ticked for the basket
+	History  string // address of the folder's versions; "" hides it
+	Basket   BasketNote
 }
 
-// OtherCopies lead to the same place in the copies beside this one; an empty
-// Link is none.
-type OtherCopies struct{ Earlier, Later Link }
+// OtherCopies lead to the same place in the copies beside this one, and at any
+// date; an empty Link is none.
+type OtherCopies struct {
+	Earlier, Later Link
+	Action         string // address of the form that asks for a day
+	Raw            string // the path as a form's value
+	On             string // the day that is asked for
+}
 
 // FolderState is what is known of a folder.
 type FolderState string
@@ -159,6 +170,9 @@ type NodeRow struct {
 	Size    int64
 	Changed time.Time
 	Mode    string
+	// Pick is a form's value for the basket; "" where it cannot be chosen.
+	Pick     string
+	InBasket bool
 }
 
 // Waiting is what a page says while a job is under way.
@@ -191,6 +205,10 @@ type File struct {
 	Known    bool // size and date are known
 	Server   string
 	Copies   OtherCopies
+	Pick     string // as a form's value for the basket; "" where it cannot be chosen
+	InBasket bool
+	History  string // address of its versions; "" hides it
+	Basket   BasketNote
 }
 
 // Template names the template.

@@ -14,17 +14,19 @@ type Find struct {
 	Rows    []FoundRow
 	Pager   Pager
 	Scope   string // "in 412 copies of shop-1 and shop-2"
+	None    string // why there are no rows, and what to do
 	Behind  []BehindRow
 	Basket  BasketNote
 	Servers []Link // whom the search can be narrowed to: name and id
 	Browse  []Link // the newest copy of each plan, to look for it by folder
+	NoCopy  bool   // there is no copy at all
 	AskUs   string // address of the page that has us do it; "" hides it
 }
 
 // FindForm is what the search form holds.
 type FindForm struct {
-	Text, On, Server, Ext, Min, From, To string
-	More                                 bool // one of the finer fields is filled in
+	Text, On, Server, Type, Ext, Min, From, To string
+	More                                       bool // one of the finer fields is filled in
 }
 
 // FoundRow is one file with what is known of it over all copies.
@@ -38,7 +40,8 @@ type FoundRow struct {
 	At           time.Time // of its newest copy
 	Missing      string    // "missing from the backup of the 19th"; "" where it is in the newest
 	Size         int64
-	Pick         string // the newest version, as a form's value for the basket
+	Pick         string // the newest version, as a form's value for the basket; "" where the reader may not
+	InBasket     string // "in your basket, as of …"; "" where it is not
 }
 
 // BehindRow says which copies a search did not see, and why.
@@ -64,9 +67,10 @@ type Files struct {
 	Server     string
 	Versions   []VersionRow
 	Missing    string
-	Note       string // copies that it does not know
+	Unseen     string // copies that it does not know, and why
+	Why        Link   // the plan, which says more of that
 	Basket     BasketNote
-	Folder     string // address of the folder that it is in, in the newest copy
+	Folder     Link // the folder that it is in, or where to look for it
 }
 
 // VersionRow is one version of a path.
@@ -76,8 +80,10 @@ type VersionRow struct {
 	Copies      int
 	Size        int64
 	Type        wire.NodeType
+	Kind        string // what it is, where it is neither file nor folder
 	Href        string // the file in its newest copy
-	Pick        string // as a form's value for the basket
+	Download    string // address of the form; "" where it is no file, or the reader may not
+	Pick        string // as a form's value for the basket; "" where the reader may not
 	InBasket    bool
 }
 
@@ -90,7 +96,9 @@ type Basket struct {
 	Items        []BasketRow
 	Files, Bytes int64
 	Known        bool
-	Seconds      int64 // an estimate; 0 is none
+	Took         time.Duration // an estimate; 0 is none
+	Gone         int           // items whose copy is no longer in the store
+	Parts        int           // how many servers they are from: one archive each
 	Servers      []Link
 	Target       BasketTarget
 	CanRestore   bool
@@ -111,9 +119,23 @@ type BasketRow struct {
 // BasketTarget is what the form says of where things go.
 type BasketTarget struct {
 	Placement, Conflict, Folder, Server, Format string
-	Mail                                        bool
+	Mail, Special                               bool
 	Example                                     []byte // a name that something put beside would have
 }
 
 // Template names the template.
 func (*Basket) Template() string { return "basket" }
+
+// NamesList is how the list of a plan's names stands: what folders and searches
+// are answered from without asking the server.
+type NamesList struct {
+	State  State
+	Text   string // how it stands, in a sentence
+	Behind string // which copies are not in it, and why; "" where all are
+	Means  string // what having it means for who alone holds the key; "" for others
+	On     bool
+	Choose string // address of the form; "" where the reader may not
+	Yes    bool   // the choice is between yes and no: the reader alone holds the key
+	Theirs string // whose choice it is, where it is not the reader's
+	Anew   string // address that has it made anew; "" hides it
+}

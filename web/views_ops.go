@@ -255,6 +255,7 @@ type Plan struct {
 	EditHref  string
 	KeyHref   string // where the recovery key is shown or chosen; "" hides it
 	KeyAction string
+	Names     *NamesList // nil hides it
 }
 
 // RunRow is one run of a plan.

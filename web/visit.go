@@ -106,7 +106,7 @@ func (v *visit) page(nav, title, say string) Page {
 var doneTexts = map[string]string{
 	"run": "done.run", "saved": "done.saved", "cancelled": "done.cancelled", "revoked": "done.revoked", "ended": "done.ended",
 	"key": "done.key", "created": "done.created", "retried": "done.retried", "password": "done.password", "others": "done.others",
-	"removed": "done.removed", "enabled": "done.enabled", "signed_out": "done.signed_out", "auditor_ended": "done.auditor_ended", "checked": "done.checked", "basket": "done.basket",
+	"removed": "done.removed", "enabled": "done.enabled", "signed_out": "done.signed_out", "auditor_ended": "done.auditor_ended", "checked": "done.checked", "names": "done.names", "taken_out": "done.taken_out", "nothing": "done.nothing",
 }
 
 func doneText(tx *Text, word string) string {

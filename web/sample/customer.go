@@ -14,7 +14,7 @@ func home(tx *web.Text) []Sample {
 			{Name: "shop-2", Location: "Frankfurt", State: state(web.ToneGood, "looked after"), Backup: state(web.ToneGood, "complete"), BackupAt: at(10.8), Next: at(-12.9), Href: "#"},
 			{Name: "db-1", Location: "Frankfurt", State: state(web.ToneGood, "looked after"), Backup: state(web.ToneWarn, "partial"), BackupAt: at(11.3), Next: at(-12.9), Href: "#"}},
 		Calendars: []web.PlanCalendar{{Title: "Backups of db-1", Href: "#", Calendar: days("db-1", map[int]web.DayState{31: web.DayPartial, 46: web.DayMissed, 60: web.DayUnknown, 89: web.DayPartial})}}}
-	full.GetBack, full.Asked = "#", asked()[:1]
+	full.GetBack, full.Asked = "/find", asked()[:1]
 	full.Tone, full.Sub, full.Live, full.Refresh, full.Self = said.Tone, "Measured today, 14:20", []string{"customer:cus_1"}, 60, "/home"
 	well := web.Headline(tx, web.HeadlineFacts{Servers: 1})
 	quiet := &web.Home{Page: customer("home", tx.T("home.title"), well.Sentence), Servers: full.Servers[:1], Calendars: []web.PlanCalendar{{Title: "Backups of shop-1", Calendar: days("shop-1", nil)}}}
@@ -66,14 +66,15 @@ func folder(tx *web.Text) []Sample {
 	path := crumbs("srv", "shop")
 	full := &web.Folder{Page: page("/srv/shop, as it was today at 03:14.", ""), State: web.FolderListed, Path: path, Up: "#", Unread: 3, Nodes: []web.NodeRow{
 		{Name: []byte("office"), Dir: true, Href: "#", Changed: at(30), Mode: "drwxr-x---"},
-		{Name: []byte("invoice-2026-11.ods"), Href: "#", Size: 84123, Changed: at(72), Mode: "-rw-r-----"},
-		{Name: []byte("two\nlines.txt"), Href: "#", Size: 12, Changed: at(72), Mode: "-rw-r--r--"},
+		{Name: []byte("invoice-2026-11.ods"), Href: "#", Size: 84123, Changed: at(72), Mode: "-rw-r-----", Pick: "a"},
+		{Name: []byte("two\nlines.txt"), Href: "#", Size: 12, Changed: at(72), Mode: "-rw-r--r--", InBasket: true},
 		{Name: []byte("invoice\u202efdp.exe"), Href: "#", Size: 1200, Changed: at(72), Mode: "-rw-r--r--"},
 		{Name: []byte("<img src=x onerror=alert(1)>"), Href: "#", Size: 0, Changed: at(72), Mode: "-rw-r--r--"},
 		{Name: []byte("caf\xe9 "), Href: "#", Size: 42, Changed: at(9000), Mode: "-rw-r--r--"},
 		{Name: []byte(`..\windows\system.ini`), Href: "#", Size: 42, Changed: at(72), Mode: "-rw-r--r--"},
 		{Name: []byte("current"), Kind: "link", Target: []byte("/srv/shop/releases/41"), Changed: at(72), Mode: "lrwxrwxrwx"}}}
-	full.Copies = web.OtherCopies{Earlier: web.Link{Label: tx.T("copies.folder_earlier", "when", "Fri 20 Nov 03:14"), Href: "#"}, Later: web.Link{Label: tx.T("copies.folder_later", "when", "today 09:14"), Href: "#"}}
+	full.Sub, full.Ticks, full.Pick, full.History, full.Basket, full.Pager = tx.T("folder.from_list"), true, "whole", "#", basketNote(tx, 1), web.Pager{Next: "#"}
+	full.Copies = web.OtherCopies{Action: "#", Raw: "L3Nydi9zaG9w", On: "2026-11-21", Earlier: web.Link{Label: tx.T("copies.folder_earlier", "when", "Fri 20 Nov 03:14"), Href: "#"}, Later: web.Link{Label: tx.T("copies.folder_later", "when", "today 09:14"), Href: "#"}}
 	waiting := &web.Folder{Page: page("The server is asked for the list of /srv/shop.", ""), State: web.FolderWaiting, Path: path, Waiting: &web.Waiting{Text: "Waiting for shop-1", Since: at(0.001), Job: "#", Why: []string{"A backup is at work on the same repository; the list comes after it."}}}
 	waiting.Live, waiting.Refresh = []string{"job:job_2"}, 2
 	missing := &web.Folder{Page: page("This copy has no folder /srv/shop/old.", web.ToneUnknown), State: web.FolderMissing, Path: crumbs("srv", "shop", "old"), Up: "#"}
@@ -83,7 +84,9 @@ func folder(tx *web.Text) []Sample {
 	silent.Problem = &web.Problem{Cause: "The server has not been heard of since 13:39", Next: "Its files are safe in the store. Ask again when it is back, or ask us."}
 	start := &web.Folder{Page: page("A copy of today 03:14, complete.", ""), State: web.FolderStart, Path: path, Again: "#"}
 	cut := *full
-	cut.Nodes, cut.Truncated, cut.Unread = full.Nodes[:2], true, 0
+	cut.Nodes, cut.Cut, cut.Unread, cut.Pager, cut.InBasket = full.Nodes[:2], 5000, 0, web.Pager{First: "#"}, true
+	cut.Sub = tx.T("folder.from_server_why", "why", tx.T("catalogue.building"))
+	cut.Errors = []web.FieldError{{Field: "on", Message: tx.T("copies.none_before", "day", "2020-01-01")}}
 	return pages("folder", map[string]*web.Folder{"listed": full, "waiting": waiting, "missing": missing, "empty": none, "silent": silent, "start": start, "cut": &cut}, "listed", "waiting", "missing", "empty", "silent", "start", "cut")
 }
 
@@ -92,6 +95,8 @@ func file(tx *web.Text) []Sample {
 	p.Crumbs = []web.Link{{Label: tx.T("backups.title"), Href: "/backups"}, {Label: "shop-1", Href: "#"}}
 	snap := web.SnapshotRow{At: at(11.1), Href: "#", State: state(web.ToneGood, "complete")}
 	full := &web.File{Page: p, Path: crumbs("srv", "shop", "invoice-2026-11.ods"), Name: []byte("invoice-2026-11.ods"), Size: 84123, Changed: at(72), Mode: "-rw-r-----", Owner: "1000:1000", Snapshot: snap, Download: "#", PutBack: "#", Target: []byte("/srv/shop/invoice-2026-11.restored-20261121-031400.ods"), Known: true, Server: "shop-1"}
+	full.Sub, full.Pick, full.History, full.Basket = tx.T("folder.from_list"), "a", "#", basketNote(tx, 2)
+	full.Copies.Action, full.Copies.On = "#", "2026-11-21"
 	full.Copies.Earlier = web.Link{Label: tx.T("copies.file_earlier", "when", "Fri 20 Nov 03:14"), Href: "#"}
 	big := *full
 	big.Size, big.Download, big.TooBig = 9e9, "", 2e9

@@ -31,8 +31,32 @@ document.addEventListener("submit", (event) => {
   if (question && !confirm(question)) event.preventDefault();
 });
 
-// A form that came back with errors says so first.
-document.getElementById("errors")?.focus();
+// A form that came back with errors says so first, or what it did.
+(document.getElementById("errors") ?? document.getElementById("done"))?.focus();
+
+// What only a script can do is hidden where there is none.
+for (const e of document.querySelectorAll("[data-js][hidden]")) e.hidden = false;
+
+// A key leads to the box that names it, but not while somebody types.
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.target.closest?.("input, textarea, select, [contenteditable]")) return;
+  const box = document.querySelector(`[data-focus="${CSS.escape(event.key)}"]`);
+  if (!box) return;
+  event.preventDefault();
+  box.focus();
+  box.select();
+});
+
+// One box ticks all others of its form.
+document.addEventListener("change", ({ target }) => {
+  const boxes = [...(target.form?.querySelectorAll("input[name=pick]") ?? [])];
+  const all = target.form?.querySelector("[data-all]");
+  if (target === all) for (const b of boxes) b.checked = all.checked;
+  else if (all && target.name === "pick") {
+    all.checked = boxes.every((b) => b.checked);
+    all.indeterminate = !all.checked && boxes.some((b) => b.checked);
+  }
+});
 
 // A live page asks for itself again when its stream says that something
 // changed. A question or a stream that got no answer is tried again, later and
