@@ -294,6 +294,11 @@ func TestGroups(t *testing.T) {
 		if members := h.list(everyone, findings.Filter{Group: "store.full:sto_1"}); len(members) != 4 {
 			t.Errorf("members: got %d", len(members))
 		}
+		h.close("backup.missed:0", "it came")
+		h.close("backup.missed:1", "it came")
+		if items := h.list(everyone, findings.Filter{Grouped: true, Closed: true}); len(items) != 1 || items[0].InGroup != 2 {
+			t.Errorf("closed groups: got %+v", items)
+		}
 	})
 }
 

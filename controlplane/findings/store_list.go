@@ -2,17 +2,24 @@ package findings
 
 import (
 	"errors"
+	"slices"
 
 	"ostler/controlplane/db"
 )
 
-// listQuery is the query of a page of findings. Groups are counted by ids
-// alone; only the rows that are listed are read.
+// listQuery is the query of a page of findings. Of a group the worst stands for
+// all: the others are looked at in the index of groups alone.
 func listQuery(o Filter, where string, args []any, after page, limit int) (string, []any) {
 	q := "SELECT " + columns + ", 1 FROM findings WHERE " + where
-	if o.Grouped {
+	switch {
+	case o.Grouped && o.Closed: // there are very many, and no index of their groups
 		q = "SELECT " + columns + `, g.in_group FROM (SELECT id AS of, COUNT(*) OVER (PARTITION BY grp) AS in_group,
 			ROW_NUMBER() OVER (PARTITION BY grp ORDER BY severity_rank, opened_at, id) AS nth FROM findings WHERE ` + where + ") g JOIN findings ON id = g.of WHERE g.nth = 1"
+	case o.Grouped:
+		group := " FROM findings o WHERE o.grp = findings.grp AND " + where // inside, a column is o's
+		q = "SELECT " + columns + ", (SELECT COUNT(*)" + group + ") FROM findings WHERE " + where + " AND NOT EXISTS (SELECT 1" + group +
+			" AND (o.severity_rank, o.opened_at, o.id) < (findings.severity_rank, findings.opened_at, findings.id))"
+		args = slices.Concat(args, args, args)
 	}
 	switch {
 	case o.Closed && after.ID != "":

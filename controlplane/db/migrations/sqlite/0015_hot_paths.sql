@@ -7,6 +7,7 @@ CREATE INDEX backup_plans_uncopied ON backup_plans (id) WHERE copied_at = 0;
 CREATE INDEX presence_well ON presence (server) WHERE connected = 1 AND frozen_at = 0;
 CREATE INDEX servers_looked_after ON servers (id, state) WHERE state <> 'retired';
 CREATE INDEX tenancies_living ON tenancies (id) WHERE ended_at = 0;
+CREATE INDEX findings_open_group ON findings (grp, severity_rank, opened_at, id) WHERE closed_at = 0;
 
 -- What was appended and has no place yet, in as few columns and indexes as can
 -- be: every change of everything waits for its row here. entry is a JSON list of
@@ -42,6 +43,7 @@ INSERT INTO ledger_waiting SELECT id, customer_id, server_id, subject, kind, act
 DROP VIEW ledger_pending;
 DROP TABLE ledger_appended;
 ALTER TABLE ledger_waiting RENAME TO ledger_pending;
+DROP INDEX findings_open_group;
 DROP INDEX tenancies_living;
 DROP INDEX servers_looked_after;
 DROP INDEX presence_well;
