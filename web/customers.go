@@ -106,6 +106,15 @@ func (p *Portal) customer(v *visit) error {
 	if v.can(policy.PeopleWrite) {
 		page.NewContact, page.NewAuditor = "/customers/"+c.ID+"/people/new", "/customers/"+c.ID+"/auditors/new"
 	}
+	if href := v.helpHref(c.ID); href != "" {
+		page.Help, page.Asks = Link{v.t("assist.help"), href}, "/asks?"+query("customer", c.ID)
+		if href == "/find" {
+			page.Help.Label = v.t("assist.files")
+		}
+	}
+	if page.Assists, err = v.assistRows(c.ID); err != nil {
+		return err
+	}
 	page.Evidence = "/evidence?customer=" + c.ID
 	page.Needs = g.needs()
 	said := g.said(len(page.Tenancies))

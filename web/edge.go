@@ -152,6 +152,9 @@ func (v *visit) fault(err error) error {
 	}
 	f := &Fault{Page: v.page("", v.t("fault.title"), capital(trimDot(e.Message))+"."), Status: status(e.Code), Next: e.Next, Back: Link{v.t("fault.home"), "/"}}
 	f.RequestID = id
+	if v.unassisted && e.Code == controlplane.CodeForbidden {
+		f.Back = v.sayWhy()
+	}
 	return v.renderStatus(f.Status, f)
 }
 

@@ -224,7 +224,7 @@ func (g *facts) need(o opened) Need {
 	if x.InGroup > 1 {
 		n.Cause += " " + g.v.t("need.group", "n", x.InGroup-1)
 	}
-	if g.v.mayFollow(x.Link) && (g.v.staff() || g.v.mine(x) || x.Kind == findings.BackupPartial) {
+	if g.v.mayFollow(x.Link) && (g.v.staff() || g.v.mine(x) || x.Kind == findings.BackupPartial || x.Kind == findings.RestoreAsked) {
 		n.Action = Link{next, x.Link}
 	} else if next != "" {
 		n.Cause += " " + next + "."
@@ -241,7 +241,7 @@ func (v *visit) mayFollow(link string) bool {
 			return true
 		}
 	}
-	return false
+	return strings.HasPrefix(link, "/asks/") && (v.can(policy.RestoreAsk) || v.can(policy.RestoreAssist))
 }
 
 func keysOf[V any](m map[string]V) []string {

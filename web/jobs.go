@@ -157,6 +157,7 @@ func (v *visit) jobFacts(page *Job, j jobs.Job) error {
 	}
 	page.Facts = []Pair{{Label: v.t("job.asked_by"), Value: asked}, {Label: v.t("job.attempt"), Value: v.t("job.attempt_of", "attempt", j.Attempt, "max", j.MaxAttempts)}, {Label: "Id", Value: j.ID, Mono: true}}
 	page.Events = v.jobCourse(j)
+	v.jobKey(page, j)
 	v.jobOutcome(page, j)
 	page.Say = v.jobSentence(page, j, server)
 	if j.State.Terminal() {
@@ -184,6 +185,25 @@ func (v *visit) jobSubject(j jobs.Job) Link {
 		return Link{v.t("backups.key"), "/keys/" + j.Subject}
 	}
 	return Link{}
+}
+
+// jobKey leads from a job that failed because its server has not the right key
+// to where the server is given it again.
+func (v *visit) jobKey(page *Job, j jobs.Job) {
+	if page.Failed == nil || !keyLost(string(jobs.CauseOf(j))) || !controlplane.ValidID(controlplane.PrefixRun, j.Subject) {
+		return
+	}
+	scope, err := v.scope(policy.PlanRead)
+	if err != nil {
+		return
+	}
+	run, err := v.p.Backups.Run(v.ctx, scope, j.Subject)
+	if err != nil {
+		return
+	}
+	if plan, err := v.p.Backups.Plan(v.ctx, scope, run.Plan); err == nil {
+		page.Failed.Link = v.keyLink(plan.Repository.ID)
+	}
 }
 
 func (v *visit) jobSentence(page *Job, j jobs.Job, server string) string {

@@ -12,6 +12,8 @@ var jobTitles = map[string]string{
 	"job.backup": "job.backup", "job.list": "job.list", "job.download": "job.download", "job.put_back": "job.put_back", "job.inventory": "job.inventory",
 	"job.repository_prepare": "job.repository_prepare", "job.key_return": "job.key_return", "job.repository_init": "job.repository_init", "job.store_register": "job.store_register",
 	"job.download_verify": "job.download_verify", "job.download_expire": "job.download_expire", "job.mail_send": "job.mail_send", "job.ledger_verify": "job.ledger_verify",
+	"job.archive": "job.archive", "job.preview": "job.preview", "job.apply": "job.apply", "job.undo": "job.undo", "job.settle": "job.settle",
+	"job.catalogue_build": "job.catalogue_build", "job.catalogue_merge": "job.catalogue_merge", "job.catalogue_tidy": "job.catalogue_tidy", "job.catalogue_compact": "job.catalogue_compact",
 }
 
 func (v *visit) jobTitle(j jobs.Job) string {
@@ -78,7 +80,10 @@ func (v *visit) why(reasons []jobs.Reason) []string {
 	return out
 }
 
-var stepNames = map[string]string{"prepare": "progress.prepare", "scan": "progress.scan", "backup": "progress.backup", "restore": "progress.restore", "upload": "progress.upload"}
+var stepNames = map[string]string{
+	"prepare": "progress.prepare", "scan": "progress.scan", "backup": "progress.backup", "restore": "progress.restore", "upload": "progress.upload",
+	"list": "progress.list", "pack": "progress.pack", "download": "progress.download", "place": "progress.place", "undo": "progress.undo",
+}
 
 // progress is how far a running job is. The file at work is shown to those who
 // may see file names.
@@ -95,6 +100,9 @@ func (v *visit) progress(j jobs.Job, names bool) *Progress {
 		p.Step = v.t(key)
 	}
 	p.Done, p.Total, p.Files, p.TotalFiles, p.Errors = x.Done, x.Total, x.Files, x.TotalFiles, x.Errors
+	if took := v.now.Sub(j.StartedAt); took > 2*time.Second && x.Done > 0 && (x.Step == "upload" || x.Step == "download" || x.Step == "restore" || x.Step == "backup" || x.Step == "pack") {
+		p.Rate = int64(float64(x.Done) / took.Seconds())
+	}
 	if x.Total > 0 {
 		p.Percent = int(min(100, x.Done*100/x.Total))
 		if took := v.now.Sub(j.StartedAt); p.Percent >= 5 && p.Percent < 100 && took > 5*time.Second {

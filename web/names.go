@@ -73,6 +73,18 @@ func PlainName(raw []byte) string {
 	return b.String()
 }
 
+// query writes pairs of name and value for an address, in order; values that
+// are "" are left out.
+func query(pairs ...string) string {
+	var out []string
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			out = append(out, pairs[i]+"="+url.QueryEscape(pairs[i+1]))
+		}
+	}
+	return strings.Join(out, "&")
+}
+
 // pathQuery writes "path=..." with the raw bytes of a path percent-encoded, so
 // that any name survives a link and a form's action.
 func pathQuery(raw []byte) string { return "path=" + url.QueryEscape(string(raw)) }

@@ -1,9 +1,11 @@
 package web
 
 import (
+	"cmp"
 	"errors"
 	"net/url"
 	"strconv"
+	"time"
 
 	"ostler/agents/wire"
 	"ostler/backups"
@@ -46,29 +48,99 @@ var conflictWords = map[wire.Conflict]string{wire.ConflictBeside: "onserver.rule
 // onServerPage is a restore on a server, at whatever step it is.
 func (v *visit) onServerPage(scope policy.Scope, r backups.Restore, j jobs.Job, why []string) (*OnServer, error) {
 	server := v.serverName(r.TargetServer)
-	if r.TargetServer == "" {
-		server = v.serverName(r.Server)
-	}
-	name := PlainName([]byte(r.Name()))
-	page := &OnServer{Page: v.page("restore", v.t("onserver.title", "server", server), v.t(onServerSaid[r.State], "name", name, "server", server)),
-		State: v.restoreState(r, j), Why: why, Name: []byte(r.Name()), More: r.Items - 1, Server: server, Target: r.Target, Rule: v.t(conflictWords[r.Conflict]),
-		Failed: restoreFailure(r), Size: r.Size, SHA256: r.SHA256, At: r.FinishedAt, Back: Link{v.t("restore.back"), v.fileHref(r)}, JobHref: "/jobs/" + j.ID, Helped: v.helped(r)}
-	page.Tone = onServerTone[r.State]
-	page.Crumbs = []Link{{v.t("restores.title"), "/restores"}, {Label: name}}
+	page := &OnServer{Page: v.page("restore", v.t("onserver.title", "server", server), ""), State: v.restoreState(r, j), Why: why,
+		Name: []byte(r.Name()), More: r.Items - 1, Server: server, Where: v.t("onserver.original"), Target: r.Target, Rule: v.t(conflictWords[r.Conflict]),
+		Failed: v.restoreFailure(scope, r), Size: r.Size, SHA256: r.SHA256, JobHref: "/jobs/" + j.ID, Helped: v.helped(r)}
+	page.Say, page.Tone = v.onServerSays(r, server)
+	page.Crumbs = []Link{{v.t("restores.title"), "/restores"}, {Label: PlainName(page.Name)}}
 	page.Self = "/restores/" + r.ID
-	if r.TargetServer != "" && r.TargetServer != r.Server {
+	if r.TargetServer != r.Server {
 		page.From = v.serverName(r.Server)
 	}
+	if r.Kind == backups.RestorePutBack {
+		page.Back = Link{v.t("restore.back"), v.fileHref(r)}
+	}
 	if r.State.Busy() {
-		page.Progress = v.progress(j, false)
+		page.Progress = v.progress(j, true)
 		page.Live, page.Refresh = []string{bus.TopicJob(j.ID), "restore:" + r.ID}, 2
 	}
 	if r.State == backups.RestorePreviewed {
 		page.Live, page.Until = []string{"restore:" + r.ID}, r.ExpiresAt
 	}
 	page.Missing = v.missingOf(r)
+	var err error
+	if page.Asked, page.Items, err = v.orderedBy(scope, r); err != nil {
+		return nil, err
+	}
+	page.AskUs = v.askHref(r)
 	v.onServerActs(page, r)
 	return page, v.changes(scope, page, r)
+}
+
+// onServerSays is the sentence of a restore on a server. What could not be put
+// there, and what was left as it was, is said in it.
+func (v *visit) onServerSays(r backups.Restore, server string) (string, Tone) {
+	key, tone := onServerSaid[r.State], onServerTone[r.State]
+	n := int64(0)
+	switch part := r.CanUndo(v.now); {
+	case r.State == backups.RestoreActive && r.Kind == backups.RestorePutBack:
+		key = "onserver.say_applying"
+	case r.State == backups.RestorePreviewed && r.Preview != nil && r.Preview.Changing() == 0:
+		if key, tone = "onserver.say_nothing", ToneUnknown; r.Preview.Counts[wire.ActRefuse] > 0 {
+			key, tone = "onserver.say_refused", ToneWarn
+		}
+	case r.State == backups.RestoreReady && r.Result != nil:
+		n = r.Result.Counts[wire.ActRefuse] + r.MissingCount
+		if n > 0 {
+			key, tone = "onserver.say_ready_part", ToneWarn
+		}
+		if r.Result.Changing() == 0 {
+			key, tone = "onserver.say_unchanged", ToneWarn
+		}
+	case r.State == backups.RestoreUndone && r.Undo != nil && r.Undo.Counts[wire.ActChanged] > 0:
+		key, tone, n = "onserver.say_undone_part", ToneWarn, r.Undo.Counts[wire.ActChanged]
+	case r.State == backups.RestoreFailed && part:
+		key = "onserver.say_failed_part"
+	case r.State == backups.RestoreCancelled && part:
+		key, tone = "onserver.say_cancelled_part", ToneWarn
+	}
+	return v.t(key, "name", v.things(r), "server", server, "n", n), tone
+}
+
+// things names what a restore is of, for a sentence.
+func (v *visit) things(r backups.Restore) string {
+	name := PlainName([]byte(r.Name()))
+	if r.Kind == backups.RestoreArchive || r.Items < 2 {
+		return name
+	}
+	return v.t("onserver.things", "name", name, "n", r.Items-1)
+}
+
+// itemsShown is how much of what was chosen is listed.
+const itemsShown = 50
+
+// orderedBy says who asked for a restore, and lists what they chose where it is
+// more than one thing.
+func (v *visit) orderedBy(scope policy.Scope, r backups.Restore) (asked []Pair, items [][]byte, err error) {
+	names, err := v.p.Identity.Names(v.ctx, []string{r.CreatedBy, r.ConfirmedBy})
+	if err != nil {
+		return nil, nil, err
+	}
+	line := func(key, id string, at time.Time) {
+		if !at.IsZero() {
+			asked = append(asked, Pair{Label: v.t(key), Value: v.t("restore.who_when", "who", cmp.Or(names[id], v.t("word.somebody")), "when", v.moment(at))})
+		}
+	}
+	line("restore.by", r.CreatedBy, r.CreatedAt)
+	line("restore.confirmed_by", r.ConfirmedBy, r.ConfirmedAt)
+	if r.Items < 2 {
+		return asked, nil, nil
+	}
+	picks, err := v.p.Backups.RestoreItems(v.ctx, scope, r.ID)
+	for _, x := range picks[:min(len(picks), itemsShown)] {
+		items = append(items, x.Path)
+	}
+	return asked, items, err
 }
 
 // onServerActs are what a person can do now.
@@ -80,18 +152,18 @@ func (v *visit) onServerActs(page *OnServer, r backups.Restore) {
 	if r.CanCancel() {
 		page.Cancel = self + "/cancel"
 	}
-	if r.State == backups.RestorePreviewed && r.Preview != nil && r.Preview.Changing() > 0 || r.Resumable {
+	if r.State == backups.RestorePreviewed && r.Preview != nil && r.Preview.Changing() > 0 && !r.CancelAsked || r.Resumable {
 		page.Confirm, page.Resume = self+"/confirm", r.Resumable
 	}
 	if r.CanUndo(v.now) {
 		page.Undo, page.UndoUntil = self+"/undo", r.UndoUntil
 	}
-	if r.UndoFailure != "" {
+	if r.UndoFailure != "" && r.State != backups.RestoreUndoing {
 		cause, next := jobs.Explain(wire.Failure{Cause: wire.Cause(r.UndoFailure)})
-		page.Failed = &Problem{Cause: trimDot(cause), Next: next}
+		page.Failed = &Problem{Cause: v.t("onserver.undo_failed", "cause", lower(trimDot(cause))), Next: next}
 	}
-	if r.State.Over() && r.State != backups.RestoreReady && r.State != backups.RestoreUndone {
-		page.Again = "/find"
+	if r.State.Over() && r.State != backups.RestoreReady {
+		page.Again = self + "/again"
 	}
 }
 
@@ -121,9 +193,6 @@ func (v *visit) changes(scope policy.Scope, page *OnServer, r backups.Restore) e
 	fact(listWords[list].bytes, tally.Bytes)
 	fact("onserver.free", tally.FreeBytes)
 	fact("onserver.safety", tally.SafetyBytes)
-	if list == backups.ListPreview && r.State == backups.RestorePreviewed && tally.Changing() == 0 {
-		page.Say, page.Tone = v.t("onserver.say_nothing", "server", page.Server), ToneGood
-	}
 	from, _ := strconv.Atoi(v.c.QueryParam("from"))
 	items, total, err := v.p.Backups.Changes(v.ctx, scope, r.ID, list, max(from, 0), changesPage)
 	if err != nil {
@@ -131,7 +200,7 @@ func (v *visit) changes(scope policy.Scope, page *OnServer, r backups.Restore) e
 		if !errors.As(err, &e) {
 			return err
 		}
-		page.Problem = &Problem{Cause: trimDot(e.Message), Next: e.Next} // the list is kept apart: the rest of the page stands
+		page.NoList = &Problem{Cause: trimDot(e.Message), Next: e.Next} // the list is kept apart: the rest of the page stands
 		return nil
 	}
 	for _, c := range items {
@@ -163,7 +232,7 @@ var listWords = map[backups.ChangeList]struct{ title, bytes string }{
 }
 
 // noteWords are what is said of a path beside its act.
-var noteWords = map[string]string{"setuid_removed": "change.setuid_removed", "case_collision": "change.case_collision"}
+var noteWords = map[string]string{"setuid_removed": "change.setuid_removed", "case_collision": "change.case_collision", "hard_link": "change.hard_link"}
 
 // missingOf is what could not be read from the store, said loudly.
 func (v *visit) missingOf(r backups.Restore) Missing {
@@ -212,6 +281,26 @@ func (p *Portal) restoreConfirm(v *visit) error {
 
 func (p *Portal) restoreUndo(v *visit) error {
 	return p.restoreStep(v, func(s policy.Scope, id string) (backups.Restore, error) { return p.Backups.UndoRestore(v.ctx, s, id) })
+}
+
+// restoreAgain puts what was chosen into the basket, to begin anew.
+func (p *Portal) restoreAgain(v *visit) error {
+	scope, err := v.scope(policy.RestoreRun)
+	if err != nil {
+		return err
+	}
+	r, err := p.Backups.Restore(v.ctx, scope, v.c.Param("id"))
+	if err != nil {
+		return err
+	}
+	picks, err := p.Backups.RestoreItems(v.ctx, scope, r.ID)
+	if err != nil {
+		return err
+	}
+	if _, err := p.Backups.BasketAdd(v.ctx, scope, r.Customer, picks); err != nil {
+		return err
+	}
+	return v.redirect("/basket", "")
 }
 
 func (p *Portal) restoreCancel(v *visit) error {

@@ -84,6 +84,9 @@ type Page struct {
 	House string
 	// Note is shown on every page, such as "This is a demo".
 	Note string
+	// Helping is shown on every page while the reader, one of us, may see a
+	// customer's files; nil else.
+	Helping *Helping
 }
 
 // FieldError is one wrong field: Field is the id of its input, "" for the form.
@@ -96,6 +99,7 @@ type FieldError struct {
 type Problem struct {
 	Cause string
 	Next  string
+	Link  Link // where the next step is taken
 }
 
 // View is a page struct that the renderer can render.

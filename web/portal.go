@@ -56,7 +56,9 @@ type Options struct {
 	BrowseWait time.Duration
 	// Lang is the language of the pages; "" is "en".
 	Lang string
-	Log  *slog.Logger // nil discards
+	// Mails says that a mail server is set up: pages offer mails only then.
+	Mails bool
+	Log   *slog.Logger // nil discards
 }
 
 // Portal answers people's browsers.

@@ -265,13 +265,15 @@ func TestEveryRouteForEverybody(t *testing.T) {
 	h := newSQLite(t)
 	plan, snap := h.ready(wire.BackupResult{Outcome: wire.BackupComplete, TotalFiles: 1})
 	restore := ok[backups.Restore](t)(h.backups.StartDownload(h.ctx, all, snap.ID, []byte("/srv/shop/a")))
+	request := ok[backups.Ask](t)(h.backups.AskUs(controlplane.WithActor(t.Context(), controlplane.Actor{Kind: controlplane.ActorContact, ID: h.owner.ID, Role: string(policy.RoleOwner), Customer: h.maple.ID}),
+		policy.OneCustomer(h.maple.ID), backups.NewAsk{What: "the folder office"}))
 	auditor := ok[identity.Person](t)(h.identity.AddAuditor(h.ctx, all, identity.NewAuditor{Customer: h.maple.ID, Name: "Helle Nyberg", Email: "helle@audit.example", Until: h.clock.Now().Add(time.Hour)}))
 	entries, _, err := h.ledger.List(h.ctx, all, ledger.Filter{Customer: h.maple.ID, Limit: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	objects := map[string]string{"servers": h.server.ID, "customers": h.maple.ID, "tenancies": h.tenancy.ID, "plans": plan.ID, "jobs": restore.Job, "snapshots": snap.ID, "restores": restore.ID,
-		"downloads": restore.ID, "keys": plan.Repository.ID, "account": "ses_00000000000000000000000000", "people": h.reader.ID, "staff": h.admin.ID, "auditors": auditor.ID, "activity": entries[0].ID}
+		"downloads": restore.ID, "keys": plan.Repository.ID, "account": "ses_00000000000000000000000000", "people": h.reader.ID, "staff": h.admin.ID, "auditors": auditor.ID, "activity": entries[0].ID, "asks": request.ID}
 	readers := map[string]struct {
 		*person
 		a controlplane.Actor

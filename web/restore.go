@@ -74,7 +74,7 @@ func (v *visit) restoreView(scope policy.Scope, id string) (View, error) {
 	if r.Kind.OnServer() {
 		return v.onServerPage(scope, r, j, why)
 	}
-	return v.downloadPage(r, j, why), nil
+	return v.downloadPage(scope, r, j, why)
 }
 
 // restoreStates are the words of a restore where its job does not say more.
@@ -99,6 +99,11 @@ func (v *visit) restoreState(r backups.Restore, j jobs.Job) State {
 		return State{ToneBusy, v.t("restore.stopping")}
 	}
 	return v.jobState(j.State)
+}
+
+// restoreKinds are the words of where restored files go.
+var restoreKinds = map[backups.RestoreKind]string{
+	backups.RestoreDownload: "restores.download", backups.RestoreArchive: "restores.archive", backups.RestorePutBack: "restores.on_server", backups.RestoreInPlace: "restores.on_server",
 }
 
 // fetchSaid are the sentences of a download by its state.
@@ -140,6 +145,9 @@ func (v *visit) asked(limit int, open bool) ([]AskedFile, error) {
 	on := map[string]bool{}
 	for _, r := range rs {
 		on[r.Server] = true
+		if r.TargetServer != "" {
+			on[r.TargetServer] = true
+		}
 	}
 	servers, err := v.servers(keysOf(on))
 	if err != nil {
@@ -151,7 +159,13 @@ func (v *visit) asked(limit int, open bool) ([]AskedFile, error) {
 		if waits := r.State.Busy() || r.State == backups.RestorePreviewed; open && !kept && !waits {
 			continue
 		}
-		a := AskedFile{Name: []byte(r.Name()), Href: "/restores/" + r.ID, Server: servers[r.Server].Name, State: v.restoreState(r, jobs.Job{State: jobs.Running}), At: r.CreatedAt}
+		a := AskedFile{Name: []byte(r.Name()), More: r.Items - 1, Href: "/restores/" + r.ID, Server: servers[r.Server].Name, Kind: v.t(restoreKinds[r.Kind]), State: v.restoreState(r, jobs.Job{State: jobs.Running}), At: r.CreatedAt}
+		if r.Kind == backups.RestoreArchive {
+			a.More = 0 // its name stands for all of it
+		}
+		if r.TargetServer != "" && r.TargetServer != r.Server {
+			a.Server = servers[r.TargetServer].Name
+		}
 		if kept {
 			a.Until = r.ExpiresAt
 		}
@@ -165,35 +179,68 @@ func (v *visit) fileHref(r backups.Restore) string {
 }
 
 // restoreFailure is why a restore failed, and what to do.
-func restoreFailure(r backups.Restore) *Problem {
+func (v *visit) restoreFailure(scope policy.Scope, r backups.Restore) *Problem {
 	if r.State != backups.RestoreFailed {
 		return nil
 	}
 	cause, next := jobs.Explain(wire.Failure{Cause: wire.Cause(r.FailureCause)})
-	return &Problem{Cause: trimDot(cause), Next: next}
+	p := &Problem{Cause: trimDot(cause), Next: next}
+	if keyLost(r.FailureCause) {
+		if snap, err := v.p.Backups.Snapshot(v.ctx, scope, r.Snapshot); err == nil {
+			p.Link = v.keyLink(snap.Repository)
+		}
+	}
+	return p
 }
 
-func (v *visit) downloadPage(r backups.Restore, j jobs.Job, why []string) *Download {
-	d := &Download{Page: v.fetchPage(r, j, v.t("download.title")), State: v.restoreState(r, j), Progress: v.progress(j, false), Why: why, Name: []byte(r.Name()),
-		Size: r.Size, SHA256: r.SHA256, Expires: r.ExpiresAt, Failed: restoreFailure(r), Back: Link{v.t("restore.back"), v.fileHref(r)}, JobHref: "/jobs/" + j.ID,
+// keyLost reports whether a cause is that the server has not the right key.
+func keyLost(cause string) bool {
+	return cause == string(wire.CauseNoKey) || cause == string(wire.CauseWrongPassword)
+}
+
+// keyLink leads to where a server is given its key again.
+func (v *visit) keyLink(repository string) Link {
+	href := "/keys/" + repository
+	if v.can(policy.KeyConfirm) {
+		href += "#return"
+	}
+	return Link{v.t("key.return"), href}
+}
+
+func (v *visit) downloadPage(scope policy.Scope, r backups.Restore, j jobs.Job, why []string) (*Download, error) {
+	d := &Download{Page: v.fetchPage(r, j, v.t("download.title")), State: v.restoreState(r, j), Why: why, Name: []byte(r.Name()),
+		Size: r.Size, SHA256: r.SHA256, Failed: v.restoreFailure(scope, r), JobHref: "/jobs/" + j.ID, Archive: r.Kind == backups.RestoreArchive,
 		Missing: v.missingOf(r), Helped: v.helped(r)}
-	d.Ready, d.Over = r.State == backups.RestoreReady, r.State == backups.RestoreExpired
-	if d.Ready {
-		d.FileHref = "/downloads/" + r.ID + "/file"
+	var err error
+	if d.Asked, d.Items, err = v.orderedBy(scope, r); err != nil {
+		return nil, err
+	}
+	d.AskUs = v.askHref(r)
+	may := v.canOf(r.Customer, policy.RestoreRun)
+	if r.State.Busy() {
+		d.Progress = v.progress(j, true)
+	}
+	if d.Ready, d.Over = r.State == backups.RestoreReady, r.State == backups.RestoreExpired; d.Ready {
+		d.FileHref, d.Expires = "/downloads/"+r.ID+"/file", r.ExpiresAt
 	}
 	if d.Ready && r.Incomplete() {
 		d.Tone, d.Say = ToneWarn, v.t("download.say_incomplete", "name", PlainName([]byte(r.Name())), "n", r.MissingCount)
 	}
-	if r.Kind == backups.RestoreArchive {
-		d.Files, d.Bytes, d.Back = r.Files, r.Bytes, Link{v.t("restores.to_find"), "/find"}
+	if d.Archive {
+		d.Files, d.Bytes = r.Files, r.Bytes
+	} else {
+		d.Back = Link{v.t("restore.back"), v.fileHref(r)}
 	}
-	if r.Kind == backups.RestoreDownload && (r.State == backups.RestoreFailed || r.State == backups.RestoreCancelled || d.Over) {
-		d.Again = "/snapshots/" + r.Snapshot + "/download?" + pathQuery(r.Path)
+	if may && r.State.Over() && !d.Ready {
+		d.Again = "/restores/" + r.ID + "/again"
+		if !d.Archive {
+			d.Again = "/snapshots/" + r.Snapshot + "/download?" + pathQuery(r.Path)
+		}
 	}
-	if r.CanCancel() && v.canOf(r.Customer, policy.RestoreRun) {
+	if may && r.CanCancel() {
 		d.Cancel = "/restores/" + r.ID + "/cancel"
 	}
-	return d
+	return d, nil
 }
 
 // downloadFile sends the file whole, or the part that a Range asks for. It is

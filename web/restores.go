@@ -13,7 +13,10 @@ func (p *Portal) restores(v *visit) error {
 		return err
 	}
 	if v.can(policy.RestoreAsk) {
-		page.Asked = "/ask"
+		page.Asked, page.Asks = "/ask", "/asks"
+	}
+	if page.Assists, err = v.assistRows(v.customer()); err != nil {
+		return err
 	}
 	return v.render(page)
 }

@@ -150,6 +150,13 @@ func (p *Portal) mayHear(v *visit, topic string) error {
 		if id == v.actor.ID {
 			return nil
 		}
+	case "ask":
+		scope, err := v.asksScope()
+		if err != nil {
+			return err
+		}
+		_, err = p.Backups.Ask(v.ctx, scope, id)
+		return err
 	case "customer":
 		if policy.ScopeOf(v.actor).Allows(id) {
 			return nil

@@ -17,6 +17,8 @@ type Home struct {
 // AskedFile is a file that somebody had fetched or put back.
 type AskedFile struct {
 	Name   []byte
+	More   int    // how many other things there are
+	Kind   string // where it goes, in words
 	Href   string
 	Server string
 	State  State
@@ -235,7 +237,11 @@ type Download struct {
 	// Of an archive: what it holds, unpacked, and what is missing from it.
 	Files, Bytes int64
 	Missing      Missing
-	Helped       string // who of us did it, and why
+	Archive      bool
+	AskUs        string   // address of the form by which we do it; "" hides it
+	Items        [][]byte // what was chosen, the first of it
+	Asked        []Pair   // who asked, and when
+	Helped       string   // who of us did it, and why
 }
 
 // Template names the template.

@@ -230,6 +230,11 @@ type Customer struct {
 	NewTenancy string // addresses; "" where the reader may not
 	NewContact string
 	NewAuditor string
+	// Of restores for them: where helping begins ("" where the reader may not),
+	// their requests, and who of us could see their files.
+	Help    Link
+	Asks    string
+	Assists []AssistRow
 }
 
 // Template names the template.
@@ -321,6 +326,7 @@ type Progress struct {
 	TotalFiles  int64
 	Current     []byte
 	Left        time.Duration // 0 is not known
+	Rate        int64         // bytes each second since it began; 0 is not known
 	Errors      int64
 }
 

@@ -7,6 +7,9 @@ type Restores struct {
 	Page
 	Rows  []AskedFile
 	Asked string // address of the page that has us do it; "" hides it
+	Asks  string // address of what we were asked; "" hides it
+	// Assists are who of us could see files.
+	Assists []AssistRow
 }
 
 // Template names the template.
@@ -23,11 +26,13 @@ type OnServer struct {
 	More      int    // how many other things there are
 	From      string // the server that they are from, where it is another one
 	Server    string
+	Where     string // in words, where no Target is said
 	Target    []byte // the file or folder, where it is said
 	Rule      string // what happens where something is there already
 	Files     []ChangeCount
 	List      []ChangeRow
 	ListTitle string
+	NoList    *Problem // why the list cannot be shown
 	Pager     Pager
 	Figures   []Fact
 	Missing   Missing
@@ -38,11 +43,13 @@ type OnServer struct {
 	Undo      string // address that takes it back
 	UndoUntil time.Time
 	Cancel    string
-	Again     string // address of the basket, to begin again
+	Again     string // address that puts what was chosen into the basket again
 	Size      int64  // of the one file
 	SHA256    string
-	At        time.Time
-	Helped    string // who of us did it, and why
+	Items     [][]byte // what was chosen, the first of it
+	Asked     []Pair   // who asked, and when
+	Helped    string   // who of us did it, and why
+	AskUs     string   // address of the form by which we do it; "" hides it
 	Back      Link
 	JobHref   string
 }

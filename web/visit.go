@@ -32,6 +32,8 @@ type visit struct {
 	now     time.Time
 	zone    *time.Location
 	helping *backups.Assist // see assist
+	// unassisted: what was asked for is seen by who says why first.
+	unassisted bool
 }
 
 // t returns a text in the portal's language.
@@ -61,8 +63,12 @@ func (v *visit) assist() backups.Assist {
 // has to do with a customer's files, staff reach by an assist only.
 func (v *visit) scope(p policy.Permission) (policy.Scope, error) {
 	if v.staff() && ofFiles(p) {
-		s, _, err := v.p.Backups.AssistScope(v.ctx, p)
-		return s, err
+		if v.can(policy.RestoreAssist) {
+			s, _, err := v.p.Backups.AssistScope(v.ctx, p)
+			v.unassisted = controlplane.ErrorCode(err) == controlplane.CodeForbidden
+			return s, err
+		}
+		p = policy.RestoreAssist
 	}
 	s, err := policy.For(v.ctx, p)
 	if controlplane.ErrorCode(err) != controlplane.CodeForbidden {
@@ -94,7 +100,7 @@ func (v *visit) canOf(customer string, p policy.Permission) bool {
 // page begins a page for this reader.
 func (v *visit) page(nav, title, say string) Page {
 	self := v.c.Request().URL.RequestURI()
-	p := Page{Title: title, Say: say, Nav: nav, Viewer: v.viewer, Now: v.now, Zone: v.zone, Self: self, House: v.p.o.Company, Note: v.p.o.Note}
+	p := Page{Title: title, Say: say, Nav: nav, Viewer: v.viewer, Now: v.now, Zone: v.zone, Self: self, House: v.p.o.Company, Note: v.p.o.Note, Helping: v.helpingBanner()}
 	if done := v.c.QueryParam("done"); done != "" {
 		p.Done = doneText(v.p.tx, done)
 		p.Self = without(v.c.Request().URL, "done")
@@ -106,7 +112,8 @@ func (v *visit) page(nav, title, say string) Page {
 var doneTexts = map[string]string{
 	"run": "done.run", "saved": "done.saved", "cancelled": "done.cancelled", "revoked": "done.revoked", "ended": "done.ended",
 	"key": "done.key", "created": "done.created", "retried": "done.retried", "password": "done.password", "others": "done.others",
-	"removed": "done.removed", "enabled": "done.enabled", "signed_out": "done.signed_out", "auditor_ended": "done.auditor_ended", "checked": "done.checked", "names": "done.names", "taken_out": "done.taken_out", "nothing": "done.nothing",
+	"removed": "done.removed", "enabled": "done.enabled", "signed_out": "done.signed_out", "auditor_ended": "done.auditor_ended", "checked": "done.checked",
+	"assist": "done.assist", "assist_ended": "done.assist_ended", "asked": "done.asked", "taken": "done.taken", "answered": "done.answered", "names": "done.names", "taken_out": "done.taken_out", "nothing": "done.nothing",
 }
 
 func doneText(tx *Text, word string) string {

@@ -110,16 +110,21 @@ func newHouse(t *testing.T, d *db.DB, clock *dbtest.Clock) *house {
 	blobs := memblob.OpenBucket(nil)
 	t.Cleanup(func() { _ = blobs.Close() })
 	h.backups = backups.New(backups.Deps{DB: d, Keeper: k, Ledger: l, Jobs: h.jobs, Findings: h.findings, Customers: h.customers, Blobs: blobs}, backups.Options{Bus: h.bus})
-	h.portal = ok[*web.Portal](t)(web.New(web.Deps{Identity: h.identity, Customers: h.customers, Findings: h.findings, Jobs: h.jobs, Ledger: l, Agents: h.agents, Backups: h.backups, Bus: h.bus, Now: d.Now},
-		web.Options{Company: "Harbour Hosting", EnrolURL: "https://localhost:8445", BrowseWait: time.Millisecond}))
+	h.serve(web.Options{Company: "Harbour Hosting", EnrolURL: "https://localhost:8445", BrowseWait: time.Millisecond, Mails: true})
+	h.people()
+	return h
+}
+
+// serve opens the portal.
+func (h *house) serve(o web.Options) {
+	h.t.Helper()
+	h.portal = ok[*web.Portal](h.t)(web.New(web.Deps{Identity: h.identity, Customers: h.customers, Findings: h.findings, Jobs: h.jobs, Ledger: h.ledger, Agents: h.agents, Backups: h.backups, Bus: h.bus, Now: h.d.Now}, o))
 	e := echo.New()
 	h.portal.Register(e)
 	e.HTTPErrorHandler = h.portal.Fault
 	s := httptest.NewServer(e)
-	t.Cleanup(s.Close)
+	h.t.Cleanup(s.Close)
 	h.url = s.URL
-	h.people()
-	return h
 }
 
 func (h *house) people() {

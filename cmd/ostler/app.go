@@ -167,7 +167,7 @@ func (a *App) edges(o AppOptions) (err error) {
 	}
 	portal, err := web.New(web.Deps{Identity: a.Identity, Customers: a.Customers, Findings: a.Findings, Jobs: a.Jobs, Ledger: a.Ledger, Agents: a.Agents,
 		Backups: a.Backups, Bus: a.Bus, Now: a.DB.Now},
-		web.Options{Company: c.Portal.Company, URL: c.Portal.URL, Secure: c.Portal.TLSCert != "", EnrolURL: c.enrolURL(), Note: note, Log: a.log})
+		web.Options{Company: c.Portal.Company, URL: c.Portal.URL, Secure: c.Portal.TLSCert != "", EnrolURL: c.enrolURL(), Note: note, Mails: a.Mail.Configured(), Log: a.log})
 	if err != nil {
 		return err
 	}

@@ -27,8 +27,8 @@ func home(tx *web.Text) []Sample {
 
 func asked() []web.AskedFile {
 	return []web.AskedFile{
-		{Name: []byte("invoice-2026-11.ods"), Href: "#", Server: "shop-1", State: state(web.ToneGood, "done"), At: at(2), Until: at(-22)},
-		{Name: []byte("two\nlines.txt"), Href: "#", Server: "shop-1", State: state(web.ToneBad, "failed"), At: at(30)}}
+		{Name: []byte("invoice-2026-11.ods"), Kind: "to the browser", Href: "#", Server: "shop-1", State: state(web.ToneGood, "done"), At: at(2), Until: at(-22)},
+		{Name: []byte("two\nlines.txt"), More: 2, Kind: "onto the server", Href: "#", Server: "shop-1", State: state(web.ToneBad, "failed"), At: at(30)}}
 }
 
 func backups(tx *web.Text) []Sample {
@@ -106,40 +106,6 @@ func file(tx *web.Text) []Sample {
 	missing.Say = "This copy has no file invoice-2026-12.ods."
 	waiting := &web.File{Page: p, Path: full.Path, Waiting: &web.Waiting{Text: "Waiting for shop-1", Since: at(0.001)}}
 	return pages("file", map[string]*web.File{"full": full, "big": &big, "reader": &reader, "missing": missing, "waiting": waiting}, "full", "big", "reader", "missing", "waiting")
-}
-
-func download(tx *web.Text) []Sample {
-	page := func(say string, tone web.Tone) web.Page {
-		p := customer("backups", "Download", say)
-		p.Tone, p.Crumbs, p.Self = tone, []web.Link{{Label: tx.T("backups.title"), Href: "/backups"}, {Label: "shop-1", Href: "#"}}, "/downloads/dl_1"
-		return p
-	}
-	back := web.Link{Label: "Back to the file", Href: "#"}
-	at60 := &web.Download{Page: page("invoice-2026-11.ods is on its way.", ""), State: state(web.ToneBusy, "running"), Progress: &web.Progress{Percent: 60, Step: "Sending", Done: 50e3, Total: 84123}, Cancel: "#", Back: back}
-	at60.Live, at60.Refresh = []string{"job:job_3"}, 2
-	ready := &web.Download{Page: page("invoice-2026-11.ods is ready.", web.ToneGood), State: state(web.ToneGood, "ready"), Ready: true, Name: []byte("invoice-2026-11.ods"), FileHref: "#", Size: 84123, SHA256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", Expires: at(-24), Back: back}
-	failed := &web.Download{Page: page("invoice-2026-11.ods could not be fetched.", web.ToneBad), State: state(web.ToneBad, "failed"), Failed: &web.Problem{Cause: "The server’s disk is full, so the file could not be restored there first", Next: "Ask us to make room on the server, then prepare it again."}, Again: "#", Back: back}
-	over := &web.Download{Page: page("The 24 hours of this download are over.", web.ToneUnknown), State: state(web.ToneUnknown, "deleted"), Over: true, Again: "#", Back: back}
-	waiting := &web.Download{Page: at60.Page, State: state(web.ToneBusy, "waiting"), Why: []string{"shop-1 has not been heard of since 13:39."}, Cancel: "#"}
-	return pages("download", map[string]*web.Download{"running": at60, "ready": ready, "failed": failed, "over": over, "waiting": waiting}, "running", "ready", "failed", "over", "waiting")
-}
-
-func restore(tx *web.Text) []Sample {
-	p := customer("backups", "Put back", "invoice-2026-11.ods is back on shop-1.")
-	p.Tone, p.Crumbs = web.ToneGood, []web.Link{{Label: tx.T("backups.title"), Href: "/backups"}}
-	target := []byte("/srv/shop/invoice-2026-11.restored-20261121-031400.ods")
-	previewed := &web.OnServer{Page: p, State: state(web.ToneWarn, "waits for you"), Name: []byte("office"), More: 2, From: "shop-2", Server: "shop-1", Rule: "What is there is replaced, and kept aside.",
-		Files:     []web.ChangeCount{{State: state(web.ToneGood, "new"), N: 12}, {State: state(web.ToneWarn, "replaced"), N: 3}, {State: state(web.ToneUnknown, "the same already"), N: 1204}},
-		List:      []web.ChangeRow{{Path: []byte("/srv/shop/office/plan.ods"), State: state(web.ToneWarn, "replaced"), Size: 84123}, {Path: []byte("/srv/shop/office/new"), State: state(web.ToneGood, "new"), Size: -1, Note: "Its set-user-id bit is taken off."}},
-		ListTitle: "What would change", Pager: web.Pager{Next: "#"}, Figures: []web.Fact{{Label: "To write", State: web.State{Word: "3.1 MB"}}},
-		Missing: web.Missing{Count: 2, Text: "2 things could not be read from the store.", Rows: [][]byte{[]byte("/srv/shop/office/old.ods")}, More: 1},
-		Confirm: "#", Cancel: "#", Until: at(-1), Helped: "We did this for you: OPS-12, asked by phone."}
-	done := &web.OnServer{Page: p, State: state(web.ToneGood, "done"), Target: target, Server: "shop-1", Size: 84123, SHA256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", At: at(0.01), Undo: "#", UndoUntil: at(-24 * 7), Again: "#", Back: web.Link{Label: "Back to the file", Href: "#"}}
-	running := &web.OnServer{Page: p, State: state(web.ToneBusy, "running"), Target: target, Server: "shop-1", Progress: &web.Progress{Percent: -1, Step: "Restoring"}, Cancel: "#"}
-	running.Say, running.Tone = "invoice-2026-11.ods is being put back on shop-1.", ""
-	failed := &web.OnServer{Page: p, State: state(web.ToneBad, "failed"), Target: target, Server: "shop-1", Failed: &web.Problem{Cause: "A file with that name is there already", Next: "Nothing was overwritten. Move it away, or download the file instead."}}
-	failed.Say, failed.Tone = "invoice-2026-11.ods was not put back.", web.ToneBad
-	return pages("onserver", map[string]*web.OnServer{"done": done, "running": running, "previewed": previewed, "failed": failed}, "done", "running", "previewed", "failed")
 }
 
 func recoveryKey(tx *web.Text) []Sample {

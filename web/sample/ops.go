@@ -145,6 +145,7 @@ func customerList(tx *web.Text) []Sample {
 	blank.Tone = web.ToneUnknown
 	tenancy := &web.NewTenancy{Page: ops("customers", tx.T("newtenancy.title"), tx.T("newtenancy.say", "customer", "Maple Bakery")), Action: "#", Paths: "/srv/shop", Server: "srv_2", Servers: []web.Link{{Label: "db-1", Href: "srv_1"}, {Label: "shop-1", Href: "srv_2"}}}
 	tenancy.Errors = []web.FieldError{{Field: "paths", Message: "/srv/shop belongs to another customer on this server"}}
+	one.Help, one.Asks, one.Assists = web.Link{Label: tx.T("assist.help"), Href: "#"}, "#", assists(tx)
 	return []Sample{{"newtenancy", tenancy}, {"customers-full", list}, {"customers-empty", empty}, {"customers-nomatch", noMatch}, {"newcustomer", form}, {"customer-full", one}, {"customer-empty", blank}}
 }
 
