@@ -172,7 +172,7 @@ func (f *forest) further(c *world.Customer, host *world.Host, plan string, first
 	for end := time.Now().Add(longPatience); after.Snapshots < 2 && time.Now().Before(end); time.Sleep(time.Second) {
 		after = catalogued(f.b, c, plan, -1)
 	}
-	report(f.b, figure{name: "catalogue: one more snapshot, a hundredth changed", got: float64(after.Bytes-first.Bytes) / 1e6, unit: "MB", detail: "kept besides"})
+	report(f.b, figure{name: "catalogue: one more snapshot, a hundredth changed", got: float64(after.Bytes-first.Bytes) / 1e3, unit: "kB", detail: "kept besides"})
 }
 
 // catalogued waits until a plan's catalogue is whole, in a generation after one.
