@@ -125,6 +125,9 @@ func (s *Service) doneDownload(tx *db.Tx, job jobs.Job) error {
 	if !ok {
 		return s.restoreEnded(tx, &row, job)
 	}
+	if !plausible(wire.Upload{Size: res.Size, SHA256: res.SHA256, Chunks: res.Chunks}) {
+		return s.restoreFailed(tx, &row, string(wire.CauseDamaged))
+	}
 	row.Size, row.SHA256, row.Chunks, row.Files, row.Bytes = res.Size, res.SHA256, int64(res.Chunks), 1, res.Size
 	row.TookMS = took(job)
 	return s.check(tx, &row, "")
@@ -144,7 +147,10 @@ func (s *Service) doneArchive(tx *db.Tx, job jobs.Job) error {
 	if !ok {
 		return s.restoreEnded(tx, &row, job)
 	}
-	row.Size, row.SHA256, row.Chunks, row.Files, row.Bytes = res.Size, res.SHA256, int64(res.Chunks), max(0, res.Files), max(0, res.Bytes)
+	if !plausible(res.Upload) {
+		return s.restoreFailed(tx, &row, string(wire.CauseDamaged))
+	}
+	row.Size, row.SHA256, row.Chunks, row.Files, row.Bytes = res.Size, res.SHA256, int64(res.Chunks), figure(res.Files), figure(res.Bytes)
 	row.TookMS = took(job)
 	if err := s.noteMissing(tx, &row, res.Missing, res.MissingCount); err != nil {
 		return err
@@ -152,9 +158,19 @@ func (s *Service) doneArchive(tx *db.Tx, job jobs.Job) error {
 	return s.check(tx, &row, "")
 }
 
+// plausible reports whether an upload can be what a host says: it stands in
+// clear and in the ledger before it is compared.
+func plausible(u wire.Upload) bool {
+	return u.Size >= 0 && u.Size == figure(u.Size) && hexSHA256.MatchString(u.SHA256) && u.Chunks == wire.ChunkCount(u.Size)
+}
+
+// figure is a number that a host says, kept to where sums of them stay numbers
+// that the ledger takes.
+func figure(n int64) int64 { return min(max(0, n), 1<<50) }
+
 // noteMissing keeps what could not be read.
 func (s *Service) noteMissing(tx *db.Tx, row *restoreRow, missing []wire.Problem, count int64) error {
-	row.MissingCount = max(row.MissingCount, count, int64(len(missing)))
+	row.MissingCount = max(row.MissingCount, figure(count), int64(len(missing)))
 	if len(missing) == 0 {
 		return nil
 	}

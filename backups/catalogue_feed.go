@@ -170,7 +170,7 @@ func (s *Service) doneCatalogue(tx *db.Tx, job jobs.Job) error {
 	if !waited || row.JobID != job.ID || indexState(row.State) != indexPending {
 		return s.dropList(tx, job, owner)
 	}
-	if !ok || !hexSHA256.MatchString(res.SHA256) || res.Size <= 0 {
+	if !ok || !hexSHA256.MatchString(res.SHA256) || res.Size <= 0 || res.Size > maxList {
 		if err := s.dropList(tx, job, owner); err != nil {
 			return err
 		}

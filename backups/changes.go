@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"ostler/agents/wire"
 	"ostler/controlplane"
@@ -32,6 +33,13 @@ func (l ChangeList) Valid() bool { return l == ListPreview || l == ListResult ||
 // maxChangeLine bounds one line of a list, in bytes: two paths as base64, and
 // what stands around them.
 const maxChangeLine = 32 << 10
+
+// One look at a list reads at most so much of it, unpacked, and for so long: it
+// comes from a host, and few bytes can stand for very many.
+const (
+	maxChangesRead = 8 << 30
+	changesTime    = 20 * time.Second
+)
 
 // Changes reads a part of a complete list of changes, from offset on, at most
 // limit of them (at most wire.MaxChanges; 0 is 100), and how many there are in
@@ -61,6 +69,9 @@ func (s *Service) Changes(ctx context.Context, scope policy.Scope, id string, li
 	case len(there) == 0:
 		return nil, t.Total(), controlplane.Errorf(controlplane.CodeExpired, "Its figures are still shown.", "This list of changes is no longer kept")
 	}
+	if int64(offset) >= t.Total() && offset > 0 {
+		return []wire.Change{}, t.Total(), nil
+	}
 	if limit <= 0 {
 		limit = 100
 	}
@@ -71,7 +82,9 @@ func (s *Service) Changes(ctx context.Context, scope policy.Scope, id string, li
 	if u.Size() != t.List.Size {
 		return nil, 0, damagedList(errors.New("its size is another"))
 	}
-	items, err = readChanges(u, max(0, offset), min(limit, wire.MaxChanges))
+	bounded, cancel := context.WithTimeout(ctx, changesTime)
+	defer cancel()
+	items, err = readChanges(bounded, u, max(0, offset), min(limit, wire.MaxChanges))
 	return items, t.Total(), err
 }
 
@@ -81,15 +94,19 @@ func damagedList(err error) error {
 
 // readChanges reads JSON lines of wire.Change, gzipped, as far as they are asked
 // for: memory holds one line and the answer.
-func readChanges(r io.Reader, offset, limit int) ([]wire.Change, error) {
+func readChanges(ctx context.Context, r io.Reader, offset, limit int) ([]wire.Change, error) {
 	z, err := gzip.NewReader(bufio.NewReader(r))
 	if err != nil {
 		return nil, damagedList(err)
 	}
-	lines := bufio.NewScanner(z)
+	plain := &io.LimitedReader{R: z, N: maxChangesRead}
+	lines := bufio.NewScanner(plain)
 	lines.Buffer(make([]byte, 0, 4<<10), maxChangeLine)
 	items := []wire.Change{}
 	for n := 0; len(items) < limit && lines.Scan(); n++ {
+		if n%1024 == 0 && ctx.Err() != nil {
+			return nil, controlplane.Errorf(controlplane.CodeUnavailable, "Look at an earlier part of it.", "The list of changes is too long to read that far").Because(ctx.Err())
+		}
 		if n < offset {
 			continue
 		}
@@ -101,6 +118,9 @@ func readChanges(r io.Reader, offset, limit int) ([]wire.Change, error) {
 	}
 	if err := lines.Err(); err != nil {
 		return nil, damagedList(err)
+	}
+	if plain.N <= 0 {
+		return nil, damagedList(errors.New("it is larger than any"))
 	}
 	return items, nil
 }

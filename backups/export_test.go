@@ -3,8 +3,10 @@ package backups
 import (
 	"context"
 	"fmt"
+	"io"
 	"time"
 
+	"ostler/agents/wire"
 	"ostler/backups/catalogue"
 	"ostler/controlplane/db"
 	"ostler/controlplane/jobs"
@@ -69,4 +71,9 @@ func MergeWithoutSwap(ctx context.Context, s *Service, snapshot string) error {
 		return err
 	}
 	return blocks.finish()
+}
+
+// ReadChanges reads a part of a list of changes.
+func ReadChanges(ctx context.Context, r io.Reader, offset, limit int) ([]wire.Change, error) {
+	return readChanges(ctx, r, offset, limit)
 }

@@ -2,6 +2,7 @@ package backups
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 
 	"ostler/agents/wire"
@@ -212,8 +213,8 @@ func (s *Service) doneApply(tx *db.Tx, job jobs.Job) error {
 	if err := s.noteMissing(tx, &row, res.Missing, res.MissingCount); err != nil {
 		return err
 	}
-	row.TookMS, row.Bytes = took(job), max(0, res.Bytes)
-	row.Files = res.Counts[wire.ActCreate] + res.Counts[wire.ActReplace] + res.Counts[wire.ActBeside]
+	row.TookMS, row.Bytes = took(job), figure(res.Bytes)
+	row.Files = figure(res.Counts[wire.ActCreate]) + figure(res.Counts[wire.ActReplace]) + figure(res.Counts[wire.ActBeside])
 	row.FinishedAt, row.FailureCause, row.CancelAsked = tx.NowMillis(), "", 0
 	row.ExpiresAt = tx.Now.Add(s.opts.KeepLists).UnixMilli()
 	row.Touched, row.UndoUntil = 0, 0
@@ -258,20 +259,29 @@ func (s *Service) putBack(tx *db.Tx, row *restoreRow, res wire.Changes) error {
 		return s.restoreFailed(tx, row, string(wire.CauseNotFound))
 	case at.Act == wire.ActRefuse:
 		return s.restoreFailed(tx, row, putBackCause(at.Cause))
+	case !at.Act.Valid() || len(at.Path) > maxPath:
+		return s.restoreFailed(tx, row, string(wire.CauseInternal))
 	}
 	var err error
 	if row.Target, err = s.keeper.Seal(row.CustomerID, ad("restores", "target", row.ID), at.Path); err != nil {
 		return fmt.Errorf("backups: put back: %w", err)
 	}
-	row.State, row.Size, row.SHA256 = string(RestoreReady), at.Size, at.SHA256
+	row.State, row.Size, row.SHA256 = string(RestoreReady), figure(at.Size), ""
+	if hexSHA256.MatchString(at.SHA256) {
+		row.SHA256 = at.SHA256
+	}
 	if err := save(tx, row); err != nil {
 		return err
 	}
-	return s.restoreEntry(tx, *row, "restore.put_back", at.Path, map[string]any{"restore_kind": row.Kind, "size": at.Size, "sha256": at.SHA256, "act": string(at.Act)})
+	return s.restoreEntry(tx, *row, "restore.put_back", at.Path, map[string]any{"restore_kind": row.Kind, "size": row.Size, "sha256": row.SHA256, "act": string(at.Act)})
 }
 
+// causeForm is what a cause looks like: it stands in clear and in the ledger, and
+// a host must not put anything else there.
+var causeForm = regexp.MustCompile(`^[a-z][a-z_]{0,39}$`)
+
 func putBackCause(c wire.Cause) string {
-	if c == "" {
+	if !causeForm.MatchString(string(c)) {
 		return string(wire.CauseInternal)
 	}
 	return string(c)

@@ -3,6 +3,7 @@ package backups_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -477,8 +478,8 @@ func TestPutBackIsOneFileWithoutAQuestion(t *testing.T) {
 		target string
 		cause  string
 	}{
-		"beside":            {wire.Change{Path: []byte("/srv/shop/a.restored-1"), Type: wire.NodeFile, Act: wire.ActBeside, Size: 3, SHA256: "ab"}, backups.RestoreReady, "/srv/shop/a.restored-1", ""},
-		"it was gone":       {wire.Change{Path: []byte("/srv/shop/a"), Type: wire.NodeFile, Act: wire.ActCreate, Size: 3, SHA256: "ab"}, backups.RestoreReady, "/srv/shop/a", ""},
+		"beside":            {wire.Change{Path: []byte("/srv/shop/a.restored-1"), Type: wire.NodeFile, Act: wire.ActBeside, Size: 3, SHA256: strings.Repeat("ab", 32)}, backups.RestoreReady, "/srv/shop/a.restored-1", ""},
+		"it was gone":       {wire.Change{Path: []byte("/srv/shop/a"), Type: wire.NodeFile, Act: wire.ActCreate, Size: 3, SHA256: strings.Repeat("ab", 32)}, backups.RestoreReady, "/srv/shop/a", ""},
 		"a link in the way": {wire.Change{Path: []byte("/srv/shop/a"), Type: wire.NodeFile, Act: wire.ActRefuse, Cause: wire.CauseUnsafePath}, backups.RestoreFailed, "/srv/shop/a.restored-20261120-0900", "unsafe_path"},
 		"only its folder":   {wire.Change{Path: []byte("/srv/shop"), Type: wire.NodeDir, Act: wire.ActSame}, backups.RestoreFailed, "/srv/shop/a.restored-20261120-0900", "not_found"},
 	} {
@@ -496,7 +497,7 @@ func TestPutBackIsOneFileWithoutAQuestion(t *testing.T) {
 				}
 				h.finish(ref, h.changed(ref, tt.change))
 				r = h.wantState(r.ID, tt.state)
-				if string(r.Target) != tt.target || r.FailureCause != tt.cause || tt.cause == "" && (r.SHA256 != "ab" || r.Size != 3) {
+				if string(r.Target) != tt.target || r.FailureCause != tt.cause || tt.cause == "" && (r.SHA256 != strings.Repeat("ab", 32) || r.Size != 3) {
 					t.Errorf("got %+v at %q", r, r.Target)
 				}
 				_, err := h.backups.ConfirmRestore(ctx, scope, r.ID)

@@ -238,10 +238,13 @@ func tally(text string) (*Tally, error) {
 // tallyText writes what a host said of a step as a Tally. An act that is not
 // known is left out of the figures; so is what is below zero.
 func tallyText(c wire.Changes, owner string) (string, error) {
-	t := Tally{Counts: map[wire.Act]int64{}, Bytes: max(0, c.Bytes), FreeBytes: c.FreeBytes, SafetyBytes: max(0, c.SafetyBytes), MissingCount: max(0, c.MissingCount), List: c.Upload, Owner: owner}
+	t := Tally{Counts: map[wire.Act]int64{}, Bytes: figure(c.Bytes), FreeBytes: figure(c.FreeBytes), SafetyBytes: figure(c.SafetyBytes), MissingCount: figure(c.MissingCount), List: c.Upload, Owner: owner}
+	if !plausible(t.List) {
+		t.List = wire.Upload{} // there is none to be read
+	}
 	for act, n := range c.Counts {
 		if act.Valid() && n > 0 {
-			t.Counts[act] = n
+			t.Counts[act] = figure(n)
 		}
 	}
 	text, err := json.Marshal(t)

@@ -286,9 +286,9 @@ func (s *Service) snapshotArrived(tx *db.Tx, row *runRow, repo repositoryRow, re
 	}
 	snap := snapshotRow{ID: controlplane.NewID(controlplane.PrefixSnapshot), CustomerID: row.CustomerID, PlanID: row.PlanID, RepositoryID: repo.ID,
 		ServerID: row.ServerID, RunID: row.ID, ResticID: res.SnapshotID, ClaimedAt: res.SnapshotAt, ArrivedAt: tx.NowMillis(), Outcome: row.State,
-		UnreadCount: res.UnreadCount + int64(len(res.MissingPaths)), Files: res.TotalFiles, Bytes: res.TotalBytes, AddedBytes: res.AddedBytes}
+		UnreadCount: figure(res.UnreadCount) + int64(len(res.MissingPaths)), Files: figure(res.TotalFiles), Bytes: figure(res.TotalBytes), AddedBytes: figure(res.AddedBytes)}
 	row.SnapshotID, row.UnreadCount = snap.ID, snap.UnreadCount
-	row.Files, row.Bytes, row.AddedBytes, row.DurationMS = res.TotalFiles, res.TotalBytes, res.AddedBytes, res.DurationMillis
+	row.Files, row.Bytes, row.AddedBytes, row.DurationMS = figure(res.TotalFiles), figure(res.TotalBytes), figure(res.AddedBytes), figure(res.DurationMillis)
 	if err := insert(tx, &snap); err != nil {
 		return err
 	}

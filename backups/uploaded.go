@@ -53,10 +53,13 @@ func (s *Service) checkUpload(ctx context.Context, owner string, want wire.Uploa
 	if err != nil {
 		return err
 	}
+	if !hexSHA256.MatchString(want.SHA256) || want.Chunks != len(chunks) || want.Chunks != wire.ChunkCount(want.Size) {
+		return damaged("it is not what the server sent")
+	}
 	h := sha256.New()
 	var size int64
 	for i, c := range chunks {
-		if int64(i) != c.Idx {
+		if int64(i) != c.Idx || i < len(chunks)-1 && c.Size != wire.ChunkSize {
 			return damaged("a part is missing")
 		}
 		data, err := s.openChunk(ctx, c)
@@ -66,7 +69,7 @@ func (s *Service) checkUpload(ctx context.Context, owner string, want wire.Uploa
 		h.Write(data)
 		size += int64(len(data))
 	}
-	if len(chunks) != want.Chunks || size != want.Size || hex.EncodeToString(h.Sum(nil)) != want.SHA256 {
+	if size != want.Size || hex.EncodeToString(h.Sum(nil)) != want.SHA256 {
 		return damaged("it is not what the server sent")
 	}
 	return nil

@@ -70,6 +70,19 @@ func (s *Service) closeUpload(tx *db.Tx, owner string) error {
 	return nil
 }
 
+// maxList bounds a list of names or of changes as it is sent, in bytes: a
+// hundred million files have one of 2 GiB.
+const maxList = 4 << 30
+
+// maxUpload bounds an upload, in bytes: what a person gets has the id of its
+// restore, everything else is a list.
+func (s *Service) maxUpload(owner string) int64 {
+	if controlplane.ValidID(controlplane.PrefixRestore, owner) {
+		return s.opts.MaxDownload
+	}
+	return maxList
+}
+
 // byJob finds the open upload of a host's running job. An epoch below 0 is not
 // compared.
 func (s *Service) byJob(ctx context.Context, server, agent, job string, epoch int64) (uploadRow, error) {
@@ -104,7 +117,7 @@ func (s *Service) Put(ctx context.Context, server, agent, job string, epoch int6
 	if err != nil {
 		return err
 	}
-	if limit := s.opts.MaxDownload / wire.ChunkSize; index < 0 || int64(index) > limit {
+	if index < 0 || int64(index) > s.maxUpload(row.OwnerID)/wire.ChunkSize {
 		return controlplane.Errorf(controlplane.CodeInvalid, "Send chunks from 0 on, within the job's limit.", "There is no such chunk")
 	}
 	done, err := s.uploads.take(ctx, server)

@@ -1,0 +1,122 @@
+package backups_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"math"
+	"strings"
+	"testing"
+
+	"ostler/agents/wire"
+	"ostler/backups"
+	"ostler/controlplane"
+)
+
+// What a host says stands in clear, in sums and in the ledger: figures stay
+// figures, and nothing else comes with them.
+func TestAHostSaysImpossibleThings(t *testing.T) {
+	each(t, func(t *testing.T, h *house, snap backups.Snapshot) {
+		ctx, scope := h.owner(h.customer.ID)
+		put := func(c wire.Change) backups.Restore {
+			r := must[backups.Restore](t)(h.backups.StartPutBack(ctx, scope, snap.ID, []byte("/srv/shop/a")))
+			var p wire.ApplyParams
+			ref := h.take(wire.ActionApply, &p)
+			answer := h.changed(ref, c)
+			answer.Bytes, answer.Counts[wire.ActCreate], answer.MissingCount = math.MaxInt64, math.MaxInt64, math.MinInt64
+			h.clock.Advance(2e9)
+			h.finish(ref, answer)
+			return h.restore(r.ID)
+		}
+		for range 3 {
+			r := put(wire.Change{Path: []byte("/srv/shop/a"), Type: wire.NodeFile, Act: wire.ActCreate, Size: math.MaxInt64, SHA256: "/srv/shop/a"})
+			if r.State != backups.RestoreReady || r.SHA256 != "" || r.Size > 1<<53 || r.Bytes > 1<<53 || r.Files < 0 || r.MissingCount != 0 {
+				t.Errorf("got %q, %q, %d, %d, %d, %d", r.State, r.SHA256, r.Size, r.Bytes, r.Files, r.MissingCount)
+			}
+		}
+		if r := put(wire.Change{Path: []byte("/srv/shop/a"), Type: wire.NodeFile, Act: wire.ActRefuse, Cause: "/srv/shop/a"}); r.FailureCause != string(wire.CauseInternal) {
+			t.Errorf("a cause that is none: got %q", r.FailureCause)
+		}
+		if r := put(wire.Change{Path: []byte("/srv/shop/a"), Type: wire.NodeFile, Act: "/srv/shop/a"}); r.State != backups.RestoreFailed {
+			t.Errorf("an act that is none: got %q", r.State)
+		}
+		if _, err := h.backups.Basket(ctx, scope, ""); err != nil {
+			t.Errorf("the sums of all that: %v", err)
+		}
+		r := must[backups.Restore](t)(h.backups.StartDownload(ctx, scope, snap.ID, []byte("/srv/shop/a")))
+		var p wire.DownloadParams
+		ref := h.take(wire.ActionDownload, &p)
+		h.finish(ref, wire.DownloadResult{Size: 4, SHA256: "/srv/shop/a", Chunks: 1})
+		if r := h.wantState(r.ID, backups.RestoreFailed); r.SHA256 != "" {
+			t.Errorf("a sum that is none: got %q", r.SHA256)
+		}
+	})
+}
+
+// A file whose parts are not full cannot be read from the middle: it is never ready.
+func TestAHostSendsShortParts(t *testing.T) {
+	onSQLite(t, func(t *testing.T, h *house, snap backups.Snapshot) {
+		ctx, scope := h.owner(h.customer.ID)
+		r := must[backups.Restore](t)(h.backups.StartDownload(ctx, scope, snap.ID, []byte("/srv/shop/a")))
+		var p wire.DownloadParams
+		ref := h.take(wire.ActionDownload, &p)
+		parts := [][]byte{[]byte("short"), bytes.Repeat([]byte("x"), wire.ChunkSize)}
+		all := sha256.New()
+		for i, part := range parts {
+			all.Write(part)
+			sum := sha256.Sum256(part)
+			if err := h.backups.Put(h.ctx, h.server.ID, agentID, ref.Job, ref.Epoch, i, hex.EncodeToString(sum[:]), bytes.NewReader(part)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		h.finish(ref, wire.DownloadResult{Size: wire.ChunkSize + 5, SHA256: hex.EncodeToString(all.Sum(nil)), Chunks: 2})
+		for range 3 {
+			h.tick()
+			h.clock.Advance(20 * 60e9)
+		}
+		h.wantState(r.ID, backups.RestoreFailed)
+	})
+}
+
+// A list of names or changes takes no more room than a list may.
+func TestAHostSendsAnEndlessList(t *testing.T) {
+	onSQLite(t, func(t *testing.T, h *house, snap backups.Snapshot) {
+		ctx, scope := h.owner(h.customer.ID)
+		must[[]backups.Restore](t)(h.backups.StartInPlace(ctx, scope, backups.Order{Picks: picks(snap, "/srv/shop/a")}))
+		var p wire.PreviewParams
+		ref := h.take(wire.ActionPreview, &p)
+		part := []byte("x")
+		sum := sha256.Sum256(part)
+		put := func(index int) error {
+			return h.backups.Put(h.ctx, h.server.ID, agentID, ref.Job, ref.Epoch, index, hex.EncodeToString(sum[:]), bytes.NewReader(part))
+		}
+		if err := put(100); err != nil {
+			t.Error(err)
+		}
+		code(t, "5 GiB", put(5<<30/wire.ChunkSize), controlplane.CodeInvalid)
+	})
+}
+
+func TestReadingAListIsBounded(t *testing.T) {
+	t.Parallel()
+	packed := func(text string, times int) *bytes.Reader {
+		var buf bytes.Buffer
+		z := gzip.NewWriter(&buf)
+		for range times {
+			_, _ = z.Write([]byte(text))
+		}
+		_ = z.Close()
+		return bytes.NewReader(buf.Bytes())
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	if got, err := backups.ReadChanges(ctx, packed("{}\n", 5000), 4000, 10); err != nil || len(got) != 10 {
+		t.Errorf("got %d, %v", len(got), err)
+	}
+	_, err := backups.ReadChanges(ctx, packed(strings.Repeat(" ", 1<<20), 64), 0, 10)
+	code(t, "one line of 64 MiB", err, controlplane.CodeConflict)
+	cancel()
+	_, err = backups.ReadChanges(ctx, packed("{}\n", 5000), 4000, 10)
+	code(t, "its time is over", err, controlplane.CodeUnavailable)
+}
