@@ -25,4 +25,7 @@ func (s *Server) registerAPI() {
 		}
 		s.registerBackups()
 	}
+	if s.Mail != nil {
+		s.registerMails()
+	}
 }

@@ -27,6 +27,7 @@ func (s *Server) registerBackups() {
 	b.registerRestoreSteps(s.api)
 	b.registerCatalogues(s.api)
 	b.registerAssists(s.api)
+	b.registerAsks(s.api)
 }
 
 // BackupStore is an off-site store.

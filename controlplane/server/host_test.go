@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -10,6 +11,8 @@ import (
 	"ostler/agents/wire"
 	"ostler/backups"
 	"ostler/controlplane"
+	"ostler/controlplane/db"
+	"ostler/controlplane/mail"
 	"ostler/controlplane/policy"
 	"ostler/controlplane/secrets"
 )
@@ -104,12 +107,34 @@ func (w *world) backedUp(o *tenant) {
 	snaps, _, err := w.backups.Snapshots(w.ctx, all, backups.SnapshotFilter{Plan: o.plan.ID})
 	w.must(err)
 	o.snapshot = snaps[0].ID
-	ctx := controlplane.WithActor(w.t.Context(), controlplane.Actor{Kind: controlplane.ActorContact, ID: o.contact.ID, Customer: o.customer.ID, Role: string(policy.RoleOwner)})
-	r, err := w.backups.StartDownload(ctx, policy.OneCustomer(o.customer.ID), o.snapshot, []byte(o.tenancy.Paths[0]+"/report.ods"))
+	r, err := w.backups.StartDownload(w.contact(o), policy.OneCustomer(o.customer.ID), o.snapshot, []byte(o.tenancy.Paths[0]+"/report.ods"))
 	w.must(err)
 	o.restore = r.ID
 	o.plan, err = w.backups.Plan(w.ctx, all, o.plan.ID)
 	w.must(err)
+}
+
+// contact is a request of a tenant's owner.
+func (w *world) contact(o *tenant) context.Context {
+	return controlplane.WithActor(w.t.Context(), controlplane.Actor{Kind: controlplane.ActorContact, ID: o.contact.ID, Customer: o.customer.ID, Role: string(policy.RoleOwner)})
+}
+
+// helped gives a tenant an assist that is over, a request to restore something,
+// and a mail.
+func (w *world) helped(o *tenant) {
+	w.t.Helper()
+	assist, err := w.backups.StartAssist(w.ctx, o.customer.ID, "Asked by phone", "OPS-1")
+	w.must(err)
+	o.assist = assist.ID
+	w.must(w.backups.EndAssist(w.ctx, o.assist))
+	ask, err := w.backups.AskUs(w.contact(o), policy.OneCustomer(o.customer.ID), backups.NewAsk{What: "The menu of last week"})
+	w.must(err)
+	o.ask = ask.ID
+	w.must(w.d.Write(w.ctx, func(tx *db.Tx) (err error) {
+		o.mail, err = w.mail.Enqueue(tx, mail.Message{Customer: o.customer.ID, Person: o.contact.ID, To: o.contact.Email, Template: mail.RestoreReady, Subject: o.restore,
+			Args: map[string]string{"server": o.server.Name, "until": "tomorrow"}})
+		return err
+	}))
 }
 
 // arrive has the host send a file for the tenant's download.

@@ -70,6 +70,8 @@ var bodies = map[string]string{
 	"api.repository.return":  `{"recovery_key":"ABCDE"}`,
 	"api.restore.start":      `{"snapshot":"snap_x","kind":"download","path":"/srv/a"}`,
 	"api.catalogue.set":      `{"on":false}`,
+	"api.ask.new":            `{"what":"The menu of last week"}`,
+	"api.ask.answer":         `{"answer":"It is back"}`,
 	"api.assist.start":       `{"customer":"cus_x","reason":"Asked by phone","ticket":"OPS-1"}`,
 }
 
@@ -80,7 +82,7 @@ func (o tenant) id(path string) string {
 	return map[string]string{"customers": o.customer.ID, "contacts": o.contact.ID, "servers": o.server.ID, "tenancies": o.tenancy.ID, "jobs": o.job,
 		"findings": o.finding, "ledger": o.entry, "tokens": "tok_00000000000000000000000000", "sessions": "ses_00000000000000000000000000",
 		"plans": o.plan.ID, "repositories": o.plan.Repository.ID, "runs": o.run, "snapshots": o.snapshot, "restores": o.restore,
-		"assists": "asi_00000000000000000000000000"}[noun]
+		"assists": o.assist, "asks": o.ask, "mails": o.mail}[noun]
 }
 
 // TestEveryRoute walks every API route for every role and another customer's
@@ -144,10 +146,14 @@ func TestEveryRoute(t *testing.T) {
 // expected is the status that an actor gets on a route with another
 // customer's id; 0 where the answer depends on more.
 func expected(r policy.Route, a controlplane.Actor, foreign bool) int {
+	needs := r.Permission
+	if a.Kind == controlplane.ActorStaff && r.Staff != "" {
+		needs = r.Staff
+	}
 	switch {
 	case !r.Audience.Admits(string(a.Kind)):
 		return http.StatusNotFound
-	case !policy.Can(a, r.Permission):
+	case !policy.Can(a, needs):
 		return http.StatusForbidden
 	case a.Kind != controlplane.ActorStaff && foreign:
 		return http.StatusNotFound
@@ -172,7 +178,8 @@ func TestListsAreOnesOwn(t *testing.T) {
 	w := newWorld(t)
 	w.newTenant("Mine")
 	other := w.newTenant("Other")
-	for _, path := range []string{"/customers", "/servers", "/tenancies", "/jobs", "/findings", "/ledger", "/plans", "/snapshots", "/restores"} {
+	for _, path := range []string{"/customers", "/servers", "/tenancies", "/jobs", "/findings", "/ledger", "/plans", "/snapshots", "/restores",
+		"/assists", "/asks", "/mails"} {
 		for _, query := range []string{"", "?customer=" + other.customer.ID, "?server=" + other.server.ID} {
 			a := w.call("mine-owner", "GET", server.Base+path+query, "")
 			if a.status == http.StatusUnprocessableEntity && query != "" {
@@ -181,7 +188,8 @@ func TestListsAreOnesOwn(t *testing.T) {
 			if a.status != http.StatusOK {
 				t.Errorf("%s%s: got %d: %s", path, query, a.status, a.body)
 			}
-			for _, secret := range []string{other.customer.ID, other.server.ID, other.tenancy.ID, other.job, other.finding, other.entry, other.plan.ID, other.snapshot, other.restore} {
+			for _, secret := range []string{other.customer.ID, other.server.ID, other.tenancy.ID, other.job, other.finding, other.entry, other.plan.ID, other.snapshot, other.restore,
+				other.assist, other.ask, other.mail} {
 				if strings.Contains(a.body, secret) {
 					t.Errorf("%s%s: shows another customer's %s", path, query, secret)
 				}

@@ -25,6 +25,7 @@ import (
 	"ostler/controlplane/identity"
 	"ostler/controlplane/jobs"
 	"ostler/controlplane/ledger"
+	"ostler/controlplane/mail"
 	"ostler/controlplane/policy"
 	"ostler/controlplane/secrets"
 )
@@ -42,6 +43,7 @@ type Deps struct {
 	Ledger    *ledger.Ledger
 	Chunks    ChunkSink
 	Backups   *backups.Service // nil leaves its operations out
+	Mail      *mail.Mail       // nil leaves its operations out
 }
 
 // Options are the settings. Empty addresses are the default ones; "off" turns

@@ -31,6 +31,7 @@ import (
 	"ostler/controlplane/identity"
 	"ostler/controlplane/jobs"
 	"ostler/controlplane/ledger"
+	"ostler/controlplane/mail"
 	"ostler/controlplane/policy"
 	"ostler/controlplane/secrets"
 	"ostler/controlplane/server"
@@ -118,6 +119,7 @@ type world struct {
 	people   people
 	chunks   *chunks
 	backups  *backups.Service
+	mail     *mail.Mail
 	wall     *dbtest.Clock
 	log      *bytes.Buffer
 }
@@ -154,8 +156,10 @@ func newWorldOn(t *testing.T, d *db.DB) *world {
 	w.backups = backups.New(backups.Deps{DB: d, Keeper: k, Ledger: w.ledger, Jobs: w.jobs, Findings: w.findings, Customers: w.store, Blobs: blobs}, backups.Options{Bus: b})
 	_, err = w.backups.AddStore(w.ctx, all, backups.OffSite{Name: "off-site", URL: "https://127.0.0.1:1", HtpasswdPath: filepath.Join(t.TempDir(), "htpasswd"), Country: "DE"})
 	w.must(err)
+	w.mail, err = mail.New(d, k, w.ledger, w.jobs, w.findings, mail.Options{PortalURL: "https://portal.test.invalid", Company: "Test"})
+	w.must(err)
 	w.s, err = server.New(server.Deps{DB: d, Keeper: k, Auth: w.people, Agents: w.agents, Customers: w.store, Identity: ids, Jobs: w.jobs,
-		Findings: w.findings, Ledger: w.ledger, Chunks: w.chunks, Backups: w.backups}, server.Options{PortalAddr: "127.0.0.1:0", AgentsAddr: "127.0.0.1:0",
+		Findings: w.findings, Ledger: w.ledger, Chunks: w.chunks, Backups: w.backups, Mail: w.mail}, server.Options{PortalAddr: "127.0.0.1:0", AgentsAddr: "127.0.0.1:0",
 		EnrolAddr: "127.0.0.1:0", MetricsAddr: "127.0.0.1:0", Version: "test", DrainFor: 2 * time.Second, Log: testLog(w.log)})
 	w.must(err)
 	return w
@@ -182,6 +186,9 @@ type tenant struct {
 	run      string
 	snapshot string
 	restore  string
+	assist   string // over
+	ask      string
+	mail     string
 }
 
 func (w *world) newTenant(name string) tenant {
@@ -210,6 +217,7 @@ func (w *world) newTenant(name string) tenant {
 	items, _, err := w.findings.List(w.ctx, all, findings.Filter{Customer: o.customer.ID})
 	w.must(err)
 	o.finding = items[0].ID
+	w.helped(&o)
 	entries, _, err := w.ledger.List(w.ctx, all, ledger.Filter{Customer: o.customer.ID})
 	w.must(err)
 	o.entry = entries[0].ID
