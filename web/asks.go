@@ -67,7 +67,7 @@ func (p *Portal) askMake(v *visit) error {
 		return err
 	}
 	page := v.newAskPage()
-	a, err := p.Backups.AskUs(v.ctx, scope, backups.NewAsk{What: page.What, MailMe: page.Mail.To != "" && page.Mail.Chosen})
+	a, err := p.Backups.AskUs(v.ctx, scope, backups.NewAsk{What: page.What, MailMe: page.Mail.Wanted()})
 	if err != nil {
 		return v.invalid(page, err)
 	}

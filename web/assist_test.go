@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"encoding/base64"
 	"net/http"
 	"strings"
 	"testing"
@@ -187,14 +188,53 @@ func TestCustomerAsksUsToRestore(t *testing.T) {
 	ines.says("/activity?show=restores", "", []string{"You asked us to restore something.", "A request to restore was answered."})
 }
 
-// Where no mail server is set up no page promises a mail.
+// A mail is offered to one's own address, and where no mail server is set up no
+// page promises one.
 func TestNoMailIsPromisedWithoutAServer(t *testing.T) {
 	h := newSQLite(t)
-	h.serve(web.Options{Company: "Harbour Hosting", BrowseWait: time.Millisecond})
-	h.ready(wire.BackupResult{Outcome: wire.BackupComplete, TotalFiles: 9})
+	_, snap := h.ready(wire.BackupResult{Outcome: wire.BackupComplete, TotalFiles: 9})
 	ines := h.browser(h.owner.ID)
-	ines.says("/ask", "What should we restore", []string{"No mail server is set up"}, `name="mail"`)
+	if a := ines.post("/basket/add", "pick", snap.ID+":"+base64.RawURLEncoding.EncodeToString([]byte("/srv/shop/a"))+":file:7"); a.status != http.StatusSeeOther {
+		t.Fatalf("basket: %d %s", a.status, heading(a.body))
+	}
+	for _, path := range []string{"/basket", "/ask"} {
+		ines.says(path, "", []string{"Send a mail to ine@maple-bakery.example", `name="mail"`}, "No mail server")
+	}
+	h.serve(web.Options{Company: "Harbour Hosting", BrowseWait: time.Millisecond})
+	ines = h.browser(h.owner.ID)
+	for _, path := range []string{"/basket", "/ask"} {
+		ines.says(path, "", []string{"No mail server is set up"}, `name="mail"`)
+	}
 	a := ines.post("/ask", "what", "All of it", "mail", "1")
 	at, _, _ := strings.Cut(a.location(), "?")
 	ines.says(at, "We have your request", nil, "You also get a mail")
+	a = ines.post("/basket/download", "format", "zip", "mail", "1")
+	r := ok[backups.Restore](t)(h.backups.Restore(h.ctx, all, strings.TrimPrefix(a.location(), "/restores/")))
+	if r.MailMe {
+		t.Error("a mail is promised")
+	}
+}
+
+// A copy that the store has no more is in every headline.
+func TestAGoneCopyIsInTheHeadline(t *testing.T) {
+	h := newSQLite(t)
+	_, snap := h.ready(wire.BackupResult{Outcome: wire.BackupComplete, TotalFiles: 1})
+	h.listed(tree{"/srv/shop/a": 1})
+	ok[backups.Run](t)(h.backups.RunNow(h.ctx, all, snap.Plan))
+	h.backup(wire.BackupResult{Outcome: wire.BackupComplete, TotalFiles: 1})
+	var p wire.CatalogueParams
+	ref := h.take(wire.ActionCatalogue, &p)
+	h.finish(ref, wire.CatalogueResult{Upload: h.upload(ref, []byte("no listing")), Entries: 1, Snapshots: []string{p.SnapshotID}})
+	if s := ok[backups.Snapshot](t)(h.backups.Snapshot(h.ctx, all, snap.ID)); s.GoneAt.IsZero() {
+		t.Fatal("the first copy is not known to be gone")
+	}
+	for path, x := range map[string]*person{"/home": h.browser(h.owner.ID), "/today": h.browser(h.admin.ID), "/customers/" + h.maple.ID: h.browser(h.admin.ID)} {
+		body := x.page(path)
+		if said := heading(body); strings.Contains(said, "Nothing needs") || !strings.Contains(between(body, `<ul class="need">`, "</ul>"), "no longer") {
+			t.Errorf("%s says %q", path, said)
+		}
+	}
+	if body := h.browser(h.reader.ID).page("/activity?show=backups"); !strings.Contains(body, "A copy of maple-1 is no longer in the store.") {
+		t.Error("it is not in the activity")
+	}
 }

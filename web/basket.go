@@ -86,6 +86,7 @@ func (v *visit) basketPage() (*Basket, error) {
 	}
 	page := &Basket{Page: v.page("restore", v.t("basket.title"), v.t("basket.say_empty")), Files: b.Files, Bytes: b.Bytes, Known: b.Known, Took: time.Duration(b.Seconds) * time.Second,
 		Parts: len(b.Servers), Target: v.target()}
+	page.Mail = v.mailChoice(page.Target.Mail)
 	page.Crumbs = []Link{{v.t("find.title"), "/find"}, {Label: v.t("basket.title")}}
 	page.Self, page.Live, page.LivePart = "/basket", []string{"basket:" + v.actor.ID}, "items"
 	name := v.namesFor()
@@ -186,7 +187,7 @@ func (p *Portal) order(v *visit, start func(policy.Scope, backups.Order) ([]back
 	if err != nil {
 		return err
 	}
-	rs, err := start(scope, backups.Order{Customer: v.customer(), Picks: b.Picks(), MailMe: v.target().Mail})
+	rs, err := start(scope, backups.Order{Customer: v.customer(), Picks: b.Picks(), MailMe: v.mailChoice(v.target().Mail).Wanted()})
 	if err != nil {
 		page, perr := v.basketPage()
 		if perr != nil {

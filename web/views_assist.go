@@ -40,6 +40,9 @@ type MailChoice struct {
 	Off    bool // no mail server is set up
 }
 
+// Wanted reports whether a mail is to come.
+func (m MailChoice) Wanted() bool { return m.To != "" && m.Chosen }
+
 // NewAsk is the form by which a customer has us restore something.
 type NewAsk struct {
 	Page

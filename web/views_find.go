@@ -101,6 +101,7 @@ type Basket struct {
 	Parts        int           // how many servers they are from: one archive each
 	Servers      []Link
 	Target       BasketTarget
+	Mail         MailChoice
 	CanRestore   bool
 }
 

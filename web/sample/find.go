@@ -77,7 +77,7 @@ func basket(tx *web.Text) []Sample {
 	empty := &web.Basket{Page: page(tx.T("basket.say_empty"))}
 	items := []web.BasketRow{{ID: "itm_1", Name: []byte("invoice-2026-11.ods"), Folder: []byte("/srv/shop/office"), Server: "shop-1", At: at(83.1), Href: "#", Files: 1, Bytes: 84123, Known: true},
 		{ID: "itm_2", Name: []byte("office"), Folder: []byte("/srv/shop"), Dir: true, Server: "shop-2", At: at(10.1), Href: "#", Files: 1204, Bytes: 3.1e9, Known: true}}
-	full := &web.Basket{Page: page(tx.T("basket.say", "n", 2)), Items: items, Files: 1205, Bytes: 3.1e9, Known: true, Took: 4 * time.Minute, Parts: 2, Servers: servers, Target: target, CanRestore: true}
+	full := &web.Basket{Page: page(tx.T("basket.say", "n", 2)), Items: items, Files: 1205, Bytes: 3.1e9, Known: true, Took: 4 * time.Minute, Parts: 2, Servers: servers, Target: target, Mail: web.MailChoice{To: "ines@maple.example", Chosen: true}, CanRestore: true}
 	gone := *full
 	gone.Say = tx.T("basket.say", "n", 4)
 	gone.Items = append(items[:2:2], web.BasketRow{ID: "itm_3", Name: []byte("two\nlines\xff"), Folder: []byte("/srv/shop"), Gone: true},
@@ -89,9 +89,11 @@ func basket(tx *web.Text) []Sample {
 	wrong.Target.Placement, wrong.Target.Folder = "folder", "restored"
 	wrong.Live = nil
 	wrong.Errors = []web.FieldError{{Field: "folder", Message: "Name a folder on the server, from / on."}, {Message: "The same file or folder is chosen from two copies. Choose one of them, or restore them one after the other."}}
-	helping := *full
-	helping.Viewer.Staff = true
-	return pages("basket", map[string]*web.Basket{"empty": empty, "full": full, "gone": &gone, "lost": lost, "wrong": &wrong, "helping": &helping}, "empty", "full", "gone", "lost", "wrong", "helping")
+	wrong.Mail = web.MailChoice{Off: true}
+	ours := *full
+	ours.Viewer.Staff, ours.Mail = true, web.MailChoice{}
+	ours.Page = helping(ours.Page)
+	return pages("basket", map[string]*web.Basket{"empty": empty, "full": full, "gone": &gone, "lost": lost, "wrong": &wrong, "helping": &ours}, "empty", "full", "gone", "lost", "wrong", "helping")
 }
 
 // namesLists are the states of a plan's list of names.
