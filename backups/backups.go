@@ -212,6 +212,7 @@ type Service struct {
 	mail      Mailer // nil: nobody is mailed
 	opts      Options
 	uploads   *turns // bounds the chunks in memory
+	searches  *turns // bounds the work in catalogues
 	index     *catalogue.Cache
 	tables    *segmentTables
 }
@@ -285,7 +286,7 @@ func New(d Deps, o Options) *Service {
 		o.FindTime = 5 * time.Second
 	}
 	s := &Service{db: d.DB, keeper: d.Keeper, ledger: d.Ledger, jobs: d.Jobs, findings: d.Findings,
-		customers: d.Customers, blobs: d.Blobs, mail: d.Mail, opts: o, uploads: newTurns(),
+		customers: d.Customers, blobs: d.Blobs, mail: d.Mail, opts: o, uploads: newTurns(maxUploads), searches: newTurns(maxSearches),
 		index: catalogue.NewCache(o.CatalogueCache), tables: newSegmentTables()}
 	s.handle()
 	s.handleCatalogue()

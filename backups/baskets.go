@@ -257,7 +257,7 @@ func (s *Service) insertItem(tx *db.Tx, person string, snap snapshotRow, p []byt
 		if k.Snapshot == snap.ID && knownType(k.Type) && bytes.Equal(cleanPath(k.Path), p) {
 			row.NodeType = string(k.Type)
 			if k.Type == wire.NodeFile && k.Size >= 0 {
-				row.Files, row.Bytes, row.Measured = 1, k.Size, measuredYes
+				row.Files, row.Bytes, row.Measured = 1, figure(k.Size), measuredYes
 			}
 		}
 	}

@@ -26,8 +26,16 @@ const (
 // measureRows fills what is not known yet of the items, as far as that goes in
 // measureTime, and keeps it: a snapshot never changes.
 func (s *Service) measureRows(ctx context.Context, rows []basketRow, snaps map[string]snapshotRow) error {
+	if len(rows) == 0 || !slices.ContainsFunc(rows, func(r basketRow) bool { return r.Measured == measuredNo }) {
+		return nil
+	}
 	within, cancel := context.WithTimeout(ctx, measureTime)
 	defer cancel()
+	done, err := s.searches.take(within, rows[0].CustomerID)
+	if err != nil {
+		return ctx.Err() // the next look measures
+	}
+	defer done()
 	var learned []basketRow
 	for i := range rows {
 		r := &rows[i]
@@ -65,7 +73,7 @@ func (s *Service) weigh(ctx context.Context, snap snapshotRow, p []byte, r *bask
 	}
 	r.NodeType = string(e.Type)
 	if e.Type != wire.NodeDir {
-		r.Files, r.Bytes, r.Measured = 1, max(0, e.Size), measuredYes
+		r.Files, r.Bytes, r.Measured = 1, figure(e.Size), measuredYes
 		return true
 	}
 	files, bytes, known, err := s.measure(ctx, snap, p)
@@ -111,7 +119,7 @@ func (s *Service) looked(ctx context.Context, scope policy.Scope, picks []Pick) 
 			continue // the server finds out
 		}
 		out[i].Type = wire.NodeType(r.NodeType)
-		if total[snap.ServerID] += r.Bytes; total[snap.ServerID] > s.opts.MaxDownload {
+		if total[snap.ServerID] = figure(total[snap.ServerID] + r.Bytes); total[snap.ServerID] > s.opts.MaxDownload {
 			return out, controlplane.Invalid(controlplane.Field{Pointer: "/picks", Message: fmt.Sprintf("That is more than the %d GiB that can be downloaded at once. Choose less, or restore it on the server.", s.opts.MaxDownload>>30)})
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -43,11 +44,12 @@ type reading struct {
 	behind []behindRow
 	cat    *catalogue.Catalogue
 	stale  error // damage: the manifest does not have what our rows say
+	at     int   // index into merged of the only snapshot that is read, -1 for all
 }
 
 // openReading reads what there is of a plan's catalogue.
 func (s *Service) openReading(tx *db.Tx, p planRow, custody Custody) (r reading, err error) {
-	r.plan = p
+	r.plan, r.at = p, -1
 	if r.row, r.exists, err = findCatalogue(tx, policy.OneCustomer(p.CustomerID), p.ID); err != nil {
 		return r, err
 	}
@@ -57,7 +59,7 @@ func (s *Service) openReading(tx *db.Tx, p planRow, custody Custody) (r reading,
 			r.row.State = string(CatalogueBuilding)
 		}
 	}
-	if r.behind, err = behindOf(tx, p.ID, r.row.LastArrived); err != nil {
+	if r.behind, err = behindOf(tx, p.ID, r.row.LastArrived, 0, math.MaxInt64); err != nil {
 		return r, err
 	}
 	if r.row.on() {
@@ -292,7 +294,7 @@ func (s *Service) indexedOf(ctx context.Context, snap snapshotRow) (x indexed, e
 
 const (
 	measureMost = 2_000_000
-	measureFor  = 2 * time.Second
+	measureFor  = time.Second // less than measureTime: what takes longer is not begun again with each look
 )
 
 // errMeasured ends a walk that has become too long.
@@ -314,7 +316,7 @@ func (s *Service) measure(ctx context.Context, snap snapshotRow, path []byte) (f
 		}
 		if e.Type == wire.NodeFile {
 			files++
-			bytes += e.Size
+			bytes = figure(bytes + figure(e.Size))
 		}
 		return nil
 	})

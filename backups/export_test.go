@@ -77,3 +77,9 @@ func MergeWithoutSwap(ctx context.Context, s *Service, snapshot string) error {
 func ReadChanges(ctx context.Context, r io.Reader, offset, limit int) ([]wire.Change, error) {
 	return readChanges(ctx, r, offset, limit)
 }
+
+// TakeSearch takes the place of a customer's search.
+func TakeSearch(s *Service, customer string) (done func()) {
+	done, _ = s.searches.take(context.Background(), customer)
+	return done
+}

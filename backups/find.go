@@ -27,7 +27,7 @@ const (
 // and server. Files of one path on several servers come on one page, which may
 // be longer for it. Permission: file.read. Errors: invalid where the scope
 // reaches more than one customer and none is named, not_found, unavailable where
-// it takes too long.
+// it takes too long, too many where others of the customer's take that long.
 func (s *Service) Find(ctx context.Context, scope policy.Scope, q FindQuery) (Found, error) {
 	customer, err := q.check(scope)
 	if err != nil {
@@ -48,6 +48,14 @@ func (s *Service) Find(ctx context.Context, scope policy.Scope, q FindQuery) (Fo
 	}
 	bounded, cancel := context.WithTimeout(ctx, s.opts.FindTime)
 	defer cancel()
+	done, err := s.searches.take(bounded, customer)
+	if err != nil {
+		if ctx.Err() == nil {
+			err = controlplane.Errorf(controlplane.CodeTooMany, "Wait until they have an answer, and try again.", "Other searches of yours are still at work").Because(err)
+		}
+		return Found{}, err
+	}
+	defer done()
 	searches := make([]*planSearch, len(plans))
 	for i, r := range plans {
 		searches[i] = &planSearch{reading: r, name: names[r.plan.ServerID]}
@@ -126,6 +134,9 @@ func (s *Service) openReadings(tx *db.Tx, customer string, q FindQuery, names ma
 	out := make([]reading, 0, len(plans))
 	for _, p := range plans {
 		r, err := s.openReading(tx, p, custody[p.RepositoryID])
+		if err == nil && !q.On.IsZero() {
+			err = r.until(tx, q.On)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -139,11 +150,28 @@ func (s *Service) openReadings(tx *db.Tx, customer string, q FindQuery, names ma
 	return out, nil
 }
 
+// until narrows what is read to the newest snapshot at or before the end of a
+// day, and what is behind to what would have been read instead.
+func (r *reading) until(tx *db.Tx, on time.Time) error {
+	end, err := endOfDay(on, r.plan.Zone)
+	if err != nil {
+		return err
+	}
+	var from int64
+	r.at = -1
+	for i, m := range r.merged {
+		if m.snap.ArrivedAt < end {
+			r.at, from = i, m.snap.ArrivedAt
+		}
+	}
+	r.behind, err = behindOf(tx, r.plan.ID, r.row.LastArrived, from, end)
+	return err
+}
+
 // planSearch is the search of one plan's catalogue.
 type planSearch struct {
 	reading
 	name string // of the server
-	at   int    // index into merged of the snapshot that is searched, -1 for all
 	hits []catalogue.Hit
 	more bool
 	err  error
@@ -163,23 +191,12 @@ func (s *Service) searchAll(ctx context.Context, searches []*planSearch, q FindQ
 // searchOne searches one catalogue. One that is damaged is made anew, and
 // counts as one that knows nothing.
 func (s *Service) searchOne(ctx context.Context, p *planSearch, q FindQuery, after []byte) {
-	p.at = -1
 	if len(p.merged) == 0 {
 		return
 	}
 	cq := catalogue.Query{Text: q.Text, Ext: strings.TrimPrefix(q.Ext, "."), Type: q.Type, MinSize: q.MinSize, MaxSize: q.MaxSize,
 		ModifiedFrom: controlplane.Millis(q.ModifiedFrom), ModifiedTo: controlplane.Millis(q.ModifiedTo), Beneath: q.Beneath, Limit: q.Limit, After: after}
 	if !q.On.IsZero() {
-		end, err := endOfDay(q.On, p.plan.Zone)
-		if err != nil {
-			p.err = err
-			return
-		}
-		for i, m := range p.merged {
-			if m.snap.ArrivedAt < end {
-				p.at = i
-			}
-		}
 		if p.at < 0 { // nothing had been copied by then
 			p.merged = nil
 			return
@@ -190,7 +207,11 @@ func (s *Service) searchOne(ctx context.Context, p *planSearch, q FindQuery, aft
 		p.hits, p.more, p.err = p.cat.Search(ctx, cq, aliveOf(p.merged))
 	}
 	if p.err != nil && s.ofDamage(ctx, p.row, p.err) {
-		p.behind = append(p.behind, behindRow{N: len(p.merged)})
+		n := len(p.merged)
+		if p.at >= 0 {
+			n, p.at = 1, -1
+		}
+		p.behind = append(p.behind, behindRow{N: n})
 		p.row.State, p.merged, p.hits, p.more, p.err = string(CatalogueDamaged), nil, nil, false, nil
 	}
 }

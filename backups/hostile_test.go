@@ -9,6 +9,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"ostler/agents/wire"
 	"ostler/backups"
@@ -119,4 +120,48 @@ func TestReadingAListIsBounded(t *testing.T) {
 	cancel()
 	_, err = backups.ReadChanges(ctx, packed("{}\n", 5000), 4000, 10)
 	code(t, "its time is over", err, controlplane.CodeUnavailable)
+}
+
+// What a search on a date did not see is what it would have seen instead: not
+// what came later.
+func TestFindOnADateTellsWhatIsBehindThen(t *testing.T) {
+	each(t, func(t *testing.T, h *house, _ backups.Snapshot) {
+		ctx, scope := h.owner(h.customer.ID)
+		h.listed(tree{"/srv/shop/a.txt": 1}) // of 20 November
+		plan := must[[]backups.Plan](t)(h.backups.Plans(ctx, scope, ""))[0].ID
+		h.clock.Advance(24 * time.Hour)
+		h.copiedOnly(plan, wire.BackupResult{Outcome: wire.BackupComplete})
+		h.clock.Advance(48 * time.Hour)
+		h.copiedOnly(plan, wire.BackupResult{Outcome: wire.BackupComplete})
+		for day, want := range map[int]int{19: 0, 20: 0, 21: 1, 22: 1, 23: 2, 30: 2} {
+			f := must[backups.Found](t)(h.backups.Find(ctx, scope, backups.FindQuery{Text: "a", On: time.Date(2026, 11, day, 0, 0, 0, 0, time.UTC)}))
+			n := 0
+			for _, b := range f.Behind {
+				n += b.Snapshots
+			}
+			if n != want {
+				t.Errorf("on the %dth: got %d behind, want %d", day, n, want)
+			}
+		}
+		f := must[backups.Found](t)(h.backups.Find(ctx, scope, backups.FindQuery{Text: "a"}))
+		if len(f.Behind) != 1 || f.Behind[0].Snapshots != 2 {
+			t.Errorf("on any date: got %+v", f.Behind)
+		}
+	})
+}
+
+// Whoever searches much waits for their own searches, and nobody else does.
+func TestSearchesWaitForTheirOwn(t *testing.T) {
+	onSQLite(t, func(t *testing.T, h *house, _ backups.Snapshot) {
+		ctx, scope := h.owner(h.customer.ID)
+		h.listed(tree{"/srv/shop/a.txt": 1})
+		backups.SetFindTime(h.backups, 50*time.Millisecond)
+		done := backups.TakeSearch(h.backups, h.customer.ID)
+		_, err := h.backups.Find(ctx, scope, backups.FindQuery{Text: "a"})
+		code(t, "while another is at work", err, controlplane.CodeTooMany)
+		done()
+		if _, err := h.backups.Find(ctx, scope, backups.FindQuery{Text: "a"}); err != nil {
+			t.Error(err)
+		}
+	})
 }

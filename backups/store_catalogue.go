@@ -266,13 +266,15 @@ type behindRow struct {
 	N            int
 }
 
-// behindOf counts the living snapshots of a plan that its catalogue has not.
-// Those that nobody asked for and that are older than what it has count as skipped.
-func behindOf(tx *db.Tx, plan string, last int64) (out []behindRow, err error) {
+// behindOf counts the living snapshots of a plan that its catalogue has not and
+// that arrived at or after from and before until. Those that nobody asked for and
+// that are older than what it has (last) count as skipped.
+func behindOf(tx *db.Tx, plan string, last, from, until int64) (out []behindRow, err error) {
 	err = tx.Raw(`SELECT CASE WHEN i.state IS NOT NULL THEN i.state WHEN s.arrived_at < ? THEN 'skipped' ELSE '' END AS state,
 			COALESCE(i.cause, '') AS cause, COALESCE(i.retry_at, 0) > 0 AS retry, COUNT(*) AS n
 		FROM backup_snapshots s LEFT JOIN catalogue_snapshots i ON i.snapshot_id = s.id
-		WHERE s.plan_id = ? AND s.gone_at = 0 AND COALESCE(i.state, '') <> 'merged' GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`, last, plan).Scan(&out).Error
+		WHERE s.plan_id = ? AND s.gone_at = 0 AND s.arrived_at >= ? AND s.arrived_at < ? AND COALESCE(i.state, '') <> 'merged'
+		GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`, last, plan, from, until).Scan(&out).Error
 	if err != nil {
 		return nil, fmt.Errorf("backups: catalogue: %w", err)
 	}
