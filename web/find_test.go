@@ -16,6 +16,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
 	"ostler/agents/wire"
 	"ostler/backups"
 	"ostler/backups/catalogue"
@@ -433,5 +438,69 @@ func TestTheListOfNamesIsAChoice(t *testing.T) {
 	}
 	if page := ines.page(at); !strings.Contains(page, `value="no" checked`) {
 		t.Error("no is not kept")
+	}
+}
+
+// By the keyboard alone: a key leads to the search, what is ticked goes into
+// the basket, and the page then begins with what was done.
+func TestFindByKeyboard(t *testing.T) {
+	ctx := chromium(t)
+	h := newSQLite(t)
+	h.ready(wire.BackupResult{Outcome: wire.BackupComplete, TotalFiles: 2})
+	h.listed(tree{"/srv/shop/a/b.txt": 1, "/srv/shop/a/c.txt": 2})
+	for _, c := range h.browser(h.owner.ID).cookies() {
+		if _, err := chromedp.Call(ctx, network.SetCookie, network.SetCookieParams{Name: c.Name, Value: c.Value, URL: h.url}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	act := func(keys ...string) {
+		t.Helper()
+		for _, k := range keys {
+			var err error
+			if k == "/" { // as keyboards do: a page may keep the letter away
+				_, err = chromedp.Call(ctx, input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyDown, Key: k, Text: k, Code: "Slash", WindowsVirtualKeyCode: 191})
+			} else {
+				err = chromedp.Do(ctx, chromedp.KeyEvent(k))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	is := func(what, script string) {
+		t.Helper()
+		var err error
+		for range 3 { // a page that goes while it is asked does not answer
+			if _, err = chromedp.Run(ctx, chromedp.Poll[bool](script, chromedp.WithPollingTimeout(10*time.Second))); err == nil {
+				break
+			}
+		}
+		if err != nil {
+			focus, _ := chromedp.Run(ctx, chromedp.Evaluate[string](`location.href + " " + document.activeElement.outerHTML + " " + document.activeElement.value`))
+			t.Fatalf("%s: %v, at %s", what, err, focus)
+		}
+	}
+	if err := chromedp.Do(ctx, chromedp.Navigate(h.url+"/home")); err != nil {
+		t.Fatal(err)
+	}
+	act("/")
+	is("the key leads to the box", `document.activeElement.id === "q" && document.activeElement.value === ""`)
+	act("a", "/", kb.Enter)
+	is("a slash is a letter while one types", `location.pathname === "/find" && document.getElementById("q").value === "a/"`)
+	is("files beneath a folder", `document.querySelectorAll("input[name=pick]").length === 2`)
+	if err := chromedp.Do(ctx, chromedp.Evaluate[chromedp.Void](`document.querySelector("[data-all]").focus()`)); err != nil {
+		t.Fatal(err)
+	}
+	act(" ")
+	is("all are ticked", `[...document.querySelectorAll("input[name=pick]")].every((b) => b.checked)`)
+	act(kb.Tab, " ")
+	is("one is not", `document.activeElement.name === "pick" && document.querySelector("[data-all]").indeterminate`)
+	act(kb.Tab, kb.Tab, kb.Tab, kb.Tab, kb.Tab, kb.Tab, kb.Enter)
+	is("the page begins with what was done", `document.activeElement.id === "done" && document.activeElement.textContent.includes("1 item")`)
+	act(kb.Tab, kb.Enter)
+	is("and leads to the basket", `location.pathname === "/basket"`)
+	bad, err := chromedp.Run(ctx, chromedp.Evaluate[[]string](`window.violations`))
+	if err != nil || len(bad) > 0 {
+		t.Errorf("the policy is broken: %v %v", bad, err)
 	}
 }

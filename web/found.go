@@ -41,6 +41,7 @@ func (v *visit) found(page *Find, f backups.Found, c *chosen) *Find {
 		if at, in := c.version(x.Plan, x.Path); in {
 			row.InBasket = v.t("basket.in_as_of", "when", v.moment(at))
 		} else if may {
+			page.Ticks = true
 			row.Pick = pickValue(backups.Pick{Snapshot: x.Last.ID, Path: x.Path, Type: x.Type, Size: x.Size})
 		}
 		if x.MissingSince != nil {

@@ -12,6 +12,7 @@ type Find struct {
 	Query   FindForm
 	Asked   bool // something was looked for
 	Rows    []FoundRow
+	Ticks   bool // rows can be ticked for the basket
 	Pager   Pager
 	Scope   string // "in 412 copies of shop-1 and shop-2"
 	None    string // why there are no rows, and what to do

@@ -17,7 +17,7 @@ func find(tx *web.Text) []Sample {
 	empty := &web.Find{Page: page(tx.T("find.say")), Servers: servers, Browse: browse, AskUs: "/ask"}
 	none := &web.Find{Page: page(tx.T("find.say_none")), Query: web.FindForm{Text: "invioce", Ext: "ods", More: true}, Asked: true, Servers: servers, Browse: browse, None: tx.T("find.none"),
 		Scope: tx.T("find.scope", "n", 412, "servers", "shop-1 and shop-2"), AskUs: "/ask"}
-	full := &web.Find{Page: page(tx.T("find.say_found", "n", 6)), Query: web.FindForm{Text: "invoice-2026", On: "2026-11-20"}, Asked: true, Servers: servers, Scope: none.Scope, Pager: web.Pager{First: "#", Next: "#"},
+	full := &web.Find{Page: page(tx.T("find.say_found", "n", 6)), Query: web.FindForm{Text: "invoice-2026", On: "2026-11-20"}, Asked: true, Servers: servers, Scope: none.Scope, Ticks: true, Pager: web.Pager{First: "#", Next: "#"},
 		Basket: basketNote(tx, 1), Rows: []web.FoundRow{
 			{Name: []byte("invoice-2026-11.ods"), Folder: []byte("/srv/shop/office"), Href: "#", Server: "shop-1", Versions: 14, At: at(83.1), Size: 84123, InBasket: tx.T("basket.in_as_of", "when", "Wed 18 Nov 03:12"),
 				Missing: tx.T("find.missing", "when", "Thu 19 Nov 03:14")},
