@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"net/http"
 	"net/url"
 
 	"github.com/spf13/cobra"
@@ -56,7 +55,7 @@ func (c *client) assistCommand() *cobra.Command {
 			}
 			args = []string{v.ID}
 		}
-		if _, err := c.call(ctx, http.MethodPost, "/assists/"+id(args[0])+"/end", nil, nil, nil, nil); err != nil {
+		if _, err := c.post(ctx, "/assists/"+id(args[0])+"/end", nil, nil); err != nil {
 			return err
 		}
 		c.say("The assist has ended.")

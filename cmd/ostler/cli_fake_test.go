@@ -31,6 +31,7 @@ type fakeAPI struct {
 	mu       sync.Mutex
 	looks    map[string]int                // how often a path was asked for
 	restores map[string]string             // id to path
+	steps    map[string]string             // id of a restore on a server to its state
 	keys     map[string]bool               // idempotency keys that were seen
 	requests []string                      // "GET /servers"
 	content  map[string][]byte             // by file
@@ -38,13 +39,14 @@ type fakeAPI struct {
 }
 
 func newFakeAPI() *fakeAPI {
-	f := &fakeAPI{looks: map[string]int{}, restores: map[string]string{}, keys: map[string]bool{}, content: map[string][]byte{}, cut: map[string]func(int) int{}}
+	f := &fakeAPI{looks: map[string]int{}, restores: map[string]string{}, steps: map[string]string{}, keys: map[string]bool{}, content: map[string][]byte{}, cut: map[string]func(int) int{}}
 	long := bytes.Repeat([]byte("a line of the report\n"), 20000)
-	for _, name := range []string{"report.ods", "cut.bin", "stalls.bin", "changed.bin", "b\xff\n\u202e.txt", "slow.bin", "fails.bin", "gone.bin"} {
+	for _, name := range []string{"report.ods", "cut.bin", "stalls.bin", "changed.bin", "b\xff\n\u202e.txt", "slow.bin", "fails.bin", "gone.bin", "www", "holes", "cutwww"} {
 		f.content["/srv/"+name] = long
 	}
 	f.content["/srv/empty"] = nil
 	f.cut["/srv/cut.bin"] = func(int) int { return 150_000 }
+	f.cut["/srv/cutwww"] = f.cut["/srv/cut.bin"]
 	f.cut["/srv/stalls.bin"] = func(look int) int {
 		if look == 1 {
 			return 100_000
@@ -109,6 +111,7 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	handlers := map[string]func(http.ResponseWriter, *http.Request, string){
 		"customers": f.customers, "servers": f.servers, "plans": f.plans, "runs": f.runs, "jobs": f.jobs, "snapshots": f.snapshots,
 		"restores": f.restore, "tokens": f.tokens, "proxy": f.proxy, "repositories": f.repositories,
+		"files": f.files, "assists": f.assists, "asks": f.asks, "mails": f.mails,
 	}
 	if h := handlers[noun]; h != nil {
 		h(w, r, rest)
@@ -188,6 +191,9 @@ func (f *fakeAPI) plans(w http.ResponseWriter, r *http.Request, rest string) {
 			w.Header().Set("ETag", `"v7"`)
 			reply(w, 200, p)
 			return
+		case p.ID + "/catalogue", p.ID + "/catalogue/rebuild":
+			f.catalogue(w, r, p.ID)
+			return
 		case p.ID + "/runs":
 			id := []string{"run_complete", "run_partial", "run_failed"}[i]
 			reply(w, 202, server.BackupRun{ID: id, PlanID: p.ID, JobID: "job_" + id[4:], State: "active"})
@@ -261,6 +267,10 @@ func (f *fakeAPI) jobs(w http.ResponseWriter, r *http.Request, rest string) {
 }
 
 func (f *fakeAPI) snapshots(w http.ResponseWriter, r *http.Request, rest string) {
+	if rest == "snap_1" || rest == "snap_2" {
+		reply(w, 200, server.Snapshot{ID: rest, Server: "srv_" + rest[5:]})
+		return
+	}
 	if rest != "snap_1/files" {
 		refuse(w, controlplane.NotFound("snapshot"))
 		return
@@ -288,10 +298,18 @@ func (f *fakeAPI) snapshots(w http.ResponseWriter, r *http.Request, rest string)
 }
 
 func (f *fakeAPI) restore(w http.ResponseWriter, r *http.Request, rest string) {
+	if id, step, _ := strings.Cut(rest, "/"); strings.HasPrefix(id, "res_place_") {
+		f.place(w, r, id, step)
+		return
+	}
 	if r.Method == http.MethodPost {
 		var in server.NewRestore
 		if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
 			panic(err)
+		}
+		if in.Kind == "archive" || in.Kind == "in_place" {
+			f.many(w, r, in)
+			return
 		}
 		file := string(in.PathB64)
 		if _, ok := f.content[file]; !ok || in.Snapshot != "snap_1" {
@@ -321,8 +339,15 @@ func (f *fakeAPI) restore(w http.ResponseWriter, r *http.Request, rest string) {
 	}
 	sum := sha256.Sum256(f.content[file])
 	v := server.Restore{ID: id, Kind: "download", State: "active", Path: file, Job: "job_never", Snapshot: "snap_1"}
+	if strings.HasPrefix(id, "res_arc_") {
+		v.Kind, v.Format, v.Name = "archive", "zip", "web1 2026-11-20.zip"
+	}
+	if file == "/srv/holes" {
+		v.Name, v.Incomplete, v.MissingCount = "web1 2026-11-20-INCOMPLETE.zip", true, 3
+		v.Missing = []server.MissingFile{{Path: `/srv/holes/b\xff`, PathB64: []byte("/srv/holes/b\xff"), Why: server.FailureCause{Cause: "repository_damaged", Message: "It is damaged."}}}
+	}
 	switch {
-	case file == "/srv/slow.bin":
+	case f.look("restore "+id) == 1 && v.Kind == "archive", file == "/srv/slow.bin":
 	case file == "/srv/fails.bin":
 		v.State, v.Over, v.Failure = "failed", true, &server.FailureCause{Cause: "disk_full", Message: "The server's disk is full.", Next: "Free some space on the server, then try again."}
 	default:

@@ -55,6 +55,9 @@ func (c *client) inPlace(ctx context.Context, args []string, f inPlaceFlags) err
 		return err
 	}
 	previewed, raw, err := c.previews(ctx, started.Items)
+	if errors.Is(err, errTimedOut) {
+		return err // they go on, and wait to be confirmed
+	}
 	if err != nil {
 		return c.dropAll(ctx, started.Items, err)
 	}
@@ -67,12 +70,13 @@ func (c *client) inPlace(ctx context.Context, args []string, f inPlaceFlags) err
 		}
 		return nil
 	}
-	var changing []restoreView
+	var changing, idle []restoreView
 	for _, v := range previewed {
 		if v.Preview != nil && v.Preview.Changing > 0 {
 			changing = append(changing, v)
 			continue
 		}
+		idle = append(idle, v)
 		c.say("Nothing on the server would change (%s); %s is not carried out.", v.Preview, v.ID)
 		if err := c.dropAll(ctx, []restoreView{v}, nil); err != nil {
 			return err
@@ -83,7 +87,7 @@ func (c *client) inPlace(ctx context.Context, args []string, f inPlaceFlags) err
 			return c.dropAll(ctx, changing, err)
 		}
 	}
-	return c.applyAll(ctx, changing, previewed)
+	return c.applyAll(ctx, changing, idle)
 }
 
 // dropAll cancels restores that nobody wants any more; err is why.
@@ -147,14 +151,15 @@ func (c *client) showPreview(ctx context.Context, v restoreView) error {
 }
 
 // applyAll confirms restores, waits for them and tells what came of it.
-func (c *client) applyAll(ctx context.Context, all, previewed []restoreView) error {
+// Idle are those that would have changed nothing.
+func (c *client) applyAll(ctx context.Context, all, idle []restoreView) error {
 	raw := []json.RawMessage{}
 	var failed error
-	for _, p := range previewed {
-		failed = errors.Join(failed, p.refused(p.Preview))
+	for _, v := range idle {
+		failed = errors.Join(failed, v.refused(v.Preview))
 	}
 	for i, v := range all {
-		if _, err := c.post(ctx, "/restores/"+id(v.ID)+"/confirm", nil, &v); err != nil {
+		if _, err := c.post(ctx, "/restores/"+id(v.ID)+"/confirm", nil, nil); err != nil {
 			return c.dropAll(ctx, all[i:], err)
 		}
 		v, a, err := c.waitRestore(ctx, v.ID)
@@ -162,7 +167,7 @@ func (c *client) applyAll(ctx context.Context, all, previewed []restoreView) err
 			return err
 		}
 		raw = append(raw, a.raw)
-		failed = errors.Join(failed, v.whole())
+		failed = errors.Join(failed, v.whole(), v.refused(v.Result))
 		if c.output == "json" {
 			continue
 		}
@@ -186,7 +191,7 @@ func (v restoreView) refused(t *tallyView) error {
 	if t == nil || t.Counts["refuse"] == 0 {
 		return nil
 	}
-	return controlplane.Errorf(controlplane.CodeInternal, "See which, and why: ostler restore changes "+v.ID, "The server refuses %s", plural(t.Counts["refuse"], "of these paths", "of these paths"))
+	return controlplane.Errorf(controlplane.CodeInternal, "See which, and why: ostler restore changes "+v.ID, "The server refuses %s", plural(t.Counts["refuse"], "path", "paths"))
 }
 
 // changesView is a part of a list of changes.

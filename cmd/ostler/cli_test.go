@@ -100,13 +100,18 @@ func TestDownloadGoesOn(t *testing.T) {
 		{"is not what the server read", "/srv/changed.bin", exitError, 1, "its SHA-256 differs"},
 		{"is no longer kept", "/srv/gone.bin", exitNotFound, 1, "no longer kept"},
 		{"is empty", "/srv/empty", exitOK, 1, ""},
+		{"an archive breaks off three times", "snap_1:/srv/cutwww", exitOK, 3, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			f := newFakeAPI()
 			dir := t.TempDir()
 			target := filepath.Join(dir, "got")
-			_, _, err := inProcess(t, f.start(t), "restore", "download", "snap_1", tt.file, "-o", target)
+			args := []string{"restore", "download", "snap_1", tt.file, "-o", target}
+			if file, ok := strings.CutPrefix(tt.file, "snap_1:"); ok {
+				args, tt.file = []string{"restore", "archive", tt.file, "-o", target}, file
+			}
+			_, _, err := inProcess(t, f.start(t), args...)
 			if got := exitCode(err); got != tt.want {
 				t.Fatalf("got exit code %d (%v), want %d", got, err, tt.want)
 			}
@@ -280,6 +285,19 @@ func TestClockSkew(t *testing.T) {
 	} {
 		if got := checkClock(tt.date, now, now.Add(time.Second)); got.State != tt.state {
 			t.Errorf("%q: got %+v, want %s", tt.date, got, tt.state)
+		}
+	}
+}
+
+func TestSizesAsTyped(t *testing.T) {
+	for typed, want := range map[string]string{"": "", "0": "0", "500": "500", "1.5K": "1536", "10 MiB": "10485760", "2g": "2147483648", "3KB": "3072",
+		"B": "bad", "K": "bad", "-1": "bad", "1e30": "bad", "NaN": "bad", "9999999T": "bad"} {
+		got, err := parseSize("--min-size", typed)
+		if err != nil {
+			got = "bad"
+		}
+		if got != want {
+			t.Errorf("%q: got %s, want %s", typed, got, want)
 		}
 	}
 }
