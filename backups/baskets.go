@@ -22,6 +22,10 @@ type Pick struct {
 	// where that is unknown): used where our catalogue does not know better.
 	Type wire.NodeType
 	Size int64
+	// Chosen is of Service.RestoreItems only: what was chosen, where that lies
+	// above the customer's folders on the server and goes where it was. Path is
+	// the part of it that is restored.
+	Chosen []byte
 }
 
 // Item is a pick in a basket.

@@ -76,7 +76,6 @@ func TestBasketRefuses(t *testing.T) {
 		code(t, "as many as it holds", add(many...), "")
 		code(t, "one more", add(picks(snap, "/srv/shop/more")...), controlplane.CodeInvalid)
 		code(t, "nothing", add(), controlplane.CodeInvalid)
-		code(t, "the root", add(picks(snap, "/")...), controlplane.CodeInvalid)
 		code(t, "too long", add(picks(snap, "/"+strings.Repeat("x", 5000))...), controlplane.CodeInvalid)
 		code(t, "no snapshot", add(backups.Pick{Snapshot: "snap_none", Path: []byte("/a")}), controlplane.CodeNotFound)
 		_, err := h.backups.BasketAdd(octx, oscope, "", picks(snap, "/srv/shop/a"))

@@ -356,8 +356,8 @@ func TestWhereThingsMayGo(t *testing.T) {
 			want   controlplane.Code
 		}{
 			"nothing ticked":            {nil, backups.Destination{}, controlplane.CodeInvalid},
-			"the whole snapshot":        {picks(snap, "/"), backups.Destination{}, controlplane.CodeInvalid},
-			"above one's folders":       {picks(snap, "/srv"), backups.Destination{}, controlplane.CodeInvalid},
+			"the whole snapshot":        {picks(snap, "/"), backups.Destination{}, ""},
+			"above one's folders":       {picks(snap, "/srv"), backups.Destination{}, ""},
 			"outside one's folders":     {picks(snap, "/srv/shop/a", "/etc/passwd"), backups.Destination{}, controlplane.CodeInvalid},
 			"a name like one's folder":  {picks(snap, "/srv/shopping"), backups.Destination{}, controlplane.CodeInvalid},
 			"a zero in the name":        {picks(snap, "/srv/shop/a\x00"), backups.Destination{}, controlplane.CodeInvalid},

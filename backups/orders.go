@@ -96,9 +96,16 @@ func (s *Service) StartInPlace(ctx context.Context, scope policy.Scope, o Order)
 // startInPlace makes the restore of many files on a server, and its first job:
 // the preview, or the archive that another server gets them in.
 func (s *Service) startInPlace(tx *db.Tx, d Destination, group []part, assist assistRow, mailMe bool) (restoreRow, error) {
+	snap := group[0].snap
+	bounds, err := s.boundsOn(tx, snap.CustomerID, cmp.Or(d.Server, snap.ServerID))
+	if err != nil {
+		return restoreRow{}, err
+	}
 	folder := []byte{}
 	if d.Placement == wire.PlaceFolder {
 		folder = d.Folder
+	} else if group, err = s.narrow(tx, group, bounds); err != nil {
+		return restoreRow{}, err
 	}
 	row, err := s.newRestore(tx, RestoreInPlace, group, folder, assist, mailMe)
 	if err != nil {
@@ -107,10 +114,6 @@ func (s *Service) startInPlace(tx *db.Tx, d Destination, group []part, assist as
 	row.TargetServerID, row.Placement, row.Conflict = cmp.Or(d.Server, row.ServerID), string(d.Placement), string(d.Conflict)
 	if d.Special {
 		row.Special = 1
-	}
-	bounds, err := s.boundsOn(tx, row.CustomerID, row.TargetServerID)
-	if err != nil {
-		return row, err
 	}
 	if err := fits(row, bounds, folder, group); err != nil {
 		return row, err
@@ -178,18 +181,27 @@ func (d Destination) checked(ctx context.Context) (Destination, error) {
 type part struct {
 	snap  snapshotRow
 	paths [][]byte
+	of    map[string][]byte // what was chosen for a path that was narrowed
 }
 
-// chosen is a part as it is stored.
+// chosen is a part as it is stored. Of has, for each path, what was chosen where
+// it was narrowed; it is empty where none was.
 type chosen struct {
 	Snapshot string   `json:"snapshot"`
 	Paths    [][]byte `json:"paths"`
+	Of       [][]byte `json:"of,omitempty"`
 }
 
 func chosenParts(group []part) []chosen {
 	out := make([]chosen, len(group))
 	for i, p := range group {
 		out[i] = chosen{Snapshot: p.snap.ID, Paths: p.paths}
+		if len(p.of) == 0 {
+			continue
+		}
+		for _, path := range p.paths {
+			out[i].Of = append(out[i].Of, p.of[string(path)])
+		}
 	}
 	return out
 }
@@ -256,10 +268,6 @@ func pickable(p []byte) ([]byte, error) {
 func (s *Service) sorted(tx *db.Tx, scope policy.Scope, customer string, picks []Pick) ([][]part, error) {
 	paths, snaps := map[string][][]byte{}, map[string]snapshotRow{}
 	for _, p := range picks {
-		clean, err := pickable(p.Path)
-		if err != nil {
-			return nil, err
-		}
 		if _, known := snaps[p.Snapshot]; !known {
 			snap, err := one[snapshotRow](tx, scope, "snapshot", p.Snapshot)
 			switch {
@@ -273,7 +281,11 @@ func (s *Service) sorted(tx *db.Tx, scope policy.Scope, customer string, picks [
 			}
 			snaps[p.Snapshot] = snap
 		}
-		paths[p.Snapshot] = append(paths[p.Snapshot], clean)
+		clean, err := s.picked(tx, snaps[p.Snapshot], p.Path)
+		if err != nil {
+			return nil, err
+		}
+		paths[p.Snapshot] = append(paths[p.Snapshot], clean...)
 	}
 	byServer := map[string][]part{}
 	items, size := 0, 0
@@ -283,10 +295,10 @@ func (s *Service) sorted(tx *db.Tx, scope policy.Scope, customer string, picks [
 		for _, p := range folded {
 			size += len(p)
 		}
-		byServer[snap.ServerID] = append(byServer[snap.ServerID], part{snap, folded})
+		byServer[snap.ServerID] = append(byServer[snap.ServerID], part{snap: snap, paths: folded})
 	}
 	if items > wire.MaxSelected || size > maxPathBytes {
-		return nil, controlplane.Invalid(controlplane.Field{Pointer: "/picks", Message: fmt.Sprintf("That is too much at once: at most %d files and folders. Choose whole folders instead.", wire.MaxSelected)})
+		return nil, tooMuch()
 	}
 	var out [][]part
 	for _, group := range byServer {
@@ -297,6 +309,10 @@ func (s *Service) sorted(tx *db.Tx, scope policy.Scope, customer string, picks [
 	}
 	slices.SortFunc(out, func(a, b []part) int { return cmp.Compare(a[0].snap.ServerID, b[0].snap.ServerID) })
 	return out, nil
+}
+
+func tooMuch() error {
+	return controlplane.Invalid(controlplane.Field{Pointer: "/picks", Message: fmt.Sprintf("That is too much at once: at most %d files and folders. Choose whole folders instead.", wire.MaxSelected)})
 }
 
 // fold sorts clean paths and leaves out what is there twice, and what lies

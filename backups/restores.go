@@ -334,8 +334,12 @@ func (s *Service) RestoreItems(ctx context.Context, scope policy.Scope, id strin
 	})
 	var out []Pick
 	for _, c := range parts {
-		for _, p := range c.Paths {
-			out = append(out, Pick{Snapshot: c.Snapshot, Path: p, Size: -1})
+		for i, p := range c.Paths {
+			pick := Pick{Snapshot: c.Snapshot, Path: p, Size: -1}
+			if i < len(c.Of) && len(c.Of[i]) > 0 {
+				pick.Chosen = c.Of[i]
+			}
+			out = append(out, pick)
 		}
 	}
 	return out, err

@@ -72,7 +72,7 @@ func (s *Service) startOne(ctx context.Context, scope policy.Scope, kind Restore
 		if err := s.mayRestore(tx, snap.CustomerID); err != nil {
 			return err
 		}
-		row, err := s.startFile(tx, kind, part{snap, [][]byte{file}}, assist, false)
+		row, err := s.startFile(tx, kind, part{snap: snap, paths: [][]byte{file}}, assist, false)
 		rows = []restoreRow{row}
 		return err
 	})
