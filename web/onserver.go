@@ -72,9 +72,18 @@ func (v *visit) onServerPage(scope policy.Scope, r backups.Restore, j jobs.Job, 
 	if page.Asked, page.Items, err = v.orderedBy(scope, r); err != nil {
 		return nil, err
 	}
-	page.AskUs = v.askHref(r)
+	page.AskUs, page.Another = v.askHref(r), another(r)
 	v.onServerActs(page, r)
 	return page, v.changes(scope, page, r)
+}
+
+// another is the search for another file, once a restore is over: a page that
+// changes by itself would take away what is typed.
+func another(r backups.Restore) *FindForm {
+	if r.State.Over() {
+		return &FindForm{}
+	}
+	return nil
 }
 
 // onServerSays is the sentence of a restore on a server. What could not be put

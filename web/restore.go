@@ -215,7 +215,7 @@ func (v *visit) downloadPage(scope policy.Scope, r backups.Restore, j jobs.Job, 
 	if d.Asked, d.Items, err = v.orderedBy(scope, r); err != nil {
 		return nil, err
 	}
-	d.AskUs = v.askHref(r)
+	d.AskUs, d.Another = v.askHref(r), another(r)
 	may := v.canOf(r.Customer, policy.RestoreRun)
 	if r.State.Busy() {
 		d.Progress = v.progress(j, true)

@@ -7,7 +7,7 @@ const restoresListed = 100
 
 // restores lists what was fetched and put back, newest first.
 func (p *Portal) restores(v *visit) error {
-	page := &Restores{Page: v.page("restore", v.t("restores.title"), v.t("restores.say"))}
+	page := &Restores{Page: v.page("restore", v.t("restores.title"), v.t("restores.say")), Another: &FindForm{}}
 	var err error
 	if page.Rows, err = v.asked(restoresListed, false); err != nil {
 		return err

@@ -238,10 +238,11 @@ type Download struct {
 	Files, Bytes int64
 	Missing      Missing
 	Archive      bool
-	AskUs        string   // address of the form by which we do it; "" hides it
-	Items        [][]byte // what was chosen, the first of it
-	Asked        []Pair   // who asked, and when
-	Helped       string   // who of us did it, and why
+	AskUs        string    // address of the form by which we do it; "" hides it
+	Another      *FindForm // the search for another file, once it is over
+	Items        [][]byte  // what was chosen, the first of it
+	Asked        []Pair    // who asked, and when
+	Helped       string    // who of us did it, and why
 }
 
 // Template names the template.

@@ -5,9 +5,10 @@ import "time"
 // Restores is the list of what was fetched and put back.
 type Restores struct {
 	Page
-	Rows  []AskedFile
-	Asked string // address of the page that has us do it; "" hides it
-	Asks  string // address of what we were asked; "" hides it
+	Rows    []AskedFile
+	Another *FindForm // the search
+	Asked   string    // address of the page that has us do it; "" hides it
+	Asks    string    // address of what we were asked; "" hides it
 	// Assists are who of us could see files.
 	Assists []AssistRow
 }
@@ -46,10 +47,11 @@ type OnServer struct {
 	Again     string // address that puts what was chosen into the basket again
 	Size      int64  // of the one file
 	SHA256    string
-	Items     [][]byte // what was chosen, the first of it
-	Asked     []Pair   // who asked, and when
-	Helped    string   // who of us did it, and why
-	AskUs     string   // address of the form by which we do it; "" hides it
+	Items     [][]byte  // what was chosen, the first of it
+	Asked     []Pair    // who asked, and when
+	Helped    string    // who of us did it, and why
+	AskUs     string    // address of the form by which we do it; "" hides it
+	Another   *FindForm // the search for another file, once it is over
 	Back      Link
 	JobHref   string
 }

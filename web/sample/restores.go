@@ -34,6 +34,7 @@ func download(tx *web.Text) []Sample {
 	waiting := of("download.say", "", state(web.ToneBusy, "waiting"))
 	waiting.Why, waiting.Cancel = []string{"shop-1 has not been heard of since 13:39."}, "#"
 	ready := of("download.say_ready", web.ToneGood, state(web.ToneGood, tx.T("restore.ready")))
+	ready.Another = &web.FindForm{}
 	ready.Ready, ready.FileHref, ready.Size, ready.SHA256, ready.Expires = true, "#", 84123, sum, at(-24)
 	failed := of("download.say_failed", web.ToneBad, state(web.ToneBad, tx.T("restore.failed")))
 	failed.Failed, failed.Again = &web.Problem{Cause: "The repository's password is not on this server any more", Next: "An owner of the customer gives it back.", Link: web.Link{Label: tx.T("key.return"), Href: "#"}}, "#"
@@ -88,6 +89,7 @@ func onServer(tx *web.Text) []Sample {
 	done.Files, done.List, done.ListTitle = previewed.Files[:2], previewed.List[:2], tx.T("onserver.list_result")
 	done.Target = []byte("/srv/shop/restored")
 	done.Figures = []web.Fact{figure("onserver.bytes_result", "3.1 MB"), figure("onserver.safety", "2.2 MB")}
+	done.Another = &web.FindForm{}
 	done.Undo, done.UndoUntil = "#", at(-24*7)
 	done.Pager = web.Pager{First: "#"}
 	partly := of("onserver.say_ready_part", web.ToneWarn, state(web.ToneWarn, tx.T("restore.incomplete")))
@@ -171,5 +173,5 @@ func restoreList(tx *web.Text) []Sample {
 	}
 	staff := helping(ops("restore", tx.T("restores.title"), tx.T("restores.say")))
 	staff.Self = "/restores"
-	return pages("restores", map[string]*web.Restores{"full": {Page: page(), Rows: asked(), Asked: "#", Asks: "#", Assists: assists(tx)}, "staff": {Page: staff, Rows: asked(), Assists: assists(tx)}, "empty": {Page: page()}}, "full", "staff", "empty")
+	return pages("restores", map[string]*web.Restores{"full": {Page: page(), Another: &web.FindForm{}, Rows: asked(), Asked: "#", Asks: "#", Assists: assists(tx)}, "staff": {Page: staff, Rows: asked(), Assists: assists(tx)}, "empty": {Page: page()}}, "full", "staff", "empty")
 }
