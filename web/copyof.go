@@ -8,20 +8,33 @@ import (
 	"ostler/controlplane/policy"
 )
 
-// copyOf is a plan's newest copy at or before the end of a day by the plan's
-// clock; the newest of all where the day is zero, and nil where there is none.
-func (v *visit) copyOf(scope policy.Scope, p backups.Plan, on time.Time) (*backups.Snapshot, error) {
+// dayEnd is the first instant after a day by the clock of a zone; the zero time
+// where the day is that.
+func dayEnd(on time.Time, zone *time.Location) time.Time {
 	if on.IsZero() {
-		return v.latestCopy(scope, p.ID)
-	}
-	zone, err := time.LoadLocation(p.Zone)
-	if err != nil {
-		zone = time.UTC
+		return on
 	}
 	y, m, d := on.Date()
-	end := time.Date(y, m, d+1, 0, 0, 0, 0, zone)
+	return time.Date(y, m, d+1, 0, 0, 0, 0, zone)
+}
+
+// planZone is the zone of a plan's clock, by which a search takes its days.
+func planZone(p backups.Plan) *time.Location {
+	zone, err := time.LoadLocation(p.Zone)
+	if err != nil {
+		return time.UTC
+	}
+	return zone
+}
+
+// copyBefore is a plan's newest copy from before an instant; the newest of all
+// where that is zero, and nil where there is none.
+func (v *visit) copyBefore(scope policy.Scope, plan string, end time.Time) (*backups.Snapshot, error) {
+	if end.IsZero() {
+		return v.latestCopy(scope, plan)
+	}
 	for token := ""; ; {
-		snaps, next, err := v.p.Backups.Snapshots(v.ctx, scope, backups.SnapshotFilter{Plan: p.ID, Limit: 200, PageToken: token})
+		snaps, next, err := v.p.Backups.Snapshots(v.ctx, scope, backups.SnapshotFilter{Plan: plan, Limit: 200, PageToken: token})
 		if err != nil {
 			return nil, err
 		}
@@ -37,7 +50,8 @@ func (v *visit) copyOf(scope policy.Scope, p backups.Plan, on time.Time) (*backu
 }
 
 // otherDay is where a page of a copy leads when a day is asked for: the same
-// path in the newest copy at or before it. It is "" where none is asked for.
+// path in the newest copy at or before it, by the reader's clock as all times on
+// the page. It is "" where none is asked for.
 func (v *visit) otherDay(scope policy.Scope, snap backups.Snapshot, page string, full []byte) (to string, err error) {
 	said := v.c.QueryParam("on")
 	if said == "" {
@@ -47,11 +61,7 @@ func (v *visit) otherDay(scope policy.Scope, snap backups.Snapshot, page string,
 	if !ok {
 		return "", controlplane.Invalid(controlplane.Field{Pointer: "/on", Message: v.t("copies.bad_day")})
 	}
-	plan, err := v.p.Backups.Plan(v.ctx, scope, snap.Plan)
-	if err != nil {
-		return "", err
-	}
-	s, err := v.copyOf(scope, plan, day)
+	s, err := v.copyBefore(scope, snap.Plan, dayEnd(day, v.zone))
 	if err != nil {
 		return "", err
 	}

@@ -158,7 +158,7 @@ func (v *visit) findAround(scope policy.Scope, page *Find, on time.Time) (*chose
 			seen[p.Server] = true
 			page.Servers = append(page.Servers, Link{names[p.Server], p.Server})
 		}
-		s, err := v.copyOf(scope, p, on)
+		s, err := v.copyBefore(scope, p.ID, dayEnd(on, planZone(p)))
 		if err != nil {
 			return nil, err
 		}

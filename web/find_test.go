@@ -1,17 +1,8 @@
 package web_test
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
-	"html"
 	"maps"
 	"net/http"
-	"net/url"
-	"path"
-	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,105 +13,9 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"ostler/agents/wire"
-	"ostler/backups"
-	"ostler/backups/catalogue"
 	"ostler/controlplane/db"
 	"ostler/controlplane/db/dbtest"
 )
-
-// odd is a name that no page may trip over.
-const odd = "two\nlines \xff<img src=x onerror=alert(1)>.txt"
-
-// tree is the files of a played copy with their sizes.
-type tree map[string]int64
-
-// listed has the played host list the names of the copy that is asked for next,
-// and the plane take them in.
-func (h *house) listed(files tree) {
-	h.t.Helper()
-	nodes := maps.Clone(files)
-	for p := range files {
-		for d := path.Dir(p); d != "/"; d = path.Dir(d) {
-			nodes[d] = -1
-		}
-	}
-	var out bytes.Buffer
-	w := catalogue.NewListingWriter(&out, catalogue.ListingOptions{TempDir: h.t.TempDir()})
-	for _, p := range slices.Sorted(maps.Keys(nodes)) {
-		e := catalogue.Entry{Path: []byte(p), Type: wire.NodeFile, Size: nodes[p], MTime: 1_700_000_000_000 + nodes[p], Mode: 0o644}
-		if nodes[p] < 0 {
-			e.Type, e.Size = wire.NodeDir, 0
-		}
-		if err := w.Add(e); err != nil {
-			h.t.Fatal(err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		h.t.Fatal(err)
-	}
-	var p wire.CatalogueParams
-	ref := h.take(wire.ActionCatalogue, &p)
-	sum := sha256.Sum256(out.Bytes())
-	up := wire.Upload{Size: int64(out.Len()), SHA256: hex.EncodeToString(sum[:]), Chunks: 1}
-	if err := h.backups.Put(h.ctx, h.server.ID, agentID, ref.Job, ref.Epoch, 0, up.SHA256, &out); err != nil {
-		h.t.Fatal(err)
-	}
-	var ids []string
-	snaps, _, err := h.backups.Snapshots(h.ctx, all, backups.SnapshotFilter{Server: h.server.ID})
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	for _, s := range snaps {
-		ids = append(ids, s.ResticID)
-	}
-	h.finish(ref, wire.CatalogueResult{Upload: up, Entries: int64(len(nodes)), Snapshots: ids})
-	h.tick()
-}
-
-// again makes another copy, a day later, whose names are known. The schedule is
-// paused: it would make copies of its own.
-func (h *house) again(plan string, files tree) backups.Snapshot {
-	h.t.Helper()
-	h.clock.Advance(24 * time.Hour)
-	ok[backups.Plan](h.t)(h.backups.UpdatePlan(h.ctx, all, plan, backups.PlanInput{Tenancy: h.tenancy.ID, Name: "Files", Paths: []string{"/srv/shop"}, Cron: "15 2 * * *", Zone: "Europe/Berlin"}, false))
-	ok[backups.Run](h.t)(h.backups.RunNow(h.ctx, all, plan))
-	h.backup(wire.BackupResult{Outcome: wire.BackupComplete, TotalFiles: int64(len(files))})
-	h.listed(files)
-	snaps, _, err := h.backups.Snapshots(h.ctx, all, backups.SnapshotFilter{Plan: plan, Limit: 1})
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	return snaps[0]
-}
-
-// send posts a form that has a field more than once.
-func (p *person) send(path string, form url.Values) answer {
-	p.h.t.Helper()
-	r := ok[*http.Request](p.h.t)(http.NewRequestWithContext(p.h.t.Context(), http.MethodPost, p.h.url+path, strings.NewReader(form.Encode())))
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	r.Header.Set("Sec-Fetch-Site", "same-origin")
-	return p.do(r)
-}
-
-var pickField = regexp.MustCompile(`name="pick" value="([^"]+)"`)
-
-// picksOn are the values of a page's boxes and buttons for the basket.
-func picksOn(page string) (out []string) {
-	for _, m := range pickField.FindAllStringSubmatch(page, -1) {
-		out = append(out, html.UnescapeString(m[1]))
-	}
-	return out
-}
-
-// links are the addresses that a page leads to and that have a part.
-func links(page, part string) (out []string) {
-	for _, m := range regexp.MustCompile(`href="([^"]+)"`).FindAllStringSubmatch(page, -1) {
-		if to := html.UnescapeString(m[1]); strings.Contains(to, part) && !slices.Contains(out, to) {
-			out = append(out, to)
-		}
-	}
-	return out
-}
 
 // From Home one comes to a version of a file by a search, and from there to the
 // basket and what becomes of it; whatever bytes its name has.
@@ -284,163 +179,6 @@ func TestFindAndBasketOfOthers(t *testing.T) {
 	}
 }
 
-func TestBasketLeadsBackWithinThePortal(t *testing.T) {
-	h := newSQLite(t)
-	_, snap := h.ready(wire.BackupResult{Outcome: wire.BackupComplete, TotalFiles: 1})
-	h.listed(tree{"/srv/shop/a.txt": 1})
-	ines := h.browser(h.owner.ID)
-	pick := picksOn(ines.page("/snapshots/" + snap.ID + "?path=%2Fsrv%2Fshop"))[1]
-	for back, want := range map[string]string{"//evil.example": "/basket?done=basket", "https://evil.example/": "/basket?done=basket", `/\evil.example`: "/basket?done=basket", "javascript:alert(1)": "/basket?done=basket",
-		"": "/basket?done=basket", "/find?q=a": "/find?q=a&done=basket", "/\t/evil.example": "/basket?done=basket"} {
-		if a := ines.post("/basket/add", "pick", pick, "back", back); a.location() != want {
-			t.Errorf("back=%q leads to %q, want %q", back, a.location(), want)
-		}
-	}
-	if a := ines.post("/basket/add", "back", "/find"); a.location() != "/find?done=nothing" || !strings.Contains(ines.page(a.location()), "Nothing was ticked") {
-		t.Errorf("nothing ticked: %d %s", a.status, a.location())
-	}
-	for _, pick := range []string{"x", snap.ID + ":!!:file:1", snap.ID + "::file:1", snap.ID + ":L2E:file:x"} {
-		if a := ines.post("/basket/add", "pick", pick); a.status != http.StatusUnprocessableEntity {
-			t.Errorf("pick=%s: %d", pick, a.status)
-		}
-	}
-	page := ines.page("/basket")
-	item := between(page, `name="item" value="`, `"`)
-	if a := ines.post("/basket/remove", "item", strings.TrimSuffix(strings.TrimPrefix(item, `name="item" value="`), `"`)); a.location() != "/basket?done=taken_out" {
-		t.Errorf("take out: %s", a.location())
-	}
-	if page := ines.page("/basket?done=taken_out"); !strings.Contains(heading(page), "empty") {
-		t.Errorf("after taking out: %q", heading(page))
-	}
-}
-
-// A large folder comes in pages, a file in it is found, and a whole page of it
-// goes into the basket, until that is full.
-func TestLargeFoldersAndFullBaskets(t *testing.T) {
-	h := newSQLite(t)
-	_, snap := h.ready(wire.BackupResult{Outcome: wire.BackupComplete, TotalFiles: 1200})
-	files := tree{}
-	for i := range 1200 {
-		files[fmt.Sprintf("/srv/shop/%04d \xff.jpg", i)] = 10
-	}
-	h.listed(files)
-	ines := h.browser(h.owner.ID)
-	at, total := "/snapshots/"+snap.ID+"?path=%2Fsrv%2Fshop", 0
-	for at != "" {
-		body := ines.page(at)
-		picks := picksOn(body)[1:] // the first is the folder itself
-		total += len(picks)
-		if !strings.Contains(body, "From our list of this copy") {
-			t.Error("the page does not say where it is from")
-		}
-		a := ines.send("/basket/add", url.Values{"pick": picks, "back": {at}})
-		switch {
-		case total <= wire.MaxSelected && a.location() != at+"&done=basket":
-			t.Fatalf("add %d: %d %s", total, a.status, a.location())
-		case total > wire.MaxSelected && (a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, "A basket holds 1000")):
-			t.Errorf("a full basket: %d", a.status)
-		}
-		next := links(body, "after=")
-		if at = ""; len(next) > 0 {
-			at = next[0]
-		}
-	}
-	if total != 1200 {
-		t.Errorf("pages list %d, want 1,200", total)
-	}
-	body := ines.page("/basket")
-	if n := strings.Count(body, `name="item"`); n != 1000 || !strings.Contains(body, "1000 files") {
-		t.Errorf("the basket lists %d, want 1,000", n)
-	}
-	file := ines.page("/snapshots/" + snap.ID + "/file?path=" + url.QueryEscape("/srv/shop/0777 \xff.jpg"))
-	if !strings.Contains(file, "10\u00a0B") || len(picksOn(file)) != 0 || !strings.Contains(file, "This is in your basket") {
-		t.Errorf("a file far down: %q", heading(file))
-	}
-	if body := ines.page("/snapshots/" + snap.ID + "/file?path=%2Fsrv%2Fshop%2F0777"); !strings.Contains(heading(body), "no file") {
-		t.Errorf("a file that is not there: %q", heading(body))
-	}
-	if a := ines.get("/snapshots/" + snap.ID + "/file?path=%2Fsrv%2Fshop"); a.location() != "/snapshots/"+snap.ID+"?path=%2Fsrv%2Fshop" {
-		t.Errorf("a folder as a file: %d %s", a.status, a.location())
-	}
-}
-
-// From a folder one comes to the same folder on any day.
-func TestAFolderAtAnyDate(t *testing.T) {
-	h := newSQLite(t)
-	plan, first := h.ready(wire.BackupResult{Outcome: wire.BackupComplete, TotalFiles: 1})
-	h.listed(tree{"/srv/shop/" + odd + "/a": 1})
-	second := h.again(plan.ID, tree{"/srv/shop/" + odd + "/a": 2})
-	third := h.again(plan.ID, tree{"/srv/shop/" + odd + "/a": 3})
-	ines := h.browser(h.owner.ID)
-	raw := regexp.MustCompile(`name="raw" value="([^"]+)"`)
-	zone := ok[*time.Location](t)(time.LoadLocation("Europe/Berlin"))
-	for _, page := range []string{"", "/file"} {
-		dir := "/srv/shop/" + odd
-		if page != "" {
-			dir += "/a"
-		}
-		body := ines.page("/snapshots/" + third.ID + page + "?path=" + url.QueryEscape(dir))
-		form := "/snapshots/" + third.ID + page + "?raw=" + raw.FindStringSubmatch(body)[1] + "&on="
-		for day, want := range map[time.Time]string{first.ArrivedAt: first.ID, second.ArrivedAt: second.ID, third.ArrivedAt.AddDate(1, 0, 0): third.ID} {
-			if a := ines.get(form + day.In(zone).Format(time.DateOnly)); a.location() != "/snapshots/"+want+page+"?path="+url.QueryEscape(dir) {
-				t.Errorf("%s leads to %d %s, want %s", day, a.status, a.location(), want)
-			}
-		}
-		for _, day := range []string{"soon", first.ArrivedAt.AddDate(0, 0, -2).Format(time.DateOnly)} {
-			a := ines.get(form + day)
-			if a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, `id="on-error"`) {
-				t.Errorf("%s: %d", day, a.status)
-			}
-			checkPage(t, a.body)
-		}
-	}
-}
-
-// Who alone holds the key says whether we keep a list of the names.
-func TestTheListOfNamesIsAChoice(t *testing.T) {
-	h := newSQLite(t)
-	plan := h.newPlan(backups.CustodyCustomer)
-	at := "/plans/" + plan.ID
-	ines, jonas, ada := h.browser(h.owner.ID), h.browser(h.reader.ID), h.browser(h.admin.ID)
-	if page := ines.page(at); !strings.Contains(page, "May we keep a list") || !strings.Contains(page, `value="no" checked`) {
-		t.Error("the owner is not asked")
-	}
-	if page := ada.page(at); strings.Contains(page, "May we keep a list") || !strings.Contains(page, "Only the customer can say yes") || strings.Contains(page, at+"/names") {
-		t.Error("staff are offered the customer's choice")
-	}
-	if page := jonas.page(at); strings.Contains(page, at+"/names") || !strings.Contains(page, "We keep no list") {
-		t.Error("a reader is not told, or may choose")
-	}
-	if a := ada.post(at+"/names", "names", "yes"); a.status != http.StatusForbidden {
-		t.Errorf("staff say yes: %d", a.status)
-	}
-	if a := jonas.post(at+"/names", "names", "yes"); a.status != http.StatusForbidden {
-		t.Errorf("a reader says yes: %d", a.status)
-	}
-	if a := ines.post(at + "/names"); a.status != http.StatusUnprocessableEntity {
-		t.Errorf("neither yes nor no: %d", a.status)
-	}
-	if a := ines.post(at + "/names/anew"); a.status != http.StatusConflict {
-		t.Errorf("anew, of none: %d", a.status)
-	}
-	if a := ines.post(at+"/names", "names", "yes"); a.location() != at+"?done=saved" {
-		t.Fatalf("yes: %d %s", a.status, heading(a.body))
-	}
-	if page := ines.page(at); !strings.Contains(page, `value="yes" checked`) || !strings.Contains(page, at+"/names/anew") {
-		t.Error("the choice is not kept")
-	}
-	if a := ines.post(at + "/names/anew"); a.location() != at+"?done=names" {
-		t.Errorf("anew: %d %s", a.status, a.location())
-	}
-	ines.page(at + "?done=names")
-	if a := ines.post(at+"/names", "names", "no"); a.location() != at+"?done=saved" {
-		t.Errorf("no: %d", a.status)
-	}
-	if page := ines.page(at); !strings.Contains(page, `value="no" checked`) {
-		t.Error("no is not kept")
-	}
-}
-
 // By the keyboard alone: a key leads to the search, what is ticked goes into
 // the basket, and the page then begins with what was done.
 func TestFindByKeyboard(t *testing.T) {
@@ -502,5 +240,36 @@ func TestFindByKeyboard(t *testing.T) {
 	bad, err := chromedp.Run(ctx, chromedp.Evaluate[[]string](`window.violations`))
 	if err != nil || len(bad) > 0 {
 		t.Errorf("the policy is broken: %v %v", bad, err)
+	}
+}
+
+// Whoever of us helps a customer, with a reason, finds and collects as they do,
+// for that customer only.
+func TestFindForACustomer(t *testing.T) {
+	h := newSQLite(t)
+	plan, snap := h.ready(wire.BackupResult{Outcome: wire.BackupComplete, TotalFiles: 1})
+	h.listed(tree{"/srv/shop/a.txt": 1})
+	ada := h.browser(h.admin.ID)
+	if a := ada.post("/assist", "customer", h.maple.ID, "reason", "They asked by telephone for a file", "ticket", "OPS-12"); a.status != http.StatusSeeOther {
+		t.Fatalf("assist: %d %s", a.status, heading(a.body))
+	}
+	found := ada.page("/find?q=a.txt")
+	boxes := picksOn(found)
+	if len(boxes) != 1 || !strings.Contains(found, "Add the newest versions") || !strings.Contains(found, "OPS-12") {
+		t.Fatalf("found: %q %q", heading(found), boxes)
+	}
+	for _, path := range []string{"/files?plan=" + plan.ID + "&path=%2Fsrv%2Fshop%2Fa.txt", "/snapshots/" + snap.ID + "?path=%2Fsrv%2Fshop", "/snapshots/" + snap.ID + "/file?path=%2Fsrv%2Fshop%2Fa.txt"} {
+		if len(picksOn(ada.page(path))) == 0 {
+			t.Errorf("%s: nothing can be chosen", path)
+		}
+	}
+	if a := ada.post("/basket/add", "pick", boxes[0], "back", "/find?q=a.txt"); a.location() != "/find?q=a.txt&done=basket" {
+		t.Fatalf("add: %d %s", a.status, a.location())
+	}
+	if page := ada.page("/basket"); !strings.Contains(page, "a.txt") || !strings.Contains(page, `name="special"`) {
+		t.Errorf("basket: %q", heading(page))
+	}
+	if page := h.browser(h.owner.ID).page("/basket"); strings.Contains(page, "a.txt") {
+		t.Error("the customer sees our basket")
 	}
 }
