@@ -98,7 +98,24 @@ func (s *Service) Sweep(ctx context.Context) error {
 	if _, err = s.jobs.Forget(ctx, []string{string(wire.ActionList)}, now.Add(-keepListings)); err != nil {
 		return err
 	}
+	if err := s.forgetSteps(ctx, now.Add(-s.opts.KeepLists)); err != nil {
+		return err
+	}
 	return s.sweepCatalogues(ctx)
+}
+
+// forgetSteps lets go of what the jobs of restores brought: file names. The job
+// that a restore names stays, without them.
+func (s *Service) forgetSteps(ctx context.Context, before time.Time) error {
+	if _, err := s.jobs.Forget(ctx, []string{jobVerify, jobExpire, string(wire.ActionSettle)}, before); err != nil {
+		return err
+	}
+	kinds := make([]string, len(stepActions))
+	for i, a := range stepActions {
+		kinds[i] = string(a)
+	}
+	_, err := s.jobs.ForgetBut(ctx, kinds, before)
+	return err
 }
 
 // keepListings is how long the answer to a look into a folder is kept: file

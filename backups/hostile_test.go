@@ -14,6 +14,7 @@ import (
 	"ostler/agents/wire"
 	"ostler/backups"
 	"ostler/controlplane"
+	"ostler/controlplane/jobs"
 )
 
 // What a host says stands in clear, in sums and in the ledger: figures stay
@@ -162,6 +163,42 @@ func TestSearchesWaitForTheirOwn(t *testing.T) {
 		done()
 		if _, err := h.backups.Find(ctx, scope, backups.FindQuery{Text: "a"}); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// The jobs of a restore bring names of files: they are let go of, but for the
+// job that the restore names.
+func TestOldStepsAreForgotten(t *testing.T) {
+	each(t, func(t *testing.T, h *house, snap backups.Snapshot) {
+		ctx, scope := h.owner(h.customer.ID)
+		r := must[[]backups.Restore](t)(h.backups.StartInPlace(ctx, scope, backups.Order{Picks: picks(snap, "/srv/shop/a")}))[0]
+		h.previewed(change("/srv/shop/a", wire.ActCreate))
+		must[backups.Restore](t)(h.backups.ConfirmRestore(ctx, scope, r.ID))
+		h.applied(change("/srv/shop/a", wire.ActCreate))
+		preview := must[[]jobs.Job](t)(h.backups.RestoreJobs(ctx, scope, r.ID))
+		h.sweep()
+		if got := must[[]jobs.Job](t)(h.backups.RestoreJobs(ctx, scope, r.ID)); len(got) != len(preview) {
+			t.Fatalf("at once: got %d jobs, want %d", len(got), len(preview))
+		}
+		h.clock.Advance(8 * 24 * time.Hour)
+		h.sweep()
+		var p wire.SettleParams
+		h.finish(h.take(wire.ActionSettle, &p), wire.Settled{})
+		named := h.restore(r.ID).Job
+		if len(must[jobs.Job](t)(h.jobs.Get(h.ctx, h.all, named)).Result) == 0 {
+			t.Error("the result is gone before its time")
+		}
+		h.clock.Advance(40 * 24 * time.Hour)
+		h.sweep()
+		h.clock.Advance(40 * 24 * time.Hour)
+		h.sweep()
+		got := must[[]jobs.Job](t)(h.backups.RestoreJobs(ctx, scope, r.ID))
+		if len(got) != 1 || got[0].ID != named || h.restore(r.ID).Job != named {
+			t.Errorf("after a month: got %d jobs", len(got))
+		}
+		if j := must[jobs.Job](t)(h.jobs.Get(h.ctx, h.all, named)); j.Result != nil || j.State != jobs.Succeeded {
+			t.Errorf("the named job: got %q with %d bytes", j.State, len(j.Result))
 		}
 	})
 }

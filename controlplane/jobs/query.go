@@ -209,9 +209,29 @@ func (j *Jobs) Wait(ctx context.Context, scope policy.Scope, id string, d time.D
 // time, and returns how many: the answers to questions, and the plane's own
 // sweeps, are of no use to anybody later. What was done stands in the ledger.
 func (j *Jobs) Forget(ctx context.Context, kinds []string, before time.Time) (n int64, err error) {
+	return j.forget(ctx, func(tx *db.Tx) ([]int64, error) { return endedBefore(tx, kinds, before) }, deleteJobs)
+}
+
+// ForgetBut is Forget but for the latest of each subject's jobs of these kinds:
+// what they worked for still names it. It stays without its result and progress.
+func (j *Jobs) ForgetBut(ctx context.Context, kinds []string, before time.Time) (n int64, err error) {
+	n, err = j.forget(ctx, func(tx *db.Tx) ([]int64, error) { return followedBefore(tx, kinds, before) }, deleteJobs)
+	if err != nil {
+		return n, err
+	}
+	_, err = j.forget(ctx, func(tx *db.Tx) ([]int64, error) { return answeredBefore(tx, kinds, before) }, emptyJobs)
+	return n, err
+}
+
+// forget finds jobs and drops them, a batch at a time.
+func (j *Jobs) forget(ctx context.Context, find func(*db.Tx) ([]int64, error), drop func(*db.Tx, []int64) error) (n int64, err error) {
 	for {
-		var batch int64
-		err := j.db.Write(ctx, func(tx *db.Tx) (err error) { batch, err = deleteEnded(tx, kinds, before); return err })
+		var seqs []int64
+		err := j.db.Read(ctx, func(tx *db.Tx) (err error) { seqs, err = find(tx); return err })
+		if err == nil && len(seqs) > 0 {
+			err = j.db.Write(ctx, func(tx *db.Tx) error { return drop(tx, seqs) })
+		}
+		batch := int64(len(seqs))
 		n += batch
 		if err != nil {
 			return n, fmt.Errorf("jobs: forget: %w", err)

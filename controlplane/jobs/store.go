@@ -199,10 +199,37 @@ func save(tx *db.Tx, r *row, state State, epoch int64) error {
 	return nil
 }
 
-const forgetBatch = 500
+const forgetBatch = 100
 
-// deleteEnded deletes a batch of jobs that are over.
-func deleteEnded(tx *db.Tx, kinds []string, before time.Time) (int64, error) {
-	r := tx.Exec("DELETE FROM jobs WHERE seq IN (SELECT seq FROM jobs WHERE kind IN ? AND finished_at > 0 AND finished_at < ? LIMIT ?)", kinds, before.UnixMilli(), forgetBatch)
-	return r.RowsAffected, r.Error
+// ended is the condition of jobs of some kinds that ended before an instant.
+const ended = "o.kind IN ? AND o.finished_at > 0 AND o.finished_at < ?"
+
+// endedBefore finds a batch of jobs that are over.
+func endedBefore(tx *db.Tx, kinds []string, before time.Time) ([]int64, error) {
+	return seqsOf(tx, ended, kinds, before.UnixMilli())
+}
+
+// followedBefore finds those that a later one of their subject follows.
+func followedBefore(tx *db.Tx, kinds []string, before time.Time) ([]int64, error) {
+	return seqsOf(tx, ended+" AND EXISTS (SELECT 1 FROM jobs n WHERE n.subject = o.subject AND n.seq > o.seq AND n.kind IN ?)", kinds, before.UnixMilli(), kinds)
+}
+
+// answeredBefore finds those that still have what they brought.
+func answeredBefore(tx *db.Tx, kinds []string, before time.Time) ([]int64, error) {
+	return seqsOf(tx, ended+" AND (o.result IS NOT NULL OR o.progress IS NOT NULL)", kinds, before.UnixMilli())
+}
+
+func seqsOf(tx *db.Tx, where string, args ...any) (seqs []int64, err error) {
+	err = tx.Raw("SELECT o.seq FROM jobs o WHERE "+where+" LIMIT ?", append(args, forgetBatch)...).Scan(&seqs).Error
+	return seqs, err
+}
+
+// deleteJobs deletes jobs that are over: an end is for good.
+func deleteJobs(tx *db.Tx, seqs []int64) error {
+	return tx.Exec("DELETE FROM jobs WHERE seq IN ?", seqs).Error
+}
+
+// emptyJobs lets go of what jobs that are over brought.
+func emptyJobs(tx *db.Tx, seqs []int64) error {
+	return tx.Exec("UPDATE jobs SET result = NULL, progress = NULL WHERE seq IN ?", seqs).Error
 }
