@@ -47,7 +47,7 @@ func TestExitCodes(t *testing.T) {
 		{"going on already", h.maple.Caller, []string{"backup", "run", h.plan.ID}, 5, []string{"going on already", "Next: Wait for it"}},
 		{"a file is there already", h.maple.Caller, []string{"restore", "download", h.maple.Runs(h.plan.ID)[1].Snapshot, folder + "/menu.txt", "-o", bad}, 5, []string{"is there already", "--force"}},
 		{"not in time", h.maple.Caller, []string{"job", "wait", run.Job, "--wait-timeout", "300ms"}, 8, []string{"has not ended within --wait-timeout; it goes on", "Next: "}},
-		{"not allowed", h.Staff(), []string{"restore", "list"}, 1, []string{"Your role does not include this", "Next: "}},
+		{"not allowed", h.Staff(), []string{"restore", "list"}, 1, []string{"A customer's files are theirs", "Next: ", "ostler assist start"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			out, errs, code := tt.who.CLI(tt.args...)

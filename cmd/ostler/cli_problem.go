@@ -51,6 +51,8 @@ func problemOf(resp *http.Response) error {
 	switch {
 	case e.Code == controlplane.CodeUnauthorized:
 		e.Next = signInNext
+	case e.Code == controlplane.CodeForbidden && strings.HasPrefix(e.Next, "Say why first"):
+		e.Next = "Say why first; the customer sees it: ostler assist start CUSTOMER --reason REASON --ticket TICKET"
 	case e.Code == controlplane.CodeNotFound && strings.HasPrefix(e.Next, "Check the address"):
 		e.Next = "Check the name or the id; “list” in place of the verb shows what you may see." // there are no addresses and pages here
 	}

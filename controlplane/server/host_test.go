@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -10,6 +11,7 @@ import (
 
 	"ostler/agents/wire"
 	"ostler/backups"
+	"ostler/backups/catalogue"
 	"ostler/controlplane"
 	"ostler/controlplane/db"
 	"ostler/controlplane/mail"
@@ -142,12 +144,56 @@ func (w *world) arrive(o tenant, content []byte) {
 	w.t.Helper()
 	var p wire.DownloadParams
 	ref := w.take(o.server.ID, wire.ActionDownload, &p)
-	for i := 0; i*wire.ChunkSize < len(content); i++ {
-		chunk := content[i*wire.ChunkSize : min((i+1)*wire.ChunkSize, len(content))]
-		sum := sha256.Sum256(chunk)
-		w.must(w.backups.Put(w.ctx, o.server.ID, hostAgent, ref.Job, ref.Epoch, i, hex.EncodeToString(sum[:]), bytes.NewReader(chunk)))
-	}
-	sum := sha256.Sum256(content)
-	w.finish(o.server.ID, ref, wire.DownloadResult{Size: int64(len(content)), SHA256: hex.EncodeToString(sum[:]), Chunks: wire.ChunkCount(int64(len(content)))}, nil)
+	up := w.send(o.server.ID, ref, content)
+	w.finish(o.server.ID, ref, wire.DownloadResult{Size: up.Size, SHA256: up.SHA256, Chunks: up.Chunks}, nil)
 	w.tick() // the plane checks what came
+}
+
+// send has the host of a job send up a file in chunks.
+func (w *world) send(srv string, ref wire.JobRef, content []byte) wire.Upload {
+	w.t.Helper()
+	sum := sha256.Sum256(content)
+	up := wire.Upload{Size: int64(len(content)), SHA256: hex.EncodeToString(sum[:]), Chunks: wire.ChunkCount(int64(len(content)))}
+	for i := range up.Chunks {
+		chunk := content[i*wire.ChunkSize : min((i+1)*wire.ChunkSize, len(content))]
+		part := sha256.Sum256(chunk)
+		w.must(w.backups.Put(w.ctx, srv, hostAgent, ref.Job, ref.Epoch, i, hex.EncodeToString(part[:]), bytes.NewReader(chunk)))
+	}
+	return up
+}
+
+// listed has the host list a tenant's snapshot, which makes its catalogue.
+// Paths are sorted as restic walks; those that end in a slash are folders.
+func (w *world) listed(o tenant, paths ...string) {
+	w.t.Helper()
+	var p wire.CatalogueParams
+	ref := w.take(o.server.ID, wire.ActionCatalogue, &p)
+	var out bytes.Buffer
+	l := catalogue.NewListingWriter(&out, catalogue.ListingOptions{TempDir: w.t.TempDir()})
+	for _, name := range paths {
+		e := catalogue.Entry{Path: []byte(name), Type: wire.NodeFile, Size: 5, Mode: 0o640, MTime: 1_700_000_000_000}
+		if folder, ok := strings.CutSuffix(name, "/"); ok {
+			e = catalogue.Entry{Path: []byte(folder), Type: wire.NodeDir, Mode: 0o755}
+		}
+		w.must(l.Add(e))
+	}
+	w.must(l.Close())
+	w.finish(o.server.ID, ref, wire.CatalogueResult{Upload: w.send(o.server.ID, ref, out.Bytes()), Entries: int64(len(paths)), Snapshots: []string{p.SnapshotID}}, nil)
+	w.tick() // the plane merges it
+}
+
+// changed has the host send a list of changes, and returns what it says of it.
+func (w *world) changed(srv string, ref wire.JobRef, list ...wire.Change) wire.Changes {
+	w.t.Helper()
+	var out bytes.Buffer
+	z := gzip.NewWriter(&out)
+	c := wire.Changes{Counts: map[wire.Act]int64{}, Changes: list}
+	for _, ch := range list {
+		w.must(json.NewEncoder(z).Encode(ch))
+		c.Counts[ch.Act]++
+		c.Bytes += ch.Size
+	}
+	w.must(z.Close())
+	c.Upload = w.send(srv, ref, out.Bytes())
+	return c
 }
