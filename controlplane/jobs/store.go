@@ -233,3 +233,17 @@ func deleteJobs(tx *db.Tx, seqs []int64) error {
 func emptyJobs(tx *db.Tx, seqs []int64) error {
 	return tx.Exec("UPDATE jobs SET result = NULL, progress = NULL WHERE seq IN ?", seqs).Error
 }
+
+// stuck finds at most n open jobs that should have moved on long ago.
+func stuck(tx *db.Tx, scope string, args []any, n int) (rows []*row, err error) {
+	due := tx.Now.Add(-stuckAfter).UnixMilli()
+	const out = "state IN ('offered', 'accepted', 'running')"
+	q := "SELECT " + listColumns + " FROM jobs WHERE " + scope + ` AND seq IN (
+		SELECT seq FROM jobs WHERE ` + out + ` AND lease_until < ?
+		UNION SELECT seq FROM jobs WHERE state IN ('accepted', 'running') AND accepted_at + ? * CASE WHEN timeout_ms > 0 THEN timeout_ms ELSE ? END < ?
+		UNION SELECT seq FROM jobs WHERE state = 'queued' AND expires_at > 0 AND expires_at < ?
+		UNION SELECT seq FROM jobs WHERE state IN ('queued', 'offered') AND executor = 'agent' AND attempt = 0 AND epoch >= ?)
+		ORDER BY seq LIMIT ?`
+	all := append(append([]any{}, args...), due, stuckTimes, agentMaxRun.Milliseconds(), due, due, stuckOffers, n)
+	return rows, tx.Raw(q, all...).Scan(&rows).Error
+}
