@@ -75,6 +75,7 @@ func TestSilentAfterAStart(t *testing.T) {
 		want  []string
 	}{{0, nil}, {agents.SilentAfter + 29*time.Second, nil}, {2 * time.Second, []string{"server.silent"}}} {
 		clock.Advance(tt.after)
+		w.must(deps.Jobs.Tick(t.Context())) // what was offered goes back into the queue
 		w.must(again.Tick(t.Context()))
 		w.wantOpen(tt.want...)
 	}
