@@ -28,17 +28,21 @@ import (
 // archived supplies from an archive that another server packed. It was on the
 // way through the plane, so no name in it is believed.
 type archived struct {
+	h     *Local
 	file  string // the archive
 	dir   string // private staging
 	snaps []string
 	lists []*restic.Contents // one for each snapshot
 	roots [][][]byte
-	lost  []wire.Problem
+	tops  int            // how many roots there are
+	lost  []wire.Problem // at most keptLost; unkept counts the others
+	// unkept are those of which only the number is remembered.
+	unkept int64
 }
 
 // openArchive lists an archive, reading it to its very end.
 func (h *Local) openArchive(ctx context.Context, p Preview) (_ supply, err error) {
-	a := &archived{file: p.Archive, dir: filepath.Join(h.stagingDir(), p.Job)}
+	a := &archived{h: h, file: p.Archive, dir: filepath.Join(h.stagingDir(), p.Job)}
 	if err := os.MkdirAll(a.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("helper: make staging: %w", err)
 	}
@@ -47,16 +51,19 @@ func (h *Local) openArchive(ctx context.Context, p Preview) (_ supply, err error
 			a.close()
 		}
 	}()
-	err = a.scan(ctx, func(e *packed) error {
+	err = a.scan(ctx, func(e *packedEntry) error {
 		sel, err := a.selection(h, p.Job, e.Snapshot)
 		if err != nil {
 			return err
 		}
 		if top := a.roots[sel]; len(top) == 0 || !Beneath(string(top[len(top)-1]), e.path) {
+			if a.tops++; a.tops > wire.MaxSelected {
+				return damagedArchive(nil)
+			}
 			a.roots[sel] = append(top, []byte(e.path))
 		}
 		return a.lists[sel].Add([]byte(e.path), e.node)
-	}, func(lost wire.Problem) { a.lost = append(a.lost, lost) })
+	}, a.lose)
 	if err != nil {
 		return nil, err
 	}
@@ -106,11 +113,14 @@ func (a *archived) each(_ context.Context, node func(int, string, wire.Node) err
 	for _, p := range a.lost {
 		lost(0, p)
 	}
+	for range a.unkept {
+		lost(0, wire.Problem{Cause: wire.CauseDamaged})
+	}
 	return nil
 }
 
-// packed is one entry of an archive.
-type packed struct {
+// packedEntry is one entry of an archive.
+type packedEntry struct {
 	wire.ManifestEntry
 	path string // the original's
 	node wire.Node
@@ -123,23 +133,33 @@ func damagedArchive(err error) error {
 
 // scan reads an archive: its manifest goes to staging, and is then read in step
 // with the entries. An archive that ends early, or goes on after its end, fails.
-func (a *archived) scan(ctx context.Context, each func(*packed) error, lost func(wire.Problem)) error {
+func (a *archived) scan(ctx context.Context, each func(*packedEntry) error, lost func(wire.Problem)) error {
+	err := a.read(ctx, each, lost)
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+func (a *archived) read(ctx context.Context, each func(*packedEntry) error, lost func(wire.Problem)) error {
 	f, err := os.Open(a.file)
 	if err != nil {
 		return fmt.Errorf("helper: open the archive: %w", err)
 	}
 	defer f.Close()
-	gz, err := gzip.NewReader(bufio.NewReaderSize(f, 1<<20))
+	packed, err := gzip.NewReader(bufio.NewReaderSize(f, 1<<20))
 	if err != nil {
 		return damagedArchive(err)
 	}
+	gz := &whileWanted{ctx, packed}
 	t := tar.NewReader(gz)
 	m, err := a.papers(t)
 	if err != nil {
 		return err
 	}
 	defer m.Close()
-	dec := json.NewDecoder(bufio.NewReaderSize(m, 256<<10))
+	lines := &allowance{r: bufio.NewReaderSize(m, 256<<10), left: maxManifestLine}
+	dec := json.NewDecoder(lines)
 	if err := seekKey(dec, "entries"); err != nil {
 		return damagedArchive(err)
 	}
@@ -147,7 +167,8 @@ func (a *archived) scan(ctx context.Context, each func(*packed) error, lost func
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		e := &packed{body: t}
+		e := &packedEntry{body: t}
+		lines.left = maxManifestLine
 		if err := dec.Decode(&e.ManifestEntry); err != nil {
 			return damagedArchive(err)
 		}
@@ -165,27 +186,33 @@ func (a *archived) scan(ctx context.Context, each func(*packed) error, lost func
 	if _, err := t.Next(); !errors.Is(err, io.EOF) {
 		return damagedArchive(err)
 	}
-	if _, err := io.Copy(io.Discard, gz); err != nil { // its checksum
+	if n, err := io.Copy(io.Discard, io.LimitReader(gz, maxTrailing+1)); err != nil || n > maxTrailing { // its checksum
 		return damagedArchive(err)
 	}
-	return eachMissing(dec, lost)
+	return eachMissing(dec, lines, lost)
 }
 
 // eachMissing reads what stands behind the manifest's entries.
-func eachMissing(dec *json.Decoder, lost func(wire.Problem)) error {
-	var rest []wire.Problem
+func eachMissing(dec *json.Decoder, lines *allowance, lost func(wire.Problem)) error {
 	_, err := dec.Token() // the list's end
 	if err == nil {
 		err = seekNext(dec, "missing")
 	}
 	if err == nil {
-		err = dec.Decode(&rest)
+		_, err = dec.Token()
+	}
+	for err == nil && dec.More() {
+		var p wire.Problem
+		lines.left = maxManifestLine
+		if err = dec.Decode(&p); err == nil {
+			lost(p)
+		}
+	}
+	if err == nil {
+		_, err = dec.Token() // a list that is cut off has none
 	}
 	if err != nil {
 		return damagedArchive(err)
-	}
-	for _, p := range rest {
-		lost(p)
 	}
 	return nil
 }
@@ -193,8 +220,11 @@ func eachMissing(dec *json.Decoder, lost func(wire.Problem)) error {
 // papers reads the archive's first two entries and returns the manifest.
 func (a *archived) papers(t *tar.Reader) (*os.File, error) {
 	h, err := t.Next()
-	if err != nil || h.Name != manifestName || h.Typeflag != tar.TypeReg {
+	if err != nil || h.Name != manifestName || h.Typeflag != tar.TypeReg || h.Size > maxManifest {
 		return nil, damagedArchive(err)
+	}
+	if err := a.room(h.Size); err != nil {
+		return nil, err
 	}
 	m, err := os.OpenFile(filepath.Join(a.dir, "manifest"), os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
 	if err != nil {
@@ -213,39 +243,8 @@ func (a *archived) papers(t *tar.Reader) (*os.File, error) {
 	return m, nil
 }
 
-// seekKey reads an object up to the first element of the list that stands under
-// a key.
-func seekKey(dec *json.Decoder, key string) error {
-	if _, err := dec.Token(); err != nil {
-		return err
-	}
-	for dec.More() {
-		k, err := dec.Token()
-		if err != nil {
-			return err
-		}
-		if k == key {
-			_, err := dec.Token()
-			return err
-		}
-		var skip json.RawMessage
-		if err := dec.Decode(&skip); err != nil {
-			return err
-		}
-	}
-	return io.ErrUnexpectedEOF
-}
-
-func seekNext(dec *json.Decoder, key string) error {
-	k, err := dec.Token()
-	if err == nil && k != key {
-		err = io.ErrUnexpectedEOF
-	}
-	return err
-}
-
 // take puts an entry's head and its line in the manifest together.
-func (e *packed) take(h *tar.Header) error {
+func (e *packedEntry) take(h *tar.Header) error {
 	name := strings.TrimSuffix(h.Name, "/")
 	if utf8.ValidString(name) && name != e.Name {
 		return damagedArchive(nil)
@@ -284,8 +283,8 @@ func (a *archived) fill(ctx context.Context, sel int, covers [][]byte, o restic.
 	}
 	defer to.Close()
 	var done int64
-	var tight []*packed // folders that cannot be written in
-	err = a.scan(ctx, func(e *packed) error {
+	var tight []*packedEntry // folders that cannot be written in
+	err = a.scan(ctx, func(e *packedEntry) error {
 		if e.Snapshot != a.snaps[sel] || !beneathAny(covered, e.path) {
 			return nil
 		}
@@ -309,7 +308,7 @@ func (a *archived) fill(ctx context.Context, sel int, covers [][]byte, o restic.
 	return nil
 }
 
-func unpack(to *os.Root, e *packed) error {
+func unpack(to *os.Root, e *packedEntry) error {
 	rel := e.path[1:]
 	if rel == "" {
 		return nil
@@ -344,7 +343,7 @@ func unpack(to *os.Root, e *packed) error {
 }
 
 // unpackFile writes one file. One whose sum is not the manifest's is not left.
-func unpackFile(to *os.Root, rel string, e *packed) error {
+func unpackFile(to *os.Root, rel string, e *packedEntry) error {
 	f, err := to.OpenFile(rel, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("helper: unpack a file: %w", err)
