@@ -93,34 +93,56 @@ func damagedList(err error) error {
 }
 
 // readChanges reads JSON lines of wire.Change, gzipped, as far as they are asked
-// for: memory holds one line and the answer.
-func readChanges(ctx context.Context, r io.Reader, offset, limit int) ([]wire.Change, error) {
+// for: first those that differ, then those that are the same. Memory holds one
+// line and the answer.
+func readChanges(ctx context.Context, r io.ReadSeeker, offset, limit int) ([]wire.Change, error) {
+	items, differ, err := changesThat(ctx, r, false, offset, limit)
+	if err != nil || len(items) == limit {
+		return items, err
+	}
+	same, _, err := changesThat(ctx, r, true, max(0, offset-differ), limit-len(items))
+	return append(items, same...), err
+}
+
+// asSame is in the line of a change that is wire.ActSame, and in no other: its
+// paths are base64, and quotes within texts are escaped.
+var asSame = []byte(`"act":"` + string(wire.ActSame) + `"`)
+
+// changesThat reads those of a list that are the same, or those that are not,
+// and how many of them came by.
+func changesThat(ctx context.Context, r io.ReadSeeker, same bool, offset, limit int) (items []wire.Change, n int, err error) {
+	if _, err := r.Seek(0, io.SeekStart); err != nil {
+		return nil, 0, fmt.Errorf("backups: changes: %w", err)
+	}
 	z, err := gzip.NewReader(bufio.NewReader(r))
 	if err != nil {
-		return nil, damagedList(err)
+		return nil, 0, damagedList(err)
 	}
 	plain := &io.LimitedReader{R: z, N: maxChangesRead}
 	lines := bufio.NewScanner(plain)
 	lines.Buffer(make([]byte, 0, 4<<10), maxChangeLine)
-	items := []wire.Change{}
-	for n := 0; len(items) < limit && lines.Scan(); n++ {
-		if n%1024 == 0 && ctx.Err() != nil {
-			return nil, controlplane.Errorf(controlplane.CodeUnavailable, "Look at an earlier part of it.", "The list of changes is too long to read that far").Because(ctx.Err())
+	items = []wire.Change{}
+	for at := 0; len(items) < limit && lines.Scan(); at++ {
+		if at%1024 == 0 && ctx.Err() != nil {
+			return nil, n, controlplane.Errorf(controlplane.CodeUnavailable, "Look at an earlier part of it.", "The list of changes is too long to read that far").Because(ctx.Err())
 		}
-		if n < offset {
+		if bytes.Contains(lines.Bytes(), asSame) != same {
+			continue
+		}
+		if n++; n <= offset {
 			continue
 		}
 		var c wire.Change
 		if err := json.Unmarshal(bytes.TrimSpace(lines.Bytes()), &c); err != nil {
-			return nil, damagedList(fmt.Errorf("line %d: %w", n, err))
+			return nil, n, damagedList(fmt.Errorf("line %d: %w", at, err))
 		}
 		items = append(items, c)
 	}
 	if err := lines.Err(); err != nil {
-		return nil, damagedList(err)
+		return nil, n, damagedList(err)
 	}
 	if plain.N <= 0 {
-		return nil, damagedList(errors.New("it is larger than any"))
+		return nil, n, damagedList(errors.New("it is larger than any"))
 	}
-	return items, nil
+	return items, n, nil
 }

@@ -74,7 +74,7 @@ func MergeWithoutSwap(ctx context.Context, s *Service, snapshot string) error {
 }
 
 // ReadChanges reads a part of a list of changes.
-func ReadChanges(ctx context.Context, r io.Reader, offset, limit int) ([]wire.Change, error) {
+func ReadChanges(ctx context.Context, r io.ReadSeeker, offset, limit int) ([]wire.Change, error) {
 	return readChanges(ctx, r, offset, limit)
 }
 

@@ -116,6 +116,12 @@ func TestReadingAListIsBounded(t *testing.T) {
 	if got, err := backups.ReadChanges(ctx, packed("{}\n", 5000), 4000, 10); err != nil || len(got) != 10 {
 		t.Errorf("got %d, %v", len(got), err)
 	}
+	mixed := packed("{\"act\":\"same\",\"size\":1}\n{\"act\":\"create\",\"size\":2}\n", 3)
+	for at, want := range []int64{2, 2, 2, 1, 1, 1} { // what differs comes first
+		if got, err := backups.ReadChanges(ctx, mixed, at, 2); err != nil || len(got) != min(2, 6-at) || got[0].Size != want {
+			t.Errorf("from %d on: got %+v, %v", at, got, err)
+		}
+	}
 	_, err := backups.ReadChanges(ctx, packed(strings.Repeat(" ", 1<<20), 64), 0, 10)
 	code(t, "one line of 64 MiB", err, controlplane.CodeConflict)
 	cancel()
