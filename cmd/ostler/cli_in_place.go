@@ -107,6 +107,10 @@ const shownChanges = 20
 
 // previews waits for previews and shows them.
 func (c *client) previews(ctx context.Context, all []restoreView) (previewed []restoreView, raw []json.RawMessage, err error) {
+	name, err := c.names(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
 	for _, v := range all {
 		v, a, err := c.waitRestore(ctx, v.ID)
 		if err != nil {
@@ -116,19 +120,19 @@ func (c *client) previews(ctx context.Context, all []restoreView) (previewed []r
 		if c.output == "json" {
 			continue
 		}
-		if err := c.showPreview(ctx, v); err != nil {
+		if err := c.showPreview(ctx, v, name(v.TargetServer)); err != nil {
 			return nil, nil, err
 		}
 	}
 	return previewed, raw, nil
 }
 
-func (c *client) showPreview(ctx context.Context, v restoreView) error {
+func (c *client) showPreview(ctx context.Context, v restoreView, server string) error {
 	t := v.Preview
 	if t == nil {
 		t = &tallyView{}
 	}
-	err := c.facts(pair{"Restore", text(v.ID)}, pair{"On server", text(v.TargetServer)}, pair{"Into", text(safeName(rawBytes(v.Target, v.TargetB64)))},
+	err := c.facts(pair{"Restore", text(v.ID)}, pair{"On server", text(server)}, pair{"Into", text(safeName(rawBytes(v.Target, v.TargetB64)))},
 		pair{"Would", text(t.String())}, pair{"Written", text(size(t.Bytes))}, pair{"Room there", text(size(t.FreeBytes))}, pair{"Kept for an undo", text(size(t.SafetyBytes))})
 	if err != nil {
 		return err

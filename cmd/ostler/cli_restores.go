@@ -89,6 +89,14 @@ func (v restoreView) fileName() []byte {
 	return v.bytes()
 }
 
+// moved is the size of what is fetched, or what was written on a server.
+func (v restoreView) moved() int64 {
+	if v.Kind == "in_place" {
+		return v.Bytes
+	}
+	return v.Size
+}
+
 // fetchable reports whether it ends in a file for whoever asked for it.
 func (v restoreView) fetchable() bool { return v.Kind == "download" || v.Kind == "archive" }
 
@@ -178,7 +186,7 @@ func (c *client) restoreCommand() *cobra.Command {
 			if v.Picked > 1 {
 				path += " and " + count(v.Picked-1) + " more"
 			}
-			return []cell{text(when(v.CreatedAt)), text(spaced(v.Kind)), state(v.State), number(size(v.Size)), text(path), text(v.ID)}
+			return []cell{text(when(v.CreatedAt)), text(spaced(v.Kind)), state(v.State), number(size(v.moved())), text(path), text(v.ID)}
 		}, "Nothing has been restored yet: ostler restore download SNAPSHOT PATH")
 	})
 	addFilter(lst, &server, &customer)
