@@ -29,6 +29,15 @@ func (w *World) open() *sql.DB {
 // unless it changes one row.
 func (w *World) Exec(statement string, args ...any) {
 	w.T.Helper()
+	if n := w.exec1(statement, args...); n != 1 {
+		w.T.Fatalf("%s: %d rows; want one", statement, n)
+	}
+}
+
+// exec1 runs one statement in the stopped plane's database, and returns how many
+// rows it changed.
+func (w *World) exec1(statement string, args ...any) int64 {
+	w.T.Helper()
 	d := w.open()
 	defer func() { _ = d.Close() }()
 	if w.database != "" {
@@ -37,12 +46,23 @@ func (w *World) Exec(statement string, args ...any) {
 		}
 	}
 	res, err := d.ExecContext(context.Background(), statement, args...)
+	var n int64
+	if err == nil {
+		n, err = res.RowsAffected()
+	}
 	if err != nil {
-		w.T.Fatal(err)
+		w.T.Fatalf("%s: %v", statement, err)
 	}
-	if n, err := res.RowsAffected(); err != nil || n != 1 {
-		w.T.Fatalf("%s: %d rows, %v; want one", statement, n, err)
-	}
+	return n
+}
+
+// Passed lets the minutes be over that the stopped plane gives whoever was at
+// work at a job (the executor "agent" or "plane") and was killed: its jobs can
+// be given out again at once.
+func (w *World) Passed(executor string) {
+	w.T.Helper()
+	literal := map[string]string{"agent": "'agent'", "plane": "'plane'"}[executor]
+	w.exec1("UPDATE jobs SET state = 'queued', lease_until = 0, lost = 0, not_before = 0 WHERE state IN ('offered', 'accepted', 'running') AND executor = " + literal)
 }
 
 // ChangeLeaf changes one byte of the leaf of an entry: in SQLite's file itself,

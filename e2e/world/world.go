@@ -183,6 +183,8 @@ type Options struct {
 	Database string
 	// PlaneDisk is the size of a disk of the plane's own ("24m"); "" is none.
 	PlaneDisk string
+	// Config are more sections of the plane's configuration.
+	Config string
 }
 
 // New starts a signer, a plane with one staff member, and a store.
@@ -198,8 +200,8 @@ func New(t testing.TB, o Options) *World {
 	if o.PlaneDisk != "" {
 		SmallDisk(t, data, o.PlaneDisk)
 	}
-	w.write("ostler.yaml", fmt.Sprintf("data_dir: %q\ndatabase:\n  url: %q\nportal:\n  listen: %q\n  url: %q\nagents:\n  listen: %q\n  enrol_listen: %q\n  names: [localhost, 127.0.0.1]\nmetrics:\n  listen: %q\nlog:\n  level: debug\n",
-		data, o.Database, portal, w.URL, agents, enrol, metrics))
+	w.write("ostler.yaml", fmt.Sprintf("data_dir: %q\ndatabase:\n  url: %q\nportal:\n  listen: %q\n  url: %q\nagents:\n  listen: %q\n  enrol_listen: %q\n  names: [localhost, 127.0.0.1]\nmetrics:\n  listen: %q\nlog:\n  level: debug\n%s",
+		data, o.Database, portal, w.URL, agents, enrol, metrics, o.Config))
 	if o.Database != "" {
 		w.run(nil, "migrate", "--config", w.config)
 	}
