@@ -209,7 +209,7 @@ func withStore[R any](ctx context.Context, a *Agent, repo wire.Repository, acces
 	if errors.As(context.Cause(ctx), &broken) {
 		return none, helper.Fail(broken.cause, err, "%s", storeDetail(broken.cause, proxy.Failing()))
 	}
-	a.log.Warn("store.job_failed", "bytes", proxy.Moved(), "store", string(proxy.Cause()), "err", err)
+	a.log.Warn("store.job_failed", "bytes", proxy.Moved(), "store", string(proxy.Cause()), "err", helper.Unnamed(err))
 	if why := proxy.Failing(); why != "" && helper.Failure(err).Cause == wire.CauseStoreUnreachable {
 		return none, helper.Fail(wire.CauseStoreUnreachable, err, "%s", storeDetail(wire.CauseStoreUnreachable, why)) // restic saw our 502 only
 	}

@@ -198,7 +198,7 @@ func (a *Agent) sweep() {
 		}
 	}
 	if err := a.o.Helper.Discard(context.Background(), ""); err != nil {
-		a.log.Warn("sweep.staging", "err", err)
+		a.log.Warn("sweep.staging", "err", helper.Unnamed(err))
 	}
 }
 

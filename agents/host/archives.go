@@ -15,7 +15,7 @@ import (
 // discard removes what a job staged.
 func (a *Agent) discard(ctx context.Context, job string) {
 	if err := a.o.Helper.Discard(context.WithoutCancel(ctx), job); err != nil {
-		a.log.Warn("staging.discard", "job", job, "err", err)
+		a.log.Warn("staging.discard", "job", job, "err", helper.Unnamed(err))
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"ostler/agents/host/helper"
 	"ostler/agents/wire"
 )
 
@@ -330,7 +331,7 @@ func (a *Agent) run(ctx context.Context, t *task) {
 	default:
 		r.Outcome, r.Failure = wire.Failed, failureOf(err)
 	}
-	a.log.Info("job.end", "job", env.Job, "outcome", string(r.Outcome), "err", err)
+	a.log.Info("job.end", "job", env.Job, "outcome", string(r.Outcome), "err", helper.Unnamed(err))
 	r.JobRef = wire.JobRef{Job: env.Job, Epoch: a.epochOf(t)}
 	entry.Epoch = r.Epoch
 	a.finish(entry, r)

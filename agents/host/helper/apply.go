@@ -325,7 +325,7 @@ func (h *Local) stopped(s *saved, why error) error {
 	}
 	done, err := h.stop(s)
 	if err != nil {
-		h.o.Log.Warn("restore.not_swept", "restore", s.Restore, "err", err)
+		h.o.Log.Warn("restore.not_swept", "restore", s.Restore, "err", Unnamed(err))
 	}
 	if done == 0 {
 		return why
