@@ -13,6 +13,7 @@ import (
 	"ostler/controlplane"
 	"ostler/controlplane/customers"
 	"ostler/controlplane/db"
+	"ostler/controlplane/ledger"
 	"ostler/controlplane/db/dbtest"
 	"ostler/controlplane/findings"
 	"ostler/controlplane/policy"
@@ -292,8 +293,12 @@ func TestWhoFetchedIsEntered(t *testing.T) {
 		}
 		_, err := h.backups.OpenDownload(h.ctx, h.all, r.ID)
 		code(t, "staff without an assist", err, controlplane.CodeForbidden)
-		must[backups.Assist](t)(h.backups.StartAssist(h.ctx, h.customer.ID, "they cannot open it", "T"))
+		a := must[backups.Assist](t)(h.backups.StartAssist(h.ctx, h.customer.ID, "they cannot open it", "T"))
 		must[*backups.File](t)(h.backups.OpenDownload(h.ctx, h.all, r.ID))
+		seen, _, err := h.ledger.List(h.ctx, h.all, ledger.Filter{Subject: r.ID})
+		if err != nil || seen[0].Data["assist"] != a.ID || seen[0].Data["ticket"] != "T" || seen[1].Data["assist"] != nil {
+			t.Errorf("under which assist: got %v and %v, %v", seen[0].Data, seen[1].Data, err)
+		}
 		if got := h.kinds(r.ID); !slices.Equal(got, []string{"restore.requested", "restore.ready", "restore.fetched", "restore.fetched"}) {
 			t.Errorf("ledger: got %v", got)
 		}

@@ -48,7 +48,9 @@ func (s *Service) OpenDownload(ctx context.Context, scope policy.Scope, id strin
 		if err != nil {
 			return fmt.Errorf("backups: download: %w", err)
 		}
-		return s.restoreEntry(tx, row, "restore.fetched", file, map[string]any{"restore_kind": row.Kind, "size": row.Size, "sha256": row.SHA256})
+		by := row
+		by.AssistID = assist.ID // of who fetches it, not of who asked for it
+		return s.restoreEntry(tx, by, "restore.fetched", file, map[string]any{"restore_kind": row.Kind, "size": row.Size, "sha256": row.SHA256})
 	})
 	if err != nil {
 		return nil, err
