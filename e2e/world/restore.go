@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -297,4 +298,20 @@ func (c Caller) Look(snapshot, dir string) Folder {
 		c.W.T.Fatalf("look into %q: status %d: %s", dir, status, raw)
 	}
 	return f
+}
+
+// Segments are the files that a plan's catalogue is kept in.
+func (w *World) Segments(plan string) []string {
+	w.T.Helper()
+	files, err := filepath.Glob(filepath.Join(w.Downloads(), "catalogues", plan, "*"))
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	var all []string
+	for _, f := range files {
+		if !strings.HasSuffix(f, ".attrs") {
+			all = append(all, f)
+		}
+	}
+	return all
 }
