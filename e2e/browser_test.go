@@ -22,8 +22,8 @@ func TestEveryPageOfTheDemo(t *testing.T) {
 		pages    []string // from these, every page that they link to is looked at too
 		also     string   // addresses that count, as a pattern
 	}{
-		{"ops", []string{"/today", "/servers", "/customers", "/jobs", "/staff", "/activity", "/evidence", "/account", "/servers/new", "/customers/new", "/staff/new"}, `^/(servers|customers|plans|jobs|tenancies|people|staff|activity)/`},
-		{"customer", []string{"/home", "/backups", "/people", "/activity", "/evidence", "/account", "/people/new", "/account/password", "/account/codes"}, `^/(servers|plans|snapshots|jobs|keys|people|activity)/`},
+		{"ops", []string{"/today", "/servers", "/customers", "/jobs", "/asks", "/staff", "/activity", "/evidence", "/account", "/servers/new", "/customers/new", "/staff/new"}, `^/(servers|customers|plans|jobs|tenancies|people|staff|activity)/|^/assist/`},
+		{"customer", []string{"/home", "/find", "/find?q=invoice", "/basket", "/restores", "/ask", "/asks", "/backups", "/people", "/activity", "/evidence", "/account", "/people/new", "/account/password", "/account/codes"}, `^/(servers|plans|snapshots|jobs|keys|people|activity)/|^/files\?`},
 		{"auditor", []string{"/evidence", "/activity", "/account"}, `^/activity/`},
 	} {
 		tab := b.Tab()
@@ -32,6 +32,9 @@ func TestEveryPageOfTheDemo(t *testing.T) {
 		seen := map[string]bool{}
 		for queue := tour.pages; len(queue) > 0; queue = queue[1:] {
 			kind := ids.ReplaceAllString(queue[0], "ID")
+			if strings.HasPrefix(queue[0], "/find?") {
+				kind = "/found"
+			}
 			if seen[kind] {
 				continue
 			}
