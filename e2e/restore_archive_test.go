@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"golang.org/x/text/unicode/norm"
@@ -349,4 +350,43 @@ func TestArchiveStagingFull(t *testing.T) {
 	if _, a := h.archive(t, "zip", order.Picks...); a.File(t, folder+"/large.bin", "") != noise(30<<20) {
 		t.Error("with room: other bytes")
 	}
+}
+
+// Pipes and devices are in no archive. The manifest says so, and the
+// archive is complete all the same: every file is in it.
+func TestArchiveOfPipesAndDevices(t *testing.T) {
+	t.Parallel()
+	w := world.New(t, world.Options{})
+	h := newHouse(t, w, "")
+	if err := syscall.Mkfifo(h.on(folder+"/office/pipe"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if os.Geteuid() == 0 {
+		if err := syscall.Mknod(h.on(folder+"/office/null"), syscall.S_IFCHR|0o600, 1<<8|3); err != nil {
+			t.Fatal(err)
+		}
+	}
+	snapshot := h.backUp().Snapshot
+	for _, format := range []string{"zip", "tar.gz"} {
+		r, a := h.archive(t, format, world.Of(snapshot, folder)...)
+		if r.Incomplete || r.MissingCount != 0 || strings.Contains(r.Name, "INCOMPLETE") {
+			t.Errorf("%s: it is called incomplete: %+v", format, r)
+		}
+		for _, p := range a.Manifest.Missing {
+			if p.Cause != "unsupported" {
+				t.Errorf("%s: the manifest misses %s: %s", format, p.Path, p.Cause)
+			}
+		}
+		if !a.Manifest.Complete || len(a.Manifest.Missing) == 0 || a.Manifest.Files != 2 {
+			t.Errorf("%s: manifest: got %+v", format, a.Manifest)
+		}
+	}
+	if f := h.Staff().Findings("restore.incomplete"); len(f) != 0 {
+		t.Errorf("findings: %+v", f)
+	}
+	one := h.maple.Idle(h.maple.Order(world.Order{Kind: "archive", Format: "tar.gz", Picks: world.Of(snapshot, folder+"/office/pipe")})[0].ID, backupLimit)
+	if one.State != "failed" {
+		t.Errorf("only the pipe: got %+v", one)
+	}
+	w.Told("only the pipe", one.Failure, "unsupported")
 }

@@ -35,9 +35,9 @@ type Archived struct {
 	Folders int64
 	Others  int64 // links
 	Bytes   int64 // of the files, unpacked
-	// Missing are what was asked for and is not in it, at most
-	// wire.MaxProblems of them. CauseUnsupported is what no archive can hold:
-	// devices, pipes and sockets.
+	// Missing are what was asked for and could not be had, at most
+	// wire.MaxProblems of them. What no archive can hold (devices, pipes and
+	// sockets) stands in the manifest only, as CauseUnsupported.
 	Missing      []wire.Problem
 	MissingCount int64
 }

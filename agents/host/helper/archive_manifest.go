@@ -93,7 +93,8 @@ func (d *papers) end() error {
 	return errors.Join(d.m.Flush(), d.s.Flush())
 }
 
-// count finds out what the archive holds.
+// count finds out what the archive holds, and what it lacks. What no archive can
+// hold stands in the manifest only: the archive is complete without it.
 func (p *packing) count() (a Archived, complete bool, err error) {
 	err = p.each(func(_ *part, it restic.Item) error {
 		switch it.Node.Type {
@@ -110,7 +111,10 @@ func (p *packing) count() (a Archived, complete bool, err error) {
 	complete = true
 	if err == nil {
 		err = p.eachMissing(func(m wire.Problem) error {
-			complete = complete && m.Cause == wire.CauseUnsupported
+			if m.Cause == wire.CauseUnsupported {
+				return nil
+			}
+			complete = false
 			if a.MissingCount++; len(a.Missing) < wire.MaxProblems {
 				m.Path = append([]byte(nil), m.Path...)
 				a.Missing = append(a.Missing, m)
