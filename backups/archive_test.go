@@ -13,9 +13,9 @@ import (
 	"ostler/controlplane"
 	"ostler/controlplane/customers"
 	"ostler/controlplane/db"
-	"ostler/controlplane/ledger"
 	"ostler/controlplane/db/dbtest"
 	"ostler/controlplane/findings"
+	"ostler/controlplane/ledger"
 	"ostler/controlplane/policy"
 )
 

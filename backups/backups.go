@@ -196,6 +196,10 @@ type Options struct {
 	// CatalogueCache bounds the opened blocks of catalogues in memory, in bytes
 	// (default 64 MiB).
 	CatalogueCache int64
+	// MaxCatalogue is how large the catalogue of one plan may become, in bytes
+	// (default 8 GiB: some hundred million files and their history). A snapshot
+	// with which it would be larger is left out.
+	MaxCatalogue int64
 	// FindTime bounds one search (default 5 s).
 	FindTime time.Duration
 }
@@ -281,6 +285,9 @@ func New(d Deps, o Options) *Service {
 	o.KeepLists = max(o.KeepLists, o.KeepSafety)
 	if o.CatalogueCache == 0 {
 		o.CatalogueCache = 64 << 20
+	}
+	if o.MaxCatalogue == 0 {
+		o.MaxCatalogue = 8 << 30
 	}
 	if o.FindTime == 0 {
 		o.FindTime = 5 * time.Second

@@ -108,6 +108,9 @@ func (s *Service) merge(ctx context.Context, m *merging) error {
 	var stats catalogue.Stats
 	err = s.rewrite(ctx, m.catalogue, func(c *catalogue.Catalogue) (next catalogue.Manifest, old []string, err error) {
 		next, old, stats, err = c.Append(ctx, ord, catalogue.ReadListing(list))
+		if err == nil && next.Bytes() > s.opts.MaxCatalogue {
+			err = jobs.Fail(wire.CausePlaneFull, "with this list the catalogue would be larger than one may be")
+		}
 		return next, old, err
 	}, func(tx *db.Tx, now *catalogueRow) error {
 		m.catalogue = *now

@@ -83,3 +83,6 @@ func TakeSearch(s *Service, customer string) (done func()) {
 	done, _ = s.searches.take(context.Background(), customer)
 	return done
 }
+
+// SetMaxCatalogue sets how large a catalogue may become.
+func SetMaxCatalogue(s *Service, n int64) { s.opts.MaxCatalogue = n }

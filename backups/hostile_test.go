@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -205,6 +206,42 @@ func TestOldStepsAreForgotten(t *testing.T) {
 		}
 		if j := must[jobs.Job](t)(h.jobs.Get(h.ctx, h.all, named)); j.Result != nil || j.State != jobs.Succeeded {
 			t.Errorf("the named job: got %q with %d bytes", j.State, len(j.Result))
+		}
+	})
+}
+
+// A host whose names are others each time fills no more than its plan's catalogue
+// may have; what was written for it goes again.
+func TestACatalogueIsBounded(t *testing.T) {
+	onSQLite(t, func(t *testing.T, h *house, _ backups.Snapshot) {
+		h.listed(tree{"/srv/shop/a.txt": 1})
+		ctx, scope := h.owner(h.customer.ID)
+		plan := must[[]backups.Plan](t)(h.backups.Plans(ctx, scope, ""))[0].ID
+		before := h.state(plan)
+		backups.SetMaxCatalogue(h.backups, before.Bytes+100)
+		h.copiedOnly(plan, wire.BackupResult{Outcome: wire.BackupComplete})
+		many := tree{}
+		for i := range 200 {
+			many[fmt.Sprintf("/srv/shop/%x", sha256.Sum256([]byte{byte(i)}))] = int64(i)
+		}
+		for range 3 {
+			var p wire.CatalogueParams
+			ref := h.offered(wire.ActionCatalogue, &p)
+			h.finish(ref, wire.CatalogueResult{Upload: h.upload(ref, h.listing(many)), Entries: int64(len(many)), Snapshots: h.resticIDs()})
+			h.tick()
+			for range 5 { // the merge is tried again
+				h.clock.Advance(time.Hour)
+				h.tick()
+			}
+			h.clock.Advance(24 * time.Hour)
+			h.swept()
+		}
+		after := h.state(plan)
+		if after.Bytes != before.Bytes || after.Snapshots != 1 || after.Why != backups.WhyFailed {
+			t.Errorf("got %+v, want what was there, and why", after)
+		}
+		if got := len(h.stored("catalogues/")); got != 1 {
+			t.Errorf("got %d segments, want the one that is named", got)
 		}
 	})
 }
