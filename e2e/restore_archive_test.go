@@ -90,6 +90,11 @@ func TestRestoreNames(t *testing.T) {
 		if all := slices.Sorted(maps.Keys(want)); !slices.Equal(got, all) {
 			t.Errorf("found: got %q\nwant %q", got, all)
 		}
+		for _, page := range []string{"/find?q=onerror", "/snapshots/" + snapshot + "?path=" + dir} {
+			if html := h.maple.Portal.Page(page); strings.Contains(html, "<img src=x") || strings.Contains(html, "\u202e") || !strings.Contains(html, "&lt;img src=x onerror=alert(1)&gt;.txt") {
+				t.Errorf("%s does not show the name of a file as it is", page)
+			}
+		}
 	})
 	for _, format := range []string{"zip", "tar.gz"} {
 		w.Step(t, format, func(t *testing.T) {
@@ -301,9 +306,16 @@ func incomplete(t *testing.T, h *house, snapshot, lost, kept string) {
 	if a.Manifest.Complete || len(a.Manifest.Missing) != 1 || string(a.Manifest.Missing[0].Path) != lost || a.File(t, kept, "") != "a small one\n" || a.Manifest.Files != 1 {
 		t.Errorf("manifest: got %+v", a.Manifest)
 	}
+	h.Says("the page", h.maple.Portal.Page("/restores/"+r.ID), "-INCOMPLETE.zip", "1 thing is missing from it", lost)
 	if f := h.Staff().Findings("restore.incomplete"); len(f) != 1 || f[0].Next == "" {
 		t.Errorf("findings: got %+v, want one", f)
 	}
+	file := filepath.Join(t.TempDir(), "got.zip")
+	out, errs, code := h.maple.CLI("restore", "archive", snapshot+":"+filepath.Dir(lost), "-o", file, "--wait-timeout", "60s")
+	if code != 1 || world.OpenArchive(t, "zip", []byte(read(t, file))).Manifest.Complete {
+		t.Errorf("restore archive: exit %d, want 1\n%s", code, out)
+	}
+	h.Says("restore archive", errs, "INCOMPLETE", lost, "damaged", "not complete: 1 file or folder is missing", "Next: ")
 	before := state(t, h.on(folder))
 	p := h.place(world.Place{Placement: "folder", Folder: []byte(folder + "/back")}, world.Of(snapshot, filepath.Dir(lost))...)
 	p = h.confirm(p.ID)
@@ -315,6 +327,11 @@ func incomplete(t *testing.T, h *house, snapshot, lost, kept string) {
 	}
 	h.undo(p.ID)
 	same(t, "undo", h.on(folder), before)
+	_, errs, code = h.maple.CLI("restore", "in-place", snapshot+":"+filepath.Dir(lost), "--folder", folder+"/again", "--yes", "--wait-timeout", "60s")
+	if code != 1 {
+		t.Errorf("restore in-place: exit %d, want 1", code)
+	}
+	h.Says("restore in-place", errs, "INCOMPLETE", lost, "Next: ")
 	one := h.maple.Idle(h.maple.Order(world.Order{Kind: "archive", Format: "tar.gz", Picks: world.Of(snapshot, lost)})[0].ID, backupLimit)
 	if one.State != "failed" { // nothing of what was asked for can be had
 		t.Errorf("only the lost file: got %+v", one)

@@ -110,6 +110,7 @@ func (c Caller) Get(path string, v any) (ok bool) {
 type Customer struct {
 	Caller
 	ID, Slug, Contact string
+	Portal            *Portal // the owner, signed in
 }
 
 // AddCustomers makes customers by the command line, each with an owner, who is
@@ -128,7 +129,7 @@ func (w *World) AddCustomers(slugs ...string) []*Customer {
 		w.JSON(&contact, "contact", "add", slug, "--name", "Owner of "+slug, "--email", "owner@"+slug+".example", "--role", "owner")
 		owner := w.Accept(w.ada.Invite(contact.ID))
 		w.write("token-"+slug, owner.MakeToken("e2e")+"\n")
-		all = append(all, &Customer{Caller: Caller{W: w, Token: filepath.Join(w.Dir, "token-"+slug)}, ID: customer.ID, Slug: slug, Contact: contact.ID})
+		all = append(all, &Customer{Caller: Caller{W: w, Token: filepath.Join(w.Dir, "token-"+slug)}, ID: customer.ID, Slug: slug, Contact: contact.ID, Portal: owner})
 	}
 	return all
 }

@@ -67,6 +67,12 @@ func (b *Portal) find(what *regexp.Regexp, page string) []string {
 	return found
 }
 
+// Page is a page that must be there, as HTML.
+func (b *Portal) Page(path string) string {
+	b.w.T.Helper()
+	return b.page(path)
+}
+
 // page gets a page that must be there.
 func (b *Portal) page(path string) string {
 	b.w.T.Helper()
