@@ -1,3 +1,5 @@
+//go:build slow
+
 package e2e_test
 
 import (
@@ -32,7 +34,7 @@ func threeCopies(t *testing.T, h *house) (file string, copies []string) {
 // One byte of the catalogue is another, or a part of it is gone: nothing wrong is
 // ever shown, folders are asked of the server, the damage is a finding, and the
 // catalogue is made anew by itself.
-func TestCatalogueDamaged(t *testing.T) {
+func TestSlowCatalogueDamaged(t *testing.T) {
 	t.Parallel()
 	w := world.New(t, world.Options{})
 	h := newHouse(t, w, "")
@@ -125,7 +127,7 @@ func TestCatalogueDamaged(t *testing.T) {
 // While one copy after another is merged, a search never misses what is there
 // and never knows less than it did; and a plane that is killed meanwhile merges
 // the rest when it is back.
-func TestFindWhileMerging(t *testing.T) {
+func TestSlowFindWhileMerging(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(t *testing.T, w *world.World) {
 		h := newHouse(t, w, "")
@@ -197,7 +199,7 @@ func TestFindWhileMerging(t *testing.T) {
 
 // A copy is deleted from the store behind our back: the next backup finds out, it
 // is a finding, and nobody is offered what is not there.
-func TestFindWithoutTheLostCopy(t *testing.T) {
+func TestSlowFindWithoutTheLostCopy(t *testing.T) {
 	t.Parallel()
 	w := world.New(t, world.Options{})
 	h := newHouse(t, w, "")
