@@ -23,7 +23,7 @@ const patience = 5 * time.Minute
 // The agent is killed while it sends an archive, and the plane lives on: it waits
 // for a result that may be on its way, gives the job out again, and only what is
 // not there yet is sent.
-func TestSlowAgentKilledInArchiveEarly(t *testing.T) {
+func TestSlowAgentAloneKilledInArchive(t *testing.T) {
 	t.Parallel()
 	w := world.New(t, world.Options{})
 	h, _, pipe, order, want := packed(t, w)
@@ -42,7 +42,7 @@ func TestSlowAgentKilledInArchiveEarly(t *testing.T) {
 }
 
 // The agent is killed while it puts files in their places, and the plane lives on.
-func TestSlowAgentKilledInPlaceEarly(t *testing.T) {
+func TestSlowAgentAloneKilledInPlace(t *testing.T) {
 	t.Parallel()
 	w := world.New(t, world.Options{})
 	h := newHouse(t, w, "")
