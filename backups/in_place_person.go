@@ -154,6 +154,9 @@ func (s *Service) doneUndo(tx *db.Tx, job jobs.Job) error {
 	res, ok := result[wire.Changes](job)
 	if !ok {
 		row.State, row.UndoFailure = row.UndoneFrom, causeOf(job)
+		if row.UndoFailure == string(wire.CauseNothingToUndo) {
+			row.Touched, row.UndoUntil = 0, 0 // not offered again
+		}
 		if err := save(tx, &row); err != nil {
 			return err
 		}

@@ -291,6 +291,17 @@ func TestInPlaceEdges(t *testing.T) {
 			ref := h.take(wire.ActionUndo, &u)
 			h.finish(ref, h.changed(ref, change("/srv/shop/a", wire.ActReturned)))
 		}, backups.RestoreUndone, conflict, conflict, conflict},
+		"it stopped before anything was changed, and is taken back": {func(t *testing.T, h *house, id string) {
+			h.previewed(replace)
+			confirm(t, h, id)
+			h.fail(wire.ActionApply, wire.Failed, wire.CauseDiskFull)
+			ctx, scope := h.owner(h.customer.ID)
+			must[backups.Restore](t)(h.backups.UndoRestore(ctx, scope, id))
+			h.fail(wire.ActionUndo, wire.Failed, wire.CauseNothingToUndo)
+			if r := h.restore(id); r.UndoFailure != "nothing_to_undo" || r.FailureCause != "disk_full" || r.Resumable || r.CanUndo(h.clock.Now()) {
+				t.Errorf("nothing to undo: got %+v", r)
+			}
+		}, backups.RestoreFailed, conflict, conflict, conflict},
 		"the undo fails": {func(t *testing.T, h *house, id string) {
 			ref := applying(t, h, id)
 			c := h.changed(ref, replace)

@@ -1,5 +1,3 @@
-//go:build slow
-
 package e2e_test
 
 import (
@@ -75,7 +73,7 @@ func reborn(h *house, open ...func()) {
 
 // The agent is killed at each step of an archive, and the plane too: it begins
 // again by itself, and the customer gets the whole.
-func TestSlowAgentKilledInArchive(t *testing.T) {
+func TestAgentKilledInArchive(t *testing.T) {
 	t.Parallel()
 	w := world.New(t, world.Options{})
 	h, gate, pipe, order, want := packed(t, w)
@@ -100,9 +98,70 @@ func TestSlowAgentKilledInArchive(t *testing.T) {
 	}
 }
 
+// Somebody thinks better of it in the middle: it ends soon, and leaves nothing.
+func TestRestoreCancelled(t *testing.T) {
+	t.Parallel()
+	w := world.New(t, world.Options{})
+	gate := world.NewGate(t, w.Store)
+	h := newHouse(t, w, gate.URL)
+	h.host.Put(folder+"/large.bin", noise(2<<20))
+	snapshot := h.backUp().Snapshot
+	h.maple.Listed(h.plan.ID, 2)
+	h.host.Put(folder+"/large.bin", "changed since\n")
+	before := state(t, h.on(folder))
+	place := h.place(world.Place{Conflict: "overwrite"}, world.Of(snapshot, folder)...)
+	for _, step := range []struct {
+		name  string
+		begin func() (id string)
+	}{
+		{"archive", func() string {
+			return h.maple.Order(world.Order{Kind: "archive", Picks: world.Of(snapshot, folder)})[0].ID
+		}},
+		{"in place", func() string {
+			h.maple.Step(place.ID, "confirm")
+			return place.ID
+		}},
+	} {
+		reached := gate.Shut("GET", "/data/")
+		id := step.begin()
+		within(t, step.name, reached)
+		h.maple.Step(id, "cancel")
+		r := h.maple.Came(id, "cancelled", backupLimit)
+		gate.Open()
+		if r.Failure == nil || r.Failure.Next == "" {
+			t.Errorf("%s: got %+v", step.name, r)
+		}
+		same(t, step.name, h.on(folder), before)
+		if left := private(t, h.host.Root); len(left) != 0 {
+			t.Errorf("%s: left behind: %q", step.name, left)
+		}
+		swept(t, h, step.name)
+		if status, answer := h.maple.Do("POST", "/restores/"+id+"/confirm", nil); status < 400 || status >= 500 {
+			t.Errorf("%s: confirmed when it was cancelled: status %d: %s", step.name, status, answer)
+		}
+	}
+	nothing(t, h, place.ID, before)
+}
+
+// nothing has a restore undone that stopped before it changed anything, which
+// the plane cannot know: the server says so, and it is not offered again.
+func nothing(t *testing.T, h *house, id, before string) {
+	t.Helper()
+	if h.maple.Restore(id).UndoUntil == "" {
+		return
+	}
+	h.maple.Step(id, "undo")
+	r := h.maple.Idle(id, backupLimit)
+	h.Told("undo of nothing", r.UndoFailure, "nothing_to_undo")
+	if r.UndoUntil != "" || r.Resumable {
+		t.Errorf("undo of nothing: it is still offered: %+v", r)
+	}
+	same(t, "undo of nothing", h.on(folder), before)
+}
+
 // The plane is killed at each step of an archive: the server goes on, and what
 // it sends is taken up and checked when the plane is back.
-func TestSlowPlaneKilledInArchive(t *testing.T) {
+func TestPlaneKilledInArchive(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(t *testing.T, w *world.World) {
 		h, gate, pipe, order, want := packed(t, w)
@@ -213,7 +272,7 @@ func applied(t *testing.T, h *house, when, id, wanted, before string, undo func(
 
 // The agent is killed at each step of a restore on its server, and of its undo,
 // and the plane too: it goes on, and what was there before can be had back.
-func TestSlowAgentKilledInPlace(t *testing.T) {
+func TestAgentKilledInPlace(t *testing.T) {
 	t.Parallel()
 	w := world.New(t, world.Options{})
 	gate := world.NewGate(t, w.Store)
@@ -265,7 +324,7 @@ func TestSlowAgentKilledInPlace(t *testing.T) {
 
 // The plane is killed at each step of a restore on a server: the server goes on
 // by itself, and its result counts when the plane is back.
-func TestSlowPlaneKilledInPlace(t *testing.T) {
+func TestPlaneKilledInPlace(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(t *testing.T, w *world.World) {
 		gate := world.NewGate(t, w.Store)

@@ -216,6 +216,7 @@ const (
 	CauseNotFound         Cause = "not_found"          // no such snapshot or path in it
 	CauseDiskFull         Cause = "disk_full"          // on the host
 	CausePlaneFull        Cause = "plane_full"         // the control plane has no room for a download (507)
+	CauseNothingToUndo    Cause = "nothing_to_undo"    // the server knows of nothing that a restore changed
 	CauseStoreUsers       Cause = "store_users"        // the control plane cannot write the store's users, or have it read them
 	CauseMailServer       Cause = "mail_server"        // our mail server did not take a mail, or does not answer
 	CauseMailRefused      Cause = "mail_refused"       // our mail server refused a mail for good

@@ -20,6 +20,7 @@ var explanations = map[wire.Cause]explanation{
 	wire.CauseDamaged:          {"Part of the backup's data is damaged or missing in the store.", "Do not delete anything: check the store's disk, then run a check of the repository."},
 	wire.CauseSourceMissing:    {"None of the folders of the plan exist on the server.", "Correct the folders in the plan, or mount what is missing on the server."},
 	wire.CauseNotFound:         {"The file or folder is not in this backup.", "Look for it in an earlier or a later backup."},
+	wire.CauseNothingToUndo:    {"There is nothing to take back: nothing was changed on the server, or what was replaced is not kept there any more.", "Look at the files on the server."},
 	wire.CauseDiskFull:         {"The server's disk is full.", "Free some space on the server, then try again."},
 	wire.CausePlaneFull:        {"The control plane has no room left for the file.", "Make room where the control plane keeps downloads, or ask us to; then ask for the file again."},
 	wire.CauseStoreUsers:       {"The control plane could not tell the off-site store of this server.", "Let the control plane's user write the store's user file and its folder, and read its process id file; then try again."},

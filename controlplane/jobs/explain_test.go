@@ -14,7 +14,7 @@ func TestExplain(t *testing.T) {
 	internal, _ := jobs.Explain(wire.Failure{Cause: wire.CauseInternal})
 	for _, cause := range []wire.Cause{
 		wire.CauseStoreUnreachable, wire.CauseStoreFull, wire.CauseStoreRefused, wire.CauseWrongPassword, wire.CauseNoRepository, wire.CauseLocked,
-		wire.CauseDamaged, wire.CauseSourceMissing, wire.CauseNotFound, wire.CauseDiskFull, wire.CausePlaneFull, wire.CauseStoreUsers, wire.CauseMailServer, wire.CauseMailRefused, wire.CausePlane, wire.CausePolicy, wire.CauseSignature,
+		wire.CauseDamaged, wire.CauseSourceMissing, wire.CauseNotFound, wire.CauseNothingToUndo, wire.CauseDiskFull, wire.CausePlaneFull, wire.CauseStoreUsers, wire.CauseMailServer, wire.CauseMailRefused, wire.CausePlane, wire.CausePolicy, wire.CauseSignature,
 		wire.CauseUnsupported, wire.CauseTimeout, wire.CauseExists, wire.CauseUnsafePath, wire.CauseNoKey,
 	} {
 		got, next := jobs.Explain(wire.Failure{Cause: cause})

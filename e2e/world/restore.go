@@ -124,7 +124,10 @@ func (c Caller) Restore(id string) Restore {
 func (c Caller) Idle(id string, limit time.Duration) Restore {
 	c.W.T.Helper()
 	var r Restore
-	Eventually(c.W.T, "nothing is at work for the restore "+id, limit, func() bool { return c.Get("/restores/"+id, &r) && !r.Busy })
+	Eventually(c.W.T, "nothing is at work for the restore "+id, limit, func() bool {
+		r = Restore{} // what is not there any more is left out
+		return c.Get("/restores/"+id, &r) && !r.Busy
+	})
 	return r
 }
 

@@ -119,7 +119,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 			}
 
 			w, _, _ = fresh() // and the other way: it is taken back where it stands
-			if _, err := w.h.Undo(t.Context(), undoAsk(), nil); err != nil && helper.Failure(err).Cause != wire.CauseNotFound {
+			if _, err := w.h.Undo(t.Context(), undoAsk(), nil); err != nil && helper.Failure(err).Cause != wire.CauseNothingToUndo {
 				t.Fatalf("%s: undo: %v", name, err)
 			}
 			if err := w.h.Discard(t.Context(), ""); err != nil {

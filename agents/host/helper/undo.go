@@ -29,7 +29,7 @@ func (h *Local) Undo(ctx context.Context, u Undo, report Report) (Changed, error
 		return Changed{}, err
 	}
 	if s == nil || s.Phase == phaseSettled || s.Phase == phaseBegun {
-		return Changed{}, Fail(wire.CauseNotFound, nil, "there is nothing to take back: nothing was changed, or the safety copy is deleted")
+		return Changed{}, Fail(wire.CauseNothingToUndo, nil, "there is nothing to take back: nothing was changed, or the safety copy is deleted")
 	}
 	if s.Phase != phaseUndone {
 		if err := h.undo(ctx, u, s, report); err != nil {

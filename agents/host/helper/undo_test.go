@@ -133,7 +133,7 @@ func TestUndoAfterChanges(t *testing.T) {
 func TestUndoRefused(t *testing.T) {
 	w, a := small(t)
 	_, err := w.h.Undo(t.Context(), undoAsk(), nil)
-	wantCause(t, err, wire.CauseNotFound)
+	wantCause(t, err, wire.CauseNothingToUndo)
 	w.apply(a)
 	u := undoAsk()
 	u.Bounds = []string{"/srv/other"}
@@ -170,7 +170,7 @@ func TestSettle(t *testing.T) {
 		t.Errorf("again: got %+v, %v", got, err)
 	}
 	_, err = w.h.Undo(t.Context(), undoAsk(), nil)
-	wantCause(t, err, wire.CauseNotFound)
+	wantCause(t, err, wire.CauseNothingToUndo)
 	_, err = w.h.Settle(t.Context(), "..")
 	wantCause(t, err, wire.CausePolicy)
 }
