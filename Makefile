@@ -72,7 +72,7 @@ test: deps-test tools web lint ## everything but the slow tests, on SQLite and P
 .PHONY: test-all
 test-all: # inside WITHPG
 	go test -race $(RACE)
-	go test -timeout 9m ./e2e/...
+	go test -timeout 14m ./e2e/...
 	go test $(UNITS)
 
 .PHONY: test-slow

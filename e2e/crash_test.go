@@ -83,41 +83,6 @@ func TestAgentKilled(t *testing.T) {
 			t.Errorf("findings after a complete backup: %+v", f)
 		}
 	})
-	w.Step(t, "in mid put-back", func(t *testing.T) {
-		snapshot := h.maple.Runs(h.plan.ID)[0].Snapshot
-		reached := gate.Shut("GET", "/data/")
-		var r struct {
-			ID, Job, State string
-			Failure        *world.Failure
-		}
-		h.maple.JSON(&r, "restore", "put-back", snapshot, folder+"/large.bin")
-		within(t, "the put-back reads data", reached)
-		dir := filepath.Join(h.host.Root, folder)
-		if len(restored(t, dir)) != 1 {
-			t.Fatalf("not in the middle: %v", restored(t, dir))
-		}
-		h.host.Agent.Kill()
-		gate.Open()
-		h.host.Start()
-		world.Eventually(t, "the put-back is over", 30*time.Second, func() bool {
-			return h.maple.Get("/restores/"+r.ID, &r) && r.State != "active"
-		})
-		if r.State != "failed" {
-			t.Errorf("restore: got %s, want failed", r.State)
-		}
-		h.Told("restore", r.Failure, "interrupted")
-		if left := restored(t, dir); len(left) != 0 {
-			t.Errorf("left behind: %v", left)
-		}
-		empty(t, filepath.Join(h.host.State, "staging"))
-		empty(t, filepath.Join(h.host.State, "helper", "put_back"))
-		h.host.WaitConnected()
-		var again struct{ State, SHA256 string }
-		h.maple.JSON(&again, "restore", "put-back", snapshot, folder+"/large.bin", "--wait", "--wait-timeout", "60s")
-		if want := sum(read(t, filepath.Join(dir, "large.bin"))); again.SHA256 != want {
-			t.Errorf("a second put-back: got %+v, want %s", again, want)
-		}
-	})
 }
 
 // The plane is killed between the commit of a job and the moment when its agent

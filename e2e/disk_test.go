@@ -46,6 +46,7 @@ func TestHostDiskFull(t *testing.T) {
 		world.SmallDisk(t, filepath.Join(h.host.Root, folder, "small"), "1m")
 		h.host.Put(folder+"/small/note.txt", "note\n")
 		snapshot := h.backUp().Snapshot
+		h.host.Put(folder+"/small/note.txt", "another\n") // what is the same already is not written again
 		_, errs, code := h.maple.CLI("restore", "put-back", snapshot, folder+"/small/note.txt", "--wait", "--wait-timeout", "60s")
 		if code != 1 {
 			t.Errorf("put back: exit %d, want 1", code)

@@ -49,6 +49,7 @@ func TestLongLineFromRestic(t *testing.T) {
 	var job struct{ Failure world.Failure }
 	h.Staff().Get("/jobs/"+run.Job, &job)
 	h.Says("job", job.Failure.Detail, "named no snapshot")
+	h.maple.JSON(nil, "plan", "catalogue", h.plan.ID, "--off") // else the list of names answers
 	if _, errs, code := h.maple.CLI("snapshot", "ls", snapshot, "/", "--wait-timeout", "60s"); code != 1 || !strings.Contains(errs, "Next: ") {
 		t.Errorf("ls: exit %d, want 1\n%s", code, errs)
 	}
