@@ -82,8 +82,9 @@ test-slow: deps-test tools web ## the tests behind the build tag "slow"
 		$(WITHPG) go test -tags slow -run Slow -timeout 25m $$slow; fi
 
 .PHONY: bench
-bench: tools ## measure the budgets (about 6 minutes; nothing else should be busy)
-	go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./e2e/bench
+bench: tools ## measure the budgets (about 20 minutes; nothing else should be busy)
+	go test -run '^$$' -bench . -benchtime 1x -timeout 40m ./e2e/bench
+	go test -run '^$$' -bench Snapshots -benchtime 1x -timeout 10m ./backups/catalogue
 
 .PHONY: clean
 clean: ## remove what the targets above made here
