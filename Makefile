@@ -73,7 +73,7 @@ test: deps-test tools web lint ## everything but the slow tests, on SQLite and P
 test-all: # inside WITHPG
 	go test -race $(RACE)
 	go test -timeout 14m ./e2e/...
-	go test $(UNITS)
+	go test -timeout 20m $(UNITS)
 
 .PHONY: test-slow
 test-slow: deps-test tools web ## the tests behind the build tag "slow"
