@@ -340,35 +340,6 @@ func incomplete(t *testing.T, h *house, snapshot, lost, kept string) {
 	empty(t, filepath.Join(h.host.State, "staging"))
 }
 
-// The server's own disk has no room to stage an archive: that is told before a
-// byte is read, nothing is left behind, and with room it goes on.
-func TestArchiveStagingFull(t *testing.T) {
-	t.Parallel()
-	w := world.New(t, world.Options{})
-	disk := filepath.Join(w.Dir, "hosts", "maple-1", "state")
-	world.SmallDisk(t, disk, "80m")
-	h := newHouse(t, w, "")
-	h.host.Put(folder+"/large.bin", noise(30<<20))
-	snapshot := h.backUp().Snapshot
-	if f := h.maple.Look(snapshot, folder); f.Source != "live" || f.Why == nil || f.Names() != "large.bin\nmenu.txt\noffice" {
-		t.Errorf("without room for a list of the names: got %+v", f)
-	}
-	order := world.Order{Kind: "archive", Picks: world.Of(snapshot, folder)}
-	r := h.maple.Came(h.maple.Order(order)[0].ID, "failed", backupLimit)
-	w.Told("archive", r.Failure, "disk_full")
-	empty(t, filepath.Join(h.host.State, "staging"))
-	if status, _ := h.maple.Do("GET", "/restores/"+r.ID+"/content", nil); status != 409 {
-		t.Errorf("the content of nothing: status %d, want 409", status)
-	}
-	if got, want := h.maple.Came(h.maple.Order(world.Order{Kind: "archive", Format: "tar.gz", Picks: world.Of(snapshot, folder+"/menu.txt")})[0].ID, "ready", backupLimit), int64(1); got.Files != want {
-		t.Errorf("what fits: got %+v", got)
-	}
-	world.GrowDisk(t, disk, "400m")
-	if _, a := h.archive(t, "zip", order.Picks...); a.File(t, folder+"/large.bin", "") != noise(30<<20) {
-		t.Error("with room: other bytes")
-	}
-}
-
 // Pipes and devices are in no archive. The manifest says so, and the
 // archive is complete all the same: every file is in it.
 func TestArchiveOfPipesAndDevices(t *testing.T) {

@@ -239,36 +239,3 @@ func list(t *testing.T, c world.Caller) []world.Restore {
 	}
 	return out.Items
 }
-
-// The disk that files would go to is full: the restore says so and changes
-// nothing; with room it is done, and undone.
-func TestRestoreOnFullDisk(t *testing.T) {
-	t.Parallel()
-	w := world.New(t, world.Options{})
-	const small = folder + "/small"
-	disk := filepath.Join(w.Dir, "hosts", "maple-1", "root", small)
-	world.SmallDisk(t, disk, "160m")
-	h := newHouse(t, w, "")
-	h.host.Put(small+"/disk/large.bin", noise(30<<20))
-	h.host.Put(small+"/disk/note.txt", "a note\n")
-	snapshot := h.backUp().Snapshot
-	h.host.Put(small+"/disk/large.bin", "changed since\n")
-	before := state(t, h.on(folder))
-	world.GrowDisk(t, disk, "70m") // 64 MiB stay free
-	r := h.place(world.Place{Conflict: "overwrite"}, world.Of(snapshot, small+"/disk")...)
-	h.maple.Step(r.ID, "confirm")
-	r = h.maple.Came(r.ID, "failed", backupLimit)
-	w.Told("restore", r.Failure, "disk_full")
-	same(t, "full", h.on(folder), before)
-	if left := private(t, h.host.Root); len(left) != 0 {
-		t.Errorf("left behind: %q", left)
-	}
-	nothing(t, h, r.ID, before)
-	world.GrowDisk(t, disk, "160m")
-	r = h.confirm(h.place(world.Place{Conflict: "overwrite"}, world.Of(snapshot, small+"/disk")...).ID)
-	if read(t, h.on(small+"/disk/large.bin")) != noise(30<<20) || !safety(t, h.host.Root, "changed since\n") {
-		t.Errorf("with room: got %+v", r.Result)
-	}
-	h.undo(r.ID)
-	same(t, "undo", h.on(folder), before)
-}
