@@ -2,7 +2,9 @@ package db
 
 import (
 	"context"
+	"crypto/sha256"
 	"embed"
+	"encoding/hex"
 	"fmt"
 	"io/fs"
 
@@ -30,6 +32,24 @@ func (d *DB) provider() (*goose.Provider, error) {
 		return nil, fmt.Errorf("db: migrations: %w", err)
 	}
 	return p, nil
+}
+
+// Fingerprint is a short name of the migrations this program knows, the same
+// for the same migrations and no others: lower-case hexadecimal.
+func Fingerprint() (string, error) {
+	h := sha256.New()
+	err := fs.WalkDir(migrations, ".", func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		text, err := migrations.ReadFile(path)
+		fmt.Fprintf(h, "%s %d\n%s", path, len(text), text)
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("db: migrations: %w", err)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:10]), nil
 }
 
 // Migrate brings the tables to the newest version and returns it.

@@ -40,6 +40,40 @@ type Options struct {
 // CI is set: there a missing server is a failure.
 func URL(tb testing.TB) string {
 	tb.Helper()
+	return create(tb, cluster(tb), "template0")
+}
+
+// URLFrom is URL, for a database that is a copy of one that fill has filled.
+// What fill does is done once for a key and cluster, by whichever test comes
+// first; fill must close its connections.
+func URLFrom(tb testing.TB, key string, fill func(url string) error) string {
+	tb.Helper()
+	super := cluster(tb)
+	template := "template_" + key
+	if !exists(tb, super, template) {
+		// Processes that come here together fill one each, and one is taken.
+		draft := "draft_" + strings.ToLower(rand.Text())
+		if err := psql(super, createRole, "CREATE DATABASE "+draft+" OWNER "+Role+" TEMPLATE template0"); err != nil {
+			tb.Fatal(err)
+		}
+		if err := fill(at(tb, super, draft)); err != nil {
+			tb.Fatal(err)
+		}
+		if err := psql(super, "ALTER DATABASE "+draft+" RENAME TO "+template); err != nil {
+			if !exists(tb, super, template) {
+				tb.Fatal(err)
+			}
+			if err := psql(super, "DROP DATABASE "+draft); err != nil {
+				tb.Error(err)
+			}
+		}
+	}
+	return create(tb, super, template)
+}
+
+// cluster returns the superuser's URL, or ends the test as URL says.
+func cluster(tb testing.TB) string {
+	tb.Helper()
 	if testing.Short() {
 		tb.Skip("PostgreSQL is left out of -short runs")
 	}
@@ -50,8 +84,14 @@ func URL(tb testing.TB) string {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	return super
+}
+
+// create makes a database from a template, for as long as the test runs.
+func create(tb testing.TB, super, template string) string {
+	tb.Helper()
 	name := "t_" + strings.ToLower(rand.Text())
-	if err := psql(super, createRole, "CREATE DATABASE "+name+" OWNER "+Role+" TEMPLATE template0"); err != nil {
+	if err := psql(super, createRole, "CREATE DATABASE "+name+" OWNER "+Role+" TEMPLATE "+template); err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() {
@@ -59,12 +99,28 @@ func URL(tb testing.TB) string {
 			tb.Error(err)
 		}
 	})
+	return at(tb, super, name)
+}
+
+// at is the URL of a database for the ordinary role.
+func at(tb testing.TB, super, name string) string {
+	tb.Helper()
 	u, err := url.Parse(super)
 	if err != nil {
 		tb.Fatalf("pgtest: %s: %v", Env, err)
 	}
 	u.User, u.Path = url.User(Role), "/"+name
 	return u.String()
+}
+
+// exists reports whether the cluster has the database.
+func exists(tb testing.TB, super, name string) bool {
+	tb.Helper()
+	out, err := ask(super, "SELECT datname FROM pg_database WHERE datname = '"+name+"'")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return strings.TrimSpace(out) == name
 }
 
 // shared returns the superuser's URL of the cluster that this process's tests
@@ -168,26 +224,34 @@ const createRole = `DO $$ BEGIN
 	END IF;
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$`
 
-// psql runs each statement by itself. It keeps this package free of a driver.
+// psql runs each statement by itself.
 func psql(superURL string, statements ...string) error {
+	_, err := ask(superURL, statements...)
+	return err
+}
+
+// ask is psql, and returns what it prints. It keeps this package free of a
+// driver.
+func ask(superURL string, statements ...string) (string, error) {
 	bin, err := binaries()
 	if err != nil {
-		return err
+		return "", err
 	}
 	path := filepath.Join(bin, "psql")
 	if _, err := os.Stat(path); err != nil {
 		path = "psql"
 	}
-	args := []string{"-X", "-q", "-w", "-v", "ON_ERROR_STOP=1", "-d", superURL}
+	args := []string{"-X", "-q", "-t", "-A", "-w", "-v", "ON_ERROR_STOP=1", "-d", superURL}
 	for _, s := range statements {
 		args = append(args, "-c", s)
 	}
 	cmd := exec.Command(path, args...)
 	cmd.Dir = "/"
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("pgtest: psql: %w\n%s", err, out)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("pgtest: psql: %w\n%s", err, out)
 	}
-	return nil
+	return string(out), nil
 }
 
 // binaries returns the folder of the newest PostgreSQL that runs. Debian keeps

@@ -2,6 +2,9 @@
 package dbtest
 
 import (
+	"context"
+	"errors"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -41,13 +44,63 @@ func (c *Clock) Advance(d time.Duration) {
 // SQLite opens a migrated SQLite database in a temporary folder.
 func SQLite(t testing.TB, clock db.Clock) *db.DB {
 	t.Helper()
-	return open(t, "sqlite:"+filepath.Join(t.TempDir(), "ostler.db"), clock)
+	return open(t, SQLiteURL(t), clock)
+}
+
+// SQLiteURL is the URL of a migrated SQLite database in a temporary folder.
+func SQLiteURL(t testing.TB) string {
+	t.Helper()
+	tables, err := migrated()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "ostler.db")
+	if err := os.WriteFile(path, tables, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return "sqlite:" + path
 }
 
 // Postgres opens a migrated, fresh PostgreSQL database.
 func Postgres(t testing.TB, clock db.Clock) *db.DB {
 	t.Helper()
-	return open(t, pgtest.URL(t), clock)
+	return open(t, PostgresURL(t), clock)
+}
+
+// PostgresURL is the URL of a migrated, fresh PostgreSQL database.
+func PostgresURL(t testing.TB) string {
+	t.Helper()
+	version, err := db.Fingerprint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pgtest.URLFrom(t, version, migrate)
+}
+
+// migrated is the file of an SQLite database that has its tables and no more:
+// migrations run once for a package's tests, not once for each.
+var migrated = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "dbtest-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "ostler.db")
+	if err := migrate("sqlite:" + path); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
+
+// migrate makes the tables, and leaves nobody connected.
+func migrate(url string) error {
+	ctx := context.Background()
+	d, err := db.Open(ctx, db.Options{URL: url})
+	if err != nil {
+		return err
+	}
+	_, err = d.Migrate(ctx)
+	return errors.Join(err, d.Close())
 }
 
 func open(t testing.TB, url string, clock db.Clock) *db.DB {
@@ -61,9 +114,6 @@ func open(t testing.TB, url string, clock db.Clock) *db.DB {
 			t.Errorf("close: %v", err)
 		}
 	})
-	if _, err := d.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	return d
 }
 
