@@ -18,12 +18,19 @@ const (
 	ActionApply       Action = "restore.apply"    // files and folders on the server
 	ActionUndo        Action = "restore.undo"     // takes a restore on the server back
 	ActionSettle      Action = "restore.settle"   // deletes the safety copy of a restore
+
+	ActionCertRequest Action = "certificate.request"   // a key made on the host, and a signing request for it
+	ActionCertDeploy  Action = "certificate.deploy"    // install, test, reload, look, and back again where it fails
+	ActionCertLook    Action = "certificate.look"      // what is served, and which certificates others renew
+	ActionCertTake    Action = "certificate.take_over" // stop another's renewer, or let it renew again
+	ActionCertForget  Action = "certificate.forget"    // delete keys that are not used any more
 )
 
 // Actions lists every action in a fixed order.
 func Actions() []Action {
 	return []Action{ActionInventory, ActionRepoPrepare, ActionRepoInit, ActionBackup, ActionList, ActionDownload, ActionPutBack,
-		ActionCatalogue, ActionArchive, ActionPreview, ActionApply, ActionUndo, ActionSettle}
+		ActionCatalogue, ActionArchive, ActionPreview, ActionApply, ActionUndo, ActionSettle,
+		ActionCertRequest, ActionCertDeploy, ActionCertLook, ActionCertTake, ActionCertForget}
 }
 
 // Restart says what a crash in the middle of an action means.

@@ -47,6 +47,7 @@ const (
 	FrameReject    FrameType = "reject"
 	FrameProgress  FrameType = "progress"
 	FrameResult    FrameType = "result"
+	FrameHit       FrameType = "hit" // a CA's validator fetched a challenge's token
 )
 
 // Frames from the plane.
@@ -69,6 +70,7 @@ type Frame struct {
 	Reject    *Reject    `json:"reject,omitempty"`
 	Progress  *Progress  `json:"progress,omitempty"`
 	Result    *Result    `json:"result,omitempty"`
+	Hit       *Hit       `json:"hit,omitempty"`
 	// DrainMillis is the time within which a drained agent reconnects.
 	DrainMillis int64 `json:"drain_millis,omitempty"`
 }
@@ -228,6 +230,13 @@ const (
 	CauseExists           Cause = "exists"             // the target is there already
 	CauseUnsafePath       Cause = "unsafe_path"        // outside the tenancy's paths, or through a link
 	CauseNoKey            Cause = "no_key"             // the repository password is not on the host
+	CauseServiceConfig    Cause = "service_config"     // a service refuses its configuration (nginx -t)
+	CauseServiceReload    Cause = "service_reload"     // a service could not be reloaded
+	CauseNotServed        Cause = "not_served"         // an endpoint shows another certificate, or none
+	CauseNoService        Cause = "no_service"         // the host's configuration does not have the service
+	CauseRenewer          Cause = "renewer"            // the other renewer could not be stopped or started
+	CauseCA               Cause = "ca_unreachable"     // the CA does not answer, or answers with an error of its own
+	CauseCARefused        Cause = "ca_refused"         // the CA refused for good
 	CauseInternal         Cause = "internal"           // anything else
 )
 

@@ -34,6 +34,13 @@ var explanations = map[wire.Cause]explanation{
 	wire.CauseExists:           {"A file of that name is there already.", "Rename or remove the file on the server, or download the copy instead."},
 	wire.CauseUnsafePath:       {"The target lies outside this customer's folders, or a symbolic link is in the way.", "Download the file instead, or replace the link on the server with a real folder."},
 	wire.CauseNoKey:            {"The repository's password is not on this server any more.", "An owner of the customer gives it back: Backups, About the key, “Give the server its key again” (ostler plan key return)."},
+	wire.CauseServiceConfig:    {"A service on the server refuses its configuration.", "Read what it says, correct its configuration on the server, then try again. The certificate before is in use."},
+	wire.CauseServiceReload:    {"A service on the server could not be reloaded.", "See whether it runs, then try again. The certificate before is in use."},
+	wire.CauseNotServed:        {"The service does not show the new certificate.", "Check that its configuration names the certificate's files, then try again. The certificate before is in use."},
+	wire.CauseNoService:        {"The agent on the server does not know the service.", "Add it to services in /etc/ostler/agent.yaml on the server, and start the agent again."},
+	wire.CauseRenewer:          {"The program that renewed this certificate before could not be stopped.", "Stop its renewal on the server by hand, then try again. Nothing else was changed."},
+	wire.CauseCA:               {"The certificate authority does not answer, or answers with an error of its own.", "Nothing needs to be done: it is tried again, later each time."},
+	wire.CauseCARefused:        {"The certificate authority refused the request.", "Read the reason it gave, under the certificate's attempts."},
 	wire.CauseInternal:         {"Something went wrong that has no name yet.", "Try again; if it fails again, look at the agent's log on the server for this job's id."},
 }
 

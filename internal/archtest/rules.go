@@ -20,7 +20,7 @@ var layers = []layer{
 	{name: "policy", dirs: []string{"controlplane/policy/..."}, may: []string{"nouns"}},
 	{name: "bus", dirs: []string{"controlplane/bus/..."}, may: []string{"nouns"}},
 	{name: "signer", dirs: []string{"controlplane/signer/..."}, may: []string{"nouns", "wire"}}, // a process of its own
-	{name: "engine", dirs: []string{"backups/restic/...", "backups/catalogue/...", "certs/acme/...", "certs/deploy/...", "controlplane/teleport/..."},
+	{name: "engine", dirs: []string{"backups/restic/...", "backups/catalogue/...", "certs/acme/...", "certs/deploy/...", "certs/preflight/...", "certs/limits/...", "certs/renewal/...", "controlplane/teleport/..."},
 		may: []string{"nouns", "wire"}}, // wire: the results that an engine on the host fills
 	{name: "db", dirs: []string{"controlplane/db/..."}, may: []string{"nouns", "policy"}},
 	{name: "foundation", dirs: []string{
@@ -91,12 +91,12 @@ var freeLibraries = []string{"golang.org/x/"}
 // entry of layers matches more closely (backups/restic, agents/host) is not meant.
 var clockless = []string{
 	"controlplane/policy", "controlplane/ledger", "controlplane/jobs", "controlplane/findings",
-	"controlplane/identity", "controlplane/customers", "agents", "agents/wire", "backups",
+	"controlplane/identity", "controlplane/customers", "agents", "agents/wire", "backups", "certs",
 }
 
 // scoped packages hold customers' rows: each exported method of their stores
 // takes a policy.Scope.
-var scoped = []string{"controlplane/customers", "controlplane/findings", "agents", "backups"}
+var scoped = []string{"controlplane/customers", "controlplane/findings", "agents", "backups", "certs"}
 
 // Lengths that want a reason. Tests are not measured.
 const (
