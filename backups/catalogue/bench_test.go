@@ -5,7 +5,9 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -202,6 +204,20 @@ func reportP95(b *testing.B, took []time.Duration) {
 	b.ReportMetric(float64(took[len(took)*95/100].Microseconds())/1000, "p95-ms")
 }
 
+// historyFiles is how many files each of the 427 snapshots has. All of them are
+// written and merged, so a million takes most of an hour.
+func historyFiles(b *testing.B) int {
+	text := os.Getenv("OSTLERTEST_HISTORY_FILES")
+	if text == "" {
+		return 20_000
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return n
+}
+
 // BenchmarkSnapshots keeps 427 snapshots, each with a hundredth of its files
 // changed, and asks for the history of paths.
 func BenchmarkSnapshots(b *testing.B) {
@@ -210,7 +226,7 @@ func BenchmarkSnapshots(b *testing.B) {
 	}
 	p := newPlan(b)
 	var entries []catalogue.Entry
-	million(20_000, func(e catalogue.Entry) { entries = append(entries, e) })
+	million(historyFiles(b), func(e catalogue.Entry) { entries = append(entries, e) })
 	r := rand.New(rand.NewPCG(3, 4))
 	var written int64
 	for ord := range catalogue.Ordinal(427) {
@@ -227,6 +243,9 @@ func BenchmarkSnapshots(b *testing.B) {
 		}
 		written += stats.Written
 		p.swap(m, obsolete)
+		if ord%50 == 49 {
+			b.Logf("%d snapshots of %d entries: %.1f MB", ord+1, len(entries), float64(m.Bytes())/1e6)
+		}
 	}
 	for _, cold := range []bool{true, false} {
 		b.Run(fmt.Sprintf("history/cold=%v", cold), func(b *testing.B) {
