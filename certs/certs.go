@@ -279,7 +279,7 @@ func (r AuthorityRole) Valid() bool {
 // Found is a certificate on a host that somebody else renews.
 type Found struct {
 	wire.FoundCert
-	ID       string // fnd_
+	ID       string // fct_
 	Server   string
 	Customer string // whose site it names; "" where it is nobody's
 	SeenAt   time.Time

@@ -37,6 +37,13 @@ const (
 	PrefixToken      = "tok_"
 	PrefixEvent      = "evt_"
 	PrefixMail       = "mail_"
+
+	PrefixCertificate = "crt_"
+	PrefixIssue       = "iss_"
+	PrefixAuthority   = "ca_"
+	PrefixDNS         = "dns_"
+	PrefixCampaign    = "cmp_"
+	PrefixFound       = "fct_"
 )
 
 var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)

@@ -55,13 +55,16 @@ const (
 	LedgerRead    Permission = "ledger.read"
 	PeopleRead    Permission = "people.read"
 	PeopleWrite   Permission = "people.write"
-	SelfRead      Permission = "self.read" // one's own sessions, tokens, second factor
+	CertRead      Permission = "cert.read"
+	CertWrite     Permission = "cert.write" // create, change, pause and renew certificates
+	CertAdmin     Permission = "cert.admin" // authorities, providers, mass re-issues, compromised keys
+	SelfRead      Permission = "self.read"  // one's own sessions, tokens, second factor
 	SelfWrite     Permission = "self.write"
 )
 
 var (
-	staffSees   = []Permission{CustomerRead, ServerRead, PlanRead, SnapshotRead, JobRead, FindingRead, LedgerRead, PeopleRead, SelfRead, SelfWrite}
-	contactSees = []Permission{CustomerRead, ServerRead, PlanRead, SnapshotRead, JobRead, FindingRead, LedgerRead, SelfRead, SelfWrite}
+	staffSees   = []Permission{CustomerRead, ServerRead, PlanRead, SnapshotRead, JobRead, FindingRead, LedgerRead, PeopleRead, CertRead, SelfRead, SelfWrite}
+	contactSees = []Permission{CustomerRead, ServerRead, PlanRead, SnapshotRead, JobRead, FindingRead, LedgerRead, CertRead, SelfRead, SelfWrite}
 )
 
 // permissions says what each role may do. Staff do not see a customer's file
@@ -70,11 +73,11 @@ var (
 // backups.AssistScope mints that scope.
 var permissions = map[Role][]Permission{
 	RoleSupport:  staffSees,
-	RoleOps:      append(slices.Clone(staffSees), CustomerWrite, ServerWrite, ServerEnrol, PlanWrite, BackupRun, JobCancel, FindingWrite, RestoreAssist),
-	RoleAdmin:    append(slices.Clone(staffSees), CustomerWrite, ServerWrite, ServerEnrol, PlanWrite, BackupRun, JobCancel, FindingWrite, PeopleWrite, RestoreAssist),
+	RoleOps:      append(slices.Clone(staffSees), CustomerWrite, ServerWrite, ServerEnrol, PlanWrite, BackupRun, JobCancel, FindingWrite, RestoreAssist, CertWrite),
+	RoleAdmin:    append(slices.Clone(staffSees), CustomerWrite, ServerWrite, ServerEnrol, PlanWrite, BackupRun, JobCancel, FindingWrite, PeopleWrite, RestoreAssist, CertWrite, CertAdmin),
 	RoleReader:   contactSees,
 	RoleRestorer: append(slices.Clone(contactSees), FileRead, RestoreRun, RestoreAsk, BackupRun, JobCancel),
-	RoleOwner:    append(slices.Clone(contactSees), FileRead, RestoreRun, RestoreAsk, BackupRun, JobCancel, KeyConfirm, PlanWrite, PeopleRead, PeopleWrite),
+	RoleOwner:    append(slices.Clone(contactSees), FileRead, RestoreRun, RestoreAsk, BackupRun, JobCancel, KeyConfirm, PlanWrite, PeopleRead, PeopleWrite, CertWrite),
 	RoleAuditor:  {CustomerRead, ServerRead, LedgerRead, SelfRead},
 }
 
