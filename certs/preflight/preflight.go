@@ -1,0 +1,127 @@
+// Package preflight finds out all that can be known about an order before a CA
+// is asked, and asks no CA. It keeps true that each thing it finds has a code of
+// a closed list, that each code has one sentence that says what to change, and
+// that a check ends within its bound whatever the name servers do.
+//
+// What is looked at depends on the way a name is shown to be ours:
+//
+//	http-agent, http-redirect   A and AAAA, their CNAMEs, CAA, a fetch on port 80 at every address
+//	dns                         CAA, the zone's name servers, what stands at _acme-challenge
+//	dns-delegated               CAA, that _acme-challenge leads to its target, the target's name servers
+//
+// Where a name's addresses point does not matter for the last two: they are for
+// sites that live elsewhere still.
+package preflight
+
+import (
+	"context"
+	"net/netip"
+	"time"
+)
+
+// Way is how a CA is shown that a name is ours. The words are those of
+// certs.Challenge.
+type Way string
+
+// The ways.
+const (
+	WayAgent    Way = "http-agent"    // http-01, answered on the server itself
+	WayRedirect Way = "http-redirect" // http-01, redirected by the site to the control plane
+	WayDNS      Way = "dns"           // dns-01 in the customer's zone
+	WayDelegate Way = "dns-delegated" // dns-01 in our zone, by a CNAME of _acme-challenge
+)
+
+// Valid reports whether w is a known way.
+func (w Way) Valid() bool {
+	return w == WayAgent || w == WayRedirect || w == WayDNS || w == WayDelegate
+}
+
+// method is the ACME challenge of a way, as CAA's validationmethods name it.
+func (w Way) method() string {
+	if w == WayAgent || w == WayRedirect {
+		return "http-01"
+	}
+	return "dns-01"
+}
+
+// Options configure a Checker. The zero value asks the system's resolvers.
+type Options struct {
+	// Resolver answers questions to the DNS; nil makes one of the system's.
+	Resolver *Resolver
+	// HTTPPort is where http-01 is answered; 0 means 80.
+	HTTPPort int
+	// Private lets names point to private and loopback addresses: a CA inside
+	// the same network, a demo, a test.
+	Private bool
+	// HTTPTimeout is the longest that one fetch may take; 0 means 5 s.
+	HTTPTimeout time.Duration
+	// Bound is the longest that a whole Check may take; 0 means 30 s.
+	Bound time.Duration
+	// Parallel is how many names are looked at at a time; 0 means 16.
+	Parallel int
+}
+
+// Request is what an order would be for.
+type Request struct {
+	Names []string // DNS names ("*." first where it is a wildcard) and IP addresses
+	Way   Way
+	// Server are the addresses of the server; none: they are not compared.
+	Server []netip.Addr
+	// Identities are the names by which CAA records allow the CA
+	// ("letsencrypt.org", from the directory's caaIdentities); none: what CAA
+	// records allow is not judged, only whether they can be looked up.
+	Identities []string
+	// Account is the URL of our account at the CA; "" before there is one.
+	Account string
+	// Probe is fetched at each address; nil: it is not.
+	Probe *Probe
+	// Targets are where _acme-challenge.{name} must lead, by name without "*.",
+	// for WayDelegate.
+	Targets map[string]string
+}
+
+// Probe is a challenge that no CA asked for.
+type Probe struct {
+	Token  string // as it stands in the path
+	Answer string // the body that shows that the right server answered
+	// Plane is the base URL that WayRedirect must lead to ("https://plane.example").
+	Plane string
+}
+
+// Problem is one thing found. Sentence says it in words.
+type Problem struct {
+	Name   string            `json:"name"` // as in Request.Names
+	Code   Code              `json:"code"`
+	Args   map[string]string `json:"args,omitempty"` // fill the sentence
+	Detail string            `json:"detail,omitempty"`
+	// Fatal says that the CA would refuse: do not ask it.
+	Fatal bool `json:"fatal"`
+}
+
+// Checker looks at names. It keeps nothing between two checks and may be used by
+// many at once.
+type Checker struct {
+	opts Options
+}
+
+// New returns a Checker.
+func New(o Options) (*Checker, error) {
+	return &Checker{opts: o}, nil
+}
+
+// Check looks at all names at once and returns what it found, in the order of
+// the names, what is fatal first. None means: the CA may be asked. It never
+// fails: what could not be found out is a problem too.
+func (c *Checker) Check(ctx context.Context, r Request) []Problem {
+	return nil
+}
+
+// Stops reports whether any of the problems is fatal, and returns the first that is.
+func Stops(ps []Problem) (Problem, bool) {
+	for _, p := range ps {
+		if p.Fatal {
+			return p, true
+		}
+	}
+	return Problem{}, false
+}
