@@ -224,6 +224,7 @@ type Issue struct {
 	Customer    string
 	Round       int64
 	Reason      Reason
+	DryRun      bool // at the staging authority; nothing of it is installed
 	State       IssueState
 	Authority   string
 	OrderURL    string // at the CA; "" before there is one

@@ -1,0 +1,272 @@
+package certs
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"ostler/agents/wire"
+	"ostler/controlplane"
+	"ostler/controlplane/db"
+	"ostler/controlplane/policy"
+)
+
+type certRow struct {
+	ID, CustomerID, TenancyID, ServerID, Folder, Names, KeyType, Challenge, ProviderID, AuthorityID, Profile string
+	Services, Endpoints, State                                                                               string
+	Round                                                                                                    int64
+	IssueID                                                                                                  string
+	IssuedRound                                                                                              int64
+	Serial, Leaf, Chain                                                                                      string
+	SPKI                                                                                                     string `gorm:"column:spki"`
+	Issuer, IssuedBy                                                                                         string
+	AriID                                                                                                    string
+	NotBefore, NotAfter, RevokedAt, RevokeReason, RenewAt                                                    int64
+	RenewFrom                                                                                                string
+	WindowStart, WindowEnd                                                                                   int64
+	Explanation                                                                                              string
+	PollAt, AriFailures, Attempts, FailingSince, NextTry                                                     int64
+	Why                                                                                                      string
+	PausedUntil                                                                                              int64
+	PauseReason                                                                                              []byte
+	Seen                                                                                                     string
+	LookAt, NoticeAt, DueAt                                                                                  int64
+	OpenIssue, FoundID                                                                                       string
+	TakenAt                                                                                                  int64
+	Version                                                                                                  int64
+	CreatedAt                                                                                                int64 `gorm:"autoCreateTime:false"`
+	UpdatedAt                                                                                                int64 `gorm:"autoUpdateTime:false"`
+	EndedAt                                                                                                  int64
+}
+
+func (certRow) TableName() string { return "certificates" }
+
+// names are the DNS names, in their order.
+func (r certRow) names() ([]string, error) { return decode[[]string](r.Names) }
+
+// value is the row as others see it, but for the pause's reason, which is sealed.
+func (r certRow) value() (c Certificate, err error) {
+	at := controlplane.FromMillis
+	c = Certificate{ID: r.ID, Customer: r.CustomerID, Tenancy: r.TenancyID, Server: r.ServerID, Folder: r.Folder, Key: wire.KeyType(r.KeyType),
+		Challenge: Challenge(r.Challenge), Provider: r.ProviderID, Authority: r.AuthorityID, Profile: r.Profile, State: State(r.State),
+		Issued: Issued{Issue: r.IssueID, Round: r.IssuedRound, Serial: r.Serial, Leaf: r.Leaf, Chain: r.Chain, SPKI: r.SPKI, Issuer: r.Issuer,
+			Authority: r.IssuedBy, NotBefore: at(r.NotBefore), NotAfter: at(r.NotAfter), RevokedAt: at(r.RevokedAt), RevokeReason: int(r.RevokeReason)},
+		Renewal: Renewal{At: at(r.RenewAt), From: RenewalSource(r.RenewFrom), Start: at(r.WindowStart), End: at(r.WindowEnd),
+			Explanation: r.Explanation, PollAt: at(r.PollAt)},
+		Failing:     Failing{Attempts: int(r.Attempts), Since: at(r.FailingSince), NextTry: at(r.NextTry)},
+		PausedUntil: at(r.PausedUntil), Open: r.OpenIssue, Version: r.Version, CreatedAt: at(r.CreatedAt), UpdatedAt: at(r.UpdatedAt), EndedAt: at(r.EndedAt)}
+	if c.Names, err = decode[[]string](r.Names); err != nil {
+		return c, err
+	}
+	if c.Services, err = decode[[]wire.Service](r.Services); err != nil {
+		return c, err
+	}
+	if c.Endpoints, err = decode[[]Endpoint](r.Endpoints); err != nil {
+		return c, err
+	}
+	if c.Failing.Why, err = decode[Why](r.Why); err != nil {
+		return c, err
+	}
+	c.Seen, err = decode[[]Seen](r.Seen)
+	return c, err
+}
+
+type nameRow struct{ CertificateID, CustomerID, Name string }
+
+func (nameRow) TableName() string { return "cert_names" }
+
+type issueRow struct {
+	ID, CustomerID, CertificateID, ServerID, AuthorityID string
+	Round                                                int64
+	Reason, State                                        string
+	DryRun, Rank                                         int64
+	JobID, Names, KeyType                                string
+	CSR                                                  []byte `gorm:"column:csr"`
+	SPKI                                                 string `gorm:"column:spki"`
+	OrderState                                           string
+	OrderURL                                             string `gorm:"column:order_url"`
+	Revision, Requests                                   int64
+	ChainPEM                                             []byte `gorm:"column:chain_pem"`
+	Serial, Leaf, Chain, Issuer                          string
+	NotBefore, NotAfter                                  int64
+	Why, Steps, CampaignID                               string
+	RevokeOld                                            int64
+	StartedBy                                            string
+	StartedAt, StartAt, EndedAt, NextTry                 int64
+}
+
+func (issueRow) TableName() string { return "cert_issues" }
+
+func (r issueRow) value() (i Issue, err error) {
+	at := controlplane.FromMillis
+	i = Issue{ID: r.ID, Certificate: r.CertificateID, Customer: r.CustomerID, Round: r.Round, Reason: Reason(r.Reason), State: IssueState(r.State),
+		Authority: r.AuthorityID, OrderURL: r.OrderURL, Requests: int(r.Requests), DryRun: r.DryRun != 0,
+		StartedBy: r.StartedBy, StartedAt: at(r.StartedAt), EndedAt: at(r.EndedAt), NextTry: at(r.NextTry)}
+	if r.Serial != "" {
+		i.Issued = Issued{Issue: r.ID, Round: r.Round, Serial: r.Serial, Leaf: r.Leaf, Chain: r.Chain, SPKI: r.SPKI, Issuer: r.Issuer,
+			Authority: r.AuthorityID, NotBefore: at(r.NotBefore), NotAfter: at(r.NotAfter)}
+	}
+	if i.Why, err = decode[Why](r.Why); err != nil {
+		return i, err
+	}
+	i.Steps, err = decode[[]Step](r.Steps)
+	return i, err
+}
+
+type keyRow struct {
+	SPKI                     string `gorm:"column:spki;primaryKey"`
+	CertificateID            string
+	Round, SeenAt, BlockedAt int64
+}
+
+func (keyRow) TableName() string { return "cert_keys" }
+
+type tokenRow struct {
+	Token                  string `gorm:"primaryKey"`
+	KeyAuth, Name, IssueID string
+	ExpiresAt              int64
+}
+
+func (tokenRow) TableName() string { return "cert_tokens" }
+
+// encode is v as a column holds it.
+func encode(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic("certs: encode: " + err.Error()) // our own types, all of which encode
+	}
+	return string(b)
+}
+
+// decode reads what encode wrote; "" is the zero value.
+func decode[T any](s string) (v T, err error) {
+	if s == "" {
+		return v, nil
+	}
+	if err := json.Unmarshal([]byte(s), &v); err != nil {
+		return v, fmt.Errorf("certs: decode: %w", err)
+	}
+	return v, nil
+}
+
+// within narrows a query to a scope's customers.
+func within(q *gorm.DB, scope policy.Scope) *gorm.DB {
+	if scope.All() {
+		return q
+	}
+	return q.Where("customer_id IN ?", scope.Customers())
+}
+
+// one finds a single row by id within the scope; another customer's row and
+// one that does not exist answer the same.
+func one[T any](tx *db.Tx, scope policy.Scope, noun, id string) (T, error) {
+	var row T
+	err := within(tx.DB, scope).Where("id = ?", id).Take(&row).Error
+	switch {
+	case db.IsNotFound(err):
+		return row, controlplane.NotFound(noun)
+	case err != nil:
+		return row, fmt.Errorf("certs: find %s: %w", noun, err)
+	}
+	return row, nil
+}
+
+// where finds the rows of a condition within the scope.
+func where[T any](tx *db.Tx, scope policy.Scope, order string, limit int, cond string, args ...any) ([]T, error) {
+	var rows []T
+	q := within(tx.DB, scope).Where(cond, args...).Order(order)
+	if limit > 0 {
+		q = q.Limit(limit)
+	}
+	if err := q.Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("certs: find: %w", err)
+	}
+	return rows, nil
+}
+
+// company finds rows of tables that belong to nobody but us.
+func company[T any](tx *db.Tx, order string, limit int, cond string, args ...any) ([]T, error) {
+	return where[T](tx, policy.AllCustomers("what belongs to the company"), order, limit, cond, args...)
+}
+
+func count[T any](tx *db.Tx, cond string, args ...any) (n int64, err error) {
+	var row T
+	if err := tx.Model(&row).Where(cond, args...).Count(&n).Error; err != nil {
+		return 0, fmt.Errorf("certs: count: %w", err)
+	}
+	return n, nil
+}
+
+func insert[T any](tx *db.Tx, row *T) error {
+	if err := tx.Create(row).Error; err != nil {
+		return fmt.Errorf("certs: insert: %w", err)
+	}
+	return nil
+}
+
+// save writes every column of a row that is there.
+func save[T any](tx *db.Tx, row *T) error {
+	if err := tx.Save(row).Error; err != nil {
+		return fmt.Errorf("certs: save: %w", err)
+	}
+	return nil
+}
+
+// upsert inserts a row, or writes all of it over the one with the same key.
+func upsert[T any](tx *db.Tx, row *T, key ...string) error {
+	columns := make([]clause.Column, len(key))
+	for i, k := range key {
+		columns[i].Name = k
+	}
+	if err := tx.Clauses(clause.OnConflict{Columns: columns, UpdateAll: true}).Create(row).Error; err != nil {
+		return fmt.Errorf("certs: upsert: %w", err)
+	}
+	return nil
+}
+
+// remove deletes the rows of a condition.
+func remove[T any](tx *db.Tx, cond string, args ...any) error {
+	var row T
+	if err := tx.Where(cond, args...).Delete(&row).Error; err != nil {
+		return fmt.Errorf("certs: delete: %w", err)
+	}
+	return nil
+}
+
+// listCerts finds a page of certificates after (notAfter, id), and one more.
+func listCerts(tx *db.Tx, scope policy.Scope, f Filter, after int64, afterID string) ([]certRow, error) {
+	q := within(tx.DB, scope).Order("not_after, id").Limit(f.PageSize + 1)
+	if !f.Ended {
+		q = q.Where("ended_at = 0")
+	}
+	for column, v := range map[string]string{"customer_id": f.Customer, "server_id": f.Server, "tenancy_id": f.Tenancy, "state": string(f.State)} {
+		if v != "" {
+			q = q.Where(clause.Eq{Column: column, Value: v})
+		}
+	}
+	if f.Text != "" {
+		q = q.Where("id IN (?)", tx.Model(&nameRow{}).Select("certificate_id").Where("name LIKE ? ESCAPE '!'", "%"+like(f.Text)+"%"))
+	}
+	if !f.Before.IsZero() {
+		q = q.Where("not_after < ?", controlplane.Millis(f.Before))
+	}
+	if f.Failing {
+		q = q.Where("attempts > 0")
+	}
+	if afterID != "" {
+		q = q.Where("(not_after > ? OR not_after = ? AND id > ?)", after, after, afterID)
+	}
+	var rows []certRow
+	if err := q.Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("certs: list: %w", err)
+	}
+	return rows, nil
+}
+
+// like is text as part of a LIKE pattern whose escape is "!".
+func like(text string) string {
+	return strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(strings.ToLower(text))
+}
