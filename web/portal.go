@@ -12,6 +12,7 @@ import (
 
 	"ostler/agents"
 	"ostler/backups"
+	"ostler/certs"
 	"ostler/controlplane/bus"
 	"ostler/controlplane/customers"
 	"ostler/controlplane/findings"
@@ -30,6 +31,7 @@ type Deps struct {
 	Ledger    *ledger.Ledger
 	Agents    *agents.Agents
 	Backups   *backups.Service
+	Certs     *certs.Service
 	Bus       *bus.Bus
 	// Now is the plane's time: (*db.DB).Now.
 	Now func(context.Context) (time.Time, error)

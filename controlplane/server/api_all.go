@@ -28,4 +28,8 @@ func (s *Server) registerAPI() {
 	if s.Mail != nil {
 		s.registerMails()
 	}
+	if s.Certs != nil {
+		s.registerCerts()
+		s.registerAnswer()
+	}
 }

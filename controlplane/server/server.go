@@ -18,6 +18,7 @@ import (
 
 	"ostler/agents"
 	"ostler/backups"
+	"ostler/certs"
 	"ostler/controlplane"
 	"ostler/controlplane/customers"
 	"ostler/controlplane/db"
@@ -44,6 +45,7 @@ type Deps struct {
 	Chunks    ChunkSink
 	Backups   *backups.Service // nil leaves its operations out
 	Mail      *mail.Mail       // nil leaves its operations out
+	Certs     *certs.Service   // nil leaves its operations out
 }
 
 // Options are the settings. Empty addresses are the default ones; "off" turns
