@@ -157,7 +157,7 @@ type CertForm struct {
 	Expert     bool // the reader is one of us: keys, authorities, endpoints
 	Open       bool // those are shown at once
 	Back       string
-	Take       *FoundRow // what it takes the place of; nil where nothing
+	Take       *FoundCertRow // what it takes the place of; nil where nothing
 	TakeLines  []string  // what will happen to that
 }
 
@@ -288,13 +288,13 @@ func (*NewCertCampaign) Template() string { return "newcertcampaign" }
 // FoundCerts are the certificates on a server that somebody else renews.
 type FoundCerts struct {
 	Page
-	Rows   []FoundRow
+	Rows   []FoundCertRow
 	Look   string // form that has the host look; "" hides it
 	Looked time.Time
 }
 
-// FoundRow is one of them.
-type FoundRow struct {
+// FoundCertRow is one of them.
+type FoundCertRow struct {
 	Names    []string
 	Path     string
 	Issuer   string
