@@ -72,8 +72,7 @@ test: deps-test tools web lint ## everything but the slow tests, on SQLite and P
 .PHONY: test-all
 test-all: # inside WITHPG
 	go test -race $(RACE)
-	go test -timeout 14m ./e2e/...
-	go test -timeout 20m $(UNITS)
+	go test -timeout 20m ./e2e/... $(UNITS)
 
 .PHONY: test-slow
 test-slow: deps-test tools web ## the tests behind the build tag "slow"
