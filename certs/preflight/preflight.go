@@ -14,9 +14,15 @@
 package preflight
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
+	"slices"
+	"strings"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Way is how a CA is shown that a name is ours. The words are those of
@@ -48,8 +54,10 @@ func (w Way) method() string {
 type Options struct {
 	// Resolver answers questions to the DNS; nil makes one of the system's.
 	Resolver *Resolver
-	// HTTPPort is where http-01 is answered; 0 means 80.
-	HTTPPort int
+	// HTTPPort is where http-01 is answered, HTTPSPort where a redirect to https
+	// leads; 0 means 80 and 443. A CA knows no others: these are for tests and for
+	// a CA of one's own.
+	HTTPPort, HTTPSPort int
 	// Private lets names point to private and loopback addresses: a CA inside
 	// the same network, a demo, a test.
 	Private bool
@@ -73,7 +81,7 @@ type Request struct {
 	Identities []string
 	// Account is the URL of our account at the CA; "" before there is one.
 	Account string
-	// Probe is fetched at each address; nil: it is not.
+	// Probe is fetched at each address for the two http ways; nil: it is not.
 	Probe *Probe
 	// Targets are where _acme-challenge.{name} must lead, by name without "*.",
 	// for WayDelegate.
@@ -101,19 +109,111 @@ type Problem struct {
 // Checker looks at names. It keeps nothing between two checks and may be used by
 // many at once.
 type Checker struct {
-	opts Options
+	opts     Options
+	resolver *Resolver
 }
 
-// New returns a Checker.
+// New returns a Checker; an error where there is no resolver to ask.
 func New(o Options) (*Checker, error) {
-	return &Checker{opts: o}, nil
+	if o.Resolver == nil {
+		r, err := NewResolver(ResolverOptions{})
+		if err != nil {
+			return nil, err
+		}
+		o.Resolver = r
+	}
+	o.HTTPPort, o.HTTPSPort = cmp.Or(o.HTTPPort, 80), cmp.Or(o.HTTPSPort, 443)
+	o.HTTPTimeout, o.Bound = cmp.Or(o.HTTPTimeout, 5*time.Second), cmp.Or(o.Bound, 30*time.Second)
+	o.Parallel = cmp.Or(o.Parallel, 16)
+	return &Checker{opts: o, resolver: o.Resolver}, nil
 }
 
-// Check looks at all names at once and returns what it found, in the order of
-// the names, what is fatal first. None means: the CA may be asked. It never
-// fails: what could not be found out is a problem too.
+// Check looks at all names at once and returns what it found: what is fatal
+// first, then in the order of the names. None means: the CA may be asked. It
+// never fails: what could not be found out is a problem too, so look at
+// ctx.Err() before believing a result.
 func (c *Checker) Check(ctx context.Context, r Request) []Problem {
-	return nil
+	ctx, cancel := context.WithTimeout(ctx, c.opts.Bound)
+	defer cancel()
+	found := make([][]Problem, len(r.Names))
+	var g errgroup.Group
+	g.SetLimit(c.opts.Parallel)
+	for i, name := range r.Names {
+		g.Go(func() error {
+			found[i] = c.name(ctx, r, name)
+			return nil
+		})
+	}
+	_ = g.Wait() // no function of it fails
+	all := slices.Concat(found...)
+	slices.SortStableFunc(all, func(a, b Problem) int {
+		switch {
+		case a.Fatal == b.Fatal:
+			return 0
+		case a.Fatal:
+			return -1
+		}
+		return 1
+	})
+	return all
+}
+
+// name looks at one name.
+func (c *Checker) name(ctx context.Context, r Request, name string) []Problem {
+	http := r.Way.method() == "http-01"
+	if ip, err := netip.ParseAddr(name); err == nil {
+		if !http {
+			return []Problem{{Name: name, Code: AddressHTTP, Fatal: true, Args: map[string]string{}}}
+		}
+		return c.byAddress(ctx, r, name, []netip.Addr{ip}, nil)
+	}
+	if why := badName(name); why != "" {
+		return []Problem{{Name: name, Code: BadName, Fatal: true, Args: map[string]string{}, Detail: why}}
+	}
+	if http && strings.HasPrefix(name, "*.") {
+		return []Problem{{Name: name, Code: WildcardDNS, Fatal: true, Args: map[string]string{}}}
+	}
+	var byCAA, byWay []Problem
+	var g sync.WaitGroup
+	g.Go(func() { byCAA = c.caa(ctx, r, name) })
+	g.Go(func() {
+		if http {
+			byWay = c.reach(ctx, r, name)
+		} else {
+			byWay = c.challenge(ctx, r, name)
+		}
+	})
+	g.Wait()
+	return slices.Concat(byWay, byCAA)
+}
+
+// badName returns what is wrong with a name, "" where nothing is. Names come in
+// as A-labels (RFC 5890) in lower case.
+func badName(name string) string {
+	base := strings.TrimPrefix(name, "*.")
+	if len(base) > 253 {
+		return "longer than 253 characters"
+	}
+	labels := strings.Split(base, ".")
+	if len(labels) < 2 {
+		return "one label only: no public CA issues for it"
+	}
+	for _, l := range labels {
+		switch {
+		case l == "":
+			return "an empty label"
+		case len(l) > 63:
+			return "a label longer than 63 characters"
+		case l[0] == '-' || l[len(l)-1] == '-':
+			return "a label begins or ends with a hyphen"
+		case strings.Trim(l, "abcdefghijklmnopqrstuvwxyz0123456789-") != "":
+			return "a character other than a-z, 0-9 and hyphen"
+		}
+	}
+	if strings.Trim(labels[len(labels)-1], "0123456789") == "" {
+		return "the last label is a number"
+	}
+	return ""
 }
 
 // Stops reports whether any of the problems is fatal, and returns the first that is.

@@ -2,8 +2,19 @@ package preflight
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
+
+	"github.com/miekg/dns"
 )
+
+// maxHops is how many CNAMEs are followed; resolvers give up at about as many.
+const maxHops = 16
 
 // ResolverOptions configure a Resolver. The zero value asks the system's
 // resolvers and the zones' own name servers on port 53.
@@ -20,30 +31,274 @@ type ResolverOptions struct {
 	Timeout time.Duration
 }
 
-// Resolver asks the DNS. It keeps no cache: what is checked is what is there now.
+// Resolver asks the DNS. It keeps no cache: what is checked is what is there
+// now. It may be used by many at once.
 type Resolver struct {
 	opts ResolverOptions
 }
 
 // NewResolver returns a Resolver; an error where there is no server to ask.
 func NewResolver(o ResolverOptions) (*Resolver, error) {
+	if len(o.Servers) == 0 {
+		conf, err := dns.ClientConfigFromFile("/etc/resolv.conf")
+		if err != nil {
+			return nil, fmt.Errorf("preflight: the system's resolvers: %w", err)
+		}
+		for _, s := range conf.Servers {
+			o.Servers = append(o.Servers, net.JoinHostPort(s, conf.Port))
+		}
+	}
+	if len(o.Servers) == 0 {
+		return nil, errors.New("preflight: no resolver is configured")
+	}
+	for _, s := range slices.Concat(o.Servers, o.Authorities) {
+		if _, _, err := net.SplitHostPort(s); err != nil {
+			return nil, fmt.Errorf("preflight: resolver %q: host:port is wanted: %w", s, err)
+		}
+	}
+	if o.Port == 0 {
+		o.Port = 53
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = 3 * time.Second
+	}
 	return &Resolver{opts: o}, nil
 }
 
+// A DNSError is an answer that says nothing about the name: the servers failed.
+type DNSError struct {
+	Name, Type string
+	Server     string // the last one asked
+	Rcode      string // "SERVFAIL"; "" where none answered in time
+	Err        error  // why there was no answer
+}
+
+// Error says what was asked, of whom, and what came back.
+func (e *DNSError) Error() string {
+	if e.Rcode != "" {
+		return fmt.Sprintf("%s %s: %s says %s", e.Type, e.Name, e.Server, e.Rcode)
+	}
+	return fmt.Sprintf("%s %s: %s: %v", e.Type, e.Name, e.Server, e.Err)
+}
+
+// Unwrap returns why there was no answer.
+func (e *DNSError) Unwrap() error { return e.Err }
+
+// A LoopError is a chain of CNAMEs without an end.
+type LoopError struct{ Chain []string }
+
+// Error shows the chain.
+func (e *LoopError) Error() string { return "CNAME loop: " + strings.Join(e.Chain, " -> ") }
+
+// exchange asks one server, over TCP where the answer does not fit.
+func (r *Resolver) exchange(ctx context.Context, server string, m *dns.Msg) (*dns.Msg, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.opts.Timeout)
+	defer cancel()
+	c := &dns.Client{Net: "udp", Timeout: r.opts.Timeout}
+	in, _, err := c.ExchangeContext(ctx, m, server)
+	if err == nil && in.Truncated {
+		c.Net = "tcp"
+		in, _, err = c.ExchangeContext(ctx, m, server)
+	}
+	return in, err
+}
+
+func question(name string, qtype uint16, recurse bool) *dns.Msg {
+	m := new(dns.Msg).SetQuestion(dns.Fqdn(name), qtype)
+	m.RecursionDesired = recurse
+	m.SetEdns0(1232, false)
+	return m
+}
+
+// ask asks the resolvers in turn, twice around (a UDP packet may be lost), until
+// one gives an answer that says something about the name.
+func (r *Resolver) ask(ctx context.Context, name string, qtype uint16) (*dns.Msg, error) {
+	failure := &DNSError{Name: name, Type: dns.TypeToString[qtype]}
+	for round := range 2 {
+		for _, server := range r.opts.Servers {
+			if round > 0 && failure.Rcode != "" {
+				return nil, failure // it was answered: asking again would not change it
+			}
+			in, err := r.exchange(ctx, server, question(name, qtype, true))
+			switch {
+			case err != nil:
+				if failure.Rcode == "" {
+					failure.Server, failure.Err = server, err
+				}
+			case in.Rcode == dns.RcodeSuccess, in.Rcode == dns.RcodeNameError:
+				return in, nil
+			default:
+				failure.Server, failure.Rcode = server, dns.RcodeToString[in.Rcode]
+			}
+			if ctx.Err() != nil {
+				return nil, failure
+			}
+		}
+	}
+	return nil, failure
+}
+
+// An answer is what a name has of one type.
+type answer struct {
+	chain   []string // the name, and what its CNAMEs lead to
+	rrs     []dns.RR // of the type asked for, at the end of the chain
+	missing bool     // the end of the chain does not exist (NXDOMAIN)
+}
+
+// lookup asks for one type at a name and at what its CNAMEs lead to. Errors:
+// DNSError, LoopError.
+func (r *Resolver) lookup(ctx context.Context, name string, qtype uint16) (answer, error) {
+	a := answer{chain: []string{clean(name)}}
+	for len(a.chain) <= maxHops {
+		at := a.chain[len(a.chain)-1]
+		in, err := r.ask(ctx, at, qtype)
+		if err != nil {
+			return a, r.loopOf(ctx, name, err)
+		}
+		before := len(a.chain)
+		if loop := a.walk(in); loop != nil {
+			return a, loop
+		}
+		a.missing = in.Rcode == dns.RcodeNameError
+		if len(a.rrs) > 0 || a.missing || len(a.chain) == before {
+			return a, nil
+		}
+	}
+	return a, &LoopError{a.chain}
+}
+
+// walk follows the CNAMEs of one answer and takes the records at their end.
+func (a *answer) walk(in *dns.Msg) error {
+	qtype := in.Question[0].Qtype
+	for {
+		at := a.chain[len(a.chain)-1]
+		next := ""
+		for _, rr := range in.Answer {
+			if clean(rr.Header().Name) != at {
+				continue
+			}
+			if rr.Header().Rrtype == qtype {
+				a.rrs = append(a.rrs, rr)
+			} else if c, ok := rr.(*dns.CNAME); ok {
+				next = clean(c.Target)
+			}
+		}
+		if next == "" || len(a.rrs) > 0 {
+			return nil
+		}
+		loops := slices.Contains(a.chain, next)
+		a.chain = append(a.chain, next)
+		if loops || len(a.chain) > maxHops {
+			return &LoopError{a.chain}
+		}
+	}
+}
+
+// loopOf tells a loop from other failures: resolvers say SERVFAIL for both.
+func (r *Resolver) loopOf(ctx context.Context, name string, err error) error {
+	var failure *DNSError
+	var loop *LoopError
+	if errors.As(err, &failure) && failure.Rcode != "" {
+		if _, again := r.Follow(ctx, name); errors.As(again, &loop) {
+			return loop
+		}
+	}
+	return err
+}
+
 // Follow returns name and all that its CNAMEs lead to, in order; the last is
-// where records are. A name that does not exist is followed as far as it leads.
+// where records are. Names are lower case without a dot at the end. A name that
+// does not exist is followed as far as it leads. Errors: DNSError, LoopError.
 func (r *Resolver) Follow(ctx context.Context, name string) ([]string, error) {
-	return []string{name}, nil
+	chain := []string{clean(name)}
+	for len(chain) <= maxHops {
+		at := chain[len(chain)-1]
+		in, err := r.ask(ctx, at, dns.TypeCNAME)
+		if err != nil {
+			return chain, err
+		}
+		next := ""
+		for _, rr := range in.Answer {
+			if c, ok := rr.(*dns.CNAME); ok && clean(c.Hdr.Name) == at {
+				next = clean(c.Target)
+			}
+		}
+		if next == "" {
+			return chain, nil
+		}
+		loops := slices.Contains(chain, next)
+		chain = append(chain, next)
+		if loops {
+			return chain, &LoopError{chain}
+		}
+	}
+	return chain, &LoopError{chain}
 }
 
-// Zone returns the apex of the zone that name is in ("maple.example").
+// ErrNoZone says that no zone but the root has the name.
+var ErrNoZone = errors.New("no zone has this name")
+
+// Zone returns the apex of the zone that name is in ("maple.example"). Errors:
+// DNSError, ErrNoZone.
 func (r *Resolver) Zone(ctx context.Context, name string) (string, error) {
-	return "", nil
+	name = clean(name)
+	for _, i := range dns.Split(dns.Fqdn(name)) {
+		at := name[i:]
+		in, err := r.ask(ctx, at, dns.TypeSOA)
+		if err != nil {
+			return "", err
+		}
+		alias := slices.ContainsFunc(in.Answer, func(rr dns.RR) bool { return rr.Header().Rrtype == dns.TypeCNAME })
+		for _, rr := range slices.Concat(in.Answer, in.Ns) {
+			owner := clean(rr.Header().Name)
+			if rr.Header().Rrtype == dns.TypeSOA && !alias && owner != "" && within(name, owner) {
+				return owner, nil
+			}
+		}
+	}
+	return "", ErrNoZone
 }
 
-// Without asks every authoritative server of the zone of name for its TXT
-// values and returns those servers that do not show value; a server that does
-// not answer is one of them. No server means that all of them show it.
-func (r *Resolver) Without(ctx context.Context, name, value string) ([]string, error) {
-	return nil, nil
+// An authority is one name server of a zone and where it is reached.
+type authority struct {
+	host  string
+	addrs []string // host:port
+}
+
+// authorities returns the zone's name servers.
+func (r *Resolver) authorities(ctx context.Context, zone string) ([]authority, error) {
+	if len(r.opts.Authorities) > 0 {
+		var found []authority
+		for _, a := range r.opts.Authorities {
+			found = append(found, authority{a, []string{a}})
+		}
+		return found, nil
+	}
+	ns, err := r.lookup(ctx, zone, dns.TypeNS)
+	if err != nil {
+		return nil, err
+	}
+	var found []authority
+	for _, rr := range ns.rrs {
+		a := authority{host: clean(rr.(*dns.NS).Ns)}
+		for _, t := range []uint16{dns.TypeA, dns.TypeAAAA} {
+			got, err := r.lookup(ctx, a.host, t)
+			if err != nil {
+				continue // it counts as a server that does not answer
+			}
+			for _, ip := range addresses(got.rrs) {
+				a.addrs = append(a.addrs, net.JoinHostPort(ip.String(), strconv.Itoa(r.opts.Port)))
+			}
+		}
+		found = append(found, a)
+	}
+	return found, nil
+}
+
+// clean is how names are compared: lower case, no dot at the end.
+func clean(name string) string { return strings.TrimSuffix(strings.ToLower(name), ".") }
+
+// within reports whether name is zone or below it.
+func within(name, zone string) bool {
+	return name == zone || strings.HasSuffix(name, "."+zone)
 }
