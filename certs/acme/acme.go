@@ -18,8 +18,8 @@ import (
 type Options struct {
 	// Directory is the URL of the CA's directory (RFC 8555, 7.1.1), https.
 	Directory string
-	// HTTP carries the requests; only its Transport is used, nil is
-	// http.DefaultTransport. A test CA's own roots go there.
+	// HTTP carries the requests; only its Transport is used. Nil is
+	// Transport(nil).
 	HTTP *http.Client
 	// Key is the account's: an *ecdsa.PrivateKey on P-256.
 	Key crypto.Signer
@@ -30,8 +30,10 @@ type Options struct {
 	// Log is told what is odd at a CA, never names; nil discards.
 	Log *slog.Logger
 
-	// InFlight is how many requests go on at once, over all orders; 0 is 8.
-	InFlight int
+	// InFlight is how many requests of orders go on at once, over all of them; 0
+	// is 8. RenewalInfo has its own bound, since thousands are asked for in turn;
+	// 0 is 64.
+	InFlight, RenewalInFlight int
 	// Timeout is how long one request may take; 0 is 30 s.
 	Timeout time.Duration
 	// Patience is how long an order or an authorization may stay undecided

@@ -1,53 +1,169 @@
 package acme
 
 import (
+	"cmp"
 	"context"
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/go-acme/lego/v4/acme"
+)
+
+const (
+	inFlight        = 8
+	renewalInFlight = 64
+	requestTimeout  = 30 * time.Second
+	patience        = 10 * time.Minute
+	directoryAge    = time.Hour // profiles and terms change, seldom
 )
 
 // A Client is one account at one CA, for as long as the process lives. It is
 // safe for concurrent use.
-type Client struct{ opts Options }
+type Client struct {
+	opts     Options
+	http     http.RoundTripper
+	nonces   nonces
+	orders   chan struct{} // a place for each request of an order under way
+	renewals chan struct{}
 
-var errUnbuilt = errors.New("acme: not there yet")
+	mu        sync.Mutex
+	account   account
+	directory directory
+	open      map[string]bool // URLs of the orders that are being worked on
+}
+
+// account is who asks.
+type account struct {
+	key *ecdsa.PrivateKey
+	url string // "" before it is known
+}
+
+// directory is the CA's, as it was read.
+type directory struct {
+	acme.Directory
+	raw []byte
+	at  time.Time
+}
+
+// Transport is one made for a Client: it keeps as many connections as there
+// are requests at once. Nil roots are the system's.
+func Transport(roots *x509.CertPool) *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxIdleConnsPerHost = renewalInFlight
+	t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	t.ForceAttemptHTTP2 = true
+	return t
+}
 
 // Open reads the CA's directory.
-func Open(ctx context.Context, opts Options) (*Client, error) { return nil, errUnbuilt }
+func Open(ctx context.Context, opts Options) (*Client, error) {
+	key, err := accountKey(opts.Key)
+	if err != nil {
+		return nil, err
+	}
+	opts.InFlight = cmp.Or(opts.InFlight, inFlight)
+	opts.RenewalInFlight = cmp.Or(opts.RenewalInFlight, renewalInFlight)
+	opts.Timeout = cmp.Or(opts.Timeout, requestTimeout)
+	opts.Patience = cmp.Or(opts.Patience, patience)
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	if opts.After == nil {
+		opts.After = time.After
+	}
+	c := &Client{
+		opts: opts, nonces: nonces{now: opts.Now},
+		orders: make(chan struct{}, opts.InFlight), renewals: make(chan struct{}, opts.RenewalInFlight),
+		account: account{key: key, url: opts.AccountURL}, open: make(map[string]bool),
+	}
+	if opts.HTTP != nil {
+		c.http = opts.HTTP.Transport
+	}
+	if c.http == nil {
+		c.http = Transport(nil)
+	}
+	if _, err := c.readDirectory(ctx, new(counter)); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func accountKey(key crypto.Signer) (*ecdsa.PrivateKey, error) {
+	k, ok := key.(*ecdsa.PrivateKey)
+	if !ok || k.Curve != elliptic.P256() {
+		return nil, errors.New("acme: the account's key is not one of EC P-256")
+	}
+	return k, nil
+}
 
 // Directory is what the CA says about itself.
-func (c *Client) Directory(ctx context.Context) (Directory, error) { return Directory{}, errUnbuilt }
-
-// Register makes the account of the key, or finds the one that is there, and
-// uses it from now on. It agrees to the CA's terms of service.
-func (c *Client) Register(ctx context.Context, r Registration) (accountURL string, err error) {
-	return "", errUnbuilt
+func (c *Client) Directory(ctx context.Context) (Directory, error) {
+	d, err := c.readDirectory(ctx, new(counter))
+	if err != nil {
+		return Directory{}, err
+	}
+	return Directory{
+		Profiles: d.Meta.Profiles, CAAIdentities: d.Meta.CaaIdentities, Terms: d.Meta.TermsOfService,
+		ExternalAccount: d.Meta.ExternalAccountRequired, RenewalInfo: d.RenewalInfo != "",
+	}, nil
 }
 
-// Rollover changes the account's key (RFC 8555, 7.3.5). Keep both keys before
-// it: where the answer is lost, Register with Existing tells which is in use.
-// Orders under way lose their challenges.
-func (c *Client) Rollover(ctx context.Context, newKey crypto.Signer) error { return errUnbuilt }
-
-// Thumbprint is that of the account's key (RFC 7638), base64url.
-func Thumbprint(key crypto.PublicKey) (string, error) { return "", errUnbuilt }
-
-// Issue takes a request through an order, from where the state stands. The
-// state it returns is the latest, saved or not.
-func (c *Client) Issue(ctx context.Context, r Request, s State, h Hooks) (Result, State, error) {
-	return Result{}, s, errUnbuilt
+// readDirectory reads the directory, once in a while. One that was read before
+// stands in where it cannot be read again.
+func (c *Client) readDirectory(ctx context.Context, n *counter) (directory, error) {
+	c.mu.Lock()
+	known := c.directory
+	c.mu.Unlock()
+	now := c.opts.Now()
+	if known.raw != nil && now.Sub(known.at) < directoryAge {
+		return known, nil
+	}
+	d, err := c.fetchDirectory(ctx, n)
+	switch {
+	case err != nil && (known.raw == nil || ctx.Err() != nil):
+		return directory{}, fmt.Errorf("acme: read the directory: %w", err)
+	case err != nil:
+		c.opts.Log.Warn("acme: the directory cannot be read again, the one read before is used", "error", err)
+		d = known
+	}
+	d.at = now
+	c.mu.Lock()
+	c.directory = d
+	c.mu.Unlock()
+	return d, nil
 }
 
-// CertID names a certificate to its CA (RFC 9773, 4.1).
-func CertID(leaf *x509.Certificate) (string, error) { return "", errUnbuilt }
-
-// RenewalInfo asks when a certificate should be renewed. Every answer that is
-// not a good one is an error.
-func (c *Client) RenewalInfo(ctx context.Context, certID string) (Renewal, error) {
-	return Renewal{}, errUnbuilt
+func (c *Client) fetchDirectory(ctx context.Context, n *counter) (directory, error) {
+	a, err := c.get(ctx, c.opts.Directory, c.orders, n, opDirectory)
+	if err != nil {
+		return directory{}, err
+	}
+	d := directory{raw: a.body}
+	if err := json.Unmarshal(a.body, &d.Directory); err != nil {
+		return directory{}, badAnswer("the directory is no JSON", err)
+	}
+	if d.NewNonceURL == "" || d.NewAccountURL == "" || d.NewOrderURL == "" {
+		return directory{}, badAnswer("the directory names no newNonce, newAccount or newOrder", nil)
+	}
+	return d, nil
 }
 
-// Revoke revokes a certificate of this account; der is the leaf. The reason is
-// of RFC 5280, 5.3.1. One that is revoked already is KindRevoked.
-func (c *Client) Revoke(ctx context.Context, der []byte, reason int) error { return errUnbuilt }
+// who is the account as it is now.
+func (c *Client) who() account {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.account
+}

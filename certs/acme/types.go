@@ -57,21 +57,10 @@ type State struct {
 	Certificate string `json:"certificate,omitempty"`
 	// Expires is when the CA forgets the order, zero where it did not say.
 	Expires time.Time `json:"expires,omitzero"`
-	// Authorizations are the order's, by URL.
-	Authorizations map[string]Authorization `json:"authorizations,omitempty"`
 	// WithoutReplaces says that the CA minded Request.Replaces.
 	WithoutReplaces bool `json:"without_replaces,omitempty"`
 	// Requests to the CA so far, over all attempts at this order.
 	Requests int `json:"requests"`
-}
-
-// Authorization is how one name stands.
-type Authorization struct {
-	Name      string `json:"name"`      // with "*." where it is a wildcard
-	Challenge string `json:"challenge"` // URL of the one that was answered, "" before
-	Type      string `json:"type,omitempty"`
-	Token     string `json:"token,omitempty"`
-	Valid     bool   `json:"valid,omitempty"`
 }
 
 // Challenge is what a solver is to show.
