@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"net"
 	"os"
@@ -145,14 +146,14 @@ func (w *Web) Start() {
 	w.lab.T.Helper()
 	run := w.Run()
 	w.Proc = Start(w.lab.root, "web", run[0], nil, run[1:]...)
-	Eventually(w.lab.T, "the web server runs", 20*time.Second, func() bool { return w.Running() && w.Shown(w.Listen[0], "default.invalid") != nil })
+	Eventually(w.lab.T, "the web server runs", 20*time.Second, func() bool { return w.Running() && Shown(w.Listen[0], "default.invalid") != nil })
 }
 
 // Endpoint is the server's first address with its port.
 func (w *Web) Endpoint() string { return w.Listen[0] }
 
 // Shown is the chain that an address shows for a name, nil where there is no handshake.
-func (w *Web) Shown(addr, name string) []*x509.Certificate {
+func Shown(addr, name string) []*x509.Certificate {
 	d := &net.Dialer{Timeout: 5 * time.Second}
 	conn, err := tls.DialWithDialer(d, "tcp", addr, &tls.Config{ServerName: name, InsecureSkipVerify: true}) //nolint:gosec // only: what does it show
 	if err != nil {
@@ -164,8 +165,8 @@ func (w *Web) Shown(addr, name string) []*x509.Certificate {
 
 // Leaf is the hex SHA-256 of the leaf that an address shows for a name, "" where
 // there is no handshake.
-func (w *Web) Leaf(addr, name string) string {
-	chain := w.Shown(addr, name)
+func Leaf(addr, name string) string {
+	chain := Shown(addr, name)
 	if len(chain) == 0 {
 		return ""
 	}
@@ -173,19 +174,38 @@ func (w *Web) Leaf(addr, name string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Trusted verifies what the server's first address shows for a name against the
-// authority's roots.
-func (w *Web) Trusted(name string) error {
-	roots, err := w.lab.CA.Roots(w.lab.ctx())
+// Trusted verifies what an address shows for a name against the authority's roots.
+func (l *Lab) Trusted(addr, name string) error {
+	roots, err := l.CA.Roots(l.ctx())
 	if err != nil {
 		return err
 	}
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(roots)
 	d := &net.Dialer{Timeout: 5 * time.Second}
-	conn, err := tls.DialWithDialer(d, "tcp", w.Endpoint(), &tls.Config{ServerName: name, RootCAs: pool})
+	conn, err := tls.DialWithDialer(d, "tcp", addr, &tls.Config{ServerName: name, RootCAs: pool})
 	if err != nil {
-		return fmt.Errorf("%s at %s: %w", name, w.Endpoint(), err)
+		return fmt.Errorf("%s at %s: %w", name, addr, err)
 	}
 	return conn.Close()
+}
+
+// planeConfig is what the plane is told of the lab.
+func (l *Lab) planeConfig() string {
+	return fmt.Sprintf("certs:\n  resolvers: [%q]\n  http_port: %d\n  private: true\n", l.DNS.Addr, l.HTTPPort)
+}
+
+// HostConfig are lines of an agent's configuration: where it answers http-01,
+// and how its web server is tested and reloaded.
+func (l *Lab) HostConfig(web *Web) []string {
+	return []string{
+		fmt.Sprintf("acme:\n  listen: %q", net.JoinHostPort(web.Addr, strconv.Itoa(l.HTTPPort))),
+		fmt.Sprintf("services:\n  nginx:\n    test: %s\n    reload: %s", flow(web.Test()), flow(web.Reload())),
+	}
+}
+
+// flow is a list as YAML.
+func flow(args []string) string {
+	raw, _ := json.Marshal(args) // strings: it cannot fail
+	return string(raw)
 }

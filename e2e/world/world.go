@@ -164,12 +164,14 @@ type World struct {
 	Enrol   string // of the enrolment listener
 	Token   string // file with a staff member's API token
 	Store   *Store
+	Lab     *Lab // where the world has one
 	Plane   *Proc
 	Signer  *Proc
 	Hosts   map[string]*Host
 	config  string
 	bin     string
 	metrics string
+	more    string // sections of the configuration
 
 	database   string     // "" is SQLite in the folder
 	invitation string     // of the first staff member
@@ -185,23 +187,24 @@ type Options struct {
 	PlaneDisk string
 	// Config are more sections of the plane's configuration.
 	Config string
+	// Lab is the certificate authority whose DNS and ports the plane is told.
+	Lab *Lab
 }
 
 // New starts a signer, a plane with one staff member, and a store.
 func New(t testing.TB, o Options) *World {
 	t.Helper()
-	w := &World{T: t, Dir: t.TempDir(), bin: Binaries(t), Hosts: map[string]*Host{}, database: o.Database, root: t}
-	w.Store = NewStore(t)
-	portal, agents, enrol, metrics := FreeAddr(t), FreeAddr(t), FreeAddr(t), FreeAddr(t)
-	_, port, _ := net.SplitHostPort(portal)
-	w.URL, w.Enrol, w.metrics = "http://localhost:"+port, "https://"+enrol, metrics
-	w.config = filepath.Join(w.Dir, "ostler.yaml")
-	data := filepath.Join(w.Dir, "plane")
-	if o.PlaneDisk != "" {
-		SmallDisk(t, data, o.PlaneDisk)
+	w := &World{T: t, Dir: t.TempDir(), bin: Binaries(t), Hosts: map[string]*Host{}, database: o.Database, root: t, Lab: o.Lab}
+	if o.Lab != nil {
+		o.Config += o.Lab.planeConfig()
 	}
-	w.write("ostler.yaml", fmt.Sprintf("data_dir: %q\ndatabase:\n  url: %q\nportal:\n  listen: %q\n  url: %q\nagents:\n  listen: %q\n  enrol_listen: %q\n  names: [localhost, 127.0.0.1]\nmetrics:\n  listen: %q\nlog:\n  level: debug\n%s",
-		data, o.Database, portal, w.URL, agents, enrol, metrics, o.Config))
+	w.Store = NewStore(t)
+	if o.PlaneDisk != "" {
+		SmallDisk(t, w.data(), o.PlaneDisk)
+	}
+	w.more = o.Config
+	w.URL, w.Enrol, w.metrics = w.configure("ostler.yaml", "")
+	w.config = filepath.Join(w.Dir, "ostler.yaml")
 	if o.Database != "" {
 		w.run(nil, "migrate", "--config", w.config)
 	}
@@ -216,15 +219,46 @@ func New(t testing.TB, o Options) *World {
 	return w
 }
 
+func (w *World) data() string { return filepath.Join(w.Dir, "plane") }
+
+// configure writes a plane's configuration with addresses of its own.
+func (w *World) configure(file, more string) (url, enrolment, metrics string) {
+	w.T.Helper()
+	portal, agents, enrol, metrics := FreeAddr(w.T), FreeAddr(w.T), FreeAddr(w.T), FreeAddr(w.T)
+	_, port, _ := net.SplitHostPort(portal)
+	url = "http://localhost:" + port
+	w.write(file, fmt.Sprintf("data_dir: %q\ndatabase:\n  url: %q\nportal:\n  listen: %q\n  url: %q\nagents:\n  listen: %q\n  enrol_listen: %q\n  names: [localhost, 127.0.0.1]\nmetrics:\n  listen: %q\nlog:\n  level: debug\n%s%s",
+		w.data(), w.database, portal, url, agents, enrol, metrics, w.more, more))
+	return url, "https://" + enrol, metrics
+}
+
+// StartReplica starts another plane on the same PostgreSQL database, and waits
+// until it is ready.
+func (w *World) StartReplica(name string) *Proc {
+	w.T.Helper()
+	_, _, metrics := w.configure(name+".yaml", fmt.Sprintf("replica: %q\n", name))
+	p := Start(w.root, name, filepath.Join(w.bin, "ostler"), nil, "serve", "--config", filepath.Join(w.Dir, name+".yaml"))
+	w.ready(metrics)
+	return p
+}
+
 // Step runs a part of a test that shares the world: it fails by itself, and what
 // it starts in the world lives on.
 func (w *World) Step(t *testing.T, name string, step func(t *testing.T)) {
 	t.Helper()
 	t.Run(name, func(t *testing.T) {
-		w.T, w.Store.T = t, t
-		defer func() { w.T, w.Store.T = w.root, w.root }()
+		w.tell(t)
+		defer w.tell(w.root)
 		step(t)
 	})
+}
+
+// tell has all parts tell a test of failures.
+func (w *World) tell(t testing.TB) {
+	w.T, w.Store.T = t, t
+	if w.Lab != nil {
+		w.Lab.T = t
+	}
 }
 
 func (w *World) write(name, text string) {
@@ -238,8 +272,13 @@ func (w *World) write(name, text string) {
 func (w *World) StartPlane() {
 	w.T.Helper()
 	w.Plane = Start(w.root, "plane", filepath.Join(w.bin, "ostler"), nil, "serve", "--config", w.config)
+	w.ready(w.metrics)
+}
+
+func (w *World) ready(metrics string) {
+	w.T.Helper()
 	Eventually(w.T, "the plane is ready", 30*time.Second, func() bool {
-		res, err := http.Get("http://" + w.metrics + "/readyz")
+		res, err := http.Get("http://" + metrics + "/readyz")
 		if err != nil {
 			return false
 		}
