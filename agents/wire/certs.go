@@ -222,3 +222,8 @@ type CertForgetParams struct {
 	Folder      string  `json:"folder"`
 	Keep        []int64 `json:"keep"`
 }
+
+// CertForgotten answers CertForgetParams: the rounds that were deleted now.
+type CertForgotten struct {
+	Rounds []int64 `json:"rounds"`
+}

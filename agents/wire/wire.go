@@ -234,6 +234,9 @@ const (
 	CauseServiceReload    Cause = "service_reload"     // a service could not be reloaded
 	CauseNotServed        Cause = "not_served"         // an endpoint shows another certificate, or none
 	CauseNoService        Cause = "no_service"         // the host's configuration does not have the service
+	CauseChain            Cause = "certificate_chain"  // the chain does not fit the key, the names or the time
+	CauseCertKey          Cause = "certificate_key"    // the round's key is not on the host, or is another one
+	CauseCertFolder       Cause = "certificate_folder" // something on the host is in the way of a certificate's files
 	CauseRenewer          Cause = "renewer"            // the other renewer could not be stopped or started
 	CauseCA               Cause = "ca_unreachable"     // the CA does not answer, or answers with an error of its own
 	CauseCARefused        Cause = "ca_refused"         // the CA refused for good
