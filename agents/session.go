@@ -47,6 +47,8 @@ type session struct {
 	heard   time.Time // by the process's clock
 	beat    heartbeat
 	beating bool // beat waits to be written
+
+	hits allowance // of hints; the loop's own
 }
 
 // heartbeat is what a flush writes.
@@ -310,6 +312,9 @@ func (a *Agents) hear(ctx context.Context, s *session, f wire.Frame) error {
 		return nil
 	case f.Type == wire.FrameResult && f.Result != nil:
 		return a.result(ctx, s, *f.Result)
+	case f.Type == wire.FrameHit && f.Hit != nil:
+		a.hit(s, *f.Hit)
+		return nil
 	}
 	return protocolError("a frame of an unknown type, or without its part")
 }

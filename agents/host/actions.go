@@ -23,6 +23,8 @@ func defaultTimeout(a wire.Action) time.Duration {
 		return time.Hour
 	case wire.ActionRepoInit:
 		return 5 * time.Minute
+	case wire.ActionCertDeploy, wire.ActionCertLook:
+		return 20 * time.Minute
 	default:
 		return 2 * time.Minute
 	}
@@ -62,6 +64,16 @@ func (a *Agent) act(ctx context.Context, t *task) (any, error) {
 		return with(ctx, t, func(ctx context.Context, p wire.UndoParams) (any, error) { return a.undo(ctx, t, p, r.report) })
 	case wire.ActionSettle:
 		return with(ctx, t, a.settle)
+	case wire.ActionCertRequest:
+		return with(ctx, t, a.certRequest)
+	case wire.ActionCertDeploy:
+		return with(ctx, t, a.certDeploy)
+	case wire.ActionCertLook:
+		return with(ctx, t, a.certLook)
+	case wire.ActionCertTake:
+		return with(ctx, t, a.certTake)
+	case wire.ActionCertForget:
+		return with(ctx, t, a.certForget)
 	}
 	return nil, helper.Fail(wire.CauseUnsupported, nil, "this agent does not know the action")
 }

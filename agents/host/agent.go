@@ -18,6 +18,7 @@ import (
 
 	"ostler/agents/host/helper"
 	"ostler/agents/wire"
+	"ostler/certs/deploy"
 	"ostler/controlplane"
 )
 
@@ -44,6 +45,15 @@ type Options struct {
 	Resend time.Duration
 	// ChunkAttempts is how often in a row a chunk's upload may fail (8).
 	ChunkAttempts int
+	// Certificates is the folder of certificates beneath Root (deploy.DefaultFolder),
+	// Services the host's own commands of services, and ACMEListen where http-01
+	// challenges are answered ("": nowhere).
+	Certificates string
+	Services     map[wire.Service]deploy.Commands
+	ACMEListen   string
+	// CertSettle is how long after a reload an endpoint may still show the
+	// certificate before (deploy.Options.Settle).
+	CertSettle time.Duration
 }
 
 func (o Options) withDefaults() Options {
@@ -88,6 +98,9 @@ type Agent struct {
 	journal  *Journal
 	spool    *Spool
 	lock     *os.File
+	certs    *deploy.Engine
+	// responder answers the challenges of certificate authorities.
+	responder *Responder
 
 	mu       sync.Mutex
 	identity Identity
@@ -157,6 +170,13 @@ func (a *Agent) open() (err error) {
 	if err != nil {
 		return err
 	}
+	a.certs, err = deploy.New(deploy.Options{Root: a.o.Root, Folder: a.o.Certificates, Services: a.o.Services, Log: a.log, Now: a.now, Settle: a.o.CertSettle})
+	if err != nil {
+		return err
+	}
+	if a.responder, err = OpenResponder(a.o.State, a.o.ACMEListen, a.now, a.log); err != nil {
+		return err
+	}
 	a.sweep()
 	return a.recoverJobs()
 }
@@ -166,6 +186,9 @@ func (a *Agent) Close() error {
 	var err error
 	if a.journal != nil {
 		err = a.journal.Close()
+	}
+	if a.certs != nil {
+		err = errors.Join(err, a.certs.Close())
 	}
 	if a.lock != nil {
 		err = errors.Join(err, a.lock.Close())
@@ -229,6 +252,8 @@ func (a *Agent) Run(ctx context.Context) error {
 	var loops sync.WaitGroup
 	loops.Go(func() { a.renewLoop(ctx) })
 	loops.Go(func() { a.connectLoop(ctx) })
+	loops.Go(func() { a.responder.Run(ctx) })
+	loops.Go(func() { a.hitLoop(ctx) })
 	<-ctx.Done()
 	a.mu.Lock()
 	a.stopping = true

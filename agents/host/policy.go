@@ -27,6 +27,10 @@ type Policy struct {
 	Paths [][]string
 	// Stores are the allowed store addresses ("https://host:port"); nil is any.
 	Stores [][]string
+	// Services that certificates may be installed for, and patterns of the names
+	// that they may have; again one list for each file that has one.
+	Services [][]string
+	Names    [][]string
 	// SimulatedTime allows the plane's clock to stand for this host's: demo only.
 	SimulatedTime bool
 }
@@ -101,6 +105,28 @@ func (p *Policy) narrow(data []byte) (simulated *bool, err error) {
 				return nil, fmt.Errorf("stores: %w", err)
 			}
 			p.Stores = append(p.Stores, list)
+		case "services":
+			list, err := stringList(v)
+			if err != nil {
+				return nil, fmt.Errorf("services: %w", err)
+			}
+			for _, s := range list {
+				if !wire.Service(s).Valid() {
+					return nil, fmt.Errorf("unknown service %q", s)
+				}
+			}
+			p.Services = append(p.Services, list)
+		case "names":
+			list, err := stringList(v)
+			if err != nil {
+				return nil, fmt.Errorf("names: %w", err)
+			}
+			for _, s := range list {
+				if !validPattern(s) {
+					return nil, fmt.Errorf("name %q is neither a name in lower case, nor one after *., nor an IP address", s)
+				}
+			}
+			p.Names = append(p.Names, list)
 		case "allow_simulated_time":
 			b, ok := v.(bool)
 			if !ok {
@@ -108,7 +134,7 @@ func (p *Policy) narrow(data []byte) (simulated *bool, err error) {
 			}
 			simulated = &b
 		default:
-			return nil, fmt.Errorf("unknown key %q: the keys are actions, paths, stores, allow_simulated_time", key)
+			return nil, fmt.Errorf("unknown key %q: the keys are actions, paths, stores, services, names, allow_simulated_time", key)
 		}
 	}
 	return simulated, nil

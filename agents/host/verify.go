@@ -116,7 +116,7 @@ func (v verifier) params(e wire.Envelope) *refusal {
 			return nil
 		})
 	}
-	return refuse(wire.CauseUnsupported, "this agent does not know the action")
+	return v.certificate(e)
 }
 
 func refusePath() *refusal {

@@ -84,7 +84,8 @@ func runCommand() *cobra.Command {
 				log.Warn("restic.old", "version", v, "warning", warning)
 			}
 			a, err := host.New(host.Options{State: conf.State, Root: conf.Root, PolicyDirs: conf.policyDirs(), FactFiles: conf.factFiles(),
-				Version: version, Log: log, Helper: h, Parallel: conf.Parallel, StoreIdle: conf.StoreIdle, StoreStall: conf.StoreStall})
+				Version: version, Log: log, Helper: h, Parallel: conf.Parallel, StoreIdle: conf.StoreIdle, StoreStall: conf.StoreStall,
+				Certificates: conf.Certificates, Services: conf.Services.commands(), ACMEListen: conf.ACME.Listen, CertSettle: conf.CertSettle})
 			if err != nil {
 				return err
 			}
@@ -123,6 +124,32 @@ func checkCommand() *cobra.Command {
 				return err
 			}
 			_, err = fmt.Fprintf(c.OutOrStdout(), "state: %s\nrestic: %s%s\nactions: %v\nsimulated time: %v\n%s", conf.State, v, warning, p.Actions, p.SimulatedTime, enrolment)
+			return err
+		},
+	}
+	configFlags(c.Flags())
+	return c
+}
+
+func snippetCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "acme-snippet nginx|apache", Short: "Print a drop-in that passes the challenges of certificate authorities to the agent",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usageError{errors.New("name the web server: nginx or apache")}
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			conf, err := load(c)
+			if err != nil {
+				return err
+			}
+			text, err := host.Snippet(args[0], conf.ACME.Listen)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprint(c.OutOrStdout(), text)
 			return err
 		},
 	}

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"log/slog"
+	"net"
+	"path"
 	"path/filepath"
 	"strings"
 	"time"
@@ -16,6 +18,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"ostler/agents/host"
+	"ostler/agents/wire"
+	"ostler/certs/deploy"
 	"ostler/controlplane"
 )
 
@@ -49,6 +53,52 @@ type config struct {
 	// stays free on a disk that is restored to; both in bytes, 0 is the default.
 	StagingQuota int64 `koanf:"staging_quota"`
 	DiskReserve  int64 `koanf:"disk_reserve"`
+	// Certificates is the folder of certificates, absolute beneath root.
+	Certificates string `koanf:"certificates"`
+	// CertSettle is how long after a reload a service may still show the
+	// certificate before.
+	CertSettle time.Duration  `koanf:"cert_settle"`
+	ACME       acmeConfig     `koanf:"acme"`
+	Services   servicesConfig `koanf:"services"`
+}
+
+// acmeConfig is how challenges of certificate authorities are answered.
+type acmeConfig struct {
+	// Listen is the responder's address: ":80" where nothing else has that port,
+	// or 127.0.0.1:8402 behind a web server (ostler-agent acme-snippet); "" is off.
+	Listen string `koanf:"listen"`
+}
+
+// servicesConfig are this host's own commands for the services that serve
+// certificates. They are programs with arguments, never lines for a shell.
+type servicesConfig struct {
+	Nginx   commandsConfig `koanf:"nginx"`
+	Apache  commandsConfig `koanf:"apache"`
+	HAProxy commandsConfig `koanf:"haproxy"`
+	Postfix commandsConfig `koanf:"postfix"`
+	Dovecot commandsConfig `koanf:"dovecot"`
+	Caddy   commandsConfig `koanf:"caddy"`
+}
+
+// commandsConfig is how a service's configuration is tested, and how it takes
+// up a new certificate; what is not given is as its package ships it.
+type commandsConfig struct {
+	Test   []string `koanf:"test"`
+	Reload []string `koanf:"reload"`
+}
+
+// commands are the services that the file says something of.
+func (s servicesConfig) commands() map[wire.Service]deploy.Commands {
+	m := map[wire.Service]deploy.Commands{}
+	for service, c := range map[wire.Service]commandsConfig{
+		wire.ServiceNginx: s.Nginx, wire.ServiceApache: s.Apache, wire.ServiceHAProxy: s.HAProxy,
+		wire.ServicePostfix: s.Postfix, wire.ServiceDovecot: s.Dovecot, wire.ServiceCaddy: s.Caddy,
+	} {
+		if len(c.Test)+len(c.Reload) > 0 {
+			m[service] = deploy.Commands(c)
+		}
+	}
+	return m
 }
 
 // defaultConfig is the file that is read where --config is not given, if it is there.
@@ -56,7 +106,7 @@ const defaultConfig = "/etc/ostler/agent.yaml"
 
 func defaults() config {
 	return config{State: "/var/lib/ostler-agent", Root: "/", Restic: "/usr/lib/ostler/restic", LogLevel: "info", Parallel: 4,
-		StoreIdle: time.Minute, StoreStall: 2 * time.Minute}
+		StoreIdle: time.Minute, StoreStall: 2 * time.Minute, Certificates: deploy.DefaultFolder, CertSettle: 15 * time.Second}
 }
 
 // configFlags adds the flags that config can be set by.
@@ -75,6 +125,7 @@ func configFlags(f *pflag.FlagSet) {
 	f.Duration("store-idle", d.StoreIdle, "break off a silent connection to the store after this time")
 	f.Duration("store-stall", d.StoreStall, "give up a job whose store has failed for this time")
 	f.Int64("staging-quota", 0, "bytes that staged downloads may have together (0: 20 GiB)")
+	f.String("certificates", d.Certificates, "folder of certificates, beneath --root")
 	f.Int64("disk-reserve", 0, "bytes that stay free on a disk that is restored to (0: 64 MiB)")
 }
 
@@ -143,6 +194,14 @@ func (c *config) check() error {
 			return err
 		}
 		*p = abs
+	}
+	if !path.IsAbs(c.Certificates) {
+		return badConfig("certificates is not an absolute path", nil)
+	}
+	if c.ACME.Listen != "" {
+		if _, _, err := net.SplitHostPort(c.ACME.Listen); err != nil {
+			return badConfig("acme.listen is not an address and a port", err)
+		}
 	}
 	if c.Parallel < 1 {
 		return badConfig("parallel is less than 1", nil)

@@ -49,7 +49,7 @@ func Run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	root.AddCommand(enrolCommand(), runCommand(), checkCommand(), &cobra.Command{
+	root.AddCommand(enrolCommand(), runCommand(), checkCommand(), snippetCommand(), &cobra.Command{
 		Use: "version", Short: "Print the agent's version", Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			_, err := fmt.Fprintln(c.OutOrStdout(), version)

@@ -32,6 +32,9 @@ func TopicCustomer(id string) string { return "customer:" + id }
 // TopicAgentJobs is the topic of the jobs that wait for one server's agent.
 func TopicAgentJobs(server string) string { return "agent-jobs:" + server }
 
+// TopicChallenge is the topic of a challenge's token: a validator fetched it.
+func TopicChallenge(token string) string { return "acme:" + token }
+
 // maxPending bounds what a slow subscriber is owed one by one.
 const maxPending = 4096
 
