@@ -78,14 +78,11 @@ func (o *order) finalize(ctx context.Context) (sight, bool, error) {
 	header, err := o.c.call(ctx, o.who, &o.n, opOrder, func(core *api.Core) error {
 		answer, err := core.Orders.UpdateForCSR(o.state.Finalize, o.req.CSR)
 		got.Order = answer.Order
-		if p, ok := errors.AsType[*acme.ProblemDetails](err); ok && err != nil {
-			got.Order, err = acme.Order{Status: acme.StatusInvalid, Error: p}, nil
-		}
 		return err
 	})
 	e, refused := errors.AsType[*Error](err)
-	if refused && strings.HasSuffix(e.Type, ":orderNotReady") {
-		return o.notReady(ctx, e)
+	if refused && (strings.HasSuffix(e.Type, ":orderNotReady") || e.Kind == KindBadAnswer) {
+		return o.notReady(ctx, e) // Core calls an order that is invalid right away an error, too
 	}
 	if err != nil {
 		return sight{}, false, err
@@ -157,14 +154,16 @@ func backOff(first time.Duration, polls int) time.Duration {
 // whyInvalid tells why an order is lost: by its own problem, or by that of one
 // of its names.
 func (o *order) whyInvalid(ctx context.Context, seen sight) error {
-	if seen.Error == nil || seen.Error.Type == "" && seen.Error.Detail == "" || len(seen.Authorizations) > 0 && len(seen.Error.SubProblems) == 0 {
+	if seen.Error == nil || o.state.Step != StepFinalizing {
 		if err := o.whichName(ctx, seen.Authorizations); err != nil {
 			return err
 		}
 	}
 	if seen.Error != nil {
 		e := o.c.problem(seen.Error, seen.Error.HTTPStatus, opOrder)
-		e.Kind = KindOrderInvalid
+		if e.Kind != KindRateLimited {
+			e.Kind = KindOrderInvalid
+		}
 		if e.Name == "" {
 			if m := quoted.FindStringSubmatch(e.Detail); m != nil {
 				e.Name = m[1]

@@ -58,6 +58,9 @@ func (c *Client) refusal(resp *http.Response, body []byte, o op) error {
 func (c *Client) problem(p *acme.ProblemDetails, status int, o op) *Error {
 	e := &Error{Type: p.Type, Status: status, Detail: oneLine(p.Detail), Link: link.FindString(p.Detail)}
 	e.Kind = kindOf(strings.TrimPrefix(p.Type, urn), status, o)
+	if status != 0 && p.Type == urn+"unauthorized" && accountStatus.MatchString(p.Detail) {
+		e.Kind = KindAccount
+	}
 	for _, s := range p.SubProblems {
 		e.Sub = append(e.Sub, Error{
 			Kind: kindOf(strings.TrimPrefix(s.Type, urn), 0, o),
@@ -163,7 +166,9 @@ var (
 	quoted  = regexp.MustCompile(`"([^"\s]+)"`)
 	link    = regexp.MustCompile(`https://[^\s"<>]+[^\s"<>.,:;)]`)
 	instant = regexp.MustCompile(`retry after (\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)(Z| UTC)`)
-	rel     = regexp.MustCompile(`<([^>]+)>\s*;[^,]*\brel="?([^",;]+)"?`)
+	// Boulder's and Pebble's sentence about an account that was deactivated.
+	accountStatus = regexp.MustCompile(`(?i)account.*(status|deactivated|not valid)`)
+	rel           = regexp.MustCompile(`<([^>]+)>\s*;[^,]*\brel="?([^",;]+)"?`)
 )
 
 // namedInstant reads the instant that Boulder names in a limit's sentence.
