@@ -13,11 +13,11 @@ import (
 
 // Without asks every authoritative server of the zone of name for its TXT
 // values. lacking are the servers that answered without value, silent those that
-// did not answer; both empty: all of them show it. Errors: DNSError, ErrNoZone.
-func (r *Resolver) Without(ctx context.Context, name, value string) (lacking, silent []string, err error) {
+// did not answer, all is how many there are. Errors: DNSError, ErrNoZone.
+func (r *Resolver) Without(ctx context.Context, name, value string) (lacking, silent []string, all int, err error) {
 	servers, err := r.serversOf(ctx, name)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, 0, err
 	}
 	lacks := make([]bool, len(servers))
 	answered := make([]bool, len(servers))
@@ -32,7 +32,7 @@ func (r *Resolver) Without(ctx context.Context, name, value string) (lacking, si
 			lacking = append(lacking, s.host)
 		}
 	}
-	return lacking, silent, nil
+	return lacking, silent, len(servers), nil
 }
 
 // serversOf returns the name servers of the zone that name is in.

@@ -199,8 +199,8 @@ func TestWithout(t *testing.T) {
 	const name = "_acme-challenge.maple.example"
 	check := func(lacking, silent string) {
 		t.Helper()
-		l, s, err := r.Without(t.Context(), name, "v")
-		if got := strings.Join(l, " "); err != nil || got != lacking {
+		l, s, all, err := r.Without(t.Context(), name, "v")
+		if got := strings.Join(l, " "); err != nil || got != lacking || all != 2 {
 			t.Errorf("lacking: got %q, %v, want %q", got, err, lacking)
 		}
 		if got := strings.Join(s, " "); got != silent {
