@@ -188,3 +188,11 @@ func (h *Host) LeafPEM(x Cert) []byte {
 	}
 	return raw
 }
+
+// WhyNot is why a certificate is not being issued or renewed now.
+func (c Caller) WhyNot(id string) []CertWhy {
+	c.W.T.Helper()
+	var out struct{ Items []CertWhy }
+	c.Must(&out, http.MethodGet, "/certificates/"+id+"/why", nil)
+	return out.Items
+}

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -200,8 +201,18 @@ func (l *Lab) planeConfig() string {
 func (l *Lab) HostConfig(web *Web) []string {
 	return []string{
 		fmt.Sprintf("acme:\n  listen: %q", net.JoinHostPort(web.Addr, strconv.Itoa(l.HTTPPort))),
-		fmt.Sprintf("services:\n  nginx:\n    test: %s\n    reload: %s", flow(web.Test()), flow(web.Reload())),
+		"cert_settle: 6s",
+		fmt.Sprintf("services:\n  nginx:\n    test: %s\n    reload: %s", flow(web.held()), flow(web.Reload())),
 	}
+}
+
+// held is the server's test, which waits while there is a file “hold” in its
+// folder, a minute at most; that it waits it says by a file “holding”.
+func (w *Web) held() []string {
+	script := fmt.Sprintf("#!/bin/sh\nn=0\nwhile [ -e %[1]s/hold ] && [ $n -lt 600 ]; do : > %[1]s/holding; sleep 0.1; n=$((n+1)); done\nexec %[2]s\n", w.Dir, strings.Join(w.Test(), " "))
+	file := filepath.Join(w.Dir, "test.sh")
+	w.lab.must(os.WriteFile(file, []byte(script), 0o755))
+	return []string{file}
 }
 
 // flow is a list as YAML.

@@ -253,3 +253,28 @@ func ask(ctx context.Context, c *http.Client, method, url string, body any) ([]b
 	}
 	return raw, nil
 }
+
+// FreePort is a TCP port that is free now at every one of some addresses.
+func FreePort(addresses ...string) (int, error) {
+	var last error
+	for range 100 {
+		ln, err := net.Listen("tcp", net.JoinHostPort(addresses[0], "0"))
+		if err != nil {
+			return 0, fmt.Errorf("acmelab: %w", err)
+		}
+		port := ln.Addr().(*net.TCPAddr).Port
+		last = ln.Close()
+		for _, a := range addresses[1:] {
+			ln, err := net.Listen("tcp", net.JoinHostPort(a, fmt.Sprint(port)))
+			if err != nil {
+				last = err
+				break
+			}
+			last = errors.Join(last, ln.Close())
+		}
+		if last == nil {
+			return port, nil
+		}
+	}
+	return 0, fmt.Errorf("acmelab: no free port: %w", last)
+}
