@@ -22,5 +22,7 @@ var steps = map[string]string{
 	"step.reach_person":     "Reach the person another way",
 	"step.open_ask":         "Open the request",
 	"step.see_ask":          "See your request",
+	"step.open_certificate": "Open the certificate",
+	"step.see_certificate":  "See what to change",
 	"step.we_act":           "Nothing to do: we look into it",
 }

@@ -86,7 +86,9 @@ func TestEverySentence(t *testing.T) {
 	want := []string{"backup.missed", "backup.failed", "backup.partial", "server.silent", "server.never_connected", "server.clock_skew", "server.disk_low",
 		"agent.cloned", "enrolment.reused", "key.unconfirmed", "store.unreachable", "store.full", "store.refused", "repository.damaged",
 		"repository.wrong_password", "ledger.broken", "job.stuck", "restic.old", "signer.down", "inventory.failed", "backup.folder_missing", "store.users_failed", "snapshot.gone", "catalogue.damaged",
-		"mail.unreachable", "mail.unconfigured", "mail.failed", "mail.bounced", "mail.notice", "restore.asked", "restore.incomplete"}
+		"mail.unreachable", "mail.unconfigured", "mail.failed", "mail.bounced", "mail.notice", "restore.asked", "restore.incomplete",
+		"certificate.ari_bad", "certificate.expiring", "certificate.failed", "certificate.key_blocked", "certificate.not_covered", "certificate.not_served",
+		"certificate.renewer", "certificate.revoked"}
 	slices.Sort(want)
 	if got := findings.Kinds(); !slices.Equal(got, want) {
 		t.Errorf("kinds: got %v, want %v: a new kind stands here too", got, want)
