@@ -137,7 +137,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 // problem says why there was no handshake, in a few words.
 func problem(err error) string {
 	var said *startTLSError
-	var alert tls.AlertError
+	var op *net.OpError
 	var no syscall.Errno
 	var timeout net.Error
 	var record tls.RecordHeaderError
@@ -146,8 +146,8 @@ func problem(err error) string {
 		return said.words
 	case errors.Is(err, context.Canceled):
 		return "not looked at to the end"
-	case errors.As(err, &alert):
-		return strings.TrimPrefix(alert.Error(), "tls: ")
+	case errors.As(err, &op) && op.Op == "remote error": // a TLS alert, which has no type of its own
+		return "it says: " + strings.TrimPrefix(op.Err.Error(), "tls: ")
 	case errors.As(err, &record):
 		return "what answers does not speak TLS"
 	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
