@@ -7,6 +7,7 @@
 package acmetest
 
 import (
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -48,6 +49,8 @@ type Options struct {
 	Blocked  []string // domains that it refuses
 	// RetryAfter of an authorization and of an order that is not ready, in seconds.
 	RetryAfter int
+	// Resolver is the DNS server ("127.0.0.1:5300") that it asks in place of CA.DNS.
+	Resolver string
 }
 
 // CA is an authority.
@@ -91,7 +94,7 @@ func New(t testing.TB, o Options) *CA {
 	})
 	defer restore()
 	c.authority = ca.New(quiet, c.store, "", "ecdsa", 1, 2, profiles)
-	look := va.New(quiet, c.Solver.port, 1, false, c.DNS.addr, c.store)
+	look := va.New(quiet, c.Solver.port, 1, false, cmp.Or(o.Resolver, c.DNS.addr), c.store)
 	front := wfe.New(quiet, c.store, look, c.authority, []string{"ca.example"}, false, len(o.EAB) > 0, o.RetryAfter, o.RetryAfter)
 	c.manage = front.ManagementHandler()
 	c.Proxy = NewProxy(front.Handler())
