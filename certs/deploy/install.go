@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -81,6 +82,11 @@ func (e *Engine) install(s *shelf, p wire.CertDeployParams, c chain) error {
 		return missing(err)
 	}
 	full := c.pem()
+	if live, err := s.live(); err != nil {
+		return err
+	} else if old, err := readSmall(r, fullchainFile); err == nil && live == p.Round && !bytes.Equal(old, full) {
+		return fail(wire.CauseChain, nil, "this round is in use with another certificate; a new one needs a new round")
+	}
 	for _, f := range []struct {
 		name string
 		data []byte

@@ -41,6 +41,8 @@ func TestDeploy(t *testing.T) {
 		}
 	}
 	w.served(second) // again
+	_, err = w.e.Deploy(t.Context(), w.params(2, tlsAt))
+	wantCause(t, err, wire.CauseChain) // another one under a round in use
 	w.served(first)  // and back, by order
 
 	looked, err := w.e.Look(t.Context(), wire.CertLookParams{Endpoints: []wire.Endpoint{tlsAt, smtpAt}})
