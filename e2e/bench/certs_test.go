@@ -1,0 +1,90 @@
+package bench_test
+
+import (
+	"crypto/x509"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"ostler/e2e/world"
+)
+
+const (
+	certsAtATime     = 8 // beyond that Pebble itself locks up
+	certsLegoBudget  = 10
+	certsMagicBudget = 3
+	certsOurs        = 96
+	certsMagic       = 48
+	certsLego        = 16
+	certsRequests    = 8
+)
+
+// BenchmarkCertificates measures the whole road of a certificate: asked for
+// over the API, its key and signing request made on the host by a real agent,
+// ordered with every step of the order in the database, brought to the host,
+// installed, and seen in a handshake with a TLS server there. The peers only
+// obtain: they have their keys in the same process, keep their certificates in
+// memory or a file, and install nothing.
+//
+// All ask the same Pebble, in the same run, eight at a time, for one name each,
+// with a P-256 key; the pre-flight, which the peers do not have, is on.
+func BenchmarkCertificates(b *testing.B) {
+	lab := world.NewLab(b, world.LabOptions{})
+	w := world.New(b, world.Options{Lab: lab})
+	maple := w.AddCustomers("maple")[0]
+	web := lab.NewWeb(lab.Address())
+	host := w.AddHost("maple-1", lab.HostConfig(web)...)
+	live := lab.NewLive(b, host, lab.Address())
+	sites := siteNames("site", certsOurs+certsAtATime)
+	tenancy := w.AddTenancy(maple, host, "/srv/maple", sites...)
+	w.AddAuthority("Test authority", "primary", "default")
+	lab.Point(sites, web.Addr)
+	obtain := func(list []string) time.Duration {
+		start := time.Now()
+		var ids []string
+		for _, s := range list {
+			ids = append(ids, maple.AddCert(world.NewCert{Tenancy: tenancy, Names: []string{s}, Endpoints: []string{live.Endpoint}}).ID)
+		}
+		for _, id := range ids {
+			maple.CertServed(id, 5*time.Minute)
+		}
+		return time.Since(start)
+	}
+	obtain(sites[:certsAtATime]) // the account, connections, caches
+	lab.Faults.Forget()
+	took := obtain(sites[certsAtATime:])
+	ours := certsOurs / took.Seconds()
+	requests := float64(lab.Faults.Count("")-lab.Faults.Count("", world.AskRenewal)) / certsOurs
+
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(lab.CA.TLSRoot)
+	speed := func(kind string, n int, make func(listen string) peer) float64 {
+		address := lab.Address()
+		obtain := make(net.JoinHostPort(address, strconv.Itoa(lab.HTTPPort)))
+		list := siteNames(kind, n+1)
+		lab.Point(list, address)
+		if err := obtain(list[n]); err != nil { // the account, connections
+			b.Fatal(err)
+		}
+		return float64(n) / atOnce(b, obtain, list[:n], certsAtATime).Seconds()
+	}
+	magic := speed("magic", certsMagic, func(listen string) peer { return certmagicObtain(b, lab.Faults.Directory, pool, listen) })
+	lego := speed("lego", certsLego, func(listen string) peer { return legoObtain(b, lab.Faults.Directory, pool, listen) })
+
+	each := fmt.Sprintf("%.1f a second; %d at a time, on the whole road", ours, certsAtATime)
+	report(b, figure{name: "certificates: as fast as lego's Obtain loop, times", got: ours / lego, least: certsLegoBudget, unit: "×", detail: fmt.Sprintf("%s; lego %.1f", each, lego)})
+	report(b, figure{name: "certificates: as fast as certmagic without its limiter, times", got: ours / magic, least: certsMagicBudget, unit: "×", detail: fmt.Sprintf("%s; certmagic %.1f", each, magic)})
+	report(b, figure{name: "certificates: requests to the authority for each", got: requests, budget: certsRequests, unit: "requests", detail: "without questions about renewals"})
+}
+
+// siteNames are names of sites, each in a domain of its own.
+func siteNames(kind string, n int) []string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = fmt.Sprintf("%s-%03d.example", kind, i)
+	}
+	return slices.Clip(list)
+}
