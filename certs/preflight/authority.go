@@ -11,10 +11,18 @@ import (
 	"github.com/miekg/dns"
 )
 
-// Without asks every authoritative server of the zone of name for its TXT
+// Without returns the authoritative servers that do not show value as a TXT of
+// name; one that does not answer is one of them. No server: all of them show it.
+// Errors: DNSError, ErrNoZone.
+func (r *Resolver) Without(ctx context.Context, name, value string) ([]string, error) {
+	lacking, silent, _, err := r.Look(ctx, name, value)
+	return slices.Concat(lacking, silent), err
+}
+
+// Look asks every authoritative server of the zone of name for its TXT
 // values. lacking are the servers that answered without value, silent those that
 // did not answer, all is how many there are. Errors: DNSError, ErrNoZone.
-func (r *Resolver) Without(ctx context.Context, name, value string) (lacking, silent []string, all int, err error) {
+func (r *Resolver) Look(ctx context.Context, name, value string) (lacking, silent []string, all int, err error) {
 	servers, err := r.serversOf(ctx, name)
 	if err != nil {
 		return nil, nil, 0, err

@@ -186,7 +186,7 @@ func TestResolver(t *testing.T) {
 }
 
 // Two servers of one zone, and the second learns of the value later.
-func TestWithout(t *testing.T) {
+func TestLook(t *testing.T) {
 	t.Parallel()
 	first := dnstest.Start(t, dnstest.Options{})
 	second := dnstest.Start(t, dnstest.Options{Addr: strings.Replace(first.Addr(), "127.0.0.1", "127.0.0.2", 1)})
@@ -199,12 +199,16 @@ func TestWithout(t *testing.T) {
 	const name = "_acme-challenge.maple.example"
 	check := func(lacking, silent string) {
 		t.Helper()
-		l, s, all, err := r.Without(t.Context(), name, "v")
+		l, s, all, err := r.Look(t.Context(), name, "v")
 		if got := strings.Join(l, " "); err != nil || got != lacking || all != 2 {
 			t.Errorf("lacking: got %q, %v, want %q", got, err, lacking)
 		}
 		if got := strings.Join(s, " "); got != silent {
 			t.Errorf("silent: got %q, want %q", got, silent)
+		}
+		both, err := r.Without(t.Context(), name, "v")
+		if got := strings.Join(both, " "); err != nil || got != strings.TrimSpace(lacking+" "+silent) {
+			t.Errorf("without: got %q, %v", got, err)
 		}
 	}
 	first.Add(name + ` TXT "other"`)

@@ -53,9 +53,12 @@ type Resolver interface {
 	Follow(ctx context.Context, name string) ([]string, error)
 	// Zone returns the apex of the zone that name is in.
 	Zone(ctx context.Context, name string) (string, error)
-	// Without asks all authoritative servers for the TXT values of name: those
-	// that answer without value, those that do not answer, and how many there are.
-	Without(ctx context.Context, name, value string) (lacking, silent []string, all int, err error)
+	// Without returns the authoritative servers that do not show value as a TXT of
+	// name, those that do not answer among them.
+	Without(ctx context.Context, name, value string) ([]string, error)
+	// Look tells them apart: those that answer without value, those that do not
+	// answer, and how many there are.
+	Look(ctx context.Context, name, value string) (lacking, silent []string, all int, err error)
 }
 
 // Options are what no provider's fields may say.
@@ -82,7 +85,8 @@ type writer interface {
 type record struct {
 	fqdn, value string
 	zone        string // apex; "" where the writer does not need it
-	keyAuth     string
+	// name and keyAuth are what fqdn and value were made from.
+	name, keyAuth string
 }
 
 // label is the record's name within its zone, "" for the apex.
@@ -154,7 +158,7 @@ func (p *presenter) change(ctx context.Context, act, name, keyAuth string, do fu
 	if err != nil {
 		return err
 	}
-	r := record{fqdn: fqdn, value: value, zone: p.zone, keyAuth: keyAuth}
+	r := record{fqdn: fqdn, value: value, zone: p.zone, name: name, keyAuth: keyAuth}
 	if p.zoned && r.zone == "" {
 		if r.zone, err = p.resolver.Zone(ctx, fqdn); err != nil {
 			return fmt.Errorf("providers: the zone of %s: %w", fqdn, err)

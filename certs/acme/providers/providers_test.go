@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/go-acme/lego/v4/challenge/dns01"
+
 	"ostler/certs/acme/providers"
 	"ostler/certs/preflight/dnstest"
 	"ostler/controlplane"
@@ -119,8 +121,35 @@ func TestEveryKind(t *testing.T) {
 		t.Setenv("AWS_ENDPOINT_URL_ROUTE_53", server.URL)
 		_, resolver := names(t)
 		suite(t, subject{kind: providers.Route53, opts: providers.Options{Resolver: resolver}, values: func() []string { return z.get(name) },
-			fields: map[string]string{"access_key_id": "AKIDTEST", "secret_access_key": "hush", "hosted_zone_id": "Z1"}})
+			fields: route53Fields})
 	})
+}
+
+var route53Fields = map[string]string{"access_key_id": "AKIDTEST", "secret_access_key": "hush", "hosted_zone_id": "Z1"}
+
+// The one provider that follows CNAMEs by itself writes where they lead too.
+func TestRoute53Delegated(t *testing.T) {
+	z := newZone()
+	server := httptest.NewServer(route53Stub(z))
+	t.Cleanup(server.Close)
+	t.Setenv("AWS_ENDPOINT_URL_ROUTE_53", server.URL)
+	s, resolver := names(t)
+	s.Add("_acme-challenge.oak.example CNAME oak.example.acme.maple.example", "_acme-challenge.elm.example CNAME "+name)
+	if err := dns01.AddRecursiveNameservers([]string{s.Addr()})(nil); err != nil { // lego's belong to the process
+		t.Fatal(err)
+	}
+	p, err := providers.New(providers.Route53, route53Fields, providers.Options{Resolver: resolver})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for domain, fqdn := range map[string]string{"oak.example": "oak.example.acme.maple.example", "elm.example": name} {
+		if err := p.Present(t.Context(), domain, "key"); err != nil {
+			t.Fatal(err)
+		}
+		if got := z.get(fqdn); !slices.Equal(got, []string{providers.Value("key")}) {
+			t.Errorf("%s: got %q at %s", domain, got, fqdn)
+		}
+	}
 }
 
 func suite(t *testing.T, s subject) {

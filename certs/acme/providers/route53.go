@@ -10,9 +10,10 @@ import (
 )
 
 // awsRoute53 is lego's provider. It adds and removes single values, reading the
-// set first. It takes a name and puts _acme-challenge before it by itself, so
-// only such names can be written; it looks for a CNAME there once more, with the
-// system's resolvers, and finds none, as all were followed already.
+// set first. It takes a name, puts _acme-challenge before it by itself, and
+// follows CNAMEs from there with the system's resolvers. So it is given the name
+// that comes out as the one found here; where none does, as a target has another
+// form, it is given the first name and left to follow.
 type awsRoute53 struct {
 	provider *route53.DNSProvider
 	mu       sync.Mutex // between its reading and writing
@@ -44,7 +45,7 @@ func (a *awsRoute53) remove(ctx context.Context, r record) error {
 func (a *awsRoute53) run(ctx context.Context, r record, do func(domain, token, keyAuth string) error) error {
 	domain, ok := strings.CutPrefix(r.fqdn, prefix)
 	if !ok {
-		return fmt.Errorf("%s does not begin with %s", r.fqdn, prefix)
+		domain = r.name
 	}
 	done := make(chan error, 1)
 	go func() {

@@ -112,7 +112,7 @@ func (s *Solver) wait(ctx context.Context, c acme.Challenge) error {
 	defer tick.Stop()
 	last := &NotVisibleError{FQDN: fqdn, After: s.o.Timeout}
 	for {
-		lacking, silent, all, err := s.o.Resolver.Without(bounded, fqdn, value)
+		lacking, silent, all, err := s.o.Resolver.Look(bounded, fqdn, value)
 		if bounded.Err() == nil { // what an ended context makes fail says nothing
 			last.Lacking, last.Silent, last.Err = lacking, silent, err
 			if err == nil && len(lacking) == 0 && (len(silent) == 0 || len(silent) < all && time.Since(start) >= s.o.Grace) {

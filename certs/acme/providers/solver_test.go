@@ -56,7 +56,11 @@ func (m *memory) Record(_ context.Context, name, keyAuth string) (string, string
 func (m *memory) Follow(_ context.Context, name string) ([]string, error) { return []string{name}, nil }
 func (m *memory) Zone(context.Context, string) (string, error)            { return apex, nil }
 
-func (m *memory) Without(_ context.Context, _, value string) (lacking, silent []string, all int, err error) {
+func (m *memory) Without(context.Context, string, string) ([]string, error) {
+	return nil, errors.New("not asked by the Solver")
+}
+
+func (m *memory) Look(_ context.Context, _, value string) (lacking, silent []string, all int, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if !slices.Contains(m.values, value) || time.Since(m.written) < m.delay {

@@ -343,7 +343,8 @@ type fixed struct{ fqdn string }
 func (f fixed) Follow(context.Context, string) ([]string, error) {
 	return []string{"_acme-challenge.x.example", f.fqdn}, nil
 }
-func (f fixed) Zone(context.Context, string) (string, error) { return apex, nil }
-func (f fixed) Without(context.Context, string, string) (lacking, silent []string, all int, err error) {
+func (f fixed) Zone(context.Context, string) (string, error)              { return apex, nil }
+func (f fixed) Without(context.Context, string, string) ([]string, error) { return nil, nil }
+func (f fixed) Look(context.Context, string, string) (lacking, silent []string, all int, err error) {
 	return nil, nil, 1, nil
 }
