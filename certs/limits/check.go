@@ -107,11 +107,14 @@ func (r Rules) Refusals(now time.Time, q Request, u Usage) []Verdict {
 	var against []Verdict
 	for _, k := range r.Keys(q) {
 		s, rule := u[k], r.rules[k.Limit]
-		v := Verdict{Limit: k.Limit, Scope: k.Scope, Used: s.Used(rule, now), Max: rule.Max, Per: rule.Per}
-		if !rule.limited() {
-			v.Used = 0
+		v := Verdict{Limit: k.Limit, Scope: k.Scope, Max: rule.Max, Per: rule.Per}
+		if rule.limited() {
+			v.Used = s.Used(rule, now)
 		}
 		at, ok := now, true
+		if k.Limit == FailedInRow { // what is under way may fail
+			s.Row += u[Key{FailedNames, k.Scope}].Held
+		}
 		if k.Limit == FailedInRow || q.Renewal != RenewalARI && slices.Contains(counted, k) {
 			at, ok = s.Next(rule, now)
 		}
