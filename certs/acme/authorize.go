@@ -143,6 +143,11 @@ func (o *order) authorizeOne(ctx context.Context, url string) error {
 				return err
 			}
 		}
+		if !v.told {
+			if err := v.tell(ctx, a); err != nil {
+				return err
+			}
+		}
 		if err := v.wait(ctx, after); err != nil {
 			return err
 		}
@@ -214,12 +219,14 @@ type validation struct {
 	url    string
 	solver Solver
 	shown  Challenge // its URL is "" before
+	told   bool      // the CA knows that it may look
+	tries  int       // to tell it
 	hit    <-chan struct{}
 	hits   int
 	polls  int
 }
 
-// present has a challenge answered, and tells the CA to look.
+// present has a challenge answered.
 func (v *validation) present(ctx context.Context, a acme.Authorization) error {
 	o := v.o
 	ch, solver, err := choose(a, o.hooks.Solvers)
@@ -240,14 +247,30 @@ func (v *validation) present(ctx context.Context, a acme.Authorization) error {
 	}
 	v.solver, v.shown, v.hit = solver, shown, hit
 	o.event(EventPresented, "name", nameOf(a), "type", ch.Type)
-	if ch.Status == acme.StatusProcessing {
-		return nil // told before the process was killed
+	return nil
+}
+
+// tell has the CA look. Where the answer to that is lost, the CA may look at
+// any moment: our own answer must stand, and the authorization shows whether it
+// heard us.
+func (v *validation) tell(ctx context.Context, a acme.Authorization) error {
+	for _, ch := range a.Challenges {
+		if ch.URL == v.shown.URL && ch.Status != acme.StatusPending {
+			v.told = true // before the process was killed, or by a request whose answer was lost
+			return nil
+		}
 	}
-	_, err = o.c.call(ctx, o.who, &o.n, opOrder, func(core *api.Core) error {
-		_, err := core.Challenges.New(ch.URL)
+	_, err := v.o.c.call(ctx, v.o.who, &v.o.n, opOrder, func(core *api.Core) error {
+		_, err := core.Challenges.New(v.shown.URL)
 		return err
 	})
-	if e, ok := errors.AsType[*Error](err); ok && e.Status >= 400 && e.Status < 500 && e.Kind != KindRateLimited {
+	e, ok := errors.AsType[*Error](err)
+	if ok && e.Kind == KindUnreachable && e.Status == 0 && v.tries == 0 {
+		v.tries++
+		return nil
+	}
+	v.told = true
+	if ok && e.Status >= 400 && e.Status < 500 && e.Kind != KindRateLimited {
 		return v.refused(ctx, e)
 	}
 	return err
@@ -269,13 +292,24 @@ func (v *validation) refused(ctx context.Context, why *Error) error {
 				return nil
 			}
 		}
-		if !v.o.state.Expires.IsZero() && !v.o.c.opts.Now().Before(v.o.state.Expires) {
-			return &Error{Kind: KindOrderGone, Name: nameOf(a), Type: why.Type, Status: why.Status, Detail: why.Detail}
-		}
 		why.Name = nameOf(a)
+		if v.o.expired(ctx) {
+			why.Kind = KindOrderGone
+		}
 		return why
 	}
 	return v.o.lostName(a)
+}
+
+// expired asks whether the order's time is over.
+func (o *order) expired(ctx context.Context) bool {
+	seen, err := o.look(ctx)
+	if err != nil {
+		e, ok := errors.AsType[*Error](err)
+		return ok && e.Kind == KindOrderGone
+	}
+	t, err := time.Parse(time.RFC3339, seen.Expires)
+	return err == nil && !o.c.opts.Now().Before(t)
 }
 
 // wait ends a little after the CA looked, or when it wants to be asked.

@@ -173,14 +173,18 @@ func (x *exchange) core(who account, fn func(core *api.Core) error) error {
 	return fn(core)
 }
 
+// patientNonces is how many refusals in a row are taken for chance: one that
+// refuses nine of ten does not come that far.
+const patientNonces = 200
+
 // again waits before another nonce is tried: not at all at first, and never so
 // short that a CA which refuses all of them would mind.
 func (c *Client) again(ctx context.Context, try int) error {
 	var d time.Duration
 	switch {
 	case try < 2:
-	case try < 50:
-		d = min(5*time.Millisecond<<min(try-2, 5), 100*time.Millisecond)
+	case try < patientNonces:
+		d = min(5*time.Millisecond<<min(try-2, 4), 50*time.Millisecond)
 	default:
 		d = 5 * time.Second
 		c.opts.Log.Warn("acme: the CA refuses nonce after nonce", "tries", try+1)

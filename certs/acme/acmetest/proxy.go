@@ -1,8 +1,11 @@
 package acmetest
 
 import (
+	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -178,4 +181,23 @@ func Drop(w http.ResponseWriter, r *http.Request, next http.Handler) {
 func Hang(w http.ResponseWriter, r *http.Request, _ http.Handler) {
 	<-r.Context().Done()
 	panic(http.ErrAbortHandler)
+}
+
+// Payload reads what a signed request asks for into v, and leaves the request
+// as it was.
+func Payload(r *http.Request, v any) error {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return err
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	var jws struct{ Payload string }
+	if err := json.Unmarshal(body, &jws); err != nil {
+		return err
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(jws.Payload)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(raw, v)
 }
