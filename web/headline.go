@@ -16,11 +16,16 @@ type OpenKind string
 const (
 	OpenBad        OpenKind = "bad"        // a finding that is bad
 	OpenFailed     OpenKind = "failed"     // the latest backup failed or is missing
+	OpenExpired    OpenKind = "expired"    // a certificate is installed that is valid no more
+	OpenRevoked    OpenKind = "revoked"    // a certificate is installed that was revoked
+	OpenUnserved   OpenKind = "unserved"   // a certificate was issued, and something else is served
 	OpenSilent     OpenKind = "silent"     // a server is not heard of
 	OpenUnread     OpenKind = "unread"     // a slice could not be asked: nothing is known of it
 	OpenWarn       OpenKind = "warn"       // a finding that warns
+	OpenRenewal    OpenKind = "renewal"    // a certificate could not be issued or renewed, or is late
 	OpenPartial    OpenKind = "partial"    // the latest backup left files out
 	OpenKey        OpenKind = "key"        // a recovery key nobody has confirmed
+	OpenIssuing    OpenKind = "issuing"    // a certificate that was never issued yet
 	OpenUnknown    OpenKind = "unknown"    // a finding about something not known
 	OpenNever      OpenKind = "never"      // a server that no agent has ever spoken for
 	OpenNoPlan     OpenKind = "no_plan"    // somebody lives on a server, and no plan backs it up
@@ -31,8 +36,8 @@ const (
 
 // openOrder is the kinds, worst first.
 var openOrder = []OpenKind{
-	OpenBad, OpenFailed, OpenSilent, OpenUnread, OpenWarn, OpenPartial, OpenKey,
-	OpenNoPlan, OpenNoBackup, OpenUnknown, OpenNever, OpenUnattested, OpenNoServers,
+	OpenBad, OpenFailed, OpenExpired, OpenRevoked, OpenUnserved, OpenSilent, OpenUnread, OpenWarn, OpenRenewal, OpenPartial, OpenKey,
+	OpenNoPlan, OpenNoBackup, OpenIssuing, OpenUnknown, OpenNever, OpenUnattested, OpenNoServers,
 }
 
 // Valid reports whether k is a known kind.
@@ -41,9 +46,9 @@ func (k OpenKind) Valid() bool { return slices.Contains(openOrder, k) }
 // Tone returns how an open fact of the kind looks. None is ToneGood.
 func (k OpenKind) Tone() Tone {
 	switch k {
-	case OpenSilent, OpenUnread, OpenWarn, OpenPartial, OpenKey, OpenNoPlan, OpenNoBackup:
+	case OpenSilent, OpenUnread, OpenWarn, OpenRenewal, OpenPartial, OpenKey, OpenNoPlan, OpenNoBackup:
 		return ToneWarn
-	case OpenUnknown, OpenNever, OpenUnattested, OpenNoServers:
+	case OpenIssuing, OpenUnknown, OpenNever, OpenUnattested, OpenNoServers:
 		return ToneUnknown
 	}
 	return ToneBad // an unknown kind too
@@ -175,6 +180,7 @@ var openTexts = map[OpenKind]string{
 	OpenBad: "open.finding", OpenWarn: "open.finding", OpenUnknown: "open.finding",
 	OpenFailed: "open.failed", OpenSilent: "open.silent", OpenUnread: "open.unread",
 	OpenPartial: "open.partial", OpenKey: "open.key", OpenNever: "open.never",
+	OpenExpired: "open.expired", OpenRevoked: "open.revoked", OpenUnserved: "open.unserved", OpenRenewal: "open.renewal", OpenIssuing: "open.issuing",
 	OpenNoPlan: "open.no_plan", OpenNoBackup: "open.no_backup", OpenUnattested: "open.unattested", OpenNoServers: "open.no_servers",
 }
 

@@ -124,6 +124,7 @@ func (r *Renderer) funcs() template.FuncMap {
 		"none":     func(w string) State { return State{ToneUnknown, w} },
 		"busy":     func(w string) State { return State{ToneBusy, w} },
 		"field":    newField,
+		"selectof": func(id, label, hint string, options []Choice) selectView { return selectView{id, label, hint, options} },
 		"strip":    func(c Calendar) stripView { return stripOf(tx, c) },
 		"ago": func(v paged, t time.Time) template.HTML {
 			p := v.base()
@@ -164,6 +165,12 @@ func (r *Renderer) icon(name string) template.HTML {
 		return ""
 	}
 	return template.HTML(`<svg class="icon" aria-hidden="true" focusable="false"><use href="` + src + `#` + template.HTMLEscapeString(name) + `"/></svg>`) //nolint:gosec // no outside input
+}
+
+// selectView is a choice of one among several, with its label and hint.
+type selectView struct {
+	ID, Label, Hint string
+	Options         []Choice
 }
 
 // fieldView is one input of a form with its label, hint and error.

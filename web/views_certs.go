@@ -12,7 +12,6 @@ type Certificates struct {
 	Rows    []CertRow
 	Pager   Pager
 	None    bool     // there is no certificate at all, with or without filter
-	Needs   []Need   // of certificates, that no row says
 	New     string   // addresses; "" hides them
 	More    []Filter // other pages of certificates
 }
@@ -37,9 +36,8 @@ func (*Certificates) Template() string { return "certificates" }
 // Padlocks is the customer's page: whether the padlock of each site is good.
 type Padlocks struct {
 	Page
-	Rows  []PadlockRow
-	Needs []Need // what could not be asked
-	New   string // address of the form for a certificate; "" hides it
+	Rows []PadlockRow
+	New  string // address of the form for a certificate; "" hides it
 }
 
 // PadlockRow is one site.
@@ -146,7 +144,7 @@ type CertForm struct {
 	Pick       []Link   // tenancies to choose from: Label in words, Href the id
 	Tenancy    string   // chosen; "" where that is asked first
 	Sites      []Choice // its sites
-	Names      string   // further names, one a line
+	Version    int64    // that it is changed from
 	Challenges []RoleChoice
 	Providers  []Choice
 	Keys       []Choice
@@ -158,7 +156,7 @@ type CertForm struct {
 	Open       bool // those are shown at once
 	Back       string
 	Take       *FoundCertRow // what it takes the place of; nil where nothing
-	TakeLines  []string  // what will happen to that
+	TakeLines  []string      // what will happen to that
 }
 
 // Template names the template.
@@ -211,9 +209,9 @@ type AuthorityRow struct {
 // ProviderRow is one DNS provider's credentials.
 type ProviderRow struct {
 	Name, Kind string
+	Zone       string // of ours, that others delegate to
 	Customer   Link
 	Made       time.Time
-	Used       int
 }
 
 // Template names the template.
@@ -227,6 +225,7 @@ type CertAdd struct {
 	Roles  []RoleChoice // nil where none is asked
 	For    []Choice     // customers; nil where none is asked
 	Hidden map[string]string
+	Lead   string // what follows from it
 }
 
 // AddField is one field of such a form.
@@ -250,11 +249,11 @@ type CertCampaigns struct {
 
 // CampaignRow is one mass re-issue.
 type CampaignRow struct {
-	Reason, Href string
-	State        State
-	Done, Total  int
-	At           time.Time
-	Who          string
+	Reason, Href    string
+	State           State
+	Finished, Total int
+	At              time.Time
+	Who             string
 }
 
 // Template names the template.
@@ -269,7 +268,8 @@ type CertCampaign struct {
 	Rows     []CertRow
 	Unknown  []string // serials that are none of ours
 	About    []Pair
-	Shown    string // how much of the list is shown, where not all
+	Pager    Pager
+	Cancel   string // address; "" hides it
 }
 
 // Template names the template.
@@ -289,7 +289,6 @@ func (*NewCertCampaign) Template() string { return "newcertcampaign" }
 type FoundCerts struct {
 	Page
 	Rows   []FoundCertRow
-	Look   string // form that has the host look; "" hides it
 	Looked time.Time
 }
 

@@ -113,7 +113,9 @@ var doneTexts = map[string]string{
 	"run": "done.run", "saved": "done.saved", "cancelled": "done.cancelled", "revoked": "done.revoked", "ended": "done.ended",
 	"key": "done.key", "created": "done.created", "retried": "done.retried", "password": "done.password", "others": "done.others",
 	"removed": "done.removed", "enabled": "done.enabled", "signed_out": "done.signed_out", "auditor_ended": "done.auditor_ended", "checked": "done.checked",
-	"assist": "done.assist", "assist_ended": "done.assist_ended", "asked": "done.asked", "taken": "done.taken", "answered": "done.answered", "names": "done.names", "taken_out": "done.taken_out", "nothing": "done.nothing",
+	"assist": "done.assist", "assist_ended": "done.assist_ended", "asked": "done.asked", "taken": "done.taken", "answered": "done.answered", "names": "done.names", "taken_out": "done.taken_out",
+	"cert_renew": "done.cert_renew", "cert_dry_run": "done.cert_dry_run", "cert_check": "done.cert_check", "cert_resume": "done.cert_resume", "cert_pause": "done.cert_pause", "cert_revoke": "done.cert_revoke", "cert_compromised": "done.cert_compromised", "cert_end": "done.cert_end", "cert_undo": "done.cert_undo", "cert_created": "done.cert_created", "cert_taken": "done.cert_taken",
+	"nothing": "done.nothing",
 }
 
 func doneText(tx *Text, word string) string {

@@ -1,0 +1,140 @@
+package web
+
+import (
+	"cmp"
+	"slices"
+
+	"ostler/certs"
+	"ostler/controlplane/findings"
+	"ostler/controlplane/policy"
+)
+
+// certOpen is what is open about a certificate, for every reader and every
+// page alike; "" is only where everything serves the newest one, it is good,
+// and no attempt fails.
+func (v *visit) certOpen(c certs.Certificate) OpenKind {
+	switch v.certStateNow(c) {
+	case certs.StateEnded:
+		return ""
+	case certs.StateExpired:
+		return OpenExpired
+	case certs.StateRevoked:
+		return OpenRevoked
+	case certs.StateUnserved:
+		return OpenUnserved
+	case certs.StateServed:
+		if c.Failing.Attempts > 0 || v.certLeft(c).Tone != ToneGood {
+			return OpenRenewal
+		}
+		return ""
+	}
+	if c.Failing.Attempts > 0 { // new; an unknown state too
+		return OpenRenewal
+	}
+	return OpenIssuing
+}
+
+// openCerts are certificates about which something is open, each once. They are
+// asked for by what is wrong, so that a page of thousands that are well costs nothing.
+func (v *visit) openCerts(scope policy.Scope, f certs.Filter) ([]certs.Certificate, error) {
+	var out []certs.Certificate
+	seen := map[string]bool{}
+	ask := []certs.Filter{{Before: v.now.Add(soon)}, {State: certs.StateUnserved}, {State: certs.StateRevoked}, {Failing: true}}
+	for _, q := range ask {
+		q.Customer, q.Server, q.Tenancy, q.PageSize = f.Customer, f.Server, f.Tenancy, 200
+		items, _, err := v.p.Certs.List(v.ctx, scope, q)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range items {
+			if !seen[c.ID] && v.certOpen(c) != "" {
+				seen[c.ID] = true
+				out = append(out, c)
+			}
+		}
+	}
+	return out, nil
+}
+
+// certs adds what is open about the certificates that a filter leaves.
+func (g *facts) certs(f certs.Filter) {
+	if g.v.p.Certs == nil || !g.v.can(policy.CertRead) {
+		return
+	}
+	scope, err := g.v.scope(policy.CertRead)
+	var list []certs.Certificate
+	if err == nil {
+		list, err = g.v.openCerts(scope, f)
+	}
+	if err != nil {
+		g.unread("slice.certs", err)
+		return
+	}
+	for _, c := range list {
+		kind := g.v.certOpen(c)
+		_, note := g.v.certState(c)
+		o := opened{OpenFact: OpenFact{Kind: kind, What: certName(c), Mine: g.v.staff()}, customer: c.Customer, server: c.Server, cause: note, action: Link{g.v.t("cert.open"), "/certificates/" + c.ID}}
+		g.say(o, certSaid[kind], c.ID)
+	}
+}
+
+// certSaid are the findings that say an open fact already.
+var certSaid = map[OpenKind][]string{
+	OpenExpired: {findings.CertExpiring}, OpenRevoked: {findings.CertRevoked, findings.CertKeyBlocked}, OpenUnserved: {findings.CertNotServed},
+	OpenRenewal: {findings.CertFailed, findings.CertExpiring}, OpenIssuing: {findings.CertFailed},
+}
+
+// certSum counts certificates by what is open about them.
+type certSum struct {
+	all   int
+	kinds map[OpenKind]int
+	worst certs.Certificate // about which the worst is open
+}
+
+func (s certSum) open() int {
+	n := 0
+	for _, k := range s.kinds {
+		n += k
+	}
+	return n
+}
+
+// certSum counts what the scope reaches.
+func (v *visit) certSum(scope policy.Scope) (certSum, error) {
+	sum := certSum{kinds: map[OpenKind]int{}}
+	var err error
+	if sum.all, err = v.p.Certs.Count(v.ctx, scope); err != nil {
+		return sum, err
+	}
+	list, err := v.openCerts(scope, certs.Filter{})
+	if err != nil {
+		return sum, err
+	}
+	rank := func(c certs.Certificate) int { return slices.Index(openOrder, v.certOpen(c)) }
+	slices.SortStableFunc(list, func(a, b certs.Certificate) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), a.Issued.NotAfter.Compare(b.Issued.NotAfter))
+	})
+	for _, c := range list {
+		sum.kinds[v.certOpen(c)]++
+	}
+	if len(list) > 0 {
+		sum.worst = list[0]
+	}
+	return sum, nil
+}
+
+// certsSentence says how many need somebody, and the worst of them.
+func (v *visit) certsSentence(sum certSum) (string, Tone) {
+	open, issuing := sum.open(), sum.kinds[OpenIssuing]
+	switch {
+	case sum.all == 0:
+		return v.t("certs.say_none"), ToneUnknown
+	case open == 0:
+		return v.t("certs.say_good", "n", sum.all), ToneGood
+	case open == issuing:
+		return v.t("certs.say_issuing", "n", issuing, "all", sum.all), ToneBusy
+	}
+	kind := v.certOpen(sum.worst)
+	worst := v.p.tx.T(openTexts[kind], "what", certName(sum.worst))
+	return v.t("certs.say_open", "n", open-issuing, "all", sum.all, "what", worst), kind.Tone()
+}

@@ -1,0 +1,45 @@
+package web
+
+import "ostler/controlplane/policy"
+
+// certPages are certificates, for both sides.
+func (p *Portal) certPages() []route {
+	if p.Certs == nil {
+		return nil
+	}
+	routes := []route{
+		get("/certificates", policy.SignedIn, policy.CertRead, "portal.certs", p.certificates),
+		get("/certificates/new", policy.SignedIn, policy.CertWrite, "portal.cert.new", p.certNew),
+		post("/certificates", policy.SignedIn, policy.CertWrite, "portal.cert.create", p.certCreate),
+		get("/certificates/limits", policy.Staff, policy.CertRead, "portal.cert.limits", p.certLimits),
+		get("/certificates/settings", policy.Staff, policy.CertRead, "portal.cert.settings", p.certSettings),
+		get("/certificates/authorities/new", policy.Staff, policy.CertAdmin, "portal.authority.new", p.authorityNew),
+		post("/certificates/authorities", policy.Staff, policy.CertAdmin, "portal.authority.add", p.authorityAdd),
+		get("/certificates/providers/new", policy.Staff, policy.CertAdmin, "portal.provider.new", p.providerNew),
+		post("/certificates/providers", policy.Staff, policy.CertAdmin, "portal.provider.add", p.providerAdd),
+		get("/certificates/campaigns", policy.Staff, policy.CertAdmin, "portal.campaigns", p.campaigns),
+		get("/certificates/campaigns/new", policy.Staff, policy.CertAdmin, "portal.campaign.new", p.campaignNew),
+		post("/certificates/campaigns", policy.Staff, policy.CertAdmin, "portal.campaign.start", p.campaignStart),
+		get("/certificates/campaigns/:id", policy.Staff, policy.CertAdmin, "portal.campaign", p.campaign),
+		post("/certificates/campaigns/:id/cancel", policy.Staff, policy.CertAdmin, "portal.campaign.cancel", p.campaignCancel),
+		get("/certificates/:id", policy.SignedIn, policy.CertRead, "portal.cert", p.certificate),
+		get("/certificates/:id/edit", policy.SignedIn, policy.CertWrite, "portal.cert.edit", p.certEdit),
+		post("/certificates/:id", policy.SignedIn, policy.CertWrite, "portal.cert.save", p.certSave),
+		post("/certificates/:id/renew", policy.SignedIn, policy.CertWrite, "portal.cert.renew", p.certRenew),
+		post("/certificates/:id/check", policy.SignedIn, policy.CertRead, "portal.cert.check", p.certCheck),
+		post("/certificates/:id/dry-run", policy.Staff, policy.CertWrite, "portal.cert.dry_run", p.certDryRun),
+		post("/certificates/:id/resume", policy.SignedIn, policy.CertWrite, "portal.cert.resume", p.certResume),
+		get("/servers/:id/certificates", policy.SignedIn, policy.CertRead, "portal.found_certs", p.foundCerts),
+		get("/servers/:id/certificates/:found", policy.SignedIn, policy.CertWrite, "portal.cert.take", p.take),
+		post("/servers/:id/certificates/:found", policy.SignedIn, policy.CertWrite, "portal.cert.take.do", p.takeDo),
+	}
+	for _, a := range p.certActions() {
+		audience := policy.SignedIn
+		if a.perm == policy.CertAdmin {
+			audience = policy.Staff
+		}
+		ask, do := p.certConfirm(a)
+		routes = append(routes, get("/certificates/:id/"+a.word, audience, a.perm, "portal.cert."+a.word, ask), post("/certificates/:id/"+a.word, audience, a.perm, "portal.cert."+a.word+".do", do))
+	}
+	return routes
+}
