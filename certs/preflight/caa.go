@@ -141,6 +141,8 @@ func errorWord(err error) string {
 	switch {
 	case errors.As(err, &loop):
 		return "a CNAME loop"
+	case errors.As(err, &e) && e.DNSSEC:
+		return "DNSSEC is not valid"
 	case errors.As(err, &e) && e.Rcode != "":
 		return e.Rcode
 	}

@@ -19,6 +19,7 @@ const (
 	NoAddress     Code = "preflight_no_address"   // neither A nor AAAA
 	DNSFailed     Code = "preflight_dns_failed"   // SERVFAIL, REFUSED
 	DNSTimeout    Code = "preflight_dns_timeout"  // no answer in time
+	DNSSEC        Code = "preflight_dnssec"       // signatures are not valid
 	CNAMEDangling Code = "preflight_cname_dangling"
 	CNAMELoop     Code = "preflight_cname_loop"
 	OtherA        Code = "preflight_other_a"    // an A record points elsewhere
@@ -74,6 +75,7 @@ var sentences = map[Code]text{
 	NoAddress:     {"{target} has no address: neither an A nor an AAAA record.", "Add an A or AAAA record for {target} that points to {server}."},
 	DNSFailed:     {"The name servers of {name} answer with an error ({error}) when asked for its {type}.", "Have whoever runs the DNS of {name} look at its name servers and at DNSSEC."},
 	DNSTimeout:    {"The name servers of {name} did not answer in time when asked for its {type}.", "Have whoever runs the DNS of {name} look at whether its name servers can be reached."},
+	DNSSEC:        {"The DNSSEC signatures of {name} are not valid, so nobody who checks them gets its {type}.", "Have whoever runs the DNS of {name} sign the zone again, or correct its DS record at the registrar."},
 	CNAMEDangling: {"{name} is an alias of {target}, which does not exist.", "Change the CNAME record of {name} to a name that exists, or replace it by an A record that points to {server}."},
 	CNAMELoop:     {"The aliases of {name} lead in a circle: {chain}.", "Change one of these CNAME records so that they end at a name with addresses."},
 	OtherA:        {"{name} points to {others} (A), which is not this server.", "{change}."},

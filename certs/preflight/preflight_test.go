@@ -130,6 +130,8 @@ func TestCheckByHTTP(t *testing.T) {
 		{name: "no address", asked: "mail.maple.example", records: []string{"mail.maple.example MX 10 mx.maple.example."}, want: []string{"no_address!"}},
 		{name: "servfail", asked: "www.maple.example", fail: [3]string{"www.maple.example", "", "SERVFAIL"}, want: []string{"caa_failed!", "dns_failed!"},
 			says: "(SERVFAIL)"},
+		{name: "bad signatures", asked: "www.maple.example", fail: [3]string{"www.maple.example", "", "bogus"}, want: []string{"caa_failed!", "dnssec!"},
+			says: "The DNSSEC signatures of www.maple.example are not valid"},
 		{name: "silence", asked: "www.maple.example", fail: [3]string{"www.maple.example", "A", "silent"}, want: []string{"dns_timeout!"},
 			says: "did not answer in time when asked for its A."},
 		{name: "one kind fails, the other is there", asked: "www.maple.example", records: []string{"www.maple.example A 127.0.0.1"},

@@ -66,7 +66,10 @@ func failed(name string, err error, fatal bool) Problem {
 	p := Problem{Name: name, Code: DNSTimeout, Fatal: fatal, Detail: err.Error(), Args: map[string]string{"type": "records"}}
 	if errors.As(err, &e) {
 		p.Args["type"], p.Args["error"] = e.Type, e.Rcode
-		if e.Rcode != "" {
+		switch {
+		case e.DNSSEC:
+			p.Code = DNSSEC
+		case e.Rcode != "":
 			p.Code = DNSFailed
 		}
 	}

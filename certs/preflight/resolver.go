@@ -70,7 +70,9 @@ type DNSError struct {
 	Name, Type string
 	Server     string // the last one asked
 	Rcode      string // "SERVFAIL"; "" where none answered in time
-	Err        error  // why there was no answer
+	// DNSSEC says that there is an answer for those who do not check signatures.
+	DNSSEC bool
+	Err    error // why there was no answer
 }
 
 // Error says what was asked, of whom, and what came back.
@@ -116,8 +118,9 @@ func (r *Resolver) ask(ctx context.Context, name string, qtype uint16) (*dns.Msg
 	failure := &DNSError{Name: name, Type: dns.TypeToString[qtype]}
 	for round := range 2 {
 		for _, server := range r.opts.Servers {
-			if round > 0 && failure.Rcode != "" {
-				return nil, failure // it was answered: asking again would not change it
+			if round > 0 && failure.Rcode != "" { // it was answered: asking again would not change it
+				failure.DNSSEC = r.unsigned(ctx, failure.Server, name, qtype)
+				return nil, failure
 			}
 			in, err := r.exchange(ctx, server, question(name, qtype, true))
 			switch {
@@ -136,6 +139,15 @@ func (r *Resolver) ask(ctx context.Context, name string, qtype uint16) (*dns.Msg
 		}
 	}
 	return nil, failure
+}
+
+// unsigned reports whether a server that fails gives an answer when it is told
+// not to check signatures (RFC 4035, 3.2.2).
+func (r *Resolver) unsigned(ctx context.Context, server, name string, qtype uint16) bool {
+	q := question(name, qtype, true)
+	q.CheckingDisabled = true
+	in, err := r.exchange(ctx, server, q)
+	return err == nil && (in.Rcode == dns.RcodeSuccess || in.Rcode == dns.RcodeNameError)
 }
 
 // An answer is what a name has of one type.

@@ -31,7 +31,7 @@ type Server struct {
 
 	mu      sync.Mutex
 	rrs     []dns.RR
-	fails   map[question]int // to an rcode; silent stands for no answer
+	fails   map[question]int // to an rcode, silent or bogus
 	asked   map[question]int
 	updates int
 }
@@ -42,7 +42,10 @@ type question struct {
 	qtype uint16
 }
 
-const silent = -1
+const (
+	silent = -1
+	bogus  = -2
+)
 
 // TB is what Start needs of *testing.T.
 type TB interface {
@@ -154,7 +157,8 @@ func (s *Server) Remove(name, rrtype string) {
 }
 
 // Fail has questions for a name (and a type, "" for all) answered with an error:
-// "SERVFAIL", "REFUSED"; "silent" for no answer, "" to answer again.
+// "SERVFAIL", "REFUSED"; "silent" for no answer, "bogus" for SERVFAIL to those who
+// check DNSSEC, "" to answer again.
 func (s *Server) Fail(name, rrtype, how string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -164,6 +168,8 @@ func (s *Server) Fail(name, rrtype, how string) {
 		delete(s.fails, q)
 	case "silent":
 		s.fails[q] = silent
+	case "bogus":
+		s.fails[q] = bogus
 	default:
 		s.fails[q] = dns.StringToRcode[how]
 	}

@@ -46,8 +46,10 @@ func (s *Server) answer(out, in *dns.Msg) bool {
 	out.Authoritative, out.RecursionAvailable = true, true
 	for hop := 0; ; hop++ {
 		for _, f := range []question{{name, q.Qtype}, {name, 0}} {
-			if code, ok := s.fails[f]; ok {
-				out.Rcode = max(code, 0)
+			if code, ok := s.fails[f]; ok && (code != bogus || !in.CheckingDisabled) {
+				if out.Rcode = max(code, 0); code == bogus {
+					out.Rcode = dns.RcodeServerFailure
+				}
 				out.Answer = nil
 				return code != silent
 			}
