@@ -161,8 +161,8 @@ func (p Planner) Failed(old Plan, c Certificate, retryAfter time.Duration, now t
 }
 
 // Report says whether a person should hear that the CA's answers make no sense:
-// once for a run of them, at the third.
-func (p Plan) Report() bool { return p.Bad == 3 }
+// once for a run of them, at the first.
+func (p Plan) Report() bool { return p.Bad == 1 }
 
 // check says what is wrong with an answer.
 func check(c Certificate, a Answer, now time.Time) error {
