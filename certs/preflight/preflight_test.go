@@ -256,6 +256,19 @@ func TestPrivateAddressesStop(t *testing.T) {
 	}
 }
 
+// A site must not lead the plane to what only the plane can reach.
+func TestRedirectsIntoPrivateNetworksAreNotFollowed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *preflight.Options) { o.Private = false })
+	w.dns.Add("inside.maple.example A 127.0.0.1", "mapped.maple.example AAAA ::ffff:127.0.0.1")
+	for _, to := range []string{"127.0.0.1:80", "[::1]:80", "169.254.169.254:80", "inside.maple.example:80", "mapped.maple.example:443"} {
+		c, err := w.check.Dial(t.Context(), "www.maple.example", "192.0.2.1", to)
+		if err == nil || !strings.Contains(err.Error(), "where no CA follows") {
+			t.Errorf("%s: got %v, %v", to, c, err)
+		}
+	}
+}
+
 func TestCheckIsBounded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(o *preflight.Options) { o.Bound = 200 * time.Millisecond })

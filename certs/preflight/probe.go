@@ -154,6 +154,9 @@ func (c *Checker) transport(name string, ip netip.Addr) *http.Transport {
 					return nil, err
 				}
 			}
+			if !c.opts.Private && !public(to) { // a redirect must not lead us into our own network
+				return nil, errAway
+			}
 			if p, ok := ports[port]; ok {
 				port = strconv.Itoa(p)
 			}

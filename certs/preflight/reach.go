@@ -167,6 +167,7 @@ func spared(o outcome, ip netip.Addr, found []netip.Addr, all []outcome) bool {
 
 // public reports whether a CA can reach an address over the internet.
 func public(ip netip.Addr) bool {
+	ip = ip.Unmap()
 	return !ip.IsPrivate() && !ip.IsLoopback() && !ip.IsLinkLocalUnicast() && !ip.IsUnspecified() &&
 		!ip.IsMulticast() && !shared.Contains(ip)
 }
