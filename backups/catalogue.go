@@ -119,9 +119,12 @@ type FoundFile struct {
 	Customer, Server, Plan string
 	Path                   []byte // raw
 	Type                   wire.NodeType
-	Size                   int64 // of the newest version
-	MTime                  time.Time
-	Versions               int
+	// Size and MTime are those of the newest version that answers the query, and
+	// In is the newest living snapshot that has it; with FindQuery.On, of that day.
+	Size     int64
+	MTime    time.Time
+	In       Snapshot
+	Versions int
 	// First and Last are the oldest and the newest living snapshot that have it.
 	First, Last Snapshot
 	// Present reports that the newest snapshot of the catalogue has it.

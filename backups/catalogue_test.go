@@ -353,6 +353,40 @@ func TestFindOnADate(t *testing.T) {
 	}
 }
 
+// What a search shows is what is restored from it: the snapshot that it names
+// has the version whose size and date it shows.
+func TestFoundIsTheVersionThatAnswers(t *testing.T) {
+	clock := &dbtest.Clock{}
+	h := newHouse(t, dbtest.SQLite(t, clock), clock)
+	p, first := h.ready() // 20 November 09:00 UTC
+	h.listed(tree{"/srv/shop/access.log": 1})
+	clock.Advance(14 * time.Hour) // 23:01 UTC: already the 21st in Berlin
+	h.copied(p.ID, tree{"/srv/shop/access.log": 22})
+	clock.Advance(20 * time.Minute)
+	third := h.copied(p.ID, tree{"/srv/shop/access.log": 22, "/srv/shop/other": 1})
+	clock.Advance(20 * time.Minute)
+	fourth := h.copied(p.ID, tree{"/srv/shop/access.log": 333})
+	ctx, scope := h.owner(h.customer.ID)
+	for _, tt := range []struct {
+		name string
+		q    backups.FindQuery
+		in   string
+		size int64
+	}{
+		{"all", backups.FindQuery{}, fourth.ID, 333},
+		{"the first day", backups.FindQuery{On: time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)}, first.ID, 1},
+		{"the second day", backups.FindQuery{On: time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)}, fourth.ID, 333},
+		{"by size", backups.FindQuery{MaxSize: 100}, third.ID, 22},
+		{"by a smaller size", backups.FindQuery{MaxSize: 10}, first.ID, 1},
+	} {
+		tt.q.Text = "access.log"
+		f := must[backups.Found](t)(h.backups.Find(ctx, scope, tt.q))
+		if len(f.Files) != 1 || f.Files[0].In.ID != tt.in || f.Files[0].Size != tt.size || f.Files[0].Last.ID != fourth.ID {
+			t.Errorf("%s: got %+v, want %d bytes in %s", tt.name, f.Files, tt.size, tt.in)
+		}
+	}
+}
+
 // A file that a backup could not read is missing from it, and not deleted.
 func TestMissingBecauseItCouldNotBeRead(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {

@@ -87,10 +87,10 @@ func (q *FindQuery) check(scope policy.Scope) (string, error) {
 		say("/text", "This is longer than any name: leave some of it out.")
 	}
 	if q.MinSize < 0 || q.MaxSize < 0 || q.MaxSize > 0 && q.MaxSize < q.MinSize {
-		say("/max_size", "The largest size is not below the smallest one.")
+		say("/max_size", "This is less than the smallest size. Change one of them.")
 	}
 	if !q.ModifiedFrom.IsZero() && !q.ModifiedTo.IsZero() && q.ModifiedTo.Before(q.ModifiedFrom) {
-		say("/modified_to", "The last day is not before the first one.")
+		say("/modified_to", "This day is before the other one. Change one of them.")
 	}
 	customer := q.Customer
 	if mine := scope.Customers(); customer == "" && len(mine) == 1 {
@@ -343,7 +343,11 @@ func (p *planSearch) file(h catalogue.Hit, unread *unreadLists) (FoundFile, erro
 	if !ok {
 		return f, fmt.Errorf("backups: find: no living snapshot between %d and %d of plan %s", h.First, h.Last, p.plan.ID)
 	}
-	f.First, f.Last = p.merged[from].snap.value(), p.merged[to].snap.value()
+	in, ok := findOrdinal(p.merged, h.In)
+	if !ok {
+		return f, fmt.Errorf("backups: find: snapshot %d of plan %s does not live", h.In, p.plan.ID)
+	}
+	f.First, f.Last, f.In = p.merged[from].snap.value(), p.merged[to].snap.value(), p.merged[in].snap.value()
 	var err error
 	f.MissingSince, f.Unread, err = p.missing(to, h.Path, unread)
 	return f, err

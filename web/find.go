@@ -60,6 +60,10 @@ func (v *visit) findForm() FindForm {
 	return f
 }
 
+// Versions reports whether the search is about some of a file's versions: what it
+// shows may not be the newest one.
+func (f FindForm) Versions() bool { return f.On+f.Type+f.Min+f.From+f.To != "" }
+
 func (f FindForm) empty() bool { return f.Text+f.Ext+f.Min+f.From+f.To == "" }
 
 // href is the address of the search.
@@ -112,7 +116,7 @@ func (f FindForm) query(zone *time.Location) (backups.FindQuery, error) {
 	q.On, q.ModifiedFrom, q.ModifiedTo = day("on", f.On), day("from", f.From), day("to", f.To)
 	if !q.ModifiedTo.IsZero() {
 		if q.ModifiedTo.Before(q.ModifiedFrom) {
-			wrong = append(wrong, controlplane.Field{Pointer: "/to", Message: "The last day is not before the first one."})
+			wrong = append(wrong, controlplane.Field{Pointer: "/to", Message: "This day is before the other one. Change one of them."})
 		}
 		q.ModifiedTo = q.ModifiedTo.AddDate(0, 0, 1)
 	}

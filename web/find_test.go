@@ -30,6 +30,13 @@ func TestSearchVersionBasketOrder(t *testing.T) {
 		if home := ines.page("/home"); !strings.Contains(home, `action="/find"`) || !strings.Contains(home, `name="q"`) {
 			t.Error("Home has no search")
 		}
+		// Of a search for some versions it is one of those that is picked.
+		if boxes := picksOn(ines.page("/find?q=invoice&min=0.000011&type=file")); len(boxes) != 1 || !strings.HasPrefix(boxes[0], second.ID+":") {
+			t.Errorf("of 11 bytes: %q, want the one of %s", boxes, second.ID)
+		}
+		if boxes := picksOn(ines.page("/find?q=invoice&to=2020-01-01")); len(boxes) != 0 {
+			t.Errorf("of another time: %q", boxes)
+		}
 		found := ines.page("/find?q=invoice")
 		if said := heading(found); !strings.Contains(said, "One was found") || !strings.Contains(found, "missing from the backup of") || strings.Contains(found, "deleted") {
 			t.Errorf("search: %q", said)

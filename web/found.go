@@ -37,12 +37,12 @@ func (v *visit) found(page *Find, f backups.Found, c *chosen) *Find {
 	may := v.canOf(v.customer(), policy.RestoreRun)
 	for _, x := range f.Files {
 		row := FoundRow{Name: []byte(path.Base(string(x.Path))), Folder: []byte(path.Dir(string(x.Path))), Dir: x.Type == wire.NodeDir, Kind: v.kindOf(x.Type), Server: name(x.Server),
-			Versions: x.Versions, At: x.Last.ArrivedAt, Size: x.Size, Href: historyHref(x.Plan, x.Path)}
+			Versions: x.Versions, At: x.In.ArrivedAt, Size: x.Size, Href: historyHref(x.Plan, x.Path)}
 		if at, in := c.version(x.Plan, x.Path); in {
 			row.InBasket = v.t("basket.in_as_of", "when", v.moment(at))
 		} else if may {
 			page.Ticks = true
-			row.Pick = pickValue(backups.Pick{Snapshot: x.Last.ID, Path: x.Path, Type: x.Type, Size: x.Size})
+			row.Pick = pickValue(backups.Pick{Snapshot: x.In.ID, Path: x.Path, Type: x.Type, Size: x.Size})
 		}
 		if x.MissingSince != nil {
 			row.Missing = v.missing(*x.MissingSince, x.Unread)

@@ -38,10 +38,10 @@ type FoundRow struct {
 	Href         string // its versions
 	Server       string
 	Versions     int
-	At           time.Time // of its newest copy
+	At           time.Time // of the newest copy that has what is shown
 	Missing      string    // "missing from the backup of the 19th"; "" where it is in the newest
 	Size         int64
-	Pick         string // the newest version, as a form's value for the basket; "" where the reader may not
+	Pick         string // the version that is shown, as a form's value for the basket; "" where the reader may not
 	InBasket     string // "in your basket, as of …"; "" where it is not
 }
 

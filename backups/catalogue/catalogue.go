@@ -144,6 +144,7 @@ type Query struct {
 type Hit struct {
 	Path     []byte
 	Newest   Entry   // the newest version that answers the query; with At, the one there
+	In       Ordinal // the newest snapshot that has Newest; with At, that one
 	Versions int     // versions that differ
 	First    Ordinal // the first snapshot that has it
 	Last     Ordinal // the last one

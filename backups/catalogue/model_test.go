@@ -88,7 +88,10 @@ func (m *model) search(q catalogue.Query, match func(path string) bool) []catalo
 			h.Versions++
 			there := q.At == nil || slices.ContainsFunc(v.Spans, func(s catalogue.Span) bool { return s.First <= *q.At && *q.At <= s.Last })
 			if !found && there && fits(q, v.Entry) {
-				h.Newest, found = v.Entry, true
+				h.Newest, h.In, found = v.Entry, v.Last, true
+				if q.At != nil {
+					h.In = *q.At
+				}
 			}
 		}
 		if found {
@@ -403,6 +406,6 @@ func asciiLower(s string) string {
 }
 
 func sameHit(a, b catalogue.Hit) bool {
-	return bytes.Equal(a.Path, b.Path) && same(a.Newest, b.Newest) && a.Versions == b.Versions &&
+	return bytes.Equal(a.Path, b.Path) && same(a.Newest, b.Newest) && a.In == b.In && a.Versions == b.Versions &&
 		a.First == b.First && a.Last == b.Last && a.Present == b.Present
 }

@@ -109,7 +109,7 @@ func (s *search) from() (dir, name []byte, after bool) {
 
 // hit reports whether a path answers the query, by what became of it.
 func (s *search) hit(m *merged, events []event) (Hit, bool) {
-	answer := s.answer(events)
+	answer, in := s.answer(events)
 	if answer == nil {
 		return Hit{}, false
 	}
@@ -120,21 +120,21 @@ func (s *search) hit(m *merged, events []event) (Hit, bool) {
 		last = max(last, s.buf[i].last())
 	}
 	h := Hit{
-		Newest: answer.entry(m.dir, m.name), Versions: len(s.buf),
+		Newest: answer.entry(m.dir, m.name), In: in, Versions: len(s.buf),
 		First: s.living[first], Last: s.living[last], Present: last == len(s.living)-1,
 	}
 	h.Path = h.Newest.Path
 	return h, true
 }
 
-// answer returns the newest state that answers the query, or the one at At; nil
-// where there is none.
-func (s *search) answer(events []event) *state {
+// answer returns the newest state that answers the query and the newest snapshot
+// that has it, or the state at At; nil where there is none.
+func (s *search) answer(events []event) (*state, Ordinal) {
 	if s.q.At != nil {
 		if t := at(events, *s.q.At); t != nil && s.fits(t) {
-			return t
+			return t, *s.q.At
 		}
-		return nil
+		return nil, 0
 	}
 	for i := len(events) - 1; i >= 0; i-- {
 		t := &events[i].state
@@ -142,10 +142,10 @@ func (s *search) answer(events []event) *state {
 			continue
 		}
 		if from, to := reach(events, i, s.living); from < to {
-			return t
+			return t, s.living[to-1]
 		}
 	}
-	return nil
+	return nil, 0
 }
 
 // fits reports whether a state is what is searched, names aside.

@@ -40,9 +40,9 @@ func (f *fakeAPI) files(w http.ResponseWriter, r *http.Request, rest string) {
 	last := server.SnapshotRef{ID: "snap_2", ArrivedAt: "2026-11-20T02:14:00.000Z"}
 	out := server.FilesPage{Snapshots: 12, Servers: []string{"srv_1"}, Behind: []server.PlanBehind{{Plan: "pln_1", Name: "db", Server: "srv_1", Snapshots: 2,
 		Why: &server.FailureCause{Cause: "off", Message: "The list of the names is turned off.", Next: "Turn it on."}}}}
-	out.Items = []server.FoundFile{{Server: "srv_1", Plan: "pln_1", Path: `/srv/b\xff`, PathB64: []byte("/srv/b\xff"), Type: "file", Size: 1536, Versions: 2, Last: last, MissingSince: &last}}
+	out.Items = []server.FoundFile{{Server: "srv_1", Plan: "pln_1", Path: `/srv/b\xff`, PathB64: []byte("/srv/b\xff"), Type: "file", Size: 1536, Versions: 2, In: last, MissingSince: &last}}
 	if q.Get("page_token") == "" {
-		out.Items[0], out.NextPageToken = server.FoundFile{Server: "srv_1", Path: "/srv/a\x1b[31m", Type: "dir", Versions: 1, Last: last, Present: true}, "two"
+		out.Items[0], out.NextPageToken = server.FoundFile{Server: "srv_1", Path: "/srv/a\x1b[31m", Type: "dir", Versions: 1, In: last, Present: true}, "two"
 	}
 	reply(w, 200, out)
 }

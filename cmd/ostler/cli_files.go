@@ -27,7 +27,7 @@ type foundView struct {
 	Size         int64        `json:"size"`
 	ModifiedAt   string       `json:"modified_at"`
 	Versions     int64        `json:"versions"`
-	Last         snapshotRef  `json:"last"`
+	In           snapshotRef  `json:"in"`
 	Present      bool         `json:"present"`
 	MissingSince *snapshotRef `json:"missing_since"`
 	Unread       bool         `json:"unread"`
@@ -227,7 +227,7 @@ func (c *client) showFound(ctx context.Context, v filesView) error {
 		case "file":
 			bytes = size(f.Size)
 		}
-		rows[i] = []cell{text(when(f.ModifiedAt)), number(bytes), number(count(f.Versions)), text(name(f.Server)), text(f.seen()), text(f.Last.ID), text(path)}
+		rows[i] = []cell{text(when(f.ModifiedAt)), number(bytes), number(count(f.Versions)), text(name(f.Server)), text(f.seen()), text(f.In.ID), text(path)}
 	}
 	if len(rows) == 0 {
 		c.say("Nothing was found in %s.", plural(v.Snapshots, "snapshot", "snapshots"))

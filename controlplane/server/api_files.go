@@ -41,9 +41,10 @@ type FoundFile struct {
 	Path         string       `json:"path"`
 	PathB64      []byte       `json:"path_b64,omitempty" doc:"The bytes, where the path is not UTF-8"`
 	Type         string       `json:"type"`
-	Size         int64        `json:"size" doc:"Of the newest version"`
+	Size         int64        `json:"size" doc:"Of the newest version that answers; with on, of the one of that day"`
 	ModifiedAt   string       `json:"modified_at,omitempty" format:"date-time"`
 	Versions     int          `json:"versions"`
+	In           SnapshotRef  `json:"in" doc:"The newest snapshot that has that version: restore it from there"`
 	First        SnapshotRef  `json:"first" doc:"The oldest snapshot that has it"`
 	Last         SnapshotRef  `json:"last" doc:"The newest snapshot that has it"`
 	Present      bool         `json:"present" doc:"The newest snapshot has it"`
@@ -53,7 +54,7 @@ type FoundFile struct {
 
 func viewFound(f backups.FoundFile) FoundFile {
 	v := FoundFile{Customer: f.Customer, Server: f.Server, Plan: f.Plan, Type: string(f.Type), Size: f.Size, ModifiedAt: controlplane.Instant(f.MTime),
-		Versions: f.Versions, First: refOf(f.First), Last: refOf(f.Last), Present: f.Present, MissingSince: refOrNone(f.MissingSince), Unread: f.Unread}
+		Versions: f.Versions, In: refOf(f.In), First: refOf(f.First), Last: refOf(f.Last), Present: f.Present, MissingSince: refOrNone(f.MissingSince), Unread: f.Unread}
 	v.Path, v.PathB64 = pathText(f.Path)
 	return v
 }
