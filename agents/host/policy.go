@@ -105,28 +105,10 @@ func (p *Policy) narrow(data []byte) (simulated *bool, err error) {
 				return nil, fmt.Errorf("stores: %w", err)
 			}
 			p.Stores = append(p.Stores, list)
-		case "services":
-			list, err := stringList(v)
-			if err != nil {
-				return nil, fmt.Errorf("services: %w", err)
+		case "services", "names":
+			if err := p.narrowCertificates(key, v); err != nil {
+				return nil, err
 			}
-			for _, s := range list {
-				if !wire.Service(s).Valid() {
-					return nil, fmt.Errorf("unknown service %q", s)
-				}
-			}
-			p.Services = append(p.Services, list)
-		case "names":
-			list, err := stringList(v)
-			if err != nil {
-				return nil, fmt.Errorf("names: %w", err)
-			}
-			for _, s := range list {
-				if !validPattern(s) {
-					return nil, fmt.Errorf("name %q is neither a name in lower case, nor one after *., nor an IP address", s)
-				}
-			}
-			p.Names = append(p.Names, list)
 		case "allow_simulated_time":
 			b, ok := v.(bool)
 			if !ok {

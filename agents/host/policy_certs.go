@@ -1,6 +1,7 @@
 package host
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -8,6 +9,28 @@ import (
 	"ostler/agents/wire"
 	"ostler/certs/deploy"
 )
+
+// narrowCertificates applies the keys services and names of one file.
+func (p *Policy) narrowCertificates(key string, v any) error {
+	list, err := stringList(v)
+	if err != nil {
+		return fmt.Errorf("%s: %w", key, err)
+	}
+	for _, s := range list {
+		switch {
+		case key == "services" && !wire.Service(s).Valid():
+			return fmt.Errorf("unknown service %q", s)
+		case key == "names" && !validPattern(s):
+			return fmt.Errorf("name %q is neither a name in lower case, nor one after *., nor an IP address", s)
+		}
+	}
+	if key == "services" {
+		p.Services = append(p.Services, list)
+	} else {
+		p.Names = append(p.Names, list)
+	}
+	return nil
+}
 
 // AllowsService reports whether certificates may be installed for a service.
 func (p Policy) AllowsService(s wire.Service) bool {

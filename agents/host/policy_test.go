@@ -42,6 +42,13 @@ func TestPolicy(t *testing.T) {
 		{"stores", []string{"stores: ['https://a:8000']"}, "", []ask{{"store https://a:8000", true}, {"store https://b", false}}},
 		{"simulated time", []string{"allow_simulated_time: true"}, "", []ask{{"time", true}}},
 		{"simulated time, one says no", []string{"allow_simulated_time: true", "allow_simulated_time: false"}, "", []ask{{"time", false}}},
+		{"services and names", []string{"services: [nginx]\nnames: ['*.shop.example', other.example, 192.0.2.7]"}, "", []ask{
+			{"service nginx", true}, {"service postfix", false}, {"name a.shop.example", true}, {"name *.shop.example", true}, {"name a.b.shop.example", true},
+			{"name shop.example", false}, {"name xshop.example", false}, {"name other.example", true}, {"name a.other.example", false}, {"name 192.0.2.7", true}}},
+		{"names of two files", []string{"names: ['*.example']", "names: ['*.shop.example']"}, "", []ask{{"name a.shop.example", true}, {"name a.example", false}, {"service caddy", true}}},
+		{"unknown service", []string{"services: [telnet]"}, "unknown service", nil},
+		{"a name that is none", []string{"names: ['a.*.example']"}, "neither", nil},
+		{"names in upper case", []string{"names: [Shop.example]"}, "neither", nil},
 		{"unknown key", []string{"action: [backup.run]"}, "unknown key", nil},
 		{"unknown action", []string{"actions: [shell]"}, "unknown action", nil},
 		{"relative path", []string{"paths: [srv]"}, "not absolute", nil},
@@ -69,11 +76,13 @@ func TestPolicy(t *testing.T) {
 			for _, a := range tt.asks {
 				what, arg, _ := strings.Cut(a.what, " ")
 				got := map[string]func() bool{
-					"action": func() bool { return p.AllowsAction(wire.Action(arg)) },
-					"path":   func() bool { return p.AllowsPath(arg) },
-					"list":   func() bool { return p.AllowsListing(arg) },
-					"store":  func() bool { return p.AllowsStore(arg) },
-					"time":   func() bool { return p.SimulatedTime },
+					"action":  func() bool { return p.AllowsAction(wire.Action(arg)) },
+					"path":    func() bool { return p.AllowsPath(arg) },
+					"list":    func() bool { return p.AllowsListing(arg) },
+					"store":   func() bool { return p.AllowsStore(arg) },
+					"time":    func() bool { return p.SimulatedTime },
+					"service": func() bool { return p.AllowsService(wire.Service(arg)) },
+					"name":    func() bool { return p.AllowsName(arg) },
 				}[what]()
 				if got != a.want {
 					t.Errorf("%s: got %v, want %v", a.what, got, a.want)

@@ -170,9 +170,6 @@ func (e *Engine) inside(name string) string {
 	return path.Clean("/" + name)
 }
 
-// outside is where a path beneath the root really is.
-func (e *Engine) outside(name string) string { return filepath.Join(e.o.Root, name) }
-
 // ours reports why a folder or file is not safe to write in: a link, another
 // user's, or one that others may write to.
 func ours(info fs.FileInfo) error {
