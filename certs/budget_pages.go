@@ -147,7 +147,17 @@ func (Budget) SetRule(tx *db.Tx, authority string, l limits.Limit, r limits.Rule
 	return saveRule(tx, authority, l, r)
 }
 
-// Tidy forgets limits that are idle again, some thousands at a time.
-func (Budget) Tidy(tx *db.Tx, authority string) (forgotten int64, err error) {
+// Tidy forgets limits that are idle again, and gives back what attempts hold
+// that have ended without a word: some thousands at a time.
+func (b Budget) Tidy(tx *db.Tx, authority string) (forgotten int64, err error) {
+	ended, err := leftBehind(tx, authority, 100)
+	if err != nil {
+		return 0, err
+	}
+	for _, issue := range ended {
+		if err := b.GiveBack(tx, issue, authority); err != nil {
+			return 0, err
+		}
+	}
 	return tidyLimits(tx, authority, 5000)
 }

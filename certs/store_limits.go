@@ -191,7 +191,7 @@ func change(tx *db.Tx, authority string, keys []limits.Key, fn func(limits.Key, 
 			continue
 		}
 		row := limitRowOf(authority, k, s)
-		if err := save(tx, &row); err != nil {
+		if err := upsert(tx, &row, "authority_id", "limit_name", "scope"); err != nil { // a scope may be ""
 			return err
 		}
 	}
@@ -261,6 +261,16 @@ func tidyLimits(tx *db.Tx, authority string, most int) (deleted int64, err error
 		return 0, fmt.Errorf("certs: tidy limits: %w", res.Error)
 	}
 	return res.RowsAffected, nil
+}
+
+// leftBehind are attempts that have ended and hold something still.
+func leftBehind(tx *db.Tx, authority string, most int) (issues []string, err error) {
+	err = tx.Raw(`SELECT DISTINCT r.issue_id FROM cert_reservations r JOIN cert_issues i ON i.id = r.issue_id
+		WHERE r.authority_id = ? AND i.ended_at > 0 ORDER BY r.issue_id LIMIT ?`, authority, most).Scan(&issues).Error
+	if err != nil {
+		return nil, fmt.Errorf("certs: reservations: %w", err)
+	}
+	return issues, nil
 }
 
 var errNoIssue = errors.New("certs: reserve: an attempt is needed")
