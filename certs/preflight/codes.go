@@ -69,8 +69,8 @@ type text struct{ cause, next string }
 // sentences are the sentences of the codes. {name} and the arguments are filled in.
 var sentences = map[Code]text{
 	BadName:       {"{name} is not a name that a certificate can have.", "Correct the name: letters, digits and hyphens, with at least one dot."},
-	WildcardDNS:   {"{name} is a wildcard, and a wildcard can only be shown to be ours in the DNS.", "Choose the way by DNS, or by delegation, for this certificate."},
-	AddressHTTP:   {"{name} is an IP address, and an address cannot be shown to be ours in the DNS.", "Choose the way by the server itself for this certificate."},
+	WildcardDNS:   {"{name} is a wildcard, and a wildcard can only be shown to be ours in the DNS.", "Choose one of the two ways by DNS for this certificate."},
+	AddressHTTP:   {"{name} is an IP address, and an address cannot be shown to be ours in the DNS.", "Choose the server itself, or a redirect to us, for this certificate."},
 	NoName:        {"{name} does not exist in the DNS.", "Add an A or AAAA record for {name} that points to {server}."},
 	NoAddress:     {"{target} has no address: neither an A nor an AAAA record.", "Add an A or AAAA record for {target} that points to {server}."},
 	DNSFailed:     {"The name servers of {name} answer with an error ({error}) when asked for its {type}.", "Have whoever runs the DNS of {name} look at its name servers and at DNSSEC."},
@@ -80,7 +80,7 @@ var sentences = map[Code]text{
 	CNAMELoop:     {"The aliases of {name} lead in a circle: {chain}.", "Change one of these CNAME records so that they end at a name with addresses."},
 	OtherA:        {"{name} points to {others} (A), which is not this server.", "{change}."},
 	OtherAAAA:     {"{name} points to {others} (AAAA), which is not this server; certificate authorities try IPv6 first.", "{change}."},
-	PrivateAddr:   {"{name} points to {private}, an address that cannot be reached from the internet.", "Change its records to {server}, or choose the way by DNS for this certificate."},
+	PrivateAddr:   {"{name} points to {private}, an address that cannot be reached from the internet.", "Change its records to {server}, or choose one of the two ways by DNS for this certificate."},
 
 	CAAOther:    {"A CAA record at {at} allows {allowed} only, and not {ca}.", "Add the CAA record: {at} CAA 0 issue \"{ca}\"."},
 	CAANone:     {"A CAA record at {at} allows no certificate authority at all.", "Change the CAA record at {at} to: 0 issue \"{ca}\"."},

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -320,5 +321,19 @@ func TestEveryCodeHasASentence(t *testing.T) {
 	}
 	if _, _, ok := preflight.Text("preflight_nothing", "", nil); ok {
 		t.Error("an unknown code has a sentence")
+	}
+}
+
+// The manual has every code, so that a sentence can be looked up.
+func TestEveryCodeIsInTheManual(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/certificates.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range preflight.Codes() {
+		if word := "`" + strings.TrimPrefix(string(c), "preflight_") + "`"; !strings.Contains(string(text), word) {
+			t.Errorf("%s is missing", word)
+		}
 	}
 }
