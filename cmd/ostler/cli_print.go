@@ -100,11 +100,11 @@ const (
 func state(s string) cell {
 	tone := ""
 	switch s {
-	case "complete", "succeeded", "ready", "active", "connected", "ok", "undone":
+	case "complete", "succeeded", "ready", "active", "connected", "ok", "undone", "served", "done":
 		tone = toneGood
-	case "partial", "warn", "unconfirmed", "choosing", "interrupted", "missed", "skipped", "expired", "unknown", "previewed", "cancelled", "building", "declined":
+	case "partial", "warn", "unconfirmed", "choosing", "interrupted", "missed", "skipped", "expired", "unknown", "previewed", "cancelled", "building", "declined", "waiting", "ordering", "requesting", "deploying":
 		tone = toneWarn
-	case "failed", "bad", "silent", "rejected", "damaged":
+	case "failed", "bad", "silent", "rejected", "damaged", "unserved", "revoked", "rolled_back":
 		tone = toneBad
 	}
 	return cell{text: s, tone: tone}

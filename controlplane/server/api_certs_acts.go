@@ -17,6 +17,7 @@ type CertIssue struct {
 	CustomerID  string      `json:"customer"`
 	Round       int64       `json:"round" doc:"Rises with every attempt; each has a key of its own"`
 	Reason      string      `json:"reason" enum:"new,renewal,forced,names,replacement,compromise,takeover"`
+	DryRun      bool        `json:"dry_run" doc:"At the staging authority; nothing of it is installed"`
 	State       string      `json:"state" enum:"waiting,requesting,ordering,deploying,served,rolled_back,failed,cancelled"`
 	Over        bool        `json:"over"`
 	Authority   string      `json:"authority,omitempty"`
@@ -40,7 +41,7 @@ type CertStep struct {
 }
 
 func viewIssue(i certs.Issue) CertIssue {
-	v := CertIssue{ID: i.ID, Certificate: i.Certificate, CustomerID: i.Customer, Round: i.Round, Reason: string(i.Reason), State: string(i.State), Over: i.State.Terminal(),
+	v := CertIssue{ID: i.ID, Certificate: i.Certificate, CustomerID: i.Customer, Round: i.Round, Reason: string(i.Reason), DryRun: i.DryRun, State: string(i.State), Over: i.State.Terminal(),
 		Authority: i.Authority, OrderURL: i.OrderURL, Requests: i.Requests, Issued: viewIssued(i.Issued), Why: viewWhy(i.Why), Steps: []CertStep{}, StartedBy: i.StartedBy,
 		StartedAt: controlplane.Instant(i.StartedAt), EndedAt: controlplane.Instant(i.EndedAt), NextTry: controlplane.Instant(i.NextTry)}
 	for _, s := range i.Steps {
