@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"ostler/agents/wire"
 	"ostler/controlplane"
 )
 
@@ -29,6 +30,18 @@ func TestConfig(t *testing.T) {
 			func(c config) bool { return c.State == "/c" && c.BootIDFile == "/x" }, ""},
 		{"policy beneath the root", "", nil, []string{"--root", "/r", "--state", "/s"},
 			func(c config) bool { return strings.Join(c.policyDirs(), " ") == "/r/etc/ostler/policy.d /s/policy.d" }, ""},
+		{"certificates", "certificates: /srv/tls\nacme:\n  listen: 127.0.0.1:8402\nservices:\n  nginx:\n    test: [nginx, -t]\n    reload: [/usr/sbin/nginx, -s, reload]\n", nil, nil,
+			func(c config) bool {
+				m := c.Services.commands()
+				return c.Certificates == "/srv/tls" && c.ACME.Listen == "127.0.0.1:8402" && len(m) == 1 && strings.Join(m[wire.ServiceNginx].Test, " ") == "nginx -t" && len(m[wire.ServiceNginx].Reload) == 3
+			}, ""},
+		{"certificates by default", "", []string{"OSTLER_AGENT__ACME__LISTEN=:80"}, nil,
+			func(c config) bool {
+				return c.Certificates == "/etc/ostler/certificates" && c.ACME.Listen == ":80" && len(c.Services.commands()) == 0
+			}, ""},
+		{"a service that nobody knows", "services:\n  telnet:\n    test: [a]\n", nil, nil, nil, "services.telnet"},
+		{"acme.listen", "acme:\n  listen: '80'\n", nil, nil, nil, "acme.listen"},
+		{"certificates, relative", "certificates: tls\n", nil, nil, nil, "certificates"},
 		{"unknown key in the file", "stat: /a\n", nil, nil, nil, "stat"},
 		{"unknown key in the environment", "", []string{"OSTLER_AGENT__STAT=/a"}, nil, nil, "stat"},
 		{"nested key", "store:\n  idle: 5s\n", nil, nil, nil, "store.idle"},

@@ -126,6 +126,8 @@ func TestEnrolCommand(t *testing.T) {
 		{"no flags", []string{"enrol"}, exitUsage, "--token-file"},
 		{"token as an argument", []string{"enrol", "--token", p.Token()}, exitUsage, "unknown flag"},
 		{"no such file", []string{"enrol", "--plane", p.URL(), "--token-file", "/nowhere", "--state", state}, exitUsage, "no token"},
+		{"a snippet of nothing", []string{"acme-snippet"}, exitUsage, "nginx or apache"},
+		{"a snippet without a responder", []string{"acme-snippet", "nginx"}, exitUsage, "switched off"},
 		{"stray argument", []string{"run", "now"}, exitUsage, "unknown command"},
 		{"unknown command", []string{"destroy"}, exitUsage, "unknown command"},
 		{"run without an identity", []string{"run", "--state", t.TempDir(), "--restic", "/bin/false"}, exitSignIn, "not enrolled"},
