@@ -3,6 +3,7 @@ package backups_test
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -200,7 +201,7 @@ func TestMailWhenItIsOver(t *testing.T) {
 		}
 		l := b.letters[0]
 		if l.Template != "restore.ready" || l.To != "ines@maple.invalid" || l.Name != "Ines Moreau" || l.Lang != "en" || l.Path != "/restores/"+ready.ID ||
-			l.Args["server"] != "maple-1" || l.Args["until"] != "21 November 10:00" || l.Customer != h.customer.ID || l.Person != c.ID {
+			l.Args["server"] != "maple-1" || l.Args["until"] != "21 November 10:00 CET" || l.Customer != h.customer.ID || l.Person != c.ID {
 			t.Errorf("ready: got %+v", l)
 		}
 		if l := b.letters[1]; l.Template != "restore.failed" || l.Subject != failed.ID || l.Key == b.letters[0].Key {
@@ -216,6 +217,45 @@ func TestMailWhenItIsOver(t *testing.T) {
 		h.archived("zip", wire.ArchiveResult{})
 		if len(b.letters) != 2 {
 			t.Error("somebody who is no contact any more was written to")
+		}
+	})
+}
+
+// The mail of a restore on a server says where the files are, and not that they
+// can be fetched; and what was not put there.
+func TestMailOfARestoreOnAServer(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
+		b := &box{}
+		h := newHouseWith(t, d, clock, b)
+		_, snap := h.ready()
+		c := must[customers.Contact](t)(h.customers.AddContact(h.ctx, h.all, customers.NewContact{Customer: h.customer.ID, Name: "Ines Moreau", Email: "ines@maple.invalid", Role: policy.RoleOwner, Language: "en"}))
+		ctx, scope := h.as(controlplane.ActorContact, c.ID, policy.RoleOwner, h.customer.ID)
+		start := func() backups.Restore {
+			r := must[[]backups.Restore](t)(h.backups.StartInPlace(ctx, scope, backups.Order{Picks: picks(snap, "/srv/shop/a"), MailMe: true}))[0]
+			h.previewed(change("/srv/shop/a", wire.ActCreate))
+			return must[backups.Restore](t)(h.backups.ConfirmRestore(ctx, scope, r.ID))
+		}
+		start()
+		h.applied(change("/srv/shop/a", wire.ActCreate))
+		start()
+		h.applied(change("/srv/shop/a", wire.ActCreate), change("/srv/shop/b", wire.ActRefuse))
+		start()
+		h.fail(wire.ActionApply, wire.Failed, wire.CauseDiskFull)
+		want := []struct {
+			template string
+			args     map[string]string
+		}{
+			{"restore.placed", map[string]string{"server": "maple-1", "until": "27 November 10:00 CET"}},
+			{"restore.placed", map[string]string{"server": "maple-1", "until": "27 November 10:00 CET", "missing": "1"}},
+			{"restore.failed", map[string]string{"target": "maple-1"}},
+		}
+		if len(b.letters) != len(want) {
+			t.Fatalf("got %d mails, want %d: %+v", len(b.letters), len(want), b.letters)
+		}
+		for i, w := range want {
+			if l := b.letters[i]; l.Template != w.template || !maps.Equal(l.Args, w.args) {
+				t.Errorf("got %s %v, want %s %v", l.Template, l.Args, w.template, w.args)
+			}
 		}
 	})
 }

@@ -1,8 +1,10 @@
 package backups
 
 import (
+	"strconv"
 	"time"
 
+	"ostler/agents/wire"
 	"ostler/controlplane"
 	"ostler/controlplane/db"
 	"ostler/controlplane/policy"
@@ -11,6 +13,7 @@ import (
 // Templates of mail.
 const (
 	mailReady    = "restore.ready"
+	mailPlaced   = "restore.placed"
 	mailFailed   = "restore.failed"
 	mailAnswered = "ask.answered"
 )
@@ -22,24 +25,45 @@ func (s *Service) tell(tx *db.Tx, row restoreRow, until time.Time) error {
 		return nil
 	}
 	l := Letter{Key: mailReady + ":" + row.ID, Template: mailReady, Path: "/restores/" + row.ID, Subject: row.ID, Args: map[string]string{}}
-	server := row.ServerID
-	if row.TargetServerID != "" {
-		server = row.TargetServerID
+	server, as := row.ServerID, "server"
+	onServer, failed := RestoreKind(row.Kind).OnServer(), RestoreState(row.State) == RestoreFailed
+	if onServer {
+		server, l.Template = row.TargetServerID, mailPlaced
 	}
-	if RestoreState(row.State) == RestoreFailed {
+	switch {
+	case failed:
 		l.Key, l.Template = mailFailed+":"+row.JobID, mailFailed
-	} else if until.UnixMilli() > 0 {
+		if onServer {
+			as = "target"
+		}
+	case until.UnixMilli() > 0:
 		zone, err := s.zoneOf(tx, row.CustomerID)
 		if err != nil {
 			return err
 		}
-		l.Args["until"] = until.In(zone).Format("2 January 15:04")
+		l.Args["until"] = until.In(zone).Format("2 January 15:04 MST")
 	}
-	var err error
-	if l.Args["server"], err = s.serverName(tx, server); err != nil {
+	n, err := leftOut(row)
+	if err != nil {
+		return err
+	}
+	if n > 0 && !failed {
+		l.Args["missing"] = strconv.FormatInt(n, 10)
+	}
+	if l.Args[as], err = s.serverName(tx, server); err != nil {
 		return err
 	}
 	return s.write(tx, row.CustomerID, row.CreatedBy, l)
+}
+
+// leftOut is how much of what was asked for a restore has not: what the store
+// could not give, and what the server refused.
+func leftOut(row restoreRow) (int64, error) {
+	t, err := tally(row.Result)
+	if err != nil || t == nil {
+		return row.MissingCount, err
+	}
+	return row.MissingCount + t.Counts[wire.ActRefuse], nil
 }
 
 // zoneOf is the time zone of a customer's people.

@@ -37,8 +37,9 @@ type Message struct {
 
 // Templates that there are.
 const (
-	RestoreReady  = "restore.ready"  // args: server, until
-	RestoreFailed = "restore.failed" // args: server
+	RestoreReady  = "restore.ready"  // args: server, missing, until
+	RestorePlaced = "restore.placed" // args: server, missing, until
+	RestoreFailed = "restore.failed" // args: server or target
 	AskAnswered   = "ask.answered"   // args: server
 	Test          = "test"           // no args
 )

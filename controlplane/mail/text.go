@@ -37,7 +37,7 @@ var english = sync.OnceValues(func() (map[string]words, error) {
 })
 
 // Templates lists the templates that Enqueue takes.
-func Templates() []string { return []string{RestoreReady, RestoreFailed, AskAnswered, Test} }
+func Templates() []string { return []string{RestoreReady, RestorePlaced, RestoreFailed, AskAnswered, Test} }
 
 // noticeTemplate is the mail without content.
 const noticeTemplate = "notice"
