@@ -103,14 +103,16 @@ type NewProvider struct {
 
 // ProviderKind is a kind of DNS provider and the settings it takes.
 type ProviderKind struct {
-	Kind   string
-	Fields []ProviderField
+	Kind, Label string
+	Fields      []ProviderField
 }
 
 // ProviderField is one setting of a kind of DNS provider.
 type ProviderField struct {
-	Name, Help       string
-	Secret, Required bool
+	Name, Label, Help string
+	Secret, Required  bool
+	Default           string
+	Choices           []string // nil: anything
 }
 
 // Replacement asks for a mass re-issue.

@@ -2,11 +2,17 @@ package certs
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"log/slog"
 	"net"
 	"time"
 
+	"ostler/agents/wire"
+	"ostler/certs/acme"
+	"ostler/certs/acme/providers"
+	"ostler/certs/deploy"
+	"ostler/certs/preflight"
 	"ostler/controlplane/bus"
 	"ostler/controlplane/customers"
 	"ostler/controlplane/db"
@@ -25,6 +31,27 @@ type Deps struct {
 	Findings  *findings.Findings
 	Customers *customers.Store
 	Mail      Mailer // nil: nobody is mailed
+	// Engine opens an account at a CA (nil: certs/acme).
+	Engine func(ctx context.Context, o acme.Options) (Engine, error)
+	// Preflight looks at names before a CA is asked (nil: nothing is looked at).
+	Preflight Preflight
+	// Resolver is what DNS providers ask (nil: dns challenges are refused).
+	Resolver providers.Resolver
+}
+
+// Engine is one account at one CA; *acme.Client is one.
+type Engine interface {
+	Directory(ctx context.Context) (acme.Directory, error)
+	Register(ctx context.Context, r acme.Registration) (accountURL string, err error)
+	Rollover(ctx context.Context, newKey crypto.Signer) error
+	Issue(ctx context.Context, r acme.Request, s acme.State, h acme.Hooks) (acme.Result, acme.State, error)
+	RenewalInfo(ctx context.Context, certID string) (acme.Renewal, error)
+	Revoke(ctx context.Context, der []byte, reason int) error
+}
+
+// Preflight looks at names; *preflight.Checker is one.
+type Preflight interface {
+	Check(ctx context.Context, r preflight.Request) []preflight.Problem
 }
 
 // Options are what the service may be told. The zero value is usable: nothing
@@ -40,10 +67,20 @@ type Options struct {
 	// Concurrent bounds the orders at one authority at a time, in one replica
 	// (default 8).
 	Concurrent int
-	// Dial connects to endpoints, for the look from here (default: net.Dialer).
-	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// See makes one handshake at an endpoint, for the look from here (default: deploy.See).
+	See func(ctx context.Context, e wire.Endpoint, limit time.Duration) wire.CertSeen
+	// Private lets endpoints and providers be at private and loopback addresses:
+	// a demo, a test, a company's own network.
+	Private bool
 	// Resolve finds a name's addresses, A and AAAA (default: the system's).
 	Resolve func(ctx context.Context, name string) ([]string, error)
+	// Every is how often Watch looks for what is due (default 15 s).
+	Every time.Duration
+	// PlaneURL is where sites redirect challenges to ("https://plane.example"),
+	// for ChallengePlane; "" refuses that challenge.
+	PlaneURL string
+	// Programs are what DNS providers of the kind exec may run.
+	Programs []string
 	// UserAgent is what CAs see of us.
 	UserAgent string
 }
@@ -76,20 +113,83 @@ type Service struct {
 	findings  *findings.Findings
 	customers *customers.Store
 	mail      Mailer
+	preflight Preflight
+	resolver  providers.Resolver
+	open      func(ctx context.Context, o acme.Options) (Engine, error)
 	opts      Options
+	accounts  accounts
+	slots     slots
+	servers   instant // when new servers were last looked for
+	tidied    instant
 }
 
 // New returns the service and registers its jobs. Call it before jobs.Run.
 func New(d Deps, o Options) (*Service, error) {
-	if d.DB == nil || d.Jobs == nil {
-		return nil, errors.New("certs: new: a database and jobs are needed")
+	if d.DB == nil || d.Keeper == nil || d.Ledger == nil || d.Jobs == nil || d.Findings == nil || d.Customers == nil {
+		return nil, errors.New("certs: new: a part is missing")
 	}
+	if d.Engine == nil {
+		d.Engine = func(ctx context.Context, o acme.Options) (Engine, error) { return acme.Open(ctx, o) }
+	}
+	o.fill()
+	s := &Service{db: d.DB, keeper: d.Keeper, ledger: d.Ledger, jobs: d.Jobs, findings: d.Findings, customers: d.Customers, mail: d.Mail,
+		preflight: d.Preflight, resolver: d.Resolver, open: d.Engine, opts: o}
+	s.handle()
+	return s, nil
+}
+
+func (o *Options) fill() {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.Bus == nil {
 		o.Bus = bus.New()
 	}
-	return &Service{db: d.DB, keeper: d.Keeper, ledger: d.Ledger, jobs: d.Jobs, findings: d.Findings, customers: d.Customers,
-		mail: d.Mail, opts: o}, nil
+	if o.FallbackAfter == 0 {
+		o.FallbackAfter = 3 * 24 * time.Hour
+	}
+	if o.LookEvery == 0 {
+		o.LookEvery = 24 * time.Hour
+	}
+	if o.Concurrent == 0 {
+		o.Concurrent = 8
+	}
+	if o.Every == 0 {
+		o.Every = 15 * time.Second
+	}
+	if o.See == nil {
+		o.See = deploy.See
+	}
+	if o.Resolve == nil {
+		o.Resolve = net.DefaultResolver.LookupHost
+	}
+	if o.UserAgent == "" {
+		o.UserAgent = "ostler"
+	}
 }
+
+// The kinds of the slice's own jobs of the plane.
+const (
+	jobOrder  = "certificate.order"
+	jobRevoke = "certificate.revoke"
+)
+
+// handle registers what the slice does when its jobs end.
+func (s *Service) handle() {
+	s.jobs.Handle(string(wire.ActionCertRequest), jobs.Handler{Done: s.doneRequest})
+	s.jobs.Handle(jobOrder, jobs.Handler{Run: s.runOrder, Done: s.doneOrder})
+	s.jobs.Handle(string(wire.ActionCertDeploy), jobs.Handler{Done: s.doneDeploy})
+	s.jobs.Handle(jobRevoke, jobs.Handler{Run: s.runRevoke, Done: s.doneRevoke, Retry: caMayAnswer})
+	s.jobs.Handle(string(wire.ActionCertLook), jobs.Handler{Done: s.doneLook})
+	s.jobs.Handle(string(wire.ActionCertTake), jobs.Handler{Done: s.doneTake})
+	s.jobs.Handle(string(wire.ActionCertForget), jobs.Handler{})
+	s.customers.OnTenancyChanged(s.narrowed)
+}
+
+// ad says where a sealed value stands.
+func ad(table, column, row string) secrets.AD {
+	return secrets.AD{Table: table, Column: column, Row: row}
+}
+
+// caMayAnswer adds what passes by itself at a CA.
+func caMayAnswer(f wire.Failure) bool { return f.Cause == wire.CauseCA || jobs.DefaultRetry(f) }

@@ -22,10 +22,11 @@ type certRow struct {
 	IssuedRound                                                                                              int64
 	Serial, Leaf, Chain                                                                                      string
 	SPKI                                                                                                     string `gorm:"column:spki"`
-	Issuer, IssuedBy                                                                                         string
+	Issuer, IssuedBy, IssuedNames                                                                            string
 	AriID                                                                                                    string
 	NotBefore, NotAfter, RevokedAt, RevokeReason, RenewAt                                                    int64
-	RenewFrom                                                                                                string
+	RenewFrom, PlanFor                                                                                       string
+	Hurried                                                                                                  int64
 	WindowStart, WindowEnd                                                                                   int64
 	Explanation                                                                                              string
 	PollAt, AriFailures, Attempts, FailingSince, NextTry                                                     int64
@@ -33,7 +34,7 @@ type certRow struct {
 	PausedUntil                                                                                              int64
 	PauseReason                                                                                              []byte
 	Seen                                                                                                     string
-	LookAt, NoticeAt, DueAt                                                                                  int64
+	LookAt, NoticeAt, Noticed, DueAt                                                                         int64
 	OpenIssue, FoundID                                                                                       string
 	TakenAt                                                                                                  int64
 	Version                                                                                                  int64
@@ -93,7 +94,8 @@ type issueRow struct {
 	Serial, Leaf, Chain, Issuer                          string
 	NotBefore, NotAfter                                  int64
 	Why, Steps, CampaignID                               string
-	RevokeOld                                            int64
+	RevokeOld, Tries                                     int64
+	Endpoints                                            string
 	StartedBy                                            string
 	StartedAt, StartAt, EndedAt, NextTry                 int64
 }
@@ -269,4 +271,16 @@ func listCerts(tx *db.Tx, scope policy.Scope, f Filter, after int64, afterID str
 // like is text as part of a LIKE pattern whose escape is "!".
 func like(text string) string {
 	return strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(strings.ToLower(text))
+}
+
+// saveIf writes every column of an attempt, where it is still at a revision.
+func saveIf(tx *db.Tx, row *issueRow, revision int64) error {
+	res := tx.Model(row).Where("id = ? AND revision = ?", row.ID, revision).Select("*").Updates(row)
+	if res.Error != nil {
+		return fmt.Errorf("certs: save: %w", res.Error)
+	}
+	if res.RowsAffected != 1 {
+		return errMoved
+	}
+	return nil
 }

@@ -2,9 +2,14 @@ package certs
 
 import (
 	"encoding/json"
+	"fmt"
+	"slices"
+
+	"gorm.io/gorm/clause"
 
 	"ostler/agents/wire"
 	"ostler/controlplane"
+	"ostler/controlplane/db"
 )
 
 type authorityRow struct {
@@ -20,24 +25,11 @@ type authorityRow struct {
 
 func (authorityRow) TableName() string { return "cert_authorities" }
 
-// value is the row as others see it; block is what keeps all from it, if anything.
-func (r authorityRow) value(block blockRow) (Authority, error) {
-	a := Authority{ID: r.ID, Name: r.Name, Directory: r.Directory, Role: AuthorityRole(r.Role), Contact: r.Contact, Profile: r.Profile,
-		AccountURL: r.AccountURL, Thumbprint: r.Thumbprint, RootsPEM: r.RootsPEM, CreatedAt: controlplane.FromMillis(r.CreatedAt),
-		BlockedUntil: controlplane.FromMillis(block.Until)}
-	var err error
-	a.BlockedWhy, err = decode[Why](block.Why)
-	return a, err
+// value is the row as others see it.
+func (r authorityRow) value() Authority {
+	return Authority{ID: r.ID, Name: r.Name, Directory: r.Directory, Role: AuthorityRole(r.Role), Contact: r.Contact, Profile: r.Profile,
+		AccountURL: r.AccountURL, Thumbprint: r.Thumbprint, RootsPEM: r.RootsPEM, CreatedAt: controlplane.FromMillis(r.CreatedAt)}
 }
-
-type blockRow struct {
-	AuthorityID string `gorm:"primaryKey"`
-	Scope       string `gorm:"primaryKey"`
-	Until       int64
-	Why         string
-}
-
-func (blockRow) TableName() string { return "cert_blocks" }
 
 type providerRow struct {
 	ID, CustomerID, Name, Kind, Zone string
@@ -97,3 +89,59 @@ type itemRow struct {
 }
 
 func (itemRow) TableName() string { return "cert_campaign_items" }
+
+// saveItem writes how one certificate of a campaign stands.
+func saveItem(tx *db.Tx, it itemRow) error {
+	err := tx.Exec("UPDATE cert_campaign_items SET state = ?, issue_id = ? WHERE campaign_id = ? AND certificate_id = ?", it.State, it.IssueID, it.CampaignID, it.CertificateID).Error
+	if err != nil {
+		return fmt.Errorf("certs: save: %w", err)
+	}
+	return nil
+}
+
+// insertAll inserts many rows, some at a time.
+func insertAll[T any](tx *db.Tx, rows []T) error {
+	for part := range slices.Chunk(rows, 100) {
+		if err := tx.Create(&part).Error; err != nil {
+			return fmt.Errorf("certs: insert: %w", err)
+		}
+	}
+	return nil
+}
+
+// bySerial are the certificates that are installed, by serial number.
+func bySerial(tx *db.Tx) (map[string]certRow, error) {
+	var rows []certRow
+	if err := tx.Select("id", "customer_id", "serial").Where("serial <> '' AND ended_at = 0").Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("certs: by serial: %w", err)
+	}
+	out := make(map[string]certRow, len(rows))
+	for _, r := range rows {
+		out[r.Serial] = r
+	}
+	return out, nil
+}
+
+// wakeNew has what waits for an authority begin.
+func wakeNew(tx *db.Tx) error {
+	err := tx.Model(&certRow{}).Where("ended_at = 0 AND open_issue = '' AND issued_round = 0 AND attempts = 0").
+		Updates(map[string]any{"next_try": tx.NowMillis(), "due_at": tx.NowMillis()}).Error
+	if err != nil {
+		return fmt.Errorf("certs: wake: %w", err)
+	}
+	return nil
+}
+
+// dueCerts are certificates about which something is to be done now, the
+// longest due first.
+func dueCerts(tx *db.Tx, limit int) ([]certRow, error) {
+	return company[certRow](tx, "due_at, id", limit, "due_at > 0 AND due_at <= ?", tx.NowMillis())
+}
+
+// insertOnce inserts a row where its key is not taken.
+func insertOnce[T any](tx *db.Tx, row *T) error {
+	if err := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(row).Error; err != nil {
+		return fmt.Errorf("certs: insert: %w", err)
+	}
+	return nil
+}

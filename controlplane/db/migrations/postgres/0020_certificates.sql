@@ -17,16 +17,6 @@ CREATE TABLE cert_authorities (
   created_at      BIGINT NOT NULL
 );
 
--- What a CA keeps us from, and until when: all of it (scope ''), a set of
--- names, a registered domain.
-CREATE TABLE cert_blocks (
-  authority_id    TEXT NOT NULL REFERENCES cert_authorities (id),
-  scope           TEXT NOT NULL,
-  until           BIGINT NOT NULL,
-  why             TEXT NOT NULL,
-  PRIMARY KEY (authority_id, scope)
-);
-
 CREATE TABLE certificates (
   id              TEXT PRIMARY KEY,
   customer_id     TEXT NOT NULL,
@@ -51,6 +41,7 @@ CREATE TABLE certificates (
   spki            TEXT NOT NULL,
   issuer          TEXT NOT NULL,
   issued_by       TEXT NOT NULL,
+  issued_names    TEXT NOT NULL,
   ari_id          TEXT NOT NULL,
   not_before      BIGINT NOT NULL,
   not_after       BIGINT NOT NULL,
@@ -58,6 +49,8 @@ CREATE TABLE certificates (
   revoke_reason   BIGINT NOT NULL,
   renew_at        BIGINT NOT NULL,
   renew_from      TEXT NOT NULL,
+  plan_for        TEXT NOT NULL,
+  hurried         BIGINT NOT NULL,
   window_start    BIGINT NOT NULL,
   window_end      BIGINT NOT NULL,
   explanation     TEXT NOT NULL,
@@ -72,6 +65,7 @@ CREATE TABLE certificates (
   seen            TEXT NOT NULL,
   look_at         BIGINT NOT NULL,
   notice_at       BIGINT NOT NULL,
+  noticed         BIGINT NOT NULL,
   due_at          BIGINT NOT NULL,
   open_issue      TEXT NOT NULL,
   found_id        TEXT NOT NULL,
@@ -129,6 +123,8 @@ CREATE TABLE cert_issues (
   steps           TEXT NOT NULL,
   campaign_id     TEXT NOT NULL,
   revoke_old      BIGINT NOT NULL,
+  tries           BIGINT NOT NULL,
+  endpoints       TEXT NOT NULL,
   started_by      TEXT NOT NULL,
   started_at      BIGINT NOT NULL,
   start_at        BIGINT NOT NULL,
@@ -255,5 +251,4 @@ DROP TABLE cert_keys;
 DROP TABLE cert_issues;
 DROP TABLE cert_names;
 DROP TABLE certificates;
-DROP TABLE cert_blocks;
 DROP TABLE cert_authorities;

@@ -17,16 +17,6 @@ CREATE TABLE cert_authorities (
   created_at      INTEGER NOT NULL
 );
 
--- What a CA keeps us from, and until when: all of it (scope ''), a set of
--- names, a registered domain.
-CREATE TABLE cert_blocks (
-  authority_id    TEXT NOT NULL REFERENCES cert_authorities (id),
-  scope           TEXT NOT NULL,
-  until           INTEGER NOT NULL,
-  why             TEXT NOT NULL,
-  PRIMARY KEY (authority_id, scope)
-);
-
 CREATE TABLE certificates (
   id              TEXT PRIMARY KEY,
   customer_id     TEXT NOT NULL,
@@ -51,6 +41,7 @@ CREATE TABLE certificates (
   spki            TEXT NOT NULL,
   issuer          TEXT NOT NULL,
   issued_by       TEXT NOT NULL,
+  issued_names    TEXT NOT NULL,
   ari_id          TEXT NOT NULL,
   not_before      INTEGER NOT NULL,
   not_after       INTEGER NOT NULL,
@@ -58,6 +49,8 @@ CREATE TABLE certificates (
   revoke_reason   INTEGER NOT NULL,
   renew_at        INTEGER NOT NULL,
   renew_from      TEXT NOT NULL,
+  plan_for        TEXT NOT NULL,
+  hurried         INTEGER NOT NULL,
   window_start    INTEGER NOT NULL,
   window_end      INTEGER NOT NULL,
   explanation     TEXT NOT NULL,
@@ -72,6 +65,7 @@ CREATE TABLE certificates (
   seen            TEXT NOT NULL,
   look_at         INTEGER NOT NULL,
   notice_at       INTEGER NOT NULL,
+  noticed         INTEGER NOT NULL,
   due_at          INTEGER NOT NULL,
   open_issue      TEXT NOT NULL,
   found_id        TEXT NOT NULL,
@@ -129,6 +123,8 @@ CREATE TABLE cert_issues (
   steps           TEXT NOT NULL,
   campaign_id     TEXT NOT NULL,
   revoke_old      INTEGER NOT NULL,
+  tries           INTEGER NOT NULL,
+  endpoints       TEXT NOT NULL,
   started_by      TEXT NOT NULL,
   started_at      INTEGER NOT NULL,
   start_at        INTEGER NOT NULL,
@@ -231,5 +227,4 @@ DROP TABLE cert_keys;
 DROP TABLE cert_issues;
 DROP TABLE cert_names;
 DROP TABLE certificates;
-DROP TABLE cert_blocks;
 DROP TABLE cert_authorities;
