@@ -1,7 +1,6 @@
 package host_test
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"log/slog"
@@ -198,9 +197,13 @@ func TestSnippetInNginx(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "nginx.conf"), []byte(conf), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	var said bytes.Buffer
+	said, err := os.Create(filepath.Join(dir, "said"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer said.Close()
 	cmd := exec.Command(program, "-p", dir, "-c", "nginx.conf", "-e", "stderr")
-	cmd.Stderr = &said
+	cmd.Stderr = said
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -220,6 +223,7 @@ func TestSnippetInNginx(t *testing.T) {
 	body, err := io.ReadAll(res.Body)
 	if err != nil || res.StatusCode != http.StatusOK || string(body) != "abc."+print1 {
 		dump, _ := httputil.DumpResponse(res, false)
-		t.Errorf("got %s %q, %v: %s", dump, body, err, &said)
+		words, _ := os.ReadFile(said.Name())
+		t.Errorf("got %s %q, %v: %s", dump, body, err, words)
 	}
 }

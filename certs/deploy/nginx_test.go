@@ -74,7 +74,10 @@ func (n *nginx) start() {
 	n.t.Helper()
 	argv := n.argv()
 	cmd := exec.Command(argv[0], argv[1:]...)
-	cmd.Stderr = n.logs
+	said, err := os.Create(filepath.Join(n.prefix, "said"))
+	n.must(err)
+	defer said.Close()
+	cmd.Stderr = said
 	n.must(cmd.Start())
 	n.t.Cleanup(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
@@ -83,7 +86,8 @@ func (n *nginx) start() {
 	end := time.Now().Add(10 * time.Second)
 	for deploy.See(n.t.Context(), n.at, time.Second).Problem != "" {
 		if time.Now().After(end) {
-			n.t.Fatalf("nginx does not start: %s", n.logs)
+			words, _ := os.ReadFile(said.Name())
+			n.t.Fatalf("nginx does not start: %s", words)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
