@@ -218,27 +218,38 @@ func endedIssue(tx *db.Tx, id string) error {
 
 // fill inserts a row with values for some columns, and empty ones for all others.
 func fill(tx *db.Tx, table string, values map[string]any) error {
-	types, err := tx.Migrator().ColumnTypes(table)
+	insert, err := filler(tx, table)
 	if err != nil {
 		return err
 	}
-	var columns, marks []string
-	var args []any
-	for _, c := range types {
-		v, ok := values[c.Name()]
-		if null, _ := c.Nullable(); !ok && null {
-			continue
-		}
-		if kind := strings.ToLower(c.DatabaseTypeName()); !ok && (strings.HasPrefix(kind, "int") || kind == "bigint") {
-			v = 0
-		} else if !ok && (kind == "blob" || kind == "bytea") {
-			v = []byte{}
-		} else if !ok {
-			v = ""
-		}
-		columns, marks, args = append(columns, c.Name()), append(marks, "?"), append(args, v)
+	return insert(values)
+}
+
+// filler is fill for many rows.
+func filler(tx *db.Tx, table string) (func(values map[string]any) error, error) {
+	types, err := tx.Migrator().ColumnTypes(table)
+	if err != nil {
+		return nil, err
 	}
-	return tx.Exec("INSERT INTO "+table+" ("+strings.Join(columns, ", ")+") VALUES ("+strings.Join(marks, ", ")+")", args...).Error
+	return func(values map[string]any) error {
+		var columns, marks []string
+		var args []any
+		for _, c := range types {
+			v, ok := values[c.Name()]
+			if null, _ := c.Nullable(); !ok && null {
+				continue
+			}
+			if kind := strings.ToLower(c.DatabaseTypeName()); !ok && (strings.HasPrefix(kind, "int") || kind == "bigint") {
+				v = 0
+			} else if !ok && (kind == "blob" || kind == "bytea") {
+				v = []byte{}
+			} else if !ok {
+				v = ""
+			}
+			columns, marks, args = append(columns, c.Name()), append(marks, "?"), append(args, v)
+		}
+		return tx.Exec("INSERT INTO "+table+" ("+strings.Join(columns, ", ")+") VALUES ("+strings.Join(marks, ", ")+")", args...).Error
+	}, nil
 }
 
 func TestBudgetHearsTheCA(t *testing.T) {
