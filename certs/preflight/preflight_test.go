@@ -3,8 +3,11 @@ package preflight_test
 import (
 	"context"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"os"
 	"slices"
@@ -46,7 +49,9 @@ func newWorld(t *testing.T, change func(*preflight.Options)) *world {
 			http.Redirect(rw, r, "http://"+r.Host+r.URL.Path, http.StatusFound)
 		case strings.HasPrefix(r.Host, "moved."):
 			http.Redirect(rw, r, "http://plane.maple.example"+r.URL.Path, http.StatusMovedPermanently)
-		case strings.HasPrefix(r.Host, "tls."):
+		case strings.HasPrefix(r.Host, "dead."):
+			http.Redirect(rw, r, "https://nowhere.maple.example"+r.URL.Path, http.StatusFound)
+		case strings.HasPrefix(r.Host, "tls."), strings.HasPrefix(r.Host, "circle."):
 			http.Redirect(rw, r, "https://"+r.Host+r.URL.Path, http.StatusFound)
 		case strings.HasPrefix(r.Host, "lost."), r.URL.Path != "/.well-known/acme-challenge/"+token:
 			http.NotFound(rw, r)
@@ -54,6 +59,16 @@ func newWorld(t *testing.T, change func(*preflight.Options)) *world {
 			fmt.Fprintln(rw, good)
 		}
 	})
+	secure := httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.Host, "circle.") {
+			http.Redirect(rw, r, "http://"+r.Host+r.URL.Path, http.StatusFound)
+			return
+		}
+		fmt.Fprint(rw, good)
+	}))
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
+	secure.StartTLS() // with a certificate that nobody trusts
+	t.Cleanup(secure.Close)
 	serve(t, listen(t, w.at("127.0.0.2")), func(rw http.ResponseWriter, r *http.Request) { fmt.Fprint(rw, "welcome") })
 	mute := listen(t, w.at("127.0.0.3")) // takes connections, never answers
 	t.Cleanup(func() { mute.Close() })
@@ -62,7 +77,8 @@ func newWorld(t *testing.T, change func(*preflight.Options)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := preflight.Options{Resolver: resolver, HTTPPort: w.port, HTTPSPort: 1, Private: true, HTTPTimeout: time.Second}
+	o := preflight.Options{Resolver: resolver, HTTPPort: w.port,
+		HTTPSPort: secure.Listener.Addr().(*net.TCPAddr).Port, Private: true, HTTPTimeout: time.Second}
 	if change != nil {
 		change(&o)
 	}
@@ -151,7 +167,11 @@ func TestCheckByHTTP(t *testing.T) {
 			says: "answers with status 404 at 127.0.0.1."},
 		{name: "redirect loop", asked: "loop.maple.example", records: []string{"loop.maple.example A 127.0.0.1"}, want: []string{"http_loop!"}},
 		{name: "redirect away", asked: "away.maple.example", records: []string{"away.maple.example A 127.0.0.1"}, want: []string{"http_away!"}},
-		{name: "redirect to TLS where nothing listens", asked: "tls.maple.example", records: []string{"tls.maple.example A 127.0.0.1"}, want: []string{"http_dead_end!"}},
+		{name: "redirect to TLS with any certificate", asked: "tls.maple.example", records: []string{"tls.maple.example A 127.0.0.1"}},
+		{name: "redirects between http and https", asked: "circle.maple.example", records: []string{"circle.maple.example A 127.0.0.1"}, want: []string{"http_loop!"},
+			says: "Port 80 of circle.maple.example redirects in a circle at 127.0.0.1, last to http://circle.maple.example/"},
+		{name: "redirect to where nothing listens", asked: "dead.maple.example", records: []string{"dead.maple.example A 127.0.0.1", "nowhere.maple.example A 127.0.0.4"},
+			want: []string{"http_dead_end!"}, says: "redirects to https://nowhere.maple.example/"},
 		{name: "redirect to the plane", asked: "moved.maple.example", way: preflight.WayRedirect,
 			records: []string{"moved.maple.example A 127.0.0.1", "plane.maple.example A 127.0.0.1"}},
 		{name: "no redirect to the plane", asked: "lost.maple.example", way: preflight.WayRedirect, records: []string{"lost.maple.example A 127.0.0.1"},
