@@ -113,7 +113,7 @@ type Checker struct {
 	resolver *Resolver
 }
 
-// New returns a Checker; an error where there is no resolver to ask.
+// New returns a Checker. Errors: those of NewResolver, where no Resolver is given.
 func New(o Options) (*Checker, error) {
 	if o.Resolver == nil {
 		r, err := NewResolver(ResolverOptions{})

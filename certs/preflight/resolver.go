@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"slices"
 	"strconv"
@@ -20,7 +21,7 @@ const maxHops = 16
 // resolvers and the zones' own name servers on port 53.
 type ResolverOptions struct {
 	// Servers are recursive resolvers ("127.0.0.53:53"), asked in turn until one
-	// answers; none: those of /etc/resolv.conf.
+	// answers; none: those of /etc/resolv.conf, or the local one.
 	Servers []string
 	// Authorities stand in for every zone's own name servers ("127.0.0.1:8053"):
 	// for tests, and where port 53 to the outside is closed.
@@ -37,19 +38,24 @@ type Resolver struct {
 	opts ResolverOptions
 }
 
-// NewResolver returns a Resolver; an error where there is no server to ask.
+// local is asked where the system names no resolver, as libc does.
+const local = "127.0.0.1:53"
+
+// NewResolver returns a Resolver; an error where an address has no port.
 func NewResolver(o ResolverOptions) (*Resolver, error) {
 	if len(o.Servers) == 0 {
 		conf, err := dns.ClientConfigFromFile("/etc/resolv.conf")
-		if err != nil {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("preflight: the system's resolvers: %w", err)
 		}
-		for _, s := range conf.Servers {
-			o.Servers = append(o.Servers, net.JoinHostPort(s, conf.Port))
+		if err == nil {
+			for _, s := range conf.Servers {
+				o.Servers = append(o.Servers, net.JoinHostPort(s, conf.Port))
+			}
 		}
 	}
 	if len(o.Servers) == 0 {
-		return nil, errors.New("preflight: no resolver is configured")
+		o.Servers = []string{local}
 	}
 	for _, s := range slices.Concat(o.Servers, o.Authorities) {
 		if _, _, err := net.SplitHostPort(s); err != nil {
