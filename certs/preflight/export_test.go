@@ -6,7 +6,8 @@ import (
 	"net/netip"
 )
 
-// Dial connects as the probe of a name at an address does.
-func (c *Checker) Dial(ctx context.Context, name, at, address string) (net.Conn, error) {
-	return c.transport(name, netip.MustParseAddr(at)).DialContext(ctx, "tcp", address)
+// Dial connects as the probe of a name at an address does; plane is the control
+// plane's host.
+func (c *Checker) Dial(ctx context.Context, name, plane, at, address string) (net.Conn, error) {
+	return c.transport(name, plane, netip.MustParseAddr(at)).DialContext(ctx, "tcp", address)
 }

@@ -283,11 +283,18 @@ func TestRedirectsIntoPrivateNetworksAreNotFollowed(t *testing.T) {
 	w := newWorld(t, func(o *preflight.Options) { o.Private = false })
 	w.dns.Add("inside.maple.example A 127.0.0.1", "mapped.maple.example AAAA ::ffff:127.0.0.1")
 	for _, to := range []string{"127.0.0.1:80", "[::1]:80", "169.254.169.254:80", "inside.maple.example:80", "mapped.maple.example:443"} {
-		c, err := w.check.Dial(t.Context(), "www.maple.example", "192.0.2.1", to)
+		c, err := w.check.Dial(t.Context(), "www.maple.example", "plane.maple.example", "192.0.2.1", to)
 		if err == nil || !strings.Contains(err.Error(), "where no CA follows") {
 			t.Errorf("%s: got %v, %v", to, c, err)
 		}
 	}
+	// The plane itself may be inside.
+	w.dns.Add("plane.maple.example A 127.0.0.1")
+	c, err := w.check.Dial(t.Context(), "www.maple.example", "plane.maple.example", "192.0.2.1", "plane.maple.example:80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
 }
 
 func TestCheckIsBounded(t *testing.T) {

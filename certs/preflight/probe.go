@@ -70,7 +70,7 @@ func (c *Checker) probe(ctx context.Context, r Request, name string, ip netip.Ad
 	last := &url.URL{Scheme: "http", Host: hostOf(name), Path: challengePath + r.Probe.Token}
 	seen := map[string]bool{last.String(): true}
 	client := &http.Client{
-		Transport: c.transport(name, ip),
+		Transport: c.transport(name, r.Probe.host(), ip),
 		CheckRedirect: func(req *http.Request, via []*http.Request) error {
 			last = req.URL
 			if seen[last.String()] || len(via) >= maxRedirects {
@@ -137,9 +137,18 @@ func (c *Checker) allowed(u *url.URL) error {
 	return nil
 }
 
+// host is the control plane's, "" where there is none.
+func (p *Probe) host() string {
+	u, err := url.Parse(p.Plane)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
+}
+
 // transport leads the name itself to one address, and every other host of a
 // redirect to where the DNS says that it is.
-func (c *Checker) transport(name string, ip netip.Addr) *http.Transport {
+func (c *Checker) transport(name, plane string, ip netip.Addr) *http.Transport {
 	var d net.Dialer
 	ports := map[string]int{"80": c.opts.HTTPPort, "443": c.opts.HTTPSPort}
 	return &http.Transport{
@@ -154,7 +163,8 @@ func (c *Checker) transport(name string, ip netip.Addr) *http.Transport {
 					return nil, err
 				}
 			}
-			if !c.opts.Private && !public(to) { // a redirect must not lead us into our own network
+			// A redirect must not lead us into our own network, but to the plane itself.
+			if !c.opts.Private && !public(to) && host != plane {
 				return nil, errAway
 			}
 			if p, ok := ports[port]; ok {
