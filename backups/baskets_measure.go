@@ -119,9 +119,31 @@ func (s *Service) looked(ctx context.Context, scope policy.Scope, picks []Pick) 
 			continue // the server finds out
 		}
 		out[i].Type = wire.NodeType(r.NodeType)
+		if r.Measured == measuredYes {
+			out[i].Size = r.Bytes
+		}
 		if total[snap.ServerID] = figure(total[snap.ServerID] + r.Bytes); total[snap.ServerID] > s.opts.MaxDownload {
 			return out, controlplane.Invalid(controlplane.Field{Pointer: "/picks", Message: fmt.Sprintf("That is more than the %d GiB that can be downloaded at once. Choose less, or restore it on the server.", s.opts.MaxDownload>>30)})
 		}
 	}
 	return out, nil
+}
+
+// estimate notes how large parts are by what is known of the picks, and returns
+// the sum.
+func estimate(group []part, picks []Pick) (sum int64) {
+	for i, p := range group {
+		chosen := map[string]bool{}
+		for _, path := range p.paths {
+			chosen[string(path)] = true
+		}
+		for _, k := range picks {
+			if path := string(cleanPath(k.Path)); k.Snapshot == p.snap.ID && chosen[path] {
+				group[i].bytes = figure(group[i].bytes + max(0, k.Size))
+				delete(chosen, path) // picked twice, it comes once
+			}
+		}
+		sum = figure(sum + group[i].bytes)
+	}
+	return sum
 }

@@ -2,6 +2,7 @@ package backups_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -10,6 +11,9 @@ import (
 	"ostler/agents/wire"
 	"ostler/backups"
 	"ostler/controlplane"
+	"ostler/controlplane/customers"
+	"ostler/controlplane/db"
+	"ostler/controlplane/db/dbtest"
 	"ostler/controlplane/policy"
 )
 
@@ -121,6 +125,36 @@ func TestBasketEstimates(t *testing.T) {
 		}
 		if got := b.Picks(); len(got) != 2 || !bytes.Equal(got[0].Path, []byte("/srv/shop/a")) {
 			t.Errorf("picks: got %v", got)
+		}
+	})
+}
+
+// What somebody chose goes when they are no contact any more; what others chose
+// stays.
+func TestBasketOfSomebodyWhoLeft(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
+		h := newHouse(t, d, clock)
+		_, snap := h.ready()
+		add := func(name, mail string) (customers.Contact, context.Context, policy.Scope) {
+			c := must[customers.Contact](t)(h.customers.AddContact(h.ctx, h.all, customers.NewContact{Customer: h.customer.ID, Name: name, Email: mail, Role: policy.RoleOwner, Language: "en"}))
+			ctx, scope := h.as(controlplane.ActorContact, c.ID, policy.RoleOwner, h.customer.ID)
+			must[backups.Basket](t)(h.backups.BasketAdd(ctx, scope, "", picks(snap, "/srv/shop/a")))
+			return c, ctx, scope
+		}
+		leaver, ctx, scope := add("Ines Moreau", "ines@maple.invalid")
+		_, octx, oscope := add("Jonas Weber", "jonas@maple.invalid")
+		if err := h.customers.RemoveContact(h.ctx, h.all, leaver.ID); err != nil {
+			t.Fatal(err)
+		}
+		h.sweep()
+		for name, x := range map[string]struct {
+			ctx   context.Context
+			scope policy.Scope
+			want  int
+		}{"who left": {ctx, scope, 0}, "who stayed": {octx, oscope, 1}} {
+			if got := must[backups.Basket](t)(h.backups.Basket(x.ctx, x.scope, "")); len(got.Items) != x.want {
+				t.Errorf("%s: got %d items, want %d", name, len(got.Items), x.want)
+			}
 		}
 	})
 }

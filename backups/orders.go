@@ -54,7 +54,8 @@ func (s *Service) StartArchive(ctx context.Context, scope policy.Scope, o Order)
 	if o.Picks, err = s.looked(ctx, scope, o.Picks); err != nil {
 		return nil, err
 	}
-	return s.order(ctx, scope, o, func(tx *db.Tx, group []part, assist assistRow) (restoreRow, error) {
+	here := func([]part) bool { return true }
+	return s.order(ctx, scope, o, here, func(tx *db.Tx, group []part, assist assistRow) (restoreRow, error) {
 		if p := group[0]; len(group) == 1 && len(p.paths) == 1 && o.Format == wire.ArchiveZip && isFile(o.Picks, p.snap.ID, p.paths[0]) {
 			return s.startFile(tx, RestoreDownload, p, assist, o.MailMe)
 		}
@@ -88,7 +89,13 @@ func (s *Service) StartInPlace(ctx context.Context, scope policy.Scope, o Order)
 	if err != nil {
 		return nil, err
 	}
-	return s.order(ctx, scope, o, func(tx *db.Tx, group []part, assist assistRow) (restoreRow, error) {
+	here := func(group []part) bool { return d.Server != "" && d.Server != group[0].snap.ServerID }
+	if d.Server != "" { // what goes to another server comes through here
+		if o.Picks, err = s.looked(ctx, scope, o.Picks); err != nil {
+			return nil, err
+		}
+	}
+	return s.order(ctx, scope, o, here, func(tx *db.Tx, group []part, assist assistRow) (restoreRow, error) {
 		return s.startInPlace(tx, d, group, assist, o.MailMe)
 	})
 }
@@ -182,6 +189,7 @@ type part struct {
 	snap  snapshotRow
 	paths [][]byte
 	of    map[string][]byte // what was chosen for a path that was narrowed
+	bytes int64             // of the files beneath them, as far as that is known and matters
 }
 
 // chosen is a part as it is stored. Of has, for each path, what was chosen where
@@ -207,8 +215,9 @@ func chosenParts(group []part) []chosen {
 }
 
 // order has start called for each server that picks are from, in one
-// transaction, and returns what became of them.
-func (s *Service) order(ctx context.Context, scope policy.Scope, o Order, start func(tx *db.Tx, group []part, assist assistRow) (restoreRow, error)) ([]Restore, error) {
+// transaction, and returns what became of them. here says of which of them the
+// files are kept here for a while.
+func (s *Service) order(ctx context.Context, scope policy.Scope, o Order, here func(group []part) bool, start func(tx *db.Tx, group []part, assist assistRow) (restoreRow, error)) ([]Restore, error) {
 	if len(o.Picks) == 0 {
 		return nil, controlplane.Invalid(controlplane.Field{Pointer: "/picks", Message: "Nothing is chosen, so nothing is restored. Choose files or folders first."})
 	}
@@ -228,7 +237,11 @@ func (s *Service) order(ctx context.Context, scope policy.Scope, o Order, start 
 			return err
 		}
 		for _, g := range groups {
-			if err := s.mayRestore(tx, customer); err != nil {
+			bytes := int64(0)
+			if here(g) {
+				bytes = estimate(g, o.Picks)
+			}
+			if err := s.mayRestore(tx, customer, here(g), bytes); err != nil {
 				return err
 			}
 			row, err := start(tx, g, assist)

@@ -200,6 +200,9 @@ func (s *Service) openRestore(row restoreRow) (Restore, error) {
 		CreatedBy: row.CreatedBy, ConfirmedBy: row.ConfirmedBy, CreatedAt: controlplane.FromMillis(row.CreatedAt),
 		FinishedAt: controlplane.FromMillis(row.FinishedAt), ExpiresAt: controlplane.FromMillis(row.ExpiresAt),
 		ConfirmedAt: controlplane.FromMillis(row.ConfirmedAt), FetchedAt: controlplane.FromMillis(row.FetchedAt)}
+	if row.Files == 0 && row.Result == "" {
+		r.Bytes = 0 // an estimate, by which room is kept
+	}
 	var err error
 	if r.Path, err = s.keeper.Open(row.CustomerID, ad("restores", "path", row.ID), row.Path); err != nil {
 		return r, fmt.Errorf("backups: restore: %w", err)

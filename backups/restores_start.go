@@ -53,6 +53,14 @@ func besideSuffix(arrived time.Time) string {
 // startOne starts the restore of one file.
 func (s *Service) startOne(ctx context.Context, scope policy.Scope, kind RestoreKind, snapshot string, file []byte) (Restore, error) {
 	var rows []restoreRow
+	here, bytes := kind == RestoreDownload, int64(0)
+	if here {
+		known, err := s.looked(ctx, scope, []Pick{{Snapshot: snapshot, Path: file, Size: -1}})
+		if err != nil {
+			return Restore{}, err
+		}
+		bytes = max(0, known[0].Size)
+	}
 	err := s.db.Write(ctx, func(tx *db.Tx) error {
 		rows = nil
 		snap, err := one[snapshotRow](tx, scope, "snapshot", snapshot)
@@ -69,10 +77,10 @@ func (s *Service) startOne(ctx context.Context, scope policy.Scope, kind Restore
 		if err != nil {
 			return err
 		}
-		if err := s.mayRestore(tx, snap.CustomerID); err != nil {
+		if err := s.mayRestore(tx, snap.CustomerID, here, bytes); err != nil {
 			return err
 		}
-		row, err := s.startFile(tx, kind, part{snap: snap, paths: [][]byte{file}}, assist, false)
+		row, err := s.startFile(tx, kind, part{snap: snap, paths: [][]byte{file}, bytes: bytes}, assist, false)
 		rows = []restoreRow{row}
 		return err
 	})
@@ -128,6 +136,7 @@ func (s *Service) newRestore(tx *db.Tx, kind RestoreKind, parts []part, target [
 	}
 	for _, p := range parts {
 		row.Items += int64(len(p.paths))
+		row.Bytes = figure(row.Bytes + p.bytes) // until it is known
 	}
 	if row.Path, err = s.keeper.Seal(row.CustomerID, ad("restores", "path", row.ID), parts[0].paths[0]); err != nil {
 		return row, fmt.Errorf("backups: restore: %w", err)
@@ -179,16 +188,18 @@ const (
 )
 
 // mayRestore refuses where a customer has enough under way, or so much kept
-// that others would have no room.
-func (s *Service) mayRestore(tx *db.Tx, customer string) error {
+// that others would have no room. here says that what is restored is kept here
+// for a while, and bytes how much that is, as far as it is known.
+func (s *Service) mayRestore(tx *db.Tx, customer string, here bool, bytes int64) error {
 	l, err := restoreLoad(tx, customer)
+	room := keptFiles*s.opts.MaxDownload - l.Bytes
 	switch {
 	case err != nil:
 		return err
 	case l.Open >= maxRestores:
 		return controlplane.Errorf(controlplane.CodeTooMany, "Wait until one of them is done, or cancel one.", "%d restores are on their way already", l.Open)
-	case l.Kept >= maxKept || l.Bytes >= keptFiles*s.opts.MaxDownload:
-		return controlplane.Errorf(controlplane.CodeTooMany, "Wait until one of them is deleted, a day after it was made, or put the files back on the server.", "There is no more room for your downloads")
+	case here && (l.Kept >= maxKept || room <= 0 || bytes > room):
+		return controlplane.Errorf(controlplane.CodeTooMany, "Choose less, put the files on the server that they are from, or wait: each download is deleted a day after it was made.", "There is no more room for your downloads")
 	}
 	return nil
 }

@@ -26,6 +26,31 @@ func (s *Service) sweepRestores(tx *db.Tx) error {
 			return err
 		}
 	}
+	return s.sweepBaskets(tx)
+}
+
+// sweepBaskets empties the baskets of people who are no contacts any more: what
+// they chose is nobody's business now.
+func (s *Service) sweepBaskets(tx *db.Tx) error {
+	owners, err := basketOwners(tx)
+	if err != nil {
+		return err
+	}
+	for _, o := range owners {
+		if !controlplane.ValidID(controlplane.PrefixContact, o.PersonID) {
+			continue
+		}
+		c, err := s.customers.ContactIn(tx, policy.OneCustomer(o.CustomerID), o.PersonID)
+		gone := controlplane.ErrorCode(err) == controlplane.CodeNotFound || err == nil && !c.RemovedAt.IsZero()
+		if err != nil && !gone {
+			return err
+		}
+		if gone {
+			if err := clearBasket(tx, o.PersonID, o.CustomerID); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
 

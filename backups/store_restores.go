@@ -83,6 +83,7 @@ func (askRow) TableName() string { return "restore_asks" }
 var busyStates = []string{string(RestoreActive), string(RestoreChecking), string(RestorePreviewing), string(RestoreApplying), string(RestoreUndoing)}
 
 // load is how much a customer's restores weigh: under way, waiting, and kept.
+// Bytes are what is kept here, and what is on its way here.
 type load struct{ Open, Kept, Bytes int64 }
 
 // restoreLoad counts them in one pass over the customer's rows.
@@ -97,7 +98,27 @@ func restoreLoad(tx *db.Tx, customer string) (l load, err error) {
 	if err != nil {
 		return l, fmt.Errorf("backups: restores kept: %w", err)
 	}
-	return l, nil
+	coming, err := comingHere(tx, customer, open)
+	l.Bytes += coming
+	return l, err
+}
+
+// comingHere is how much restores under way will keep here: each as it is
+// estimated, or as much as has come of it already where that is more.
+func comingHere(tx *db.Tx, customer string, open []string) (sum int64, err error) {
+	rows, err := where[restoreRow](tx, policy.OneCustomer(customer), "id", 0, "customer_id = ? AND state IN ? AND (kind IN ? OR kind = ? AND target_server_id <> server_id)",
+		customer, open, []string{string(RestoreDownload), string(RestoreArchive)}, string(RestoreInPlace))
+	if err != nil || len(rows) == 0 {
+		return 0, err
+	}
+	for _, r := range rows {
+		var come int64
+		if err := tx.Model(&chunkRow{}).Select("COALESCE(SUM(size), 0)").Where("owner_id = ?", r.ID).Row().Scan(&come); err != nil {
+			return 0, fmt.Errorf("backups: restores under way: %w", err)
+		}
+		sum += max(r.Bytes, come)
+	}
+	return sum, nil
 }
 
 // pace is what a customer's latest restores of many files moved, and in what time.
@@ -153,6 +174,15 @@ func clearBasket(tx *db.Tx, person, customer string) error {
 		return fmt.Errorf("backups: basket: %w", err)
 	}
 	return nil
+}
+
+// basketOwners finds whose baskets hold something: persons by their customers.
+func basketOwners(tx *db.Tx) (out []basketRow, err error) {
+	err = tx.Model(&basketRow{}).Distinct("customer_id", "person_id").Order("customer_id, person_id").Find(&out).Error
+	if err != nil {
+		return nil, fmt.Errorf("backups: baskets: %w", err)
+	}
+	return out, nil
 }
 
 // openAssist finds the assist that a member of staff has open.

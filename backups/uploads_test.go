@@ -115,3 +115,41 @@ func TestRestoresAreBounded(t *testing.T) {
 		}
 	})
 }
+
+// What is on its way here counts as what is kept here does: many large archives
+// begun at once cannot fill the disk. What is put on the server needs no room here.
+func TestRestoresUnderWayKeepRoom(t *testing.T) {
+	clock := &dbtest.Clock{}
+	h := newHouse(t, dbtest.SQLite(t, clock), clock)
+	_, snap := h.ready()
+	h.listed(tree{"/srv/shop/video/a": 12 << 30, "/srv/shop/video/b": 7 << 30, "/srv/shop/small": 1})
+	ctx, scope := h.owner(h.customer.ID)
+	archive := func(paths ...string) ([]backups.Restore, error) {
+		return h.backups.StartArchive(ctx, scope, backups.Order{Picks: picks(snap, paths...)})
+	}
+	var first backups.Restore
+	for i := range 4 {
+		r := must[[]backups.Restore](t)(archive("/srv/shop/video"))
+		if i == 0 {
+			first = r[0]
+		}
+		if r[0].Bytes != 0 {
+			t.Errorf("an estimate is passed off as what it holds: %+v", r[0])
+		}
+	}
+	_, err := archive("/srv/shop/video/b")
+	code(t, "a fifth archive", err, controlplane.CodeTooMany)
+	_, err = h.backups.StartDownload(ctx, scope, snap.ID, []byte("/srv/shop/video/b"))
+	code(t, "a large file", err, controlplane.CodeTooMany)
+	if _, err := archive("/srv/shop/small"); err != nil {
+		t.Errorf("what there is room for: %v", err)
+	}
+	if _, err := h.backups.StartPutBack(ctx, scope, snap.ID, []byte("/srv/shop/video/b")); err != nil {
+		t.Errorf("onto the server: %v", err)
+	}
+	must[backups.Restore](t)(h.backups.CancelRestore(ctx, scope, first.ID))
+	h.tick()
+	if _, err := archive("/srv/shop/video/b"); err != nil {
+		t.Errorf("after one was cancelled: %v", err)
+	}
+}
