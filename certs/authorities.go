@@ -57,6 +57,10 @@ func authorityValue(tx *db.Tx, r authorityRow) (Authority, error) {
 	return a, nil
 }
 
+// Proposed is the authority that is proposed to whoever adds the first one: it
+// is asked for nothing before.
+func (s *Service) Proposed() NewAuthority { return s.opts.Proposed }
+
 // AddAuthority makes a CA known and accepts its terms of service. The account
 // there is made with the first order. Permission: cert.admin; scope must reach
 // every customer. Errors: invalid with fields, conflict.

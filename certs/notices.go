@@ -89,7 +89,10 @@ func (s *Service) tell(tx *db.Tx, cert certRow, days int, over bool, contacts []
 	for _, p := range contacts {
 		l := Letter{Key: template + ":" + cert.ID + ":" + cert.Serial + ":" + strconv.Itoa(days) + ":" + p.ID, Customer: cert.CustomerID, Person: p.ID, To: p.Email, Name: p.Name,
 			Template: template, Lang: p.Language, Path: "/certificates/" + cert.ID, Subject: cert.ID,
-			Args: map[string]string{"names": label(names), "days": strconv.Itoa(days), "server": srv.Name, "until": untilWords(cert.NotAfter, p.Zone), "because": cause}}
+			Args: map[string]string{"names": label(names), "server": srv.Name, "until": untilWords(cert.NotAfter, p.Zone), "because": cause}}
+		if !over {
+			l.Args["days"] = strconv.Itoa(days)
+		}
 		if err := s.mail.Enqueue(tx, l); err != nil {
 			return err
 		}

@@ -81,6 +81,8 @@ type Options struct {
 	PlaneURL string
 	// Programs are what DNS providers of the kind exec may run.
 	Programs []string
+	// Proposed is the authority that is proposed to whoever adds the first one.
+	Proposed NewAuthority
 	// UserAgent is what CAs see of us.
 	UserAgent string
 }

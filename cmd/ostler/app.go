@@ -15,6 +15,7 @@ import (
 
 	"ostler/agents"
 	"ostler/backups"
+	"ostler/certs"
 	"ostler/controlplane"
 	"ostler/controlplane/bus"
 	"ostler/controlplane/customers"
@@ -53,6 +54,7 @@ type App struct {
 	Identity  *identity.Store
 	Agents    *agents.Agents
 	Backups   *backups.Service
+	Certs     *certs.Service
 	Server    *server.Server
 	signer    *signer.Client
 	blobs     *blob.Bucket
@@ -120,8 +122,12 @@ func (a *App) migrate(ctx context.Context) error {
 	return nil
 }
 
+// planeWorkers are the plane's own jobs at a time. Most of them wait: for a CA,
+// for name servers.
+const planeWorkers = 48
+
 func (a *App) slices(ctx context.Context, o AppOptions) (err error) {
-	a.Jobs = jobs.New(a.DB, a.Keeper, a.Bus, jobs.Options{Log: a.log, Replica: a.Config.Replica, LastHeard: func(ctx context.Context, server string) (time.Time, bool, error) {
+	a.Jobs = jobs.New(a.DB, a.Keeper, a.Bus, jobs.Options{Log: a.log, Replica: a.Config.Replica, Workers: planeWorkers, LastHeard: func(ctx context.Context, server string) (time.Time, bool, error) {
 		return a.Agents.LastHeard(ctx, server)
 	}})
 	a.Findings = findings.New(a.DB, a.Keeper, a.Ledger, a.Bus)
@@ -155,7 +161,7 @@ func (a *App) slices(ctx context.Context, o AppOptions) (err error) {
 			s, err := a.Agents.Status(ctx, scope, server)
 			return s.SealKey, err
 		}})
-	return nil
+	return a.openCerts(ctx)
 }
 
 // edges wires the API, the agents' endpoints and the pages.
@@ -166,13 +172,13 @@ func (a *App) edges(o AppOptions) (err error) {
 		note = "This is a demo: the companies, the people and their files are made up."
 	}
 	portal, err := web.New(web.Deps{Identity: a.Identity, Customers: a.Customers, Findings: a.Findings, Jobs: a.Jobs, Ledger: a.Ledger, Agents: a.Agents,
-		Backups: a.Backups, Bus: a.Bus, Now: a.DB.Now},
+		Backups: a.Backups, Certs: a.Certs, Bus: a.Bus, Now: a.DB.Now},
 		web.Options{Company: c.Portal.Company, URL: c.Portal.URL, Secure: c.Portal.TLSCert != "", EnrolURL: c.enrolURL(), Note: note, Mails: a.Mail.Configured(), Log: a.log})
 	if err != nil {
 		return err
 	}
 	a.Server, err = server.New(server.Deps{DB: a.DB, Keeper: a.Keeper, Auth: a.Identity, Agents: a.Agents, Customers: a.Customers, Identity: a.Identity,
-		Jobs: a.Jobs, Findings: a.Findings, Ledger: a.Ledger, Chunks: a.Backups, Backups: a.Backups, Mail: a.Mail},
+		Jobs: a.Jobs, Findings: a.Findings, Ledger: a.Ledger, Chunks: a.Backups, Backups: a.Backups, Certs: a.Certs, Mail: a.Mail},
 		server.Options{PortalAddr: c.Portal.Listen, AgentsAddr: c.Agents.Listen, EnrolAddr: c.Agents.EnrolListen, MetricsAddr: c.Metrics.Listen,
 			CertFile: c.Portal.TLSCert, KeyFile: c.Portal.TLSKey, AgentNames: c.Agents.Names, Version: version, Log: a.log,
 			Long: func(path string) bool { return portal.LongLived(path) }})
@@ -190,7 +196,7 @@ func (a *App) Run(ctx context.Context) error {
 	sys := controlplane.System(ctx, "serve")
 	g, gctx := errgroup.WithContext(sys)
 	parts := map[string]func(context.Context) error{
-		"ledger": a.Ledger.Run, "jobs": a.Jobs.Run, "agents": a.Agents.Run, "identity": a.Identity.Run, "backups": a.Backups.Watch,
+		"ledger": a.Ledger.Run, "jobs": a.Jobs.Run, "agents": a.Agents.Run, "identity": a.Identity.Run, "backups": a.Backups.Watch, "certs": a.Certs.Watch,
 		"server": func(ctx context.Context) error { return a.Server.Run(ctx, nil) }, "secrets": a.refreshKeys,
 	}
 	if a.DB.Dialect() == db.Postgres {

@@ -63,6 +63,18 @@ const configExample = `  data_dir: /var/lib/ostler          # database, keyring,
       domain: ""                     # "": mails are not signed here
       selector: ""
       key_file: ""                   # PEM, RSA or Ed25519
+  certs:                             # nothing is asked for before you add an authority
+    directory: https://acme-v02.api.letsencrypt.org/directory # proposed to whoever adds it
+    contact: ""                      # proposed too: an e-mail address, or none
+    roots_file: ""                   # PEM, for an authority of your own
+    plane_url: ""                    # where sites redirect challenges to; "": the portal's url
+    resolver: ""                     # 192.0.2.53:53; "": the system's
+    name_server: ""                  # stands in for every zone's own; "": those are asked
+    http_port: 80                    # another one only for an authority of your own
+    private: false                   # true: sites may be at private addresses
+    concurrent: 8                    # orders at one authority at a time
+    fallback_after_hours: 72         # of failure, until the fall-back authority is asked
+    dns_program: ""                  # that a DNS provider of the kind exec may run
   replica: ""                        # "": the host's name; PostgreSQL only
 `
 
@@ -82,6 +94,7 @@ type Config struct {
 	Ledger   LedgerConfig   `koanf:"ledger"`
 	Log      LogConfig      `koanf:"log"`
 	Mail     MailConfig     `koanf:"mail"`
+	Certs    CertsConfig    `koanf:"certs"`
 }
 
 // DatabaseConfig says where the truth is.
@@ -145,6 +158,7 @@ func defaults() Config {
 		Ledger:  LedgerConfig{Origin: "ostler.internal/ledger"},
 		Log:     LogConfig{Level: "info", Format: "json"},
 		Mail:    MailConfig{TLS: "starttls", WithoutTLS: "wait"},
+		Certs:   defaultCerts(),
 	}
 }
 

@@ -41,7 +41,11 @@ const (
 	RestorePlaced = "restore.placed" // args: server, missing, until
 	RestoreFailed = "restore.failed" // args: server or target
 	AskAnswered   = "ask.answered"   // args: server
-	Test          = "test"           // no args
+
+	CertificateExpiring = "certificate.expiring" // args: names, days, server, until, because
+	CertificateExpired  = "certificate.expired"  // args: names, server, until, because
+
+	Test = "test" // no args
 )
 
 // State is what is known about the delivery of a mail.

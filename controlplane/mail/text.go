@@ -37,7 +37,9 @@ var english = sync.OnceValues(func() (map[string]words, error) {
 })
 
 // Templates lists the templates that Enqueue takes.
-func Templates() []string { return []string{RestoreReady, RestorePlaced, RestoreFailed, AskAnswered, Test} }
+func Templates() []string {
+	return []string{RestoreReady, RestorePlaced, RestoreFailed, AskAnswered, CertificateExpiring, CertificateExpired, Test}
+}
 
 // noticeTemplate is the mail without content.
 const noticeTemplate = "notice"
