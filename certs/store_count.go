@@ -19,3 +19,29 @@ func (s *Service) Count(ctx context.Context, scope policy.Scope) (int, error) {
 	})
 	return int(n), err
 }
+
+// Called returns what certificates are called, by id: the first name, also of
+// those that are looked after no more. Permission: cert.read.
+func (s *Service) Called(ctx context.Context, scope policy.Scope, ids []string) (map[string]string, error) {
+	out := map[string]string{}
+	if len(ids) == 0 {
+		return out, nil
+	}
+	err := s.db.Read(ctx, func(tx *db.Tx) error {
+		var rows []certRow
+		if err := within(tx.DB, scope).Select("id", "names", "folder").Where("id IN ?", ids).Find(&rows).Error; err != nil {
+			return fmt.Errorf("certs: names: %w", err)
+		}
+		for _, r := range rows {
+			names, err := r.names()
+			if err != nil {
+				return err
+			}
+			if out[r.ID] = r.Folder; len(names) > 0 {
+				out[r.ID] = names[0]
+			}
+		}
+		return nil
+	})
+	return out, err
+}

@@ -374,19 +374,12 @@ func (v *visit) records(scope policy.Scope, c certs.Certificate) ([]RecordRow, e
 	if c.Challenge != certs.ChallengeDelegate || c.State == certs.StateEnded {
 		return nil, nil
 	}
-	list, err := v.delegations(scope, c)
+	list, err := v.p.Certs.Delegations(v.ctx, scope, c.ID)
 	var out []RecordRow
 	for i, d := range list {
 		out = append(out, RecordRow{ID: "record-" + strconv.Itoa(i), Name: d.Name, Type: "CNAME", Value: d.Target})
 	}
 	return out, err
-}
-
-// delegation is one record that leads _acme-challenge to us.
-type delegation struct{ Name, Target string }
-
-func (v *visit) delegations(scope policy.Scope, c certs.Certificate) ([]delegation, error) {
-	return nil, nil
 }
 
 // dayOf is a day in words, for sentences.

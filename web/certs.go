@@ -46,6 +46,7 @@ func (p *Portal) certificates(v *visit) error {
 	if page.Group == "soon" {
 		f.Before = v.now.Add(soon)
 	}
+	f.Server = v.c.QueryParam("server")
 	f.Text, f.PageSize, f.PageToken = page.Query, certPage, v.c.QueryParam("page")
 	items, next, err := p.Certs.List(v.ctx, scope, f)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"ostler/certs"
 	"ostler/controlplane/customers"
 	"ostler/controlplane/findings"
 	"ostler/controlplane/ledger"
@@ -157,6 +158,7 @@ func (v *visit) customerParts(page *Customer, scope policy.Scope, c customers.Cu
 	}
 	g.servers(listed(slices.SortedFunc(maps.Values(servers), func(a, b customers.Server) int { return strings.Compare(a.Name, b.Name) }), status))
 	g.tenancies(tenancies, plans, func(id string) string { return servers[id].Name })
+	g.certs(certs.Filter{Customer: c.ID})
 	page.Plans = v.planRows(plans, func(p planState) string { return servers[p.Server].Name })
 	if v.can(policy.PeopleRead) {
 		people, err := v.contacts(c.ID)

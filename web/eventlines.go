@@ -51,6 +51,15 @@ var eventLooks = map[string]eventLook{
 	"person.invited": {"event.person_invited", ""}, "person.set_up": {"event.person_set_up", ToneGood}, "password.changed": {"event.password_changed", ""}, "demo_link.made": {"event.demo_link_made", ""},
 	"session.started": {"event.session_started", ""}, "session.revoked": {"event.session_revoked", ""}, "signin.failed": {"event.signin_failed", ToneWarn},
 	"recovery.used": {"event.recovery_used", ToneWarn}, "recovery.replaced": {"event.recovery_replaced", ""}, "token.made": {"event.token_made", ""}, "token.revoked": {"event.token_revoked", ""},
+	"certificate.created": {"event.cert_created", ""}, "certificate.changed": {"event.cert_changed", ""}, "certificate.ended": {"event.cert_ended", ToneUnknown},
+	"certificate.attempt_started": {"event.cert_attempt", ""}, "certificate.attempt_cancelled": {"event.cert_attempt_cancelled", ToneUnknown}, "certificate.served": {"event.cert_served", ToneGood},
+	"certificate.failed": {"event.cert_failed", ToneBad}, "certificate.not_served": {"event.cert_not_served", ToneBad}, "certificate.served_again": {"event.cert_served_again", ToneGood},
+	"certificate.expired": {"event.cert_expired", ToneBad}, "certificate.paused": {"event.cert_paused", ToneWarn}, "certificate.resumed": {"event.cert_resumed", ""},
+	"certificate.window": {"event.cert_window", ""}, "certificate.revocation_asked": {"event.cert_revocation_asked", ToneWarn}, "certificate.revoked": {"event.cert_revoked", ToneWarn},
+	"certificate.compromised": {"event.cert_compromised", ToneBad}, "certificate.taken_over": {"event.cert_taken_over", ToneGood}, "certificate.given_back": {"event.cert_given_back", ""},
+	"certificate.campaign_started": {"event.campaign_started", ToneWarn}, "certificate.campaign_done": {"event.campaign_done", ToneGood}, "certificate.campaign_cancelled": {"event.campaign_cancelled", ToneUnknown},
+	"authority.added": {"event.authority_added", ""}, "authority.changed": {"event.authority_changed", ""}, "authority.registered": {"event.authority_registered", ToneGood},
+	"authority.key_changed": {"event.authority_key_changed", ""}, "dns_provider.added": {"event.provider_added", ""}, "dns_provider.removed": {"event.provider_removed", ""},
 	"log.opened": {"event.log_opened", ""}, "ledger.forgotten": {"event.ledger_forgotten", ""}, "store.added": {"event.store_added", ""},
 }
 
@@ -99,13 +108,19 @@ func (v *visit) tell(items []ledger.Item) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
+	called, err := v.called(items)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]Event, 0, len(items))
 	for _, it := range items {
 		name := on[it.Server].Name
 		if name == "" {
 			name = v.t("word.server")
 		}
+		it.Data = withName(it.Data, called[it.Subject], v.t("word.certificate"))
 		e := v.event(it, name, names[it.Actor.ID])
+		v.eventOfCert(&e, it)
 		v.eventOfRestore(&e, it, kept)
 		if e.Detail == "" && it.Subject != it.Actor.ID {
 			e.Detail = names[it.Subject]
@@ -223,7 +238,7 @@ func (v *visit) event(it ledger.Item, server, who string) Event {
 	if key := yours[it.Kind]; key != "" && v.actor.Kind == controlplane.ActorContact {
 		look.key = key
 	}
-	e.Text = v.t(look.key, "server", server, "n", n, "os", it.Data["os"], "left", it.Data["left"], "name", it.Data["name"])
+	e.Text = v.t(look.key, "server", server, "n", n, "os", it.Data["os"], "left", it.Data["left"], "name", it.Data["name"], "certificate", it.Data["certificate"])
 	if !strings.HasPrefix(e.Text, server) { // a host name stays as it is written
 		e.Text = capital(e.Text)
 	}
@@ -264,6 +279,6 @@ func number(x any) int64 {
 // that was asked for, and that is over by now; and without the demo's own.
 func told(events []Event) []Event {
 	return slices.DeleteFunc(events, func(e Event) bool {
-		return e.kind == "backup.queued" || e.kind == "restore.confirmed" || e.kind == "mail.queued" || e.kind == "demo_link.made"
+		return e.kind == "backup.queued" || e.kind == "restore.confirmed" || e.kind == "mail.queued" || e.kind == "certificate.attempt_started" || e.kind == "demo_link.made"
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"ostler/agents"
+	"ostler/certs"
 	"ostler/controlplane/bus"
 	"ostler/controlplane/customers"
 	"ostler/controlplane/findings"
@@ -31,6 +32,7 @@ func (p *Portal) home(v *visit) error {
 		g.unread("slice.backups", err)
 	}
 	g.tenancies(ts, plans, func(id string) string { return names[id] })
+	g.certs(certs.Filter{})
 	page := &Home{Page: v.page("home", v.t("home.title"), ""), Servers: v.homeServers(servers, plans)}
 	recent, _, err := v.events(ledger.Filter{Limit: 24})
 	if err != nil {

@@ -2,6 +2,7 @@ package web
 
 import (
 	"ostler/agents"
+	"ostler/certs"
 	"ostler/controlplane/bus"
 	"ostler/controlplane/customers"
 	"ostler/controlplane/findings"
@@ -33,11 +34,15 @@ func (p *Portal) server(v *visit) error {
 	g := v.gather(findings.Filter{Server: s.ID})
 	g.servers(listed([]customers.Server{s}, map[string]agents.Status{s.ID: status}))
 	g.tenancies(tenancies, plans, func(string) string { return s.Name })
+	g.certs(certs.Filter{Server: s.ID})
 	page := &Server{Page: v.page("servers", s.Name, ""), Needs: g.needs(), Strip: v.serverStrip(status, plans), Disks: v.disks(status), Taken: status.InventoryAt}
 	if page.Tenancies, err = v.serverTenancies(tenancies, plans); err != nil {
 		return err
 	}
 	page.Plans = v.planRows(plans, func(planState) string { return "" })
+	if err := v.serverCerts(page, s.ID); err != nil {
+		return err
+	}
 	page.Inventory, page.Simulated = v.inventory(status)
 	events, next, err := v.events(ledger.Filter{Server: s.ID, Limit: 40, PageToken: v.c.QueryParam("older")})
 	if err != nil {

@@ -157,6 +157,9 @@ func (p *Portal) mayHear(v *visit, topic string) error {
 		}
 		_, err = p.Backups.Ask(v.ctx, scope, id)
 		return err
+	case "certificate":
+		_, _, err := v.aCert(policy.CertRead, id)
+		return err
 	case "customer":
 		if policy.ScopeOf(v.actor).Allows(id) {
 			return nil

@@ -329,7 +329,6 @@ type CertLimits struct {
 type LimitRow struct {
 	Limit, Scope string
 	Used, Most   int
-	Percent      int
 	State        State
 	Free         time.Time // when there is room again; zero where there is
 }

@@ -111,6 +111,11 @@ type Server struct {
 	Tenancies []TenancyRow
 	Plans     []PlanRow
 	EnrolHref string // where no agent speaks for it yet
+	// Of certificates: ours there by days left, and where those of others and
+	// the rest of ours are; "" hides them.
+	Certs     []CertRow
+	CertsMore string
+	Others    Link
 }
 
 // Disk is one file system.

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -41,7 +42,53 @@ func (c *client) authorityCommand() *cobra.Command {
 	roll := c.verb("roll AUTHORITY", "Give our account at an authority a new key", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
 		return posted(ctx, c, "/certificate-authorities/"+id(args[0])+"/roll", nil, c.showAuthority)
 	})
-	return noun("authority", "Certificate authorities, and our account at each", lst, c.authorityAdd(), roll)
+	return noun("authority", "Certificate authorities, and our account at each", lst, c.authorityAdd(), c.authorityLimits(), roll)
+}
+
+// forecastView is what the command line reads of a forecast.
+type forecastView struct {
+	Name    string `json:"name"`
+	Sites   int64  `json:"sites"`
+	Orders  int64  `json:"orders"`
+	Seconds int64  `json:"seconds"`
+	Limit   string `json:"limit"`
+}
+
+// takes is how long it takes, to the hour where it is days.
+func (v forecastView) takes() string {
+	d := time.Duration(v.Seconds) * time.Second
+	switch hours := int64(d.Round(time.Hour) / time.Hour); {
+	case d == 0:
+		return "nothing: at once"
+	case hours < 48:
+		return d.Round(time.Minute).String()
+	default:
+		return plural(hours/24, "day", "days") + " " + plural(hours%24, "hour", "hours")
+	}
+}
+
+func (c *client) certForecast() *cobra.Command {
+	return c.verb("forecast SITES", "Say how long the primary authority's limits make so many new sites take", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
+		return show(ctx, c, "/certificates/forecast", url.Values{"sites": {args[0]}}, func(v forecastView) error {
+			return c.facts(pair{"Authority", text(v.Name)}, pair{"New sites", text(count(v.Sites))}, pair{"Takes", text(v.takes())}, pair{"Because of", text(v.Limit)}, pair{"Orders", text(count(v.Orders))})
+		})
+	})
+}
+
+func (c *client) authorityLimits() *cobra.Command {
+	return c.verb("limits AUTHORITY", "List the limits of an authority that anything is used of", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
+		type limitView struct {
+			Limit        string `json:"limit"`
+			Scope        string `json:"scope"`
+			Used         int64  `json:"used"`
+			Max          int64  `json:"max"`
+			Next         string `json:"next"`
+			BlockedUntil string `json:"blocked_until"`
+		}
+		return list(ctx, c, "/certificate-authorities/"+id(args[0])+"/limits", nil, paging{whole: true}, []string{"LIMIT", "OF", "USED", "MOST", "ONE MORE", "BLOCKED UNTIL"}, func(v limitView) []cell {
+			return []cell{text(v.Limit), text(v.Scope), number(count(v.Used)), number(count(v.Max)), text(when(v.Next)), text(when(v.BlockedUntil))}
+		}, "Nothing is used of any limit.")
+	})
 }
 
 func (c *client) authorityAdd() *cobra.Command {

@@ -32,7 +32,15 @@ type certView struct {
 	PausedUntil  string         `json:"paused_until"`
 	PauseReason  string         `json:"pause_reason"`
 	Seen         []certSeenView `json:"seen"`
+	Records      []recordView   `json:"records"`
 	OpenIssue    string         `json:"open_issue"`
+}
+
+// recordView is a DNS record that the customer sets once.
+type recordView struct {
+	Name  string `json:"name"`
+	Type  string `json:"type"`
+	Value string `json:"value"`
 }
 
 type issuedView struct {
@@ -155,6 +163,9 @@ func (c *client) showCert(v certView) error {
 	if f := v.Failing; f != nil {
 		c.say("%s failed since the last success: %s", plural(int64(f.Attempts), "attempt", "attempts"), f.Why.sentence())
 	}
+	for _, r := range v.Records {
+		c.say("Set once in the DNS: %s %s %s", r.Name, r.Type, r.Value)
+	}
 	if len(v.Seen) == 0 {
 		return nil
 	}
@@ -169,7 +180,7 @@ func (c *client) showCert(v certView) error {
 func (c *client) certCommand() *cobra.Command {
 	return noun("cert", "Certificates: what is issued, and what is really served",
 		c.certList(), c.certShow(), c.certCreate(), c.certChange(), c.certEnd(), c.certIssues(), c.certWhy(), c.certCheck(), c.certRenew(), c.certDryRun(), c.certPause(), c.certResume(),
-		c.certRevoke(), c.certCompromised(), c.certFound(), c.certTakeOver(), c.certUndo(), c.certReplace(), c.certCampaign(), c.authorityCommand(), c.providerCommand())
+		c.certRevoke(), c.certCompromised(), c.certFound(), c.certTakeOver(), c.certUndo(), c.certReplace(), c.certCampaign(), c.certForecast(), c.authorityCommand(), c.providerCommand())
 }
 
 func (c *client) certList() *cobra.Command {

@@ -26,6 +26,7 @@ func (s *Server) registerCerts() {
 	c.registerIssues(s.api)
 	c.registerCertActs(s.api)
 	c.registerAuthorities(s.api)
+	c.registerLimits(s.api)
 	c.registerProviders(s.api)
 	c.registerCampaigns(s.api)
 	c.registerFound(s.api)
@@ -55,10 +56,18 @@ type Certificate struct {
 	PausedUntil  string          `json:"paused_until,omitempty" doc:"Instant, or “forever”"`
 	PauseReason  string          `json:"pause_reason,omitempty"`
 	Seen         []CertSeenThere `json:"seen" nullable:"false" doc:"What each endpoint showed when it was last looked at, from its server and from here"`
+	Records      []DNSRecord     `json:"records,omitempty" doc:"What must stand in the customer's DNS for dns-delegated; not in lists"`
 	OpenIssue    string          `json:"open_issue,omitempty" doc:"The attempt under way"`
 	CreatedAt    string          `json:"created_at" format:"date-time"`
 	UpdatedAt    string          `json:"updated_at" format:"date-time"`
 	EndedAt      string          `json:"ended_at,omitempty" format:"date-time"`
+}
+
+// DNSRecord is a record that a customer sets once.
+type DNSRecord struct {
+	Name  string `json:"name"`
+	Type  string `json:"type" enum:"CNAME"`
+	Value string `json:"value"`
 }
 
 // CertEndpoint is where names are served.
@@ -211,6 +220,15 @@ func (c *certAPI) one(ctx context.Context, scope policy.Scope, x certs.Certifica
 	v, err := c.named(ctx, scope, []certs.Certificate{x})
 	if err != nil {
 		return nil, err
+	}
+	if x.Challenge == certs.ChallengeDelegate {
+		records, err := c.Certs.Delegations(ctx, scope, x.ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range records {
+			v[0].Records = append(v[0].Records, DNSRecord{r.Name, "CNAME", r.Target})
+		}
 	}
 	return &One[Certificate]{ETag: etag(x.Version), Body: v[0]}, nil
 }

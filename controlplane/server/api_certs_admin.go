@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"ostler/certs"
 	"ostler/controlplane"
@@ -90,6 +91,46 @@ func (c *certAPI) registerAuthorities(a *API) {
 		func(ctx context.Context, scope policy.Scope, in *IDIn) (*One[CertAuthority], error) {
 			x, err := c.Certs.RollAccountKey(ctx, scope, in.ID)
 			return &One[CertAuthority]{Body: viewAuthority(x)}, err
+		})
+}
+
+// CertLimit is how one limit of an authority stands.
+type CertLimit struct {
+	Limit        string `json:"limit" doc:"In words"`
+	Scope        string `json:"scope,omitempty" doc:"A domain, a name, a set of names; empty is all of our account"`
+	Used         int64  `json:"used"`
+	Max          int64  `json:"max"`
+	Next         string `json:"next,omitempty" format:"date-time" doc:"When one more is free"`
+	BlockedUntil string `json:"blocked_until,omitempty" format:"date-time" doc:"The authority's own word"`
+	Said         string `json:"said,omitempty"`
+}
+
+// CertForecast is how long limits make so many new certificates take.
+type CertForecast struct {
+	Authority string `json:"authority"`
+	Name      string `json:"name"`
+	Sites     int64  `json:"sites"`
+	Orders    int64  `json:"orders" doc:"Second tries included"`
+	Seconds   int64  `json:"seconds" doc:"Until the last order may be made"`
+	Limit     string `json:"limit,omitempty" doc:"The limit that makes it take so long, in words"`
+}
+
+func (c *certAPI) registerLimits(a *API) {
+	Register(a, Op{Method: http.MethodGet, Path: "/certificate-authorities/{id}/limits", Name: "authority.limits", Summary: "List the limits of an authority that anything is used of", Audience: policy.Staff, Permission: policy.CertRead},
+		func(ctx context.Context, scope policy.Scope, in *IDIn) (*ListOut[CertLimit], error) {
+			lines, err := c.Certs.Limits(ctx, scope, in.ID)
+			return listOf(lines, "", func(l certs.LimitLine) CertLimit {
+				return CertLimit{l.Limit, l.Scope, l.Used, l.Max, controlplane.Instant(l.Next), controlplane.Instant(l.BlockedUntil), l.Said}
+			}), err
+		})
+	type forecastIn struct {
+		Sites     int64  `query:"sites" minimum:"1" maximum:"10000000" required:"true" doc:"New certificates"`
+		Authority string `query:"authority" doc:"Empty is the primary one"`
+	}
+	Register(a, Op{Method: http.MethodGet, Path: "/certificates/forecast", Name: "cert.forecast", Summary: "Say how long an authority's limits make so many new certificates take", Audience: policy.Staff, Permission: policy.CertRead},
+		func(ctx context.Context, scope policy.Scope, in *forecastIn) (*One[CertForecast], error) {
+			f, err := c.Certs.Forecast(ctx, scope, in.Authority, in.Sites)
+			return &One[CertForecast]{Body: CertForecast{f.Authority, f.Name, f.Sites, f.Orders, int64(f.Takes / time.Second), f.Limit}}, err
 		})
 }
 
