@@ -26,7 +26,9 @@ func TestHit(t *testing.T) {
 		}
 		woken, cancel := w.agents.Bus.Subscribe(topics...)
 		defer cancel()
-		hit := func(token string) { s.send(wire.Frame{Type: wire.FrameHit, Hit: &wire.Hit{Token: token, Name: "shop.example"}}) }
+		hit := func(token string) {
+			s.send(wire.Frame{Type: wire.FrameHit, Hit: &wire.Hit{Token: token, Name: "shop.example"}})
+		}
 		for _, b := range bad {
 			hit(b)
 		}

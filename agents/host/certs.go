@@ -36,7 +36,11 @@ func (a *Agent) hostTime(planes int64) int64 {
 }
 
 func (a *Agent) certDeploy(ctx context.Context, p wire.CertDeployParams) (any, error) {
-	res, err := a.certs.Deploy(ctx, p)
+	policy, err := LoadPolicy(a.o.PolicyDirs...)
+	if err != nil {
+		return nil, helper.Fail(wire.CausePolicy, err, "the host's policy cannot be read")
+	}
+	res, err := a.certs.Deploy(ctx, p, policy.AllowsName)
 	return res, certFailure(err)
 }
 

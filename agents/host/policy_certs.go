@@ -80,7 +80,7 @@ func (v verifier) certificate(e wire.Envelope) *refusal {
 	case wire.ActionCertLook:
 		return check(e, func(wire.CertLookParams) *refusal { return nil })
 	case wire.ActionCertTake: // whose names are known when the certificate is found
-		return check(e, func(wire.CertTakeParams) *refusal { return nil })
+		return check(e, func(p wire.CertTakeParams) *refusal { return v.services(p.Services) })
 	case wire.ActionCertForget:
 		return check(e, func(wire.CertForgetParams) *refusal { return nil })
 	}
@@ -88,10 +88,11 @@ func (v verifier) certificate(e wire.Envelope) *refusal {
 }
 
 func (v verifier) certDeploy(p wire.CertDeployParams) *refusal {
-	for _, s := range p.Services {
-		if !v.policy.AllowsService(s) {
-			return refuse(wire.CausePolicy, "the host's policy does not allow certificates for %s", s)
-		}
+	if r := v.services(p.Services); r != nil {
+		return r
+	}
+	if p.Take != nil && !v.policy.AllowsAction(wire.ActionCertTake) {
+		return refuse(wire.CausePolicy, "the host's policy does not allow %s", wire.ActionCertTake)
 	}
 	if len(v.policy.Names) == 0 {
 		return nil
@@ -101,6 +102,15 @@ func (v verifier) certDeploy(p wire.CertDeployParams) *refusal {
 		return refuse(wire.CausePolicy, "the names of the certificate cannot be held to the host's policy")
 	}
 	return v.names(names)
+}
+
+func (v verifier) services(list []wire.Service) *refusal {
+	for _, s := range list {
+		if !v.policy.AllowsService(s) {
+			return refuse(wire.CausePolicy, "the host's policy does not allow certificates for %s", s)
+		}
+	}
+	return nil
 }
 
 func (v verifier) names(list []string) *refusal {

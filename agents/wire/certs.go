@@ -127,6 +127,10 @@ type CertDeployParams struct {
 	Chain       []byte     `json:"chain"` // PEM: the leaf first, then every intermediate
 	Services    []Service  `json:"services"`
 	Endpoints   []Endpoint `json:"endpoints"`
+	// Take has it take the place of another renewer's certificate in the same
+	// step, before services are told; where this one is not served, that one is
+	// given back. Services of this job are told in each case.
+	Take *CertTakeParams `json:"take,omitempty"`
 }
 
 // CertStep is how far an installation came.
@@ -150,6 +154,8 @@ type CertDeployed struct {
 	Failure    *Failure     `json:"failure,omitempty"` // why it did not reach CertServed
 	Seen       []CertSeen   `json:"seen"`              // after the reload; after a rollback as it was before it
 	Services   []CertReload `json:"services"`
+	// Taken is what CertDeployParams.Take has changed, and what is still so.
+	Taken *CertTaken `json:"taken,omitempty"`
 }
 
 // CertReload is what one service said.
@@ -208,6 +214,8 @@ type CertTakeParams struct {
 	Renewer     string `json:"renewer"`
 	Lineage     string `json:"lineage"`
 	Undo        bool   `json:"undo"`
+	// Services are tested and told afterwards.
+	Services []Service `json:"services,omitempty"`
 }
 
 // CertTaken answers CertTakeParams: what was changed, in plain words.

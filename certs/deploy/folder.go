@@ -49,6 +49,9 @@ type state struct {
 	Round    int64 `json:"round,omitempty"`
 	Before   int64 `json:"before,omitempty"`
 	Reloaded bool  `json:"reloaded,omitempty"`
+	// Taking says that this installation took another certificate's place, which
+	// it gives back where it fails.
+	Taking bool `json:"taking,omitempty"`
 }
 
 // shelf is one certificate's folder, opened.

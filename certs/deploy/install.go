@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"os"
 	"strings"
@@ -21,9 +22,12 @@ const (
 // Deploy installs a chain beside its round's key, switches to it, tests and
 // reloads the services, and looks at what they serve; where one of these fails
 // it goes back. It returns an error where nothing was changed, and where ctx
-// ended, after it went back.
-func (e *Engine) Deploy(ctx context.Context, p wire.CertDeployParams) (wire.CertDeployed, error) {
+// ended, after it went back. allowed is as in Take.
+func (e *Engine) Deploy(ctx context.Context, p wire.CertDeployParams, allowed func(name string) bool) (wire.CertDeployed, error) {
 	none := wire.CertDeployed{}
+	if t := p.Take; t != nil && (t.Certificate != p.Certificate || t.Folder != p.Folder || t.Undo) {
+		return none, fail(wire.CauseUnsupported, nil, "the place that is to be taken is for another certificate")
+	}
 	if err := checkEndpoints(p.Endpoints); err != nil {
 		return none, err
 	}
@@ -45,7 +49,7 @@ func (e *Engine) Deploy(ctx context.Context, p wire.CertDeployParams) (wire.Cert
 		return none, err
 	}
 	e.at("written")
-	d := &deployment{Engine: e, s: s, p: p, services: services, want: c.sight()}
+	d := &deployment{Engine: e, s: s, p: p, services: services, want: c.sight(), allowed: allowed}
 	if err := d.begin(); err != nil {
 		return none, err
 	}
@@ -112,6 +116,7 @@ type deployment struct {
 	p        wire.CertDeployParams
 	services []command
 	want     sight
+	allowed  func(string) bool
 	out      wire.CertDeployed
 }
 
@@ -123,9 +128,13 @@ func (d *deployment) begin() error {
 		return err
 	}
 	st := &d.s.state
-	before, reloaded := live, false
+	_, taken, err := d.s.taken()
+	if err != nil {
+		return err
+	}
+	before, reloaded, taking := live, false, d.p.Take != nil && !taken
 	if st.Round != 0 { // cut off in the middle
-		reloaded = st.Reloaded
+		reloaded, taking = st.Reloaded, taking || st.Taking
 		if live == st.Round {
 			before = st.Before
 		}
@@ -135,7 +144,7 @@ func (d *deployment) begin() error {
 	if before == d.p.Round {
 		before = 0
 	}
-	st.Round, st.Before, st.Reloaded = d.p.Round, before, reloaded
+	st.Round, st.Before, st.Reloaded, st.Taking = d.p.Round, before, reloaded, taking
 	return d.s.save()
 }
 
@@ -148,7 +157,7 @@ func (d *deployment) run(ctx context.Context) (wire.CertDeployed, error) {
 	if err != nil {
 		d.back(ctx, err)
 	}
-	d.s.state.Round, d.s.state.Before, d.s.state.Reloaded = 0, 0, false
+	d.s.state = state{Certificate: d.p.Certificate}
 	if serr := d.s.save(); serr != nil {
 		return d.out, serr
 	}
@@ -165,6 +174,14 @@ func (d *deployment) forward(ctx context.Context) error {
 		return err
 	}
 	d.at("switched")
+	if d.p.Take != nil {
+		taken, err := d.take(d.s, *d.p.Take, d.allowed)
+		if err != nil {
+			return err
+		}
+		d.out.Taken = &taken
+		d.at("taken")
+	}
 	if err := d.test(ctx, d.services, d.out.Services); err != nil {
 		return err
 	}
@@ -197,15 +214,15 @@ func (d *deployment) forward(ctx context.Context) error {
 func (d *deployment) back(ctx context.Context, why error) {
 	failure := diskFailure(why, "the installation was broken off").Failure
 	d.out.Failure = &failure
-	before := d.s.state.Before
+	before, taking := d.s.state.Before, d.s.state.Taking
 	d.log.Warn("certificate.not_deployed", "certificate", d.p.Certificate, "round", d.p.Round, "before", before, "err", why)
-	if before == 0 {
+	if before == 0 && !taking {
 		return // the first one: nothing else could be served in its place
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), backWithin)
 	defer cancel()
-	if err := d.s.point(before); err != nil {
-		failure.Detail += "; and the certificate before could not be put back"
+	if err := d.restore(before, taking); err != nil {
+		failure.Detail += "; and the certificate before could not be put back: " + reason(err)
 		d.log.Error("certificate.not_back", "certificate", d.p.Certificate, "err", err)
 		return
 	}
@@ -219,7 +236,7 @@ func (d *deployment) back(ctx context.Context, why error) {
 		failure.Detail += "; " + reason(err) + " with the certificate before either"
 	}
 	d.at("back reloaded")
-	old, err := d.sightOf(d.s, before)
+	old, err := d.sightBefore(before)
 	if err != nil || len(d.p.Endpoints) == 0 {
 		return
 	}
@@ -227,6 +244,46 @@ func (d *deployment) back(ctx context.Context, why error) {
 		failure.Detail += "; after going back, the one before is not shown: " + notServed(wrong, len(d.p.Endpoints))
 	}
 	d.at("back looked")
+}
+
+// restore has the files be as they were: those of another renewer first, so
+// that they lead to nothing of ours when the link goes back.
+func (d *deployment) restore(before int64, taking bool) error {
+	if taking {
+		t, known, err := d.s.taken()
+		if err != nil {
+			return err
+		}
+		if _, err := d.giveBack(d.s, t, known); err != nil {
+			return err
+		}
+		d.out.Taken = nil
+		d.at("given back")
+	}
+	if before == 0 {
+		return nil
+	}
+	return d.s.point(before)
+}
+
+// sightBefore is what is seen again after going back: the round before, or
+// where there is none the other renewer's certificate.
+func (d *deployment) sightBefore(before int64) (sight, error) {
+	if before > 0 {
+		return d.sightOf(d.s, before)
+	}
+	if d.p.Take == nil {
+		return sight{}, fs.ErrNotExist
+	}
+	b, err := d.read(d.p.Take.Path)
+	if err != nil {
+		return sight{}, err
+	}
+	c, err := parseChain(b)
+	if err != nil {
+		return sight{}, err
+	}
+	return c.sight(), nil
 }
 
 func reason(err error) string {

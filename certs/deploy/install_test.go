@@ -24,7 +24,7 @@ func TestDeploy(t *testing.T) {
 	first := w.params(1, tlsAt, smtpAt, imapAt, popAt)
 	w.served(first)
 	second := w.params(2, tlsAt, smtpAt, imapAt, popAt)
-	res, err := w.e.Deploy(t.Context(), second)
+	res, err := w.deploy(t.Context(), second)
 	w.must(err)
 	if res.Reached != wire.CertServed || len(res.Seen) != 4 || !res.Services[0].Tested || !res.Services[0].Loaded || w.live() != "2" {
 		t.Errorf("got %+v", res)
@@ -41,9 +41,9 @@ func TestDeploy(t *testing.T) {
 		}
 	}
 	w.served(second) // again
-	_, err = w.e.Deploy(t.Context(), w.params(2, tlsAt))
+	_, err = w.deploy(t.Context(), w.params(2, tlsAt))
 	wantCause(t, err, wire.CauseChain) // another one under a round in use
-	w.served(first)  // and back, by order
+	w.served(first)                    // and back, by order
 
 	looked, err := w.e.Look(t.Context(), wire.CertLookParams{Endpoints: []wire.Endpoint{tlsAt, smtpAt}})
 	w.must(err)
@@ -54,7 +54,7 @@ func TestDeploy(t *testing.T) {
 
 func TestDeployWithoutEndpoints(t *testing.T) {
 	w := newWorld(t)
-	res, err := w.e.Deploy(t.Context(), w.params(1))
+	res, err := w.deploy(t.Context(), w.params(1))
 	if err != nil || res.Reached != wire.CertReloaded || res.Failure != nil {
 		t.Errorf("got %+v, %v: what nobody looked at is not served", res, err)
 	}
@@ -97,7 +97,7 @@ func TestRollback(t *testing.T) {
 			w.set(test, reload)
 			p := w.params(2, endpoints...)
 			for range 2 { // the second time is the same
-				res, err := w.e.Deploy(t.Context(), p)
+				res, err := w.deploy(t.Context(), p)
 				w.must(err)
 				if !res.RolledBack || res.Round != 1 || res.Reached != tt.reached || res.Failure == nil || res.Failure.Cause != tt.cause || !strings.Contains(res.Failure.Detail, tt.says) {
 					t.Fatalf("got %+v %+v", res, res.Failure)
@@ -119,7 +119,7 @@ func TestRollback(t *testing.T) {
 func TestFirstHasNothingBefore(t *testing.T) {
 	w := newWorld(t)
 	w.set([]string{"true"}, []string{"false"})
-	res, err := w.e.Deploy(t.Context(), w.params(1, listen(t, w.loaded, wire.ProtocolTLS)))
+	res, err := w.deploy(t.Context(), w.params(1, listen(t, w.loaded, wire.ProtocolTLS)))
 	w.must(err)
 	if res.RolledBack || res.Round != 1 || res.Failure == nil || res.Failure.Cause != wire.CauseServiceReload || w.live() != "1" {
 		t.Errorf("got %+v %+v", res, res.Failure)
@@ -132,11 +132,11 @@ func TestGoesBackPastAnUnprovenRound(t *testing.T) {
 	at := listen(t, w.loaded, wire.ProtocolTLS)
 	w.served(w.params(1, at))
 	w.e.SetAt(killAt("reloaded", 1))
-	if got := until(func() { _, _ = w.e.Deploy(t.Context(), w.params(2, at)) }); got != "reloaded" || w.live() != "2" {
+	if got := until(func() { _, _ = w.deploy(t.Context(), w.params(2, at)) }); got != "reloaded" || w.live() != "2" {
 		t.Fatalf("killed at %q, live %s", got, w.live())
 	}
 	w.set([]string{"false"}, w.copies()) // the configuration is refused from now on
-	res, err := w.e.Deploy(t.Context(), w.params(3, at))
+	res, err := w.deploy(t.Context(), w.params(3, at))
 	w.must(err)
 	if !res.RolledBack || res.Round != 1 || w.live() != "1" || w.shows(at) != "1" {
 		t.Errorf("got %+v, live %s, shows %s", res, w.live(), w.shows(at))
@@ -202,7 +202,7 @@ func TestDeployRefuses(t *testing.T) {
 			p := good
 			p.Chain = append([]byte{}, good.Chain...)
 			tt.change(&p)
-			_, err := w.e.Deploy(t.Context(), p)
+			_, err := w.deploy(t.Context(), p)
 			wantCause(t, err, tt.want)
 			if w.live() != "1" || w.shows(at) != "1" {
 				t.Errorf("live: got %s, want 1", w.live())
@@ -210,7 +210,7 @@ func TestDeployRefuses(t *testing.T) {
 		})
 	}
 	w.set([]string{"true"}, []string{"/nowhere/nginx"})
-	_, err = w.e.Deploy(t.Context(), good)
+	_, err = w.deploy(t.Context(), good)
 	wantCause(t, err, wire.CauseNoService)
 }
 
@@ -234,7 +234,7 @@ func TestLinksInTheWay(t *testing.T) {
 		t.Errorf("got %q, %v", b, err)
 	}
 	w.must(errors.Join(os.Remove(w.file("live")), os.Symlink("../../../../", w.file("live"))))
-	_, err := w.e.Deploy(t.Context(), p)
+	_, err := w.deploy(t.Context(), p)
 	wantCause(t, err, wire.CauseCertFolder)
 }
 
@@ -250,7 +250,7 @@ func TestStopped(t *testing.T) {
 			cancel(why)
 		}
 	})
-	if _, err := w.e.Deploy(ctx, w.params(2, at)); !errors.Is(err, why) {
+	if _, err := w.deploy(ctx, w.params(2, at)); !errors.Is(err, why) {
 		t.Errorf("got %v, want %v", err, why)
 	}
 	if w.live() != "1" || w.shows(at) != "1" {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"testing"
+	"time"
 
 	"ostler/agents/wire"
 )
@@ -99,7 +100,7 @@ func TestKilledDeploy(t *testing.T) {
 		at := listen(t, w.loaded, wire.ProtocolTLS)
 		w.served(w.params(1, at))
 		p := w.params(2, at)
-		return func() { _, _ = w.e.Deploy(t.Context(), p) }, func(t *testing.T, point string) {
+		return func() { _, _ = w.deploy(t.Context(), p) }, func(t *testing.T, point string) {
 			if got := w.shows(at); got != "1" && got != "2" {
 				t.Errorf("after %s it shows %s", point, got)
 			}
@@ -119,8 +120,10 @@ func TestKilledRollback(t *testing.T) {
 		w.served(w.params(1, at))
 		old := listen(t, copyOf(t, w.loaded), wire.ProtocolTLS)
 		p := w.params(2, at, old)
-		return func() { _, _ = w.e.Deploy(t.Context(), p) }, func(t *testing.T, point string) {
-			res, err := w.e.Deploy(t.Context(), p)
+		w.opts.Settle = 100 * time.Millisecond
+		w.open()
+		return func() { _, _ = w.deploy(t.Context(), p) }, func(t *testing.T, point string) {
+			res, err := w.deploy(t.Context(), p)
 			if err != nil || !res.RolledBack || res.Round != 1 || w.live() != "1" {
 				t.Errorf("after %s: got %+v, %v, live %s", point, res, err, w.live())
 			}

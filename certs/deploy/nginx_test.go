@@ -96,7 +96,7 @@ func (n *nginx) start() {
 func TestNginx(t *testing.T) {
 	n := newNginx(t)
 	first := n.params(1, n.at)
-	if res, err := n.e.Deploy(t.Context(), wire.CertDeployParams{Certificate: crt, Folder: folder, Round: 1, Chain: first.Chain}); err != nil || res.Reached != wire.CertReloaded {
+	if res, err := n.deploy(t.Context(), wire.CertDeployParams{Certificate: crt, Folder: folder, Round: 1, Chain: first.Chain}); err != nil || res.Reached != wire.CertReloaded {
 		t.Fatalf("before nginx knows of it: got %+v, %v", res, err)
 	}
 	n.configure("")
@@ -109,7 +109,7 @@ func TestNginx(t *testing.T) {
 	}
 
 	n.configure("nonsense on;")
-	res, err := n.e.Deploy(t.Context(), n.params(3, n.at))
+	res, err := n.deploy(t.Context(), n.params(3, n.at))
 	n.must(err)
 	if !res.RolledBack || res.Reached != wire.CertWritten || res.Failure.Cause != wire.CauseServiceConfig || !strings.Contains(res.Services[0].Output, "nonsense") || n.shows(n.at) != "2" {
 		t.Errorf("configuration test: got %+v %+v, shows %s", res, res.Failure, n.shows(n.at))
@@ -117,7 +117,7 @@ func TestNginx(t *testing.T) {
 
 	n.configure("")
 	n.set(n.argv("-t", "-q"), []string{"false"})
-	res, err = n.e.Deploy(t.Context(), n.params(3, n.at))
+	res, err = n.deploy(t.Context(), n.params(3, n.at))
 	n.must(err)
 	if !res.RolledBack || res.Reached != wire.CertTested || res.Failure.Cause != wire.CauseServiceReload || n.shows(n.at) != "2" {
 		t.Errorf("reload: got %+v %+v, shows %s", res, res.Failure, n.shows(n.at))
@@ -130,7 +130,7 @@ func TestNginx(t *testing.T) {
 	n.configure("")
 	second.Endpoints = append(second.Endpoints, n.old)
 	n.served(second) // both, as long as they are the same
-	res, err = n.e.Deploy(t.Context(), n.params(3, n.at, n.old))
+	res, err = n.deploy(t.Context(), n.params(3, n.at, n.old))
 	n.must(err)
 	if !res.RolledBack || res.Round != 2 || res.Failure.Cause != wire.CauseNotServed || !res.Seen[0].Right || res.Seen[1].Right || n.shows(n.at) != "2" {
 		t.Errorf("one address old: got %+v %+v, shows %s", res, res.Failure, n.shows(n.at))

@@ -164,7 +164,7 @@ func TestKeysStay(t *testing.T) {
 	out.Write(w.request(1))
 	// A service that says the key aloud, and fails.
 	w.set([]string{"sh", "-c", "cat " + w.file("live/privkey.pem") + " >&2; exit 1"}, w.copies())
-	res, err := w.e.Deploy(t.Context(), p)
+	res, err := w.deploy(t.Context(), p)
 	w.must(err)
 	if res.Failure == nil || res.Failure.Cause != wire.CauseServiceConfig || res.RolledBack {
 		t.Fatalf("got %+v", res)

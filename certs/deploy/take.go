@@ -40,7 +40,7 @@ type takenLink struct {
 
 // Take stops another renewer of a certificate and has its files lead to ours,
 // or undoes that. allowed says which names the host's policy leaves to us.
-// Where it fails all is as it was.
+// Services are told afterwards. Where a take-over fails all is as it was.
 func (e *Engine) Take(ctx context.Context, p wire.CertTakeParams, allowed func(name string) bool) (wire.CertTaken, error) {
 	defer e.lock(p.Folder)()
 	s, err := e.shelf(p.Folder, p.Certificate, false)
@@ -48,6 +48,40 @@ func (e *Engine) Take(ctx context.Context, p wire.CertTakeParams, allowed func(n
 		return wire.CertTaken{}, err
 	}
 	defer s.Close()
+	services, err := e.commands(ctx, p.Services)
+	if err != nil {
+		return wire.CertTaken{}, err
+	}
+	out, err := e.take(s, p, allowed)
+	if err != nil {
+		return out, err
+	}
+	said := make([]wire.CertReload, len(services))
+	err = e.test(ctx, services, said)
+	tested := err == nil
+	if tested {
+		err = e.load(ctx, services, said)
+	}
+	if err == nil || p.Undo {
+		return out, err
+	}
+	t, known, terr := s.taken()
+	if terr == nil {
+		_, terr = e.giveBack(s, t, known)
+	}
+	if tested { // some may have taken it up
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), backWithin)
+		defer cancel()
+		terr = errors.Join(terr, e.load(ctx, services, said))
+	}
+	if terr != nil {
+		e.log.Error("certificate.take_over_half", "certificate", p.Certificate, "err", terr)
+	}
+	return wire.CertTaken{}, err
+}
+
+// take changes or puts back the files. The caller holds the folder's lock.
+func (e *Engine) take(s *shelf, p wire.CertTakeParams, allowed func(name string) bool) (wire.CertTaken, error) {
 	t, known, err := s.taken()
 	if err != nil {
 		return wire.CertTaken{}, err

@@ -168,7 +168,7 @@ func takeover(t testing.TB, w *world, names ...string) wire.CertTakeParams {
 	res, err := w.e.Request(t.Context(), ask(1, append([]string{name}, names...)...))
 	w.must(err)
 	p := wire.CertDeployParams{Certificate: crt, Folder: folder, Round: 1, Chain: w.ca.issue(res.CSR)}
-	if _, err := w.e.Deploy(t.Context(), p); err != nil {
+	if _, err := w.deploy(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
 	return wire.CertTakeParams{Certificate: crt, Folder: folder, Path: "/etc/letsencrypt/live/shop.example/fullchain.pem", Renewer: "certbot", Lineage: "shop.example"}

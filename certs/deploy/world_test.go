@@ -2,6 +2,7 @@ package deploy_test
 
 import (
 	"bytes"
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -191,10 +192,14 @@ func (w *world) params(round int64, endpoints ...wire.Endpoint) wire.CertDeployP
 		Services: []wire.Service{wire.ServiceNginx}, Endpoints: endpoints}
 }
 
+func (w *world) deploy(ctx context.Context, p wire.CertDeployParams) (wire.CertDeployed, error) {
+	return w.e.Deploy(ctx, p, any1)
+}
+
 // served installs a round that must be served.
 func (w *world) served(p wire.CertDeployParams) {
 	w.t.Helper()
-	res, err := w.e.Deploy(w.t.Context(), p)
+	res, err := w.deploy(w.t.Context(), p)
 	if err != nil || res.Reached != wire.CertServed || res.Round != p.Round || res.Failure != nil {
 		w.t.Fatalf("deploy round %d: got %+v %+v, %v", p.Round, res, res.Failure, err)
 	}
