@@ -21,9 +21,11 @@ const (
 	maxHits = 4
 	// cleanTime is what a Solver has to take its answer away after the context ended.
 	cleanTime = 15 * time.Second
-	// grace is how long the other names may take once one has failed: long
-	// enough to tell a person all that is wrong at once.
-	grace = 2 * time.Second
+	// grace is how long the other names may take once one has failed. A CA gives
+	// up after about ten seconds: a person is told all that is wrong at once, and
+	// no answer is taken away that the CA is still to look at, which it would
+	// count as a failure of that name.
+	grace = 12 * time.Second
 )
 
 // authorize shows the CA that all names are ours, side by side.

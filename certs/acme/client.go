@@ -25,6 +25,9 @@ const (
 	requestTimeout  = 30 * time.Second
 	patience        = 10 * time.Minute
 	directoryAge    = time.Hour // profiles and terms change, seldom
+	// idleTime is shorter than a CA's own: a new order must not go off on a
+	// connection that is just being closed.
+	idleTime = 20 * time.Second
 )
 
 // A Client is one account at one CA, for as long as the process lives. It is
@@ -60,6 +63,7 @@ type directory struct {
 func Transport(roots *x509.CertPool) *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.MaxIdleConnsPerHost = renewalInFlight
+	t.IdleConnTimeout = idleTime
 	t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	t.ForceAttemptHTTP2 = true
 	return t

@@ -123,7 +123,8 @@ func (o *order) poll(ctx context.Context, seen sight, polls int) (sight, error) 
 	return o.look(ctx)
 }
 
-// wait ends at the instant that the CA named, or else after d. Where that is
+// wait ends at the instant that the CA named, or else after d; what it names of
+// less than a second is no reason to ask more often than that. Where the end is
 // later than our patience, the caller should come again then.
 func (o *order) wait(ctx context.Context, after time.Time, d time.Duration) error {
 	_, err := o.waitHit(ctx, after, d, nil)
@@ -132,8 +133,8 @@ func (o *order) wait(ctx context.Context, after time.Time, d time.Duration) erro
 
 func (o *order) waitHit(ctx context.Context, after time.Time, d time.Duration, hit <-chan struct{}) (bool, error) {
 	now := o.c.opts.Now()
-	if !after.IsZero() {
-		d = max(after.Sub(now), firstOrderPoll)
+	if named := after.Sub(now); named >= time.Second || named > d {
+		d = named
 	}
 	if now.Add(d).After(o.until) {
 		return false, &Error{Kind: KindUnreachable, Detail: "the CA has not decided yet", RetryAfter: now.Add(d)}

@@ -96,6 +96,9 @@ func (c *Client) send(ctx context.Context, req *http.Request, places chan struct
 	case <-ctx.Done():
 		return answer{}, context.Cause(ctx)
 	}
+	if o == opOrder {
+		req.Header["Idempotency-Key"] = nil // tells net/http alone: it may repeat it on a connection that was closed
+	}
 	within, cancel := context.WithTimeout(ctx, c.opts.Timeout)
 	defer cancel()
 	if req.Header.Get("User-Agent") == "" {
@@ -153,16 +156,32 @@ func (c *Client) call(ctx context.Context, who account, n *counter, o op, fn fun
 	if err != nil {
 		return nil, err
 	}
+	cut := false
 	for try := 0; ; try++ {
 		x := &exchange{c: c, ctx: ctx, dir: dir, op: o, n: n}
 		err := x.core(who, fn)
-		if !errors.Is(err, errBadNonce) {
+		if !cut && o == opOrder && broke(err) {
+			cut = true
+			_, err = c.pause(ctx, afterCut, nil)
+		} else if errors.Is(err, errBadNonce) {
+			err = c.again(ctx, try)
+		} else {
 			return x.last, plain(ctx, err)
 		}
-		if err := c.again(ctx, try); err != nil {
+		if err != nil {
 			return nil, err
 		}
 	}
+}
+
+// afterCut is what passes before a request is sent again on a new connection.
+const afterCut = 100 * time.Millisecond
+
+// broke reports whether a connection ended before its answer. What belongs to
+// an order that is there may be asked twice; a new order may not.
+func broke(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Kind == KindUnreachable && e.Status == 0 && !errors.Is(err, context.DeadlineExceeded)
 }
 
 func (x *exchange) core(who account, fn func(core *api.Core) error) error {

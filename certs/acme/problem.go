@@ -155,6 +155,9 @@ func (e *Error) limit(document bool) {
 	case has("service busy"):
 		e.Scope = ScopeAuthority
 	}
+	if m := paused.FindStringSubmatch(e.Detail); m != nil && e.Kind == KindPaused {
+		e.Name = m[1]
+	}
 	if e.Name == "" && (e.Scope == ScopeName || e.Scope == ScopeDomain) {
 		if m := quoted.FindStringSubmatch(e.Detail); m != nil {
 			e.Name = m[1]
@@ -164,6 +167,7 @@ func (e *Error) limit(document bool) {
 
 var (
 	quoted  = regexp.MustCompile(`"([^"\s]+)"`)
+	paused  = regexp.MustCompile(`certificates for (\S+) and possibly others`)
 	link    = regexp.MustCompile(`https://[^\s"<>]+[^\s"<>.,:;)]`)
 	instant = regexp.MustCompile(`retry after (\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)(Z| UTC)`)
 	// Boulder's and Pebble's sentence about an account that was deactivated.

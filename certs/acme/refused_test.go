@@ -34,7 +34,7 @@ func TestRefusalsOfAnOrder(t *testing.T) {
 		{"the name", acmetest.Problem(429, limited, `too many failed authorizations (5) for "www.example.com" in the last 1h0m0s, retry after 2031-01-02 03:04:05 UTC`, "Retry-After", "60"),
 			acme.KindRateLimited, acme.ScopeName, "www.example.com", time.Minute},
 		{"paused", acmetest.Problem(429, limited, "Your account is temporarily prevented from requesting certificates for www.example.com and possibly others. Please visit: https://portal.letsencrypt.org/sfe/v1/unpause?jwt=abc.def"),
-			acme.KindPaused, acme.ScopeName, "", 0},
+			acme.KindPaused, acme.ScopeName, "www.example.com", 0},
 		{"our address", acmetest.Problem(429, limited, "too many new registrations (10) from this IP address in the last 3h0m0s"),
 			acme.KindRateLimited, acme.ScopeIP, "", 0},
 		{"no word of what", acmetest.Problem(429, limited, "slow down", "Retry-After", "5"),

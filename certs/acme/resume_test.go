@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -57,36 +60,39 @@ func TestKilledAtEverySave(t *testing.T) {
 	}
 }
 
-// TestLostAnswers loses the answer to each request of an order once, as a
-// connection that breaks does.
+// TestLostAnswers loses the answer to a request of an order, once or twice, as
+// a connection that breaks does. What may be asked again is: nobody notices.
 func TestLostAnswers(t *testing.T) {
 	ca := acmetest.New(t, acmetest.Options{})
 	for _, path := range []string{acmetest.PathNewOrder, acmetest.PathAuthz, acmetest.PathChallenge, acmetest.PathFinalize, acmetest.PathOrder, acmetest.PathCert} {
-		t.Run(path, func(t *testing.T) {
-			opts := ca.Options(t)
-			c := ca.Open(t, opts)
-			account, err := c.Register(t.Context(), acme.Registration{Existing: true})
-			if err != nil {
-				t.Fatal(err)
-			}
-			ca.On(path, 1, acmetest.Drop)
-			t.Cleanup(ca.Heal)
-			k := &acmetest.Keeper{}
-			r := acmetest.Request(t, "a.example")
-			_, _, err = c.Issue(t.Context(), r, acme.State{}, k.Hooks(ca.HTTP01()))
-			if path == acmetest.PathChallenge && err != nil {
-				t.Fatalf("got %v: the CA was told to look, and looked", err)
-			}
-			if path != acmetest.PathChallenge && refusal(t, err).Kind != acme.KindUnreachable {
-				t.Fatalf("got %v, want unreachable", err)
-			}
-			if _, _, err := c.Issue(t.Context(), r, k.State(), k.Hooks(ca.HTTP01())); err != nil {
-				t.Fatal(err)
-			}
-			if orders, certs := ca.Orders(account); orders != 1 || certs != 1 {
-				t.Errorf("got %d orders and %d certificates, want one of each", orders, certs)
-			}
-		})
+		for times := range 3 {
+			t.Run(fmt.Sprint(path, times), func(t *testing.T) {
+				opts := ca.Options(t)
+				c := ca.Open(t, opts)
+				account, err := c.Register(t.Context(), acme.Registration{Existing: true})
+				if err != nil {
+					t.Fatal(err)
+				}
+				ca.On(path, times, acmetest.Drop)
+				k := &acmetest.Keeper{}
+				r := acmetest.Request(t, "a.example")
+				_, _, err = c.Issue(t.Context(), r, acme.State{}, k.Hooks(ca.HTTP01()))
+				ca.Heal()
+				once := times == 0 || times == 1 && path != acmetest.PathNewOrder
+				if once && err != nil {
+					t.Fatalf("got %v, want it asked again", err)
+				}
+				if !once && err != nil && refusal(t, err).Kind != acme.KindUnreachable {
+					t.Fatalf("got %v, want unreachable", err)
+				}
+				if _, _, err := c.Issue(t.Context(), r, k.State(), k.Hooks(ca.HTTP01())); err != nil {
+					t.Fatal(err)
+				}
+				if orders, certs := ca.Orders(account); orders != 1 || certs != 1 {
+					t.Errorf("got %d orders and %d certificates, want one of each", orders, certs)
+				}
+			})
+		}
 	}
 }
 
@@ -155,4 +161,59 @@ func TestNoAnswerInTime(t *testing.T) {
 	if e := refusal(t, err); e.Kind != acme.KindUnreachable || s.Step != acme.StepOrdering {
 		t.Errorf("got %v at %q, want unreachable while ordering", e, s.Step)
 	}
+}
+
+// TestNothingIsLeftBehind looks for goroutines of ours after calls that were
+// given up.
+func TestNothingIsLeftBehind(t *testing.T) {
+	ca := acmetest.New(t, acmetest.Options{})
+	c := ca.Open(t, ca.Options(t))
+	for range 5 {
+		ctx, cancel := context.WithCancel(t.Context())
+		ca.On(acmetest.PathChallenge, 1, func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+			cancel()
+			acmetest.Hang(w, r, next)
+		})
+		k := &acmetest.Keeper{}
+		_, _, err := c.Issue(ctx, acmetest.Request(t, "a.example", "b.example", "c.example"), acme.State{}, k.Hooks(ca.HTTP01()))
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want the end of the context", err)
+		}
+	}
+	buf := make([]byte, 1<<20)
+	stacks := string(buf[:runtime.Stack(buf, true)])
+	for _, frame := range []string{"acme.(*order)", "acme.(*Client)", "acme.(*exchange)", "api.(*Core)"} {
+		if strings.Contains(stacks, frame) {
+			t.Errorf("a goroutine is still in %s", frame)
+		}
+	}
+}
+
+// TestStuckNamesHoldNobodyUp has as many names that the CA gets no answer for as
+// there are requests at once, and good ones beside them.
+func TestStuckNamesHoldNobodyUp(t *testing.T) {
+	ca := acmetest.New(t, acmetest.Options{})
+	c := ca.Open(t, ca.Options(t))
+	ctx, giveUp := context.WithCancel(t.Context())
+	var stuck sync.WaitGroup
+	for i := range 8 {
+		name := fmt.Sprintf("stuck%d.example", i)
+		ca.Solver.Hold(name)
+		stuck.Go(func() {
+			k := &acmetest.Keeper{}
+			if _, _, err := c.Issue(ctx, acmetest.Request(t, name), acme.State{}, k.Hooks(ca.HTTP01())); !errors.Is(err, context.Canceled) {
+				t.Errorf("%s: got %v", name, err)
+			}
+		})
+	}
+	start := time.Now()
+	for i := range 4 {
+		issued(t, c, ca, acmetest.Request(t, fmt.Sprintf("good%d.example", i)))
+	}
+	if took := time.Since(start); took > 3*time.Second {
+		t.Errorf("four good ones took %s", took)
+	}
+	giveUp()
+	stuck.Wait()
+	ca.Solver.Release()
 }

@@ -24,6 +24,8 @@ type Solver struct {
 	mu     sync.Mutex
 	shown  map[string]*shown // by token
 	broken map[string]bool
+	held   map[string]bool
+	free   chan struct{} // closed by Release
 	deaf   bool
 	hits   int
 	open   int
@@ -37,7 +39,7 @@ type shown struct {
 
 func newSolver(t testing.TB) *Solver {
 	t.Helper()
-	s := &Solver{shown: make(map[string]*shown), broken: make(map[string]bool)}
+	s := &Solver{shown: make(map[string]*shown), broken: make(map[string]bool), held: make(map[string]bool), free: make(chan struct{})}
 	srv := httptest.NewUnstartedServer(s)
 	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
 	srv.Start()
@@ -57,6 +59,18 @@ func (s *Solver) Break(names ...string) {
 		s.broken[n] = true
 	}
 }
+
+// Hold has names answered only after Release.
+func (s *Solver) Hold(names ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, n := range names {
+		s.held[n] = true
+	}
+}
+
+// Release ends Hold, once.
+func (s *Solver) Release() { close(s.free) }
 
 // Deafen has hits not told any more.
 func (s *Solver) Deafen() {
@@ -114,9 +128,15 @@ func (s *Solver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	sh := s.shown[token]
-	wrong := s.broken[host]
+	wrong, held := s.broken[host], s.held[host]
 	s.hits++
 	s.mu.Unlock()
+	if held {
+		select {
+		case <-s.free:
+		case <-r.Context().Done():
+		}
+	}
 	if sh == nil || sh.challenge.Name != host || wrong {
 		http.NotFound(w, r)
 	} else {
