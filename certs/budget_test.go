@@ -2,7 +2,9 @@ package certs_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -391,6 +393,53 @@ func TestBudgetPages(t *testing.T) {
 			t.Errorf("forecast %+v, want %s", f, want)
 		}
 	})
+}
+
+// What is kept in the database says the same as the rules in memory.
+func TestBudgetIsTheRules(t *testing.T) {
+	clock := &dbtest.Clock{}
+	l := newLimited(t, dbtest.SQLite(t, clock), letsEncrypt)
+	rnd := rand.New(rand.NewPCG(5, 5))
+	rules, u := limits.LetsEncrypt(), limits.Usage{}
+	kinds := []limits.Renewal{limits.RenewalNone, limits.RenewalNone, limits.RenewalSameSet, limits.RenewalARI}
+	refused := 0
+	for i := range 400 {
+		clock.Advance(time.Duration(rnd.IntN(3600)) * time.Second)
+		names := []string{fmt.Sprintf("host%d.a.de", rnd.IntN(3)), fmt.Sprintf("b%d.de", rnd.IntN(2))}
+		q := limits.Request{Names: names, Renewal: kinds[rnd.IntN(len(kinds))]}
+		id := fmt.Sprint("iss_", i)
+		got, want := l.reserve(id, q.Renewal, names...), rules.Check(clock.Now(), q, u)
+		if got != want {
+			t.Fatalf("order %d: got %+v, want %+v", i, got, want)
+		}
+		if !want.Allowed {
+			refused++
+			continue
+		}
+		good := rnd.IntN(3) > 0
+		l.do(func(tx *db.Tx) error {
+			if err := l.budget.Ordered(tx, id); err != nil || good {
+				return errors.Join(err, l.budget.Issued(tx, id, "ca_0", names))
+			}
+			return l.budget.GiveBack(tx, id, "ca_0", names[0])
+		})
+		for _, k := range rules.Counted(q) {
+			if k.Limit == limits.NewOrders || k.Limit != limits.FailedNames && good || k.Limit == limits.FailedNames && !good && k.Scope == names[0] {
+				u[k] = u[k].Spend(rules.Rule(k.Limit), clock.Now())
+			}
+		}
+		for j, n := range names {
+			k := limits.Key{Limit: limits.FailedInRow, Scope: n}
+			if good {
+				u[k] = u[k].Succeed()
+			} else if j == 0 {
+				u[k] = u[k].Fail()
+			}
+		}
+	}
+	if refused < 50 {
+		t.Errorf("%d of 400 refused: the test tries too little", refused)
+	}
 }
 
 // Replicas that reserve at once never take more than there is, whatever kind of
