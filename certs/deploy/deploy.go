@@ -65,6 +65,7 @@ type Engine struct {
 	folders map[string]*sync.Mutex
 	reload  sync.Mutex // one service command at a time
 
+	systemd string // the folder that is there where systemd runs
 	// at is told of every step of an installation; tests kill there.
 	at func(point string)
 }
@@ -104,7 +105,7 @@ func New(o Options) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("deploy: open root: %w", err)
 	}
-	return &Engine{o: o, log: o.Log, root: root, folders: map[string]*sync.Mutex{}, at: func(string) {}}, nil
+	return &Engine{o: o, log: o.Log, root: root, folders: map[string]*sync.Mutex{}, systemd: "/run/systemd/system", at: func(string) {}}, nil
 }
 
 // Close releases the root.

@@ -89,7 +89,7 @@ func (e *Engine) complete(ctx context.Context, s wire.Service, c Commands) Comma
 	if len(c.Reload) > 0 {
 		return c
 	}
-	if _, err := os.Stat("/run/systemd/system"); err == nil && runs([]string{"systemctl"}) {
+	if _, err := os.Stat(e.systemd); err == nil && runs([]string{"systemctl"}) {
 		for _, unit := range b.units {
 			if _, err := e.run(ctx, []string{"systemctl", "is-active", "--quiet", unit}); err == nil {
 				c.Reload = []string{"systemctl", "reload", unit}
