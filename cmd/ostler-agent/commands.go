@@ -123,7 +123,12 @@ func checkCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(c.OutOrStdout(), "state: %s\nrestic: %s%s\nactions: %v\nsimulated time: %v\n%s", conf.State, v, warning, p.Actions, p.SimulatedTime, enrolment)
+			challenges := "not answered (acme.listen is empty)"
+			if conf.ACME.Listen != "" {
+				challenges = "answered at " + conf.ACME.Listen
+			}
+			_, err = fmt.Fprintf(c.OutOrStdout(), "state: %s\nrestic: %s%s\nactions: %v\nsimulated time: %v\ncertificates: %s\nchallenges: %s\n%s",
+				conf.State, v, warning, p.Actions, p.SimulatedTime, conf.Certificates, challenges, enrolment)
 			return err
 		},
 	}

@@ -162,7 +162,7 @@ func TestCheckSaysTheEnrolment(t *testing.T) {
 		stream any // "": not enrolled
 		says   []string
 	}{
-		{"connected", stream, []string{"enrolled: as " + hosttest.Server, "certificate: until 2", "answers and takes this agent"}},
+		{"connected", stream, []string{"enrolled: as " + hosttest.Server, "certificate: until 2", "certificates: /etc/ostler/certificates", "challenges: not answered", "answers and takes this agent"}},
 		{"the enrolment's port", p.URL(), []string{"is not where agents connect"}},
 		{"nothing there", "https://127.0.0.1:1", []string{"no answer at https://127.0.0.1:1: connection refused"}},
 		{"not enrolled", "", []string{"enrolled: no"}},
