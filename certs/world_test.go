@@ -336,6 +336,17 @@ type fakeCA struct {
 	accounts map[string]string // thumbprint to URL
 	live     map[string][2]string
 	order    []string // the first name of each order, in their order
+
+	account      crypto.Signer // of the latest engine
+	loseRollover bool          // the next change of a key is done, and not answered
+}
+
+func encode(v any) json.RawMessage {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return raw
 }
 
 func newFakeCA(t testing.TB, clock *dbtest.Clock) *fakeCA {
@@ -457,6 +468,10 @@ func (e *fakeEngine) Rollover(_ context.Context, next crypto.Signer) error {
 	defer e.ca.mu.Unlock()
 	e.ca.accounts[now] = e.ca.accounts[old]
 	delete(e.ca.accounts, old)
+	if e.ca.loseRollover {
+		e.ca.loseRollover = false
+		return &acme.Error{Kind: acme.KindUnreachable}
+	}
 	return nil
 }
 
@@ -466,6 +481,7 @@ func (e *fakeEngine) Issue(ctx context.Context, r acme.Request, s acme.State, h 
 	c.busy++
 	c.most = max(c.most, c.busy)
 	c.asked = append(c.asked, c.clock.Now())
+	c.account = e.o.Key
 	fail, at := c.fail, c.at
 	c.mu.Unlock()
 	defer func() { c.mu.Lock(); c.busy--; c.mu.Unlock() }()
