@@ -105,7 +105,7 @@ func TestProcessingForAMinute(t *testing.T) {
 		name       string
 		retryAfter string
 		looks      int // at most
-	}{{"no word of when", "", 40}, {"every 10 s", "10", 12}} {
+	}{{"no word of when", "", 40}, {"every 10 s", "10", 12}, {"at once, always", "0", 40}} {
 		t.Run(tt.name, func(t *testing.T) {
 			ca := acmetest.New(t, acmetest.Options{})
 			opts := ca.Options(t)

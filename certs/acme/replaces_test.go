@@ -89,12 +89,19 @@ func TestReplacesIsSent(t *testing.T) {
 	if _, s := issued(t, c, ca, r); s.WithoutReplaces || sent != id {
 		t.Errorf("sent %q, want %q", sent, id)
 	}
-	// A second replacement of the same is refused by Pebble itself.
-	k := &acmetest.Keeper{}
-	r.CSR = acmetest.CSR(t, acmetest.Key(t), "a.example")
-	if _, s, err := c.Issue(t.Context(), r, acme.State{}, k.Hooks(ca.HTTP01())); err != nil || !s.WithoutReplaces {
-		t.Errorf("got %v, want one without replaces", err)
+	// A further replacement of the same is refused by Pebble itself, once it has
+	// noted the first: that it does on the side.
+	for range 10 {
+		k := &acmetest.Keeper{}
+		_, s, err := c.Issue(t.Context(), r, acme.State{}, k.Hooks(ca.HTTP01()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.WithoutReplaces {
+			return
+		}
 	}
+	t.Error("replaced ten times")
 }
 
 // replacesOf reads what an order replaces, and leaves the request as it was.

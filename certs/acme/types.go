@@ -76,7 +76,8 @@ type Challenge struct {
 // called for several names at once.
 type Solver interface {
 	// Present has the challenge answered: when it returns, the CA may look. The
-	// channel, which may be nil, receives (or is closed) when the CA did look.
+	// channel, which may be nil, receives (or is closed) when the CA did look; it
+	// should hold one value, since nobody may be waiting yet.
 	Present(ctx context.Context, c Challenge) (hit <-chan struct{}, err error)
 	// Clean takes the answer away. It is called after every Present that
 	// succeeded, with a context of its own where the first one ended.
