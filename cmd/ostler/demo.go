@@ -27,10 +27,11 @@ func demoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Show a whole hosting company on this machine, with real parts",
-		Long: `Demo starts a control plane, a signer, an off-site store (rest-server) and three
-agents on loopback, in a temporary folder; lets some days of changing files and
-real backups pass; prints a sign-in link for each audience; and removes
-everything on Ctrl-C.`,
+		Long: `Demo starts a control plane, a signer, an off-site store (rest-server), a test
+certificate authority (Pebble), three agents and their web servers on loopback,
+in a temporary folder; lets some days of changing files and real backups pass,
+has certificates issued, served and renewed; prints a sign-in link for each
+audience; and removes everything on Ctrl-C.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runDemo(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), o)
@@ -42,6 +43,7 @@ everything on Ctrl-C.`,
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8443", "address of the portal (loopback; port 0 takes a free one)")
 	f.BoolVar(&o.json, "json", false, "print one JSON object when ready, for programs")
 	f.BoolVar(&o.log, "log", false, "print the control plane's log")
+	cmd.AddCommand(demoWebCommand())
 	return cmd
 }
 
@@ -57,6 +59,10 @@ type demoReady struct {
 	Seconds   float64           `json:"seconds"`
 	Simulated []string          `json:"simulated"`
 	Customer  string            `json:"customer"`
+	// Certificates are those of all sites; the last one could not be issued.
+	Certificates []demoCertificate `json:"certificates"`
+	// Roots is a file with the roots (PEM) of the demo's authority.
+	Roots string `json:"roots"`
 }
 
 func runDemo(ctx context.Context, out, progress io.Writer, o demoOptions) (err error) {
@@ -117,8 +123,17 @@ func (r demoReady) print(w io.Writer) {
 	fmt.Fprintf(w, "Command line        export OSTLER_URL=%s; bin/ostler --token-file %s server list\n", r.URL, r.TokenFile)
 	fmt.Fprintf(w, "The servers' files  %s\n", filepath.Join(r.Folder, "hosts"))
 	fmt.Fprintf(w, "Mails that went out %s\n\n", filepath.Join(r.Folder, "mail"))
+	fmt.Fprintln(w, "Certificates:")
+	for _, c := range r.Certificates {
+		fmt.Fprintf(w, "  %-26s %-9s %s\n", c.Name, c.State, c.Note)
+	}
+	if len(r.Certificates) > 0 {
+		c := r.Certificates[0]
+		fmt.Fprintf(w, "See one served      curl --cacert %s --connect-to ::%s https://%s\n\n", r.Roots, c.At, c.Name)
+	}
 	fmt.Fprintln(w, "Real: the control plane, the signer, three agents as processes, restic, the")
-	fmt.Fprintln(w, "off-site store (rest-server: TLS, append-only, private repositories), every backup.")
+	fmt.Fprintln(w, "off-site store (rest-server: TLS, append-only, private repositories), every backup;")
+	fmt.Fprintln(w, "every step of every certificate: key, order, challenge, installation, handshake.")
 	fmt.Fprintln(w, "Simulated:")
 	for _, s := range r.Simulated {
 		fmt.Fprintln(w, "  - "+s)

@@ -70,8 +70,8 @@ func (d *demo) agentFiles(base string) error {
 	name := filepath.Base(base)
 	id := fmt.Sprintf("%032x", d.cast.rng.Uint64())
 	files := map[string]string{
-		"agent.yaml": fmt.Sprintf("restic: %q\npolicy_dir: %q\nboot_id_file: %q\nmachine_id_file: %q\nhostname: %q\n", restic,
-			filepath.Join(base, "policy.d"), filepath.Join(base, "boot-id"), filepath.Join(base, "machine-id"), name),
+		"agent.yaml": fmt.Sprintf("restic: %q\npolicy_dir: %q\nboot_id_file: %q\nmachine_id_file: %q\nhostname: %q\n%s", restic,
+			filepath.Join(base, "policy.d"), filepath.Join(base, "boot-id"), filepath.Join(base, "machine-id"), name, d.lab.agentConfig(name)),
 		"policy.d/demo.yaml": "allow_simulated_time: true\n",
 		"boot-id":            fmt.Sprintf("%s-%s-4%s-8%s-%s\n", id[:8], id[8:12], id[13:16], id[17:20], id[20:]),
 		"machine-id":         id + "\n",

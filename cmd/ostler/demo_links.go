@@ -21,6 +21,14 @@ func (d *demo) links(ctx context.Context) (demoReady, error) {
 			"the mailboxes: mails go by SMTP and TLS to a server that keeps them in a folder",
 			"boot id, machine id and package list of the three servers (each agent sees a folder as its root)",
 		}}
+	r.Simulated = append(r.Simulated, d.lab.simulated()...)
+	var err error
+	if r.Certificates, err = d.told(ctx); err != nil {
+		return r, err
+	}
+	if r.Roots, err = d.roots(ctx); err != nil {
+		return r, err
+	}
 	auditor, err := d.app.Identity.AddAuditor(controlplane.System(ctx, "demo"), everyone, identity.NewAuditor{Customer: d.people[string(policy.RoleOwner)].Customer,
 		Name: "Helle Nyberg", Email: "helle.nyberg@audit.example", Until: d.clock.Now().Add(30 * 24 * time.Hour)})
 	if err != nil {

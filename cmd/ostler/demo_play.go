@@ -41,12 +41,16 @@ type demo struct {
 	cast   cast
 	store  demoStore
 	mails  *mailtest.Sink
+	lab    *demoLab
 	failed chan error
 	stop   context.CancelFunc
 	agents []string // names of the agents' processes
 	plans  []string
+	certs  []string                   // one for each company, in their order
 	people map[string]identity.Person // by e-mail
 	ids    map[string]string          // host name: server id
+	// tenancies are those of the companies, by slug.
+	tenancies map[string]string
 	// lostSum is the SHA-256 of the lost file as the night before the last has it.
 	lostSum string
 }
@@ -56,10 +60,13 @@ func (d *demo) host(name string) string { return filepath.Join(d.dir, "hosts", n
 // openDemo starts the store, the signer, and the plane on a clock that is some
 // days back.
 func openDemo(ctx context.Context, dir string, p *procs, o demoOptions) (*demo, error) {
-	d := &demo{dir: dir, o: o, procs: p, cast: newCast(o.seed), failed: make(chan error, 1), people: map[string]identity.Person{}, ids: map[string]string{}}
+	d := &demo{dir: dir, o: o, procs: p, cast: newCast(o.seed), failed: make(chan error, 1), people: map[string]identity.Person{}, ids: map[string]string{}, tenancies: map[string]string{}}
 	d.clock = db.NewSimClock(time.Duration(o.days) * 24 * time.Hour)
 	var err error
 	if d.store, err = startStore(ctx, p, filepath.Join(dir, "store")); err != nil {
+		return nil, err
+	}
+	if d.lab, err = startLab(ctx, p, filepath.Join(dir, "authority"), d.cast.servers()); err != nil {
 		return nil, err
 	}
 	c, err := d.config()
@@ -121,6 +128,7 @@ func (d *demo) config() (Config, error) {
 	c.Signer = SignerConfig{Socket: filepath.Join(d.dir, "signer.sock"), KeyDir: filepath.Join(d.dir, "signer")}
 	c.Ledger.Origin = "demo.invalid/ostler"
 	c.Log.Level = "debug"
+	c.Certs.Resolver, c.Certs.HTTPPort, c.Certs.Private = d.lab.dns.Addr, d.lab.httpPort, true
 	c.Portal.Listen = d.o.listen
 	for _, addr := range []*string{&c.Agents.Listen, &c.Agents.EnrolListen, &c.Metrics.Listen} {
 		free, err := freeAddress()
@@ -158,7 +166,7 @@ func (d *demo) close() {
 // lastLogs are the last lines of every log, for a demo that could not start.
 func (d *demo) lastLogs() string {
 	var b strings.Builder
-	for _, name := range append([]string{"plane", "store", "signer"}, d.agents...) {
+	for _, name := range append([]string{"plane", "store", "signer", "pebble"}, d.agents...) {
 		for _, line := range d.procs.tail(name, 8) {
 			fmt.Fprintf(&b, "  %s: %s\n", name, line)
 		}
@@ -192,6 +200,10 @@ func (d *demo) play(ctx context.Context, progress io.Writer) (demoReady, error) 
 		return demoReady{}, err
 	}
 	d.clock.CatchUp()
+	say("The authority wants a certificate renewed …")
+	if err := d.renewed(ctx); err != nil {
+		return demoReady{}, err
+	}
 	if err := d.app.DB.Write(controlplane.System(ctx, "demo"), func(tx *db.Tx) error {
 		_, err := d.app.Ledger.Append(tx, ledger.Entry{Kind: "clock.caught_up", Subject: "demo", Data: map[string]any{"simulated_days": d.o.days}})
 		return err
@@ -243,11 +255,16 @@ func (d *demo) company(ctx context.Context) error {
 			if err := furnish(d.host(co.server), co.server); err != nil {
 				return err
 			}
+			if err := d.lab.startWeb(ctx, d.procs, co.server, filepath.Join(d.dir, "hosts", co.server, "web")); err != nil {
+				return err
+			}
 		}
-		if _, err := d.app.Customers.CreateTenancy(ctx, everyone, customers.NewTenancy{Server: d.ids[co.server], Customer: cus.ID, Dedicated: i < 2,
-			Paths: []string{co.root}, Sites: []string{co.slug + ".example"}}); err != nil {
+		ten, err := d.app.Customers.CreateTenancy(ctx, everyone, customers.NewTenancy{Server: d.ids[co.server], Customer: cus.ID, Dedicated: i < 2,
+			Paths: []string{co.root}, Sites: sites(co)})
+		if err != nil {
 			return err
 		}
+		d.tenancies[co.slug] = ten.ID
 		if err := d.cast.plant(d.host(co.server), co, start); err != nil {
 			return err
 		}
@@ -312,7 +329,13 @@ func (d *demo) days(ctx context.Context, say func(string, ...any)) error {
 	if err != nil {
 		return err
 	}
+	var issued bool
 	for i, due := range dues {
+		if !issued && time.Until(due) > -behind {
+			if issued, err = true, d.issue(ctx, say); err != nil {
+				return err
+			}
+		}
 		if err := d.oneDay(i, i == len(dues)-1, due.Add(-9*time.Hour)); err != nil {
 			return err
 		}
@@ -321,6 +344,9 @@ func (d *demo) days(ctx context.Context, say func(string, ...any)) error {
 		if err := d.settle(ctx); err != nil {
 			return err
 		}
+	}
+	if !issued {
+		return d.issue(ctx, say)
 	}
 	return nil
 }

@@ -36,13 +36,18 @@ type procs struct {
 
 // start runs a program whose output goes to a log file, and returns its process id.
 func (p *procs) start(name, program string, args ...string) (int, error) {
+	return p.startWith(name, nil, program, args...)
+}
+
+// startWith is start with more in the environment.
+func (p *procs) startWith(name string, env []string, program string, args ...string) (int, error) {
 	log, err := os.OpenFile(filepath.Join(p.dir, name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return 0, fmt.Errorf("demo: %s: %w", name, err)
 	}
 	cmd := exec.Command(program, args...)
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + p.dir, "TMPDIR=" + p.dir}
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + p.dir, "TMPDIR=" + p.dir}, env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	if err := cmd.Start(); err != nil {
 		return 0, errors.Join(fmt.Errorf("demo: start %s: %w", name, err), log.Close())

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -49,6 +50,17 @@ func newCast(seed uint64) cast {
 		c.company = append(c.company, co)
 	}
 	return c
+}
+
+// servers are the host names, each once.
+func (c cast) servers() []string {
+	var all []string
+	for _, co := range c.company {
+		if !slices.Contains(all, co.server) {
+			all = append(all, co.server)
+		}
+	}
+	return all
 }
 
 func email(person, slug string) string {

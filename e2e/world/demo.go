@@ -18,7 +18,10 @@ type Demo struct {
 	LostFile  string            `json:"lost_file"`
 	LostSum   string            `json:"lost_sha256"`
 	Customer  string            `json:"customer"`
-	Proc      *Proc             `json:"-"`
+	Roots     string            `json:"roots"`
+	// Certificates are those of all sites; the last one could not be issued.
+	Certificates []struct{ ID, Name, URL, State, At, Note string }
+	Proc         *Proc `json:"-"`
 }
 
 // StartDemo starts the demo and waits until it is ready.

@@ -193,7 +193,7 @@ func (l *Lab) Trusted(addr, name string) error {
 
 // planeConfig is what the plane is told of the lab.
 func (l *Lab) planeConfig() string {
-	return fmt.Sprintf("certs:\n  resolvers: [%q]\n  http_port: %d\n  private: true\n", l.DNS.Addr, l.HTTPPort)
+	return fmt.Sprintf("certs:\n  resolver: %q\n  name_server: %[1]q\n  http_port: %d\n  private: true\n", l.DNS.Addr, l.HTTPPort)
 }
 
 // HostConfig are lines of an agent's configuration: where it answers http-01,
