@@ -151,10 +151,10 @@ func (s *Service) installAgain(tx *db.Tx, cert *certRow, row *issueRow, o start)
 	if err != nil {
 		return false, err
 	}
-	if err := insert(tx, row); err != nil {
+	if err := s.deploy(tx, *cert, row, endpoints); err != nil {
 		return false, err
 	}
-	if err := s.deploy(tx, *cert, row, endpoints); err != nil {
+	if err := insert(tx, row); err != nil {
 		return false, err
 	}
 	return true, saveCert(tx, cert)
