@@ -72,7 +72,18 @@ var bodies = map[string]string{
 	"api.catalogue.set":      `{"on":false}`,
 	"api.ask.new":            `{"what":"The menu of last week"}`,
 	"api.ask.answer":         `{"answer":"It is back"}`,
-	"api.assist.start":       `{"customer":"cus_x","reason":"Asked by phone","ticket":"OPS-1"}`,
+	"api.cert.create":        `{"tenancy":"ten_x","names":["www.example.com"]}`,
+	"api.cert.update":        `{"names":["www.example.com"]}`,
+	"api.cert.pause":         `{"reason":"The site moves"}`,
+	"api.cert.revoke":        `{"reason":"superseded"}`,
+	"api.cert.compromised":   `{"detail":"It was in a mail"}`,
+	"api.cert.take-over":     `{"tenancy":"ten_x"}`,
+	"api.authority.add":      `{"name":"x","directory":"https://ca2.test.invalid/dir","role":"fallback"}`,
+	"api.authority.update":   `{"contact":"x@test.invalid"}`,
+	"api.provider.add":       `{"name":"x","kind":"hetzner","config":{"api_token":"y"}}`,
+	"api.campaign.start":     `{"serials":["04"],"reason":"drill"}`,
+
+	"api.assist.start": `{"customer":"cus_x","reason":"Asked by phone","ticket":"OPS-1"}`,
 }
 
 // ids says whose id stands for :id, by the noun that the path begins with.
@@ -82,7 +93,8 @@ func (o tenant) id(path string) string {
 	return map[string]string{"customers": o.customer.ID, "contacts": o.contact.ID, "servers": o.server.ID, "tenancies": o.tenancy.ID, "jobs": o.job,
 		"findings": o.finding, "ledger": o.entry, "tokens": "tok_00000000000000000000000000", "sessions": "ses_00000000000000000000000000",
 		"plans": o.plan.ID, "repositories": o.plan.Repository.ID, "runs": o.run, "snapshots": o.snapshot, "restores": o.restore,
-		"assists": o.assist, "asks": o.ask, "mails": o.mail}[noun]
+		"assists": o.assist, "asks": o.ask, "mails": o.mail, "certificates": o.cert, "issues": o.issue, "certificate-authorities": o.authority, "dns-providers": o.provider,
+		"certificate-campaigns": o.campaign, "found-certificates": o.found}[noun]
 }
 
 // TestEveryRoute walks every API route for every role and another customer's
@@ -179,7 +191,7 @@ func TestListsAreOnesOwn(t *testing.T) {
 	w.newTenant("Mine")
 	other := w.newTenant("Other")
 	for _, path := range []string{"/customers", "/servers", "/tenancies", "/jobs", "/findings", "/ledger", "/plans", "/snapshots", "/restores",
-		"/assists", "/asks", "/mails"} {
+		"/assists", "/asks", "/mails", "/certificates", "/dns-providers"} {
 		for _, query := range []string{"", "?customer=" + other.customer.ID, "?server=" + other.server.ID} {
 			a := w.call("mine-owner", "GET", server.Base+path+query, "")
 			if a.status == http.StatusUnprocessableEntity && query != "" {
@@ -189,7 +201,7 @@ func TestListsAreOnesOwn(t *testing.T) {
 				t.Errorf("%s%s: got %d: %s", path, query, a.status, a.body)
 			}
 			for _, secret := range []string{other.customer.ID, other.server.ID, other.tenancy.ID, other.job, other.finding, other.entry, other.plan.ID, other.snapshot, other.restore,
-				other.assist, other.ask, other.mail} {
+				other.assist, other.ask, other.mail, other.cert, other.provider} {
 				if strings.Contains(a.body, secret) {
 					t.Errorf("%s%s: shows another customer's %s", path, query, secret)
 				}

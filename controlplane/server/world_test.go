@@ -22,6 +22,7 @@ import (
 	"ostler/agents"
 	"ostler/agents/wire"
 	"ostler/backups"
+	"ostler/certs"
 	"ostler/controlplane"
 	"ostler/controlplane/bus"
 	"ostler/controlplane/customers"
@@ -119,6 +120,7 @@ type world struct {
 	people   people
 	chunks   *chunks
 	backups  *backups.Service
+	certs    *certs.Service
 	mail     *mail.Mail
 	wall     *dbtest.Clock
 	log      *bytes.Buffer
@@ -158,8 +160,9 @@ func newWorldOn(t *testing.T, d *db.DB) *world {
 	w.must(err)
 	w.mail, err = mail.New(d, k, w.ledger, w.jobs, w.findings, mail.Options{PortalURL: "https://portal.test.invalid", Company: "Test"})
 	w.must(err)
+	w.openCerts(certs.Deps{DB: d, Keeper: k, Ledger: w.ledger, Jobs: w.jobs, Findings: w.findings, Customers: w.store})
 	w.s, err = server.New(server.Deps{DB: d, Keeper: k, Auth: w.people, Agents: w.agents, Customers: w.store, Identity: ids, Jobs: w.jobs,
-		Findings: w.findings, Ledger: w.ledger, Chunks: w.chunks, Backups: w.backups, Mail: w.mail}, server.Options{PortalAddr: "127.0.0.1:0", AgentsAddr: "127.0.0.1:0",
+		Findings: w.findings, Ledger: w.ledger, Chunks: w.chunks, Backups: w.backups, Certs: w.certs, Mail: w.mail}, server.Options{PortalAddr: "127.0.0.1:0", AgentsAddr: "127.0.0.1:0",
 		EnrolAddr: "127.0.0.1:0", MetricsAddr: "127.0.0.1:0", Version: "test", DrainFor: 2 * time.Second, Log: testLog(w.log)})
 	w.must(err)
 	return w
@@ -189,6 +192,8 @@ type tenant struct {
 	assist   string // over
 	ask      string
 	mail     string
+
+	cert, issue, authority, provider, campaign, found string
 }
 
 func (w *world) newTenant(name string) tenant {
@@ -199,11 +204,12 @@ func (w *world) newTenant(name string) tenant {
 	w.must(err)
 	o.server, err = w.store.CreateServer(w.ctx, all, customers.NewServer{Name: o.customer.Slug + ".example.com", Country: "DE"})
 	w.must(err)
-	o.tenancy, err = w.store.CreateTenancy(w.ctx, all, customers.NewTenancy{Server: o.server.ID, Customer: o.customer.ID, Paths: []string{"/srv/" + o.customer.Slug}})
+	o.tenancy, err = w.store.CreateTenancy(w.ctx, all, customers.NewTenancy{Server: o.server.ID, Customer: o.customer.ID, Paths: []string{"/srv/" + o.customer.Slug}, Sites: []string{"www." + o.customer.Slug + ".example"}})
 	w.must(err)
 	o.contact, err = w.store.AddContact(w.ctx, all, customers.NewContact{Customer: o.customer.ID, Name: "Kim Sample", Email: "kim@" + o.customer.Slug + ".example", Role: policy.RoleOwner})
 	w.must(err)
 	w.backedUp(&o)
+	w.certified(&o)
 	w.must(w.d.Write(w.ctx, func(tx *db.Tx) error {
 		j, err := w.jobs.Enqueue(tx, jobs.Spec{Kind: string(wire.ActionInventory), Executor: jobs.Agent, Server: o.server.ID, Customer: o.customer.ID,
 			ExpiresAt: tx.Now.Add(time.Hour), Params: struct{}{}})
