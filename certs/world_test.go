@@ -304,6 +304,16 @@ func newKey(t testing.TB) *ecdsa.PrivateKey {
 	return must[*ecdsa.PrivateKey](t)(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
 }
 
+// privateScalar is the secret number of a key of EC P-256.
+func privateScalar(t testing.TB, key crypto.Signer) []byte {
+	t.Helper()
+	k, ok := key.(*ecdsa.PrivateKey)
+	if !ok {
+		t.Fatalf("a key of the kind %T", key)
+	}
+	return must[[]byte](t)(k.Bytes())
+}
+
 func rsaKey(t testing.TB, bits int) *rsa.PrivateKey {
 	t.Helper()
 	return must[*rsa.PrivateKey](t)(rsa.GenerateKey(rand.Reader, bits))
@@ -337,8 +347,9 @@ type fakeCA struct {
 	live     map[string][2]string
 	order    []string // the first name of each order, in their order
 
-	account      crypto.Signer // of the latest engine
-	loseRollover bool          // the next change of a key is done, and not answered
+	account      crypto.Signer          // of the latest engine
+	solve        func(acme.Hooks) error // done in each order
+	loseRollover bool                   // the next change of a key is done, and not answered
 }
 
 func encode(v any) json.RawMessage {
@@ -521,6 +532,11 @@ func (e *fakeEngine) Issue(ctx context.Context, r acme.Request, s acme.State, h 
 			return acme.Result{}, s, err
 		}
 		h.Event(acme.EventOrdered, nil)
+		if c.solve != nil {
+			if err := c.solve(h); err != nil {
+				return acme.Result{}, s, err
+			}
+		}
 	} else {
 		h.Event(acme.EventResumed, nil)
 	}
