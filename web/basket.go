@@ -3,12 +3,14 @@ package web
 import (
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
 	"ostler/agents/wire"
 	"ostler/backups"
 	"ostler/controlplane"
+	"ostler/controlplane/customers"
 	"ostler/controlplane/policy"
 )
 
@@ -106,7 +108,8 @@ func (v *visit) basketPage() (*Basket, error) {
 	if page.CanRestore = len(page.Items) > page.Gone; !page.CanRestore {
 		page.Say, page.Tone = v.t("basket.say_gone"), ToneBad
 	}
-	page.Servers, err = v.targetServers(scope, name)
+	page.Alone = len(page.Items) == 1 && b.Items[0].Type == wire.NodeFile
+	page.Servers, page.Folders, err = v.targetServers(name)
 	return page, err
 }
 
@@ -124,22 +127,38 @@ func (v *visit) basketRow(i backups.Item, name func(server string) string) Baske
 	return row
 }
 
-// targetServers are the servers that something can be put on: name and id.
-func (v *visit) targetServers(scope policy.Scope, name func(server string) string) ([]Link, error) {
-	plans, err := v.p.Backups.Plans(v.ctx, scope, "")
+// targetServers are the servers that something can be put on, name and id: those
+// that the customer lives on, also without a backup of their own. folders says
+// within which folders.
+func (v *visit) targetServers(name func(server string) string) (out []Link, folders string, err error) {
+	tenancies, err := v.tenancies(customers.TenancyFilter{Customer: v.customer()})
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	var out []Link
-	seen := map[string]bool{}
-	for _, p := range plans {
-		if !seen[p.Server] {
-			seen[p.Server] = true
-			out = append(out, Link{name(p.Server), p.Server})
+	paths := map[string][]string{}
+	for _, t := range tenancies {
+		if paths[t.Server] == nil {
+			out = append(out, Link{name(t.Server), t.Server})
 		}
+		paths[t.Server] = append(paths[t.Server], t.Paths...)
 	}
-	return out, nil
+	slices.SortFunc(out, func(a, b Link) int { return strings.Compare(a.Label, b.Label) })
+	var each []string
+	for _, s := range out[:min(len(out), foldersSaid)] {
+		list := strings.Join(paths[s.Href], ", ")
+		if len(out) > 1 {
+			list = v.t("basket.folders_of", "server", s.Label, "folders", list)
+		}
+		each = append(each, list)
+	}
+	if len(out) > foldersSaid {
+		each = append(each, "…")
+	}
+	return out, strings.Join(each, "; "), nil
 }
+
+// foldersSaid is of how many servers the folders are said.
+const foldersSaid = 5
 
 // target is what the form says of where files go on a server.
 func (v *visit) target() BasketTarget {
@@ -169,6 +188,9 @@ func (p *Portal) basketDownload(v *visit) error {
 func (p *Portal) basketOnServer(v *visit) error {
 	return p.order(v, func(scope policy.Scope, o backups.Order) ([]backups.Restore, error) {
 		t := v.target()
+		if t.Folder != "" && t.Placement == string(wire.PlaceOriginal) {
+			return nil, controlplane.Invalid(controlplane.Field{Pointer: "/target/placement", Message: v.t("basket.folder_unchosen")})
+		}
 		o.Target = backups.Destination{Server: t.Server, Placement: wire.Placement(t.Placement), Conflict: wire.Conflict(t.Conflict), Special: t.Special}
 		if o.Target.Placement == wire.PlaceFolder {
 			o.Target.Folder = []byte(t.Folder)

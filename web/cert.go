@@ -135,6 +135,9 @@ func (v *visit) certStrip(c certs.Certificate, cas map[string]string) []Fact {
 		good.Note = v.moment(c.Issued.NotAfter)
 	}
 	state, note := v.certState(c)
+	if c.Failing.Attempts > 0 && v.certStateNow(c) != certs.StateUnserved {
+		note = "" // it stands beneath, with what to do
+	}
 	served := Fact{Label: v.t("cert.served"), State: state, Note: note}
 	for _, s := range c.Seen {
 		if s.At.After(served.At) {
@@ -229,7 +232,11 @@ func (v *visit) certWhy(scope policy.Scope, page *Certificate, c certs.Certifica
 	}
 	for _, w := range whys {
 		cause, next := v.whyText(w)
-		page.Why = append(page.Why, WhyRow{cause, next, w.Until})
+		row := WhyRow{Text: cause, Next: next}
+		if !w.Until.IsZero() && w.Until.Before(certs.Forever) && !strings.Contains(cause, v.moment(w.Until)) {
+			row.Until = w.Until
+		}
+		page.Why = append(page.Why, row)
 	}
 	return nil
 }
@@ -264,15 +271,15 @@ func (v *visit) renewalLines(c certs.Certificate, cas map[string]string) (lines 
 
 // certAbout is what a certificate is made of.
 func (v *visit) certAbout(scope policy.Scope, page *Certificate, c certs.Certificate, cas map[string]string) error {
-	page.Where = []Link{{v.serverName(c.Server), "/servers/" + c.Server}}
+	page.Server = Link{v.serverName(c.Server), "/servers/" + c.Server}
 	names, err := v.customerNames([]string{c.Customer})
 	if err != nil {
 		return err
 	}
-	page.Sub = page.Where[0].Label
+	page.Sub = page.Server.Label
 	if n := names[c.Customer]; n != "" {
 		page.Sub = n + " · " + page.Sub
-		page.Where = append(page.Where, Link{n, "/customers/" + c.Customer})
+		page.Customer = Link{n, "/customers/" + c.Customer}
 	}
 	add := func(key, value string, mono bool) {
 		if value != "" {
@@ -337,7 +344,9 @@ func (v *visit) certActs(scope policy.Scope, page *Certificate, c certs.Certific
 	if c.State == certs.StateEnded {
 		return nil
 	}
-	page.Acts.Check = self + "/check"
+	if c.Issued.Serial != "" {
+		page.Acts.Check = self + "/check"
+	}
 	if !v.can(policy.CertWrite) {
 		return nil
 	}

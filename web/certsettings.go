@@ -86,12 +86,17 @@ func (v *visit) providerRows(scope policy.Scope) (out []ProviderRow, err error) 
 	return out, err
 }
 
-// newAuthorityPage is the form for an authority.
-func (p *Portal) newAuthorityPage(v *visit) *CertAdd {
+// newAuthorityPage is the form for an authority. Where none is known yet, one
+// is proposed.
+func (p *Portal) newAuthorityPage(v *visit, proposed certs.NewAuthority) *CertAdd {
 	page := &CertAdd{Page: v.page("certs", v.t("certadd.authority"), v.t("certadd.authority_say")), Action: "/certificates/authorities", Lead: v.t("certadd.authority_note")}
 	page.Crumbs = []Link{{v.t("certs.title"), "/certificates"}, {v.t("certset.title"), "/certificates/settings"}}
 	add := func(id, label, hint string, optional bool, rows int) {
-		page.Fields = append(page.Fields, AddField{ID: id, Label: label, Hint: hint, Value: v.c.FormValue(id), Optional: optional, Rows: rows, Secret: id == "eab_key"})
+		value := v.c.FormValue(id)
+		if v.c.Request().Method != "POST" {
+			value = map[string]string{"name": proposed.Name, "directory": proposed.Directory, "contact": proposed.Contact, "profile": proposed.Profile, "roots": string(proposed.RootsPEM)}[id]
+		}
+		page.Fields = append(page.Fields, AddField{ID: id, Label: label, Hint: hint, Value: value, Optional: optional, Rows: rows, Secret: id == "eab_key"})
 	}
 	add("name", v.t("col.name"), v.t("certadd.name_hint"), false, 0)
 	add("directory", v.t("certadd.directory"), v.t("certadd.directory_hint"), false, 0)
@@ -106,10 +111,24 @@ func (p *Portal) newAuthorityPage(v *visit) *CertAdd {
 	return page
 }
 
-func (p *Portal) authorityNew(v *visit) error { return v.render(p.newAuthorityPage(v)) }
+func (p *Portal) authorityNew(v *visit) error {
+	scope, err := v.scope(policy.CertAdmin)
+	if err != nil {
+		return err
+	}
+	cas, err := p.Certs.Authorities(v.ctx, scope)
+	if err != nil {
+		return err
+	}
+	var proposed certs.NewAuthority
+	if len(cas) == 0 {
+		proposed = p.Certs.Proposed()
+	}
+	return v.render(p.newAuthorityPage(v, proposed))
+}
 
 func (p *Portal) authorityAdd(v *visit) error {
-	page := p.newAuthorityPage(v)
+	page := p.newAuthorityPage(v, certs.NewAuthority{})
 	scope, err := v.scope(policy.CertAdmin)
 	if err != nil {
 		return err

@@ -98,6 +98,9 @@ func (v *visit) whyText(w certs.Why) (cause, next string) {
 	w.Args = v.args(w.Args)
 	if !w.Until.IsZero() && w.Args["until"] == "" {
 		w.Args["until"] = v.moment(w.Until)
+		if !w.Until.Before(certs.Forever) {
+			w.Args["until"] = v.t("cert.somebody")
+		}
 	}
 	return w.Text(v.p.tx.Lang)
 }

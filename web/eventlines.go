@@ -232,6 +232,9 @@ func (v *visit) event(it ledger.Item, server, who string) Event {
 	if missing := number(it.Data["missing_count"]); missing > 0 && lacking[it.Kind] != "" {
 		look.key, n, e.Tone = lacking[it.Kind], missing, ToneWarn
 	}
+	if it.Kind == "restore.requested" && text(it.Data["from_server"]) != "" {
+		look.key = "event.restores_requested_to"
+	}
 	if by := text(it.Data["by"]); it.Kind == "backup.queued" && queuedBy[by] != "" {
 		look.key = queuedBy[by]
 	}
@@ -243,10 +246,12 @@ func (v *visit) event(it ledger.Item, server, who string) Event {
 		e.Text = capital(e.Text)
 	}
 	if path := it.Personal["path"]; path != "" && v.canOf(it.Customer, policy.FileRead) {
-		e.Detail = PlainName([]byte(path))
+		if e.Detail = PlainName([]byte(path)); it.Kind == "restore.requested" && number(it.Data["items"]) > 1 {
+			e.Detail = v.t("onserver.things", "name", e.Detail, "n", number(it.Data["items"])-1)
+		}
 	}
 	if cause, _ := it.Data["failure_cause"].(string); cause != "" {
-		e.Detail = causeText(cause)
+		e.Detail = v.cause(cause)
 	}
 	if job, _ := it.Data["job"].(string); job != "" && it.Kind == "backup.queued" {
 		e.Link = Link{v.t("event.to_job"), "/jobs/" + job}

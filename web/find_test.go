@@ -13,6 +13,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"ostler/agents/wire"
+	"ostler/controlplane/customers"
 	"ostler/controlplane/db"
 	"ostler/controlplane/db/dbtest"
 )
@@ -75,6 +76,18 @@ func TestSearchVersionBasketOrder(t *testing.T) {
 			t.Errorf("a folder that is none: %d", bad.status)
 		}
 		checkPage(t, bad.body)
+		// A folder that is named and not chosen is asked about, and not passed over.
+		bad = ines.post("/basket/server", "placement", "original", "folder", "/srv/shop/restored", "conflict", "overwrite")
+		if bad.status != http.StatusUnprocessableEntity || !strings.Contains(between(bad.body, `<fieldset id="placement"`, "</fieldset>"), "A folder is named below") {
+			t.Errorf("a folder that is not chosen: %d", bad.status)
+		}
+		checkPage(t, bad.body)
+		// A server of theirs without a backup of its own can be restored to.
+		ok[customers.Tenancy](t)(h.customers.CreateTenancy(h.ctx, all, customers.NewTenancy{Server: h.shared.ID, Customer: h.maple.ID, Paths: []string{"/srv/bakery"}}))
+		page = ines.page("/basket")
+		if which := between(page, `<select id="server"`, "</select>"); !strings.Contains(which, h.shared.ID) || !strings.Contains(page, "shared-1: /srv/bakery") {
+			t.Errorf("the servers to restore to: %q", which)
+		}
 		a := ines.post("/basket/server", "placement", "original", "conflict", "overwrite", "mail", "1")
 		if a.status != http.StatusSeeOther {
 			t.Fatalf("order: %d %s", a.status, heading(a.body))

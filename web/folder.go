@@ -207,7 +207,7 @@ func (v *visit) pickWhole(page *Folder, f backups.Folder, c *chosen) {
 
 func (v *visit) folderFailed(page *Folder, j jobs.Job, server string) {
 	page.State, page.Tone, page.Say = FolderFailed, ToneBad, v.t("folder.say_failed", "server", server)
-	page.Problem = failure(j)
+	page.Problem = v.failure(j)
 	if j.State == jobs.Expired {
 		page.State, page.Tone, page.Say = FolderSilent, ToneUnknown, v.t("folder.say_silent", "server", server)
 		page.Problem = &Problem{Cause: v.t("folder.silent"), Next: v.t("folder.silent_next")}

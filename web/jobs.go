@@ -108,7 +108,7 @@ func (p *Portal) job(v *visit) error {
 	if err != nil {
 		return err
 	}
-	page := &Job{Page: v.page("jobs", v.jobTitle(j), ""), State: v.jobState(j.State), Progress: v.progress(j, v.canOf(j.Customer, policy.FileRead)), Failed: failure(j)}
+	page := &Job{Page: v.page("jobs", v.jobTitle(j), ""), State: v.jobState(j.State), Progress: v.progress(j, v.canOf(j.Customer, policy.FileRead)), Failed: v.failure(j)}
 	page.Crumbs = []Link{{v.t("jobs.title"), "/jobs"}}
 	if !v.staff() {
 		page.Nav = "activity"

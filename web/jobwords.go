@@ -48,37 +48,11 @@ func causeText(cause string) string {
 }
 
 // failure is a failed job's cause and next step.
-func failure(j jobs.Job) *Problem {
+func (v *visit) failure(j jobs.Job) *Problem {
 	if j.Failure == nil || !j.State.Terminal() {
 		return nil
 	}
-	cause, next := jobs.Explain(wire.Failure{Cause: jobs.CauseOf(j)})
-	return &Problem{Cause: trimDot(cause), Next: next}
-}
-
-// why says why a job waits, each reason with its times as the reader reads them.
-func (v *visit) why(reasons []jobs.Reason) []string {
-	var out []string
-	for _, r := range reasons {
-		s := r.Text(v.p.tx.Lang, func(name, value string) string {
-			if t, err := time.Parse(time.RFC3339, value); err == nil {
-				return v.moment(t)
-			}
-			switch name {
-			case "title":
-				if key, ok := jobTitles[value]; ok {
-					return v.t(key)
-				}
-			case "cause":
-				return causeText(value)
-			}
-			return value
-		})
-		if s != "" {
-			out = append(out, s)
-		}
-	}
-	return out
+	return v.problem(jobs.CauseOf(j))
 }
 
 var stepNames = map[string]string{
@@ -103,6 +77,10 @@ func (v *visit) progress(j jobs.Job, names bool) *Progress {
 	p.Done, p.Total, p.Files, p.TotalFiles, p.Errors = x.Done, x.Total, x.Files, x.TotalFiles, x.Errors
 	if took := v.now.Sub(j.StartedAt); took > 2*time.Second && x.Done > 0 && (x.Step == "upload" || x.Step == "download" || x.Step == "restore" || x.Step == "backup" || x.Step == "pack") {
 		p.Rate = int64(float64(x.Done) / took.Seconds())
+	}
+	if x.Step == "list" { // it counts things, not bytes
+		p.Done, p.Total = 0, 0
+		return p
 	}
 	if x.Total > 0 {
 		p.Percent = int(min(100, x.Done*100/x.Total))

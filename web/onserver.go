@@ -128,9 +128,10 @@ func (v *visit) things(r backups.Restore) string {
 // itemsShown is how much of what was chosen is listed.
 const itemsShown = 50
 
-// orderedBy says who asked for a restore, and lists what they chose where it is
-// more than one thing.
-func (v *visit) orderedBy(scope policy.Scope, r backups.Restore) (asked []Pair, items [][]byte, err error) {
+// orderedBy says who asked for a restore, and lists what they chose, each with
+// the copy that it is from; one thing alone only where it is a part of what was
+// chosen.
+func (v *visit) orderedBy(scope policy.Scope, r backups.Restore) (asked []Pair, items []ItemRow, err error) {
 	names, err := v.p.Identity.Names(v.ctx, []string{r.CreatedBy, r.ConfirmedBy})
 	if err != nil {
 		return nil, nil, err
@@ -140,16 +141,34 @@ func (v *visit) orderedBy(scope policy.Scope, r backups.Restore) (asked []Pair, 
 			asked = append(asked, Pair{Label: v.t(key), Value: v.t("restore.who_when", "who", cmp.Or(names[id], v.t("word.somebody")), "when", v.moment(at))})
 		}
 	}
+	picks, err := v.p.Backups.RestoreItems(v.ctx, scope, r.ID)
+	if err != nil {
+		return nil, nil, err
+	}
+	copies := map[string]backups.Snapshot{}
+	for _, x := range picks[:min(len(picks), itemsShown)] {
+		snap, known := copies[x.Snapshot]
+		if !known {
+			if snap, err = v.p.Backups.Snapshot(v.ctx, scope, x.Snapshot); err != nil && controlplane.ErrorCode(err) != controlplane.CodeNotFound {
+				return nil, nil, err
+			}
+			copies[x.Snapshot] = snap
+		}
+		row := ItemRow{Path: x.Path, At: snap.ArrivedAt, Of: x.Chosen}
+		if snap.ID != "" {
+			row.Href = "/snapshots/" + snap.ID + "/file?" + pathQuery(x.Path)
+		}
+		items = append(items, row)
+	}
+	if len(items) == 1 && len(items[0].Of) == 0 {
+		if at := items[0].At; !at.IsZero() {
+			asked = append(asked, Pair{Label: v.t("basket.version"), Value: v.moment(at)})
+		}
+		items = nil
+	}
 	line("restore.by", r.CreatedBy, r.CreatedAt)
 	line("restore.confirmed_by", r.ConfirmedBy, r.ConfirmedAt)
-	if r.Items < 2 {
-		return asked, nil, nil
-	}
-	picks, err := v.p.Backups.RestoreItems(v.ctx, scope, r.ID)
-	for _, x := range picks[:min(len(picks), itemsShown)] {
-		items = append(items, x.Path)
-	}
-	return asked, items, err
+	return asked, items, nil
 }
 
 // onServerActs are what a person can do now.
@@ -168,10 +187,10 @@ func (v *visit) onServerActs(page *OnServer, r backups.Restore) {
 		page.Undo, page.UndoUntil = self+"/undo", r.UndoUntil
 	}
 	if r.UndoFailure != "" && r.State != backups.RestoreUndoing {
-		cause, next := jobs.Explain(wire.Failure{Cause: wire.Cause(r.UndoFailure)})
-		page.Failed = &Problem{Cause: v.t("onserver.undo_failed", "cause", lower(trimDot(cause))), Next: next}
+		page.Failed = v.problem(wire.Cause(r.UndoFailure))
+		page.Failed.Cause = v.t("onserver.undo_failed", "cause", lower(page.Failed.Cause))
 	}
-	if r.State.Over() && r.State != backups.RestoreReady {
+	if r.State.Over() {
 		page.Again = self + "/again"
 	}
 }
@@ -218,7 +237,7 @@ func (v *visit) changes(scope policy.Scope, page *OnServer, r backups.Restore) e
 			row.Size = c.Size
 		}
 		if c.Cause != "" {
-			row.Note = capital(causeText(string(c.Cause)))
+			row.Note = capital(v.cause(string(c.Cause)))
 		}
 		if key, ok := noteWords[c.Note]; ok {
 			row.Note = v.t(key)
@@ -257,12 +276,19 @@ func (v *visit) missingOf(r backups.Restore) Missing {
 	return m
 }
 
-// helped says who of us restored it, and why; "" where the customer did.
+// helped says that one of us restores it, and why; "" where the customer does.
 func (v *visit) helped(r backups.Restore) string {
 	if r.Assist == nil {
 		return ""
 	}
-	return v.t("restore.helped", "ticket", r.Assist.Ticket, "reason", r.Assist.Reason)
+	key := "restore.helping"
+	switch {
+	case v.staff():
+		key = "restore.helped_staff"
+	case r.State.Over():
+		key = "restore.helped"
+	}
+	return v.t(key, "ticket", r.Assist.Ticket, "reason", r.Assist.Reason)
 }
 
 // restoreStep answers a form that moves a restore on.

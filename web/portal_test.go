@@ -158,7 +158,7 @@ func TestFolderStatesAreToldApart(t *testing.T) {
 	ref := h.take(wire.ActionList, &p)
 	h.end(wire.Result{JobRef: ref, Outcome: wire.Failed, Failure: &wire.Failure{Cause: wire.CauseWrongPassword}})
 	failed := ines.page(base + "%2Fbroken&job=" + ref.Job)
-	if !strings.Contains(heading(failed), "could not list") || !strings.Contains(failed, "password") || strings.Contains(failed, "hx-sse:connect") {
+	if !strings.Contains(heading(failed), "could not list") || !strings.Contains(failed, "does not have the right key") || strings.Contains(failed, "hx-sse:connect") {
 		t.Errorf("a failed listing: %q", heading(failed))
 	}
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -143,13 +144,18 @@ func (v *visit) asked(limit int, open bool) ([]AskedFile, error) {
 		return nil, err
 	}
 	on := map[string]bool{}
+	by := map[string]bool{}
 	for _, r := range rs {
-		on[r.Server] = true
+		on[r.Server], by[r.CreatedBy] = true, true
 		if r.TargetServer != "" {
 			on[r.TargetServer] = true
 		}
 	}
 	servers, err := v.servers(keysOf(on))
+	if err != nil {
+		return nil, err
+	}
+	people, err := v.p.Identity.Names(v.ctx, keysOf(by))
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +165,8 @@ func (v *visit) asked(limit int, open bool) ([]AskedFile, error) {
 		if waits := r.State.Busy() || r.State == backups.RestorePreviewed; open && !kept && !waits {
 			continue
 		}
-		a := AskedFile{Name: []byte(r.Name()), More: r.Items - 1, Href: "/restores/" + r.ID, Server: servers[r.Server].Name, Kind: v.t(restoreKinds[r.Kind]), State: v.restoreState(r, jobs.Job{State: jobs.Running}), At: r.CreatedAt}
+		a := AskedFile{Name: []byte(r.Name()), More: r.Items - 1, Href: "/restores/" + r.ID, Server: servers[r.Server].Name, Kind: v.t(restoreKinds[r.Kind]), State: v.restoreState(r, jobs.Job{State: jobs.Running}), At: r.CreatedAt,
+			By: cmp.Or(people[r.CreatedBy], v.t("word.somebody"))}
 		if r.Kind == backups.RestoreArchive {
 			a.More = 0 // its name stands for all of it
 		}
@@ -183,8 +190,7 @@ func (v *visit) restoreFailure(scope policy.Scope, r backups.Restore) *Problem {
 	if r.State != backups.RestoreFailed {
 		return nil
 	}
-	cause, next := jobs.Explain(wire.Failure{Cause: wire.Cause(r.FailureCause)})
-	p := &Problem{Cause: trimDot(cause), Next: next}
+	p := v.problem(wire.Cause(r.FailureCause))
 	if keyLost(r.FailureCause) {
 		if snap, err := v.p.Backups.Snapshot(v.ctx, scope, r.Snapshot); err == nil {
 			p.Link = v.keyLink(snap.Repository)
@@ -231,9 +237,9 @@ func (v *visit) downloadPage(scope policy.Scope, r backups.Restore, j jobs.Job, 
 	} else {
 		d.Back = Link{v.t("restore.back"), v.fileHref(r)}
 	}
-	if may && r.State.Over() && !d.Ready {
+	if may && r.State.Over() {
 		d.Again = "/restores/" + r.ID + "/again"
-		if !d.Archive {
+		if !d.Archive && !d.Ready {
 			d.Again = "/snapshots/" + r.Snapshot + "/download?" + pathQuery(r.Path)
 		}
 	}

@@ -199,7 +199,34 @@ func TestARestoreIsStoppedOrComesToNothing(t *testing.T) {
 	var p wire.PreviewParams
 	ref := h.take(wire.ActionPreview, &p)
 	h.end(wire.Result{JobRef: ref, Outcome: wire.Failed, Failure: &wire.Failure{Cause: wire.CauseNoKey}})
-	ines.says(at(r), "could not be put on maple-1", []string{`href="/keys/` + snap.Repository + `#return"`, "password is not on this server", `href="/ask"`})
+	ines.says(at(r), "could not be put on maple-1", []string{`href="/keys/` + snap.Repository + `#return"`, "does not have the right key", `href="/ask"`})
+}
+
+// Causes and waits are written for who looks after the servers; a customer's
+// people read them in words of their own, with something that they can do.
+func TestCausesInTheReadersWords(t *testing.T) {
+	h := newSQLite(t)
+	_, snap := h.ready(wire.BackupResult{Outcome: wire.BackupComplete, TotalFiles: 9})
+	ines, ada := h.browser(h.owner.ID), h.browser(h.admin.ID)
+	if a := ada.post("/assist", "customer", h.maple.ID, "reason", "They asked by telephone", "ticket", "OPS-1"); a.status != http.StatusSeeOther {
+		t.Fatalf("assist: %d", a.status)
+	}
+	for cause, want := range map[wire.Cause]struct{ own, next, ours string }{
+		wire.CausePolicy:      {"The server does not allow this.", "Download it instead", "/etc/ostler/policy.d"},
+		wire.CauseSignature:   {"did not accept what we asked", "for us to mend", "the signer runs"},
+		wire.CauseUnsupported: {"too old", "ask us to restore", "Update the agent"},
+		wire.CauseDiskFull:    {"disk of the server is full", "choose less", "Free some space"},
+		"no_such_cause":       {"Something went wrong", "Try again", "agent&#39;s log"},
+	} {
+		r := h.inPlace(snap, "/srv/shop/a")
+		ines.says("/restores/"+r.ID, "finds out what would change", []string{"never connected to us"}, "It waits for the server")
+		ada.says("/restores/"+r.ID, "finds out what would change", []string{"It waits for the server"}, "connected to us")
+		var p wire.PreviewParams
+		ref := h.take(wire.ActionPreview, &p)
+		h.end(wire.Result{JobRef: ref, Outcome: wire.Failed, Failure: &wire.Failure{Cause: cause}})
+		ines.says("/restores/"+r.ID, "could not be put on maple-1", []string{want.own, want.next}, want.ours)
+		ada.says("/restores/"+r.ID, "could not be put on maple-1", []string{want.ours})
+	}
 }
 
 // What is missing from an archive is said before anything else, in the file's

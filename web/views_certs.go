@@ -73,7 +73,8 @@ type Certificate struct {
 	Explain  Link     // the CA's own words about it
 	Names    []string
 	About    []Pair
-	Where    []Link
+	Server   Link
+	Customer Link
 	Acts     CertActs
 }
 

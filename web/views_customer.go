@@ -24,6 +24,7 @@ type AskedFile struct {
 	State  State
 	At     time.Time
 	Until  time.Time // a download is kept; zero else
+	By     string    // who asked for it
 }
 
 // HomeServer is one server as its customer sees it.
@@ -240,7 +241,7 @@ type Download struct {
 	Archive      bool
 	AskUs        string    // address of the form by which we do it; "" hides it
 	Another      *FindForm // the search for another file, once it is over
-	Items        [][]byte  // what was chosen, the first of it
+	Items        []ItemRow // what was chosen, the first of it
 	Asked        []Pair    // who asked, and when
 	Helped       string    // who of us did it, and why
 }

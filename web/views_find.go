@@ -100,7 +100,9 @@ type Basket struct {
 	Took         time.Duration // an estimate; 0 is none
 	Gone         int           // items whose copy is no longer in the store
 	Parts        int           // how many servers they are from: one archive each
-	Servers      []Link
+	Servers      []Link        // that things can be put on: name and id
+	Folders      string        // within which folders there
+	Alone        bool          // it is one file, which a zip would only wrap
 	Target       BasketTarget
 	Mail         MailChoice
 	CanRestore   bool

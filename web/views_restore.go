@@ -47,13 +47,21 @@ type OnServer struct {
 	Again     string // address that puts what was chosen into the basket again
 	Size      int64  // of the one file
 	SHA256    string
-	Items     [][]byte  // what was chosen, the first of it
+	Items     []ItemRow // what was chosen, the first of it
 	Asked     []Pair    // who asked, and when
 	Helped    string    // who of us did it, and why
 	AskUs     string    // address of the form by which we do it; "" hides it
 	Another   *FindForm // the search for another file, once it is over
 	Back      Link
 	JobHref   string
+}
+
+// ItemRow is one thing that was chosen for a restore.
+type ItemRow struct {
+	Path []byte
+	Href string    // it in its copy; "" where that is no more
+	At   time.Time // when the copy was made; zero where it is no more
+	Of   []byte    // what was chosen, where only this part of it is the customer's
 }
 
 // ChangeCount is how many paths one thing happens to.

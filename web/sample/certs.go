@@ -40,6 +40,15 @@ func certRows(tx *web.Text) []web.CertRow {
 	return []web.CertRow{fresh, expired, failing, paused, well, unserved}
 }
 
+// serverCerts are the certificates on one server's page.
+func serverCerts(tx *web.Text) []web.CertRow {
+	rows := certRows(tx)[2:5]
+	for i := range rows {
+		rows[i].Server, rows[i].Customer = web.Link{}, link("Maple Bakery")
+	}
+	return rows
+}
+
 func certificateList(tx *web.Text) []Sample {
 	page := func(say string, tone web.Tone) web.Page {
 		p := ops("certs", tx.T("certs.title"), say)
@@ -96,7 +105,7 @@ func certificate(tx *web.Text) []Sample {
 		{Name: "www." + name, Address: "203.0.113.7:443", Host: right, Here: right}}
 	about := []web.Pair{{Label: tx.T("cert.challenge"), Value: tx.T("challenge.agent")}, {Label: tx.T("certform.key"), Value: "EC P-256"}, {Label: tx.T("certform.services"), Value: "nginx"}, {Label: tx.T("cert.folder"), Value: name, Mono: true},
 		{Label: tx.T("cert.serial"), Value: "04:a1:9c:33:5e:10:77:02:be:44:9a:51:c8:d2:ee:01:37:6b", Mono: true}, {Label: tx.T("cert.sha256"), Value: sum, Mono: true}}
-	good := &web.Certificate{Page: page(ops("certs", name, tx.T("cert.say_served", "name", name, "day", "Friday 19 February 2027")), web.ToneGood), Names: []string{name, "www." + name}, Where: []web.Link{link("shop-1"), link("Maple Bakery")}, About: about, Served: served,
+	good := &web.Certificate{Page: page(ops("certs", name, tx.T("cert.say_served", "name", name, "day", "Friday 19 February 2027")), web.ToneGood), Names: []string{name, "www." + name}, Server: link("shop-1"), Customer: link("Maple Bakery"), About: about, Served: served,
 		Strip: []web.Fact{{Label: tx.T("cert.until"), State: state(web.ToneGood, "90 days"), Note: "Friday 19 February 2027 13:05"}, {Label: tx.T("cert.served"), State: state(web.ToneGood, tx.T("certstate.served")), At: at(2)},
 			{Label: tx.T("cert.renews"), State: web.State{Word: "Wed 20 Jan 04:12"}, Note: tx.T("cert.from_ari_short", "ca", "Let's Encrypt")}, {Label: tx.T("cert.issuer"), State: web.State{Word: "E7"}, Note: "Let's Encrypt"}},
 		Why: []web.WhyRow{{Text: "It is not due: it is renewed at Wed 20 Jan 04:12."}}, WhyTitle: tx.T("cert.why_not"),
@@ -109,8 +118,8 @@ func certificate(tx *web.Text) []Sample {
 	failing.Page = page(ops("certs", name, tx.T("cert.say_failing", "name", name, "day", "Monday 30 November", "n", 4)), web.ToneWarn)
 	cause, next := "A CAA record at maple.example allows digicert.com only, and not letsencrypt.org", "Add the CAA record: maple.example CAA 0 issue \"letsencrypt.org\"."
 	failing.Failed, failing.TryAgain = &web.Problem{Cause: cause, Next: next}, in(0.9)
-	failing.Strip = []web.Fact{{Label: tx.T("cert.until"), State: state(web.ToneWarn, "9 days"), Note: "Mon 30 Nov 13:05"}, {Label: tx.T("cert.served"), State: state(web.ToneWarn, tx.T("certstate.failing")), Note: cause + ".", At: at(2)}, {Label: tx.T("cert.renews"), State: web.State{Word: "tomorrow 11:00"}, Note: tx.T("cert.renews_again", "n", 4)}}
-	failing.Why = []web.WhyRow{{Text: "The last attempt failed; the next one is at tomorrow 11:00.", Next: "Try again now if you have mended the cause.", Until: in(0.9)}}
+	failing.Strip = []web.Fact{{Label: tx.T("cert.until"), State: state(web.ToneWarn, "9 days"), Note: "Mon 30 Nov 13:05"}, {Label: tx.T("cert.served"), State: state(web.ToneWarn, tx.T("certstate.failing")), Note: cause + ".", At: at(2)}, {Label: tx.T("cert.renews"), State: web.State{Word: "tomorrow 11:56"}, Note: tx.T("cert.renews_again", "n", 4)}}
+	failing.Why = []web.WhyRow{{Text: "The last attempt failed; the next one is at tomorrow 11:56.", Next: "Try again now if you have mended the cause."}}
 	failing.Attempts = []web.AttemptRow{{Title: tx.T("reason.renewal"), State: state(web.ToneBad, tx.T("issuestate.failed")), At: at(3), Took: 2 * time.Second, Say: cause + ".", Next: next, Again: in(0.9), Open: true,
 		Steps: []web.AttemptStep{{At: at(3), Text: "It began."}, {At: at(2.999), Text: "It came to nothing.", Tone: web.ToneBad}}, Facts: []web.Pair{{Label: tx.T("issue.detail"), Value: "maple.example. 300 IN CAA 0 issue \"digicert.com\"", Mono: true}}},
 		{Title: tx.T("reason.forced"), State: state(web.ToneBad, tx.T("issuestate.rolled_back")), At: at(40), Took: 44 * time.Second, Say: tx.T("issue.say_rolled_back") + " shop.maple.example still shows another certificate at [2001:db8::7]:443.", Next: "See which service answers there, and whether it reads our files.", Who: "Ada Keller"}}
@@ -121,15 +130,17 @@ func certificate(tx *web.Text) []Sample {
 	other.Host = web.Look{State: state(web.ToneBad, tx.T("look.other")), Note: tx.T("look.other_until", "when", "Mon 30 Nov 13:05"), At: at(2)}
 	other.Here = web.Look{State: state(web.ToneBad, tx.T("look.nothing")), Note: "connection refused", At: at(1)}
 	mail := web.ServedRow{Name: "mail." + name, Address: "203.0.113.7:25", Protocol: tx.T("certproto.smtp"), Host: right, Here: web.Look{State: state(web.ToneBad, tx.T("look.chain")), Note: tx.T("look.chain_note"), At: at(2)}}
+	unserved.Strip = append([]web.Fact{good.Strip[0], {Label: tx.T("cert.served"), State: state(web.ToneBad, tx.T("certstate.unserved")), Note: tx.T("cert.wrong", "n", 3, "wrong", 2), At: at(1)}}, good.Strip[2:]...)
+	unserved.Page.Say = tx.T("cert.say_unserved", "name", name, "n", 2, "all", 3)
 	unserved.Served = []web.ServedRow{served[0], other, mail}
-	fresh := &web.Certificate{Page: page(ops("certs", name, tx.T("cert.say_issuing", "name", name)), web.ToneBusy), Names: good.Names, Where: good.Where, About: about[:3], WhyTitle: tx.T("cert.why_not_issued"), Why: []web.WhyRow{{Text: "An attempt is under way: it is at the authority."}},
+	fresh := &web.Certificate{Page: page(ops("certs", name, tx.T("cert.say_issuing", "name", name)), web.ToneBusy), Names: good.Names, Server: good.Server, Customer: good.Customer, About: about[:3], WhyTitle: tx.T("cert.why_not_issued"), Why: []web.WhyRow{{Text: "An attempt is under way: it is at the authority."}},
 		Strip:    []web.Fact{{Label: tx.T("cert.until"), State: state(web.ToneUnknown, tx.T("cert.none_yet"))}, {Label: tx.T("cert.served"), State: state(web.ToneBusy, tx.T("certstate.issuing"))}, {Label: tx.T("cert.renews"), State: web.State{Word: tx.T("cert.renews_now")}}},
 		Attempts: []web.AttemptRow{{Title: tx.T("reason.new"), State: state(web.ToneBusy, tx.T("issuestate.ordering")), At: at(0.01), Say: tx.T("issue.say_ordering", "ca", "Let's Encrypt"), Steps: certSteps()[:4], Open: true}},
 		Records:  []web.RecordRow{{ID: "record-0", Name: "_acme-challenge." + name, Type: "CNAME", Value: "5f2c9a.acme.harbour.example"}, {ID: "record-1", Name: "_acme-challenge.www." + name, Type: "CNAME", Value: "77ab01.acme.harbour.example", State: state(web.ToneGood, "there")}}}
 	fresh.Live, fresh.Refresh = []string{"server:srv_1"}, 30
 	theirs := *good
 	theirs.Page, theirs.Acts = page(customer("certs", name, good.Say), web.ToneGood), web.CertActs{Check: "#"}
-	theirs.Sub, theirs.Where = "shop-1", good.Where[:1]
+	theirs.Sub, theirs.Customer = "shop-1", web.Link{}
 	paused := *good
 	paused.Page = page(ops("certs", name, tx.T("cert.say_paused", "name", name, "day", "Friday 19 February 2027")), web.ToneWarn)
 	paused.Acts = web.CertActs{Resume: "#", Check: "#", Edit: "#", End: "#"}

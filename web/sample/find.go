@@ -77,7 +77,7 @@ func basket(tx *web.Text) []Sample {
 	empty := &web.Basket{Page: page(tx.T("basket.say_empty"))}
 	items := []web.BasketRow{{ID: "itm_1", Name: []byte("invoice-2026-11.ods"), Folder: []byte("/srv/shop/office"), Server: "shop-1", At: at(83.1), Href: "#", Files: 1, Bytes: 84123, Known: true},
 		{ID: "itm_2", Name: []byte("office"), Folder: []byte("/srv/shop"), Dir: true, Server: "shop-2", At: at(10.1), Href: "#", Files: 1204, Bytes: 3.1e9, Known: true}}
-	full := &web.Basket{Page: page(tx.T("basket.say", "n", 2)), Items: items, Files: 1205, Bytes: 3.1e9, Known: true, Took: 4 * time.Minute, Parts: 2, Servers: servers, Target: target, Mail: web.MailChoice{To: "ines@maple.example", Chosen: true}, CanRestore: true}
+	full := &web.Basket{Page: page(tx.T("basket.say", "n", 2)), Items: items, Files: 1205, Bytes: 3.1e9, Known: true, Took: 4 * time.Minute, Parts: 2, Servers: servers, Folders: "shop-1: /srv/shop; shop-2: /srv/shop, /srv/blog", Target: target, Mail: web.MailChoice{To: "ines@maple.example", Chosen: true}, CanRestore: true}
 	gone := *full
 	gone.Say = tx.T("basket.say", "n", 4)
 	gone.Items = append(items[:2:2], web.BasketRow{ID: "itm_3", Name: []byte("two\nlines\xff"), Folder: []byte("/srv/shop"), Gone: true},

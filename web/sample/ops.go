@@ -98,7 +98,7 @@ func server(tx *web.Text) []Sample {
 		},
 		Disks:     []web.Disk{{Mount: "/", Size: 40e9, Free: 21e9, UsedPercent: 48}, {Mount: "/srv", Size: 200e9, Free: 18e9, UsedPercent: 91, State: state(web.ToneWarn, "nearly full")}},
 		Inventory: []web.Pair{{Label: "System", Value: "Debian GNU/Linux 12 (bookworm)"}, {Label: "Kernel", Value: "6.1.0-31-amd64", Mono: true}, {Label: "Memory", Value: "8.2 GB, 4 CPUs"}, {Label: "Packages", Value: "1204"}, {Label: "Boot", Value: "0c1f4f7e-21aa-4b6e-9f4d-2f6a7c1f2b11", Mono: true}},
-		Simulated: []string{"boot_id", "packages"}, Certs: certRows(tx)[2:5], Others: link(tx.T("server.certs_found")), CertsMore: "#",
+		Simulated: []string{"boot_id", "packages"}, Certs: serverCerts(tx), Others: link(tx.T("server.certs_found")), CertsMore: "#",
 		Tenancies: []web.TenancyRow{{Customer: web.Link{Label: "Maple Bakery", Href: "#"}, Paths: []string{"/srv/shop", "/etc/shop"}, Sites: []string{"maple.example"}, PlanHref: "#"}},
 		Plans:     []web.PlanRow{{Name: "Maple Bakery", Href: "#", State: state(web.ToneGood, "complete"), Latest: at(11.1), Next: at(-12.9), Schedule: "every day at 02:15"}},
 	}

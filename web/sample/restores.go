@@ -37,14 +37,14 @@ func download(tx *web.Text) []Sample {
 	ready.Another = &web.FindForm{}
 	ready.Ready, ready.FileHref, ready.Size, ready.SHA256, ready.Expires = true, "#", 84123, sum, at(-24)
 	failed := of("download.say_failed", web.ToneBad, state(web.ToneBad, tx.T("restore.failed")))
-	failed.Failed, failed.Again = &web.Problem{Cause: "The repository's password is not on this server any more", Next: "An owner of the customer gives it back.", Link: web.Link{Label: tx.T("key.return"), Href: "#"}}, "#"
+	failed.Failed, failed.Again = &web.Problem{Cause: tx.T("own.no_key"), Next: tx.T("own.key_next"), Link: web.Link{Label: tx.T("key.return"), Href: "#"}}, "#"
 	over := of("download.say_expired", web.ToneUnknown, state(web.ToneUnknown, tx.T("restore.expired")))
 	over.Over, over.Again = true, "#"
 	cancelled := of("download.say_cancelled", web.ToneUnknown, state(web.ToneUnknown, tx.T("restore.cancelled")))
 	cancelled.Again = "#"
 	name := "shop-1 2026-11-21.zip"
 	archive := &web.Download{Page: restorePage(tx, name, tx.T("download.say_ready", "name", name), web.ToneGood), State: state(web.ToneGood, tx.T("restore.ready")), Ready: true, Archive: true, Name: []byte(name), FileHref: "#",
-		Size: 3.1e6, SHA256: sum, Expires: at(-24), Files: 1219, Bytes: 9.4e6, Items: [][]byte{[]byte("/srv/shop/office"), []byte("/srv/shop/two\nlines.txt")}, Asked: orderedBy(tx), JobHref: "#"}
+		Size: 3.1e6, SHA256: sum, Expires: at(-24), Files: 1219, Bytes: 9.4e6, Items: []web.ItemRow{{Path: []byte("/srv/shop/office"), Href: "#", At: at(5)}, {Path: []byte("/srv/shop/two\nlines.txt")}}, Asked: orderedBy(tx), JobHref: "#"}
 	lacking := *archive
 	name = "shop-1 2026-11-21-INCOMPLETE.zip"
 	lacking.Page = restorePage(tx, name, tx.T("download.say_incomplete", "name", name, "n", 3), web.ToneWarn)
@@ -61,7 +61,7 @@ func download(tx *web.Text) []Sample {
 func onServer(tx *web.Text) []Sample {
 	of := func(key string, tone web.Tone, s web.State) *web.OnServer {
 		x := &web.OnServer{Page: restorePage(tx, "office", tx.T(key, "name", tx.T("onserver.things", "name", "office", "n", 2), "server", "shop-1", "n", 2), tone), State: s, Name: []byte("office"), More: 2,
-			Items: [][]byte{[]byte("/srv/shop/office"), []byte("/srv/shop/a.ods"), []byte("/srv/shop/caf\xe9")}, Server: "shop-1", Where: tx.T("onserver.original"), Rule: tx.T("onserver.rule_overwrite"), Asked: orderedBy(tx), JobHref: "#"}
+			Items: []web.ItemRow{{Path: []byte("/srv/shop/office"), Href: "#", At: at(5), Of: []byte("/srv")}, {Path: []byte("/srv/shop/a.ods"), Href: "#", At: at(29)}, {Path: []byte("/srv/shop/caf\xe9")}}, Server: "shop-1", Where: tx.T("onserver.original"), Rule: tx.T("onserver.rule_overwrite"), Asked: orderedBy(tx), JobHref: "#"}
 		return x
 	}
 	count := func(key string, tone web.Tone, n int64) web.ChangeCount {
