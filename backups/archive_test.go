@@ -308,14 +308,14 @@ func TestNamesAreSealed(t *testing.T) {
 		h.archived("zip", wire.ArchiveResult{MissingCount: 1, Missing: []wire.Problem{{Path: []byte("/srv/shop/plainly")}}})
 		r := h.inPlace(snap, "/srv/shop/plainly")
 		h.previewed(change("/srv/shop/plainly", wire.ActReplace))
-		must[backups.Ask](t)(h.backups.AskUs(ctx, scope, backups.NewAsk{What: "plainly"}))
-		must[backups.Assist](t)(h.backups.StartAssist(h.ctx, h.customer.ID, "plainly", "T"))
+		must[backups.Ask](t)(h.backups.AskUs(ctx, scope, backups.NewAsk{What: "they said so plainly"}))
+		must[backups.Assist](t)(h.backups.StartAssist(h.ctx, h.customer.ID, "they said so plainly", "T"))
 		for _, q := range []string{"SELECT path FROM restore_basket", "SELECT selection FROM restore_contents", "SELECT missing FROM restore_contents WHERE missing IS NOT NULL",
 			"SELECT path FROM restores", "SELECT target FROM restores", "SELECT preview FROM restores WHERE id = '" + r.ID + "'", "SELECT what FROM restore_asks",
 			"SELECT reason FROM restore_assists", "SELECT params FROM jobs WHERE subject = '" + r.ID + "'", "SELECT data FROM ledger_pending WHERE subject = '" + r.ID + "'"} {
 			var raw []byte
 			err := h.db.Read(h.ctx, func(tx *db.Tx) error { return tx.Raw(q + " LIMIT 1").Row().Scan(&raw) })
-			if err != nil || len(raw) == 0 || strings.Contains(string(raw), "plainly") {
+			if err != nil || len(raw) == 0 || strings.Contains(string(raw), "they said so plainly") {
 				t.Errorf("%s: got %q, %v, want nothing that can be read", q, raw, err)
 			}
 		}

@@ -84,6 +84,9 @@ func (s *Service) StartAssist(ctx context.Context, customer, reason, ticket stri
 	if reason, err = sentence("/reason", reason, 1000, true); err != nil {
 		return Assist{}, err
 	}
+	if len(strings.Fields(reason)) < 2 {
+		return Assist{}, controlplane.Invalid(controlplane.Field{Pointer: "/reason", Message: "Say who asked for what, in a sentence: the customer reads it."})
+	}
 	if ticket, err = sentence("/ticket", ticket, 80, false); err != nil {
 		return Assist{}, err
 	}

@@ -36,21 +36,21 @@ func TestAssist(t *testing.T) {
 		code(t, "a colleague", err, controlplane.CodeForbidden)
 		code(t, "a colleague ends it", h.backups.EndAssist(colleague, a.ID), controlplane.CodeNotFound)
 		support, _ := h.as(controlplane.ActorStaff, "stf_00000000000000000000000003", policy.RoleSupport, "")
-		_, err = h.backups.StartAssist(support, h.customer.ID, "x", "y")
+		_, err = h.backups.StartAssist(support, h.customer.ID, "they called", "y")
 		code(t, "support", err, controlplane.CodeForbidden)
 		ctx, cscope := h.owner(h.customer.ID)
-		_, err = h.backups.StartAssist(ctx, h.customer.ID, "x", "y")
+		_, err = h.backups.StartAssist(ctx, h.customer.ID, "they called", "y")
 		code(t, "a contact", err, controlplane.CodeForbidden)
-		_, err = h.backups.StartAssist(controlplane.System(t.Context(), "test"), h.customer.ID, "x", "y")
+		_, err = h.backups.StartAssist(controlplane.System(t.Context(), "test"), h.customer.ID, "they called", "y")
 		code(t, "nobody", err, controlplane.CodeForbidden)
 		if s, none, err := h.backups.AssistScope(ctx, policy.FileRead); err != nil || none.ID != "" || !s.Allows(h.customer.ID) || s.All() {
 			t.Errorf("a contact's own scope: %+v, %v", s, err)
 		}
-		for name, in := range map[string][2]string{"no reason": {" ", "OPS-7"}, "no ticket": {"x", ""}, "lines in a ticket": {"x", "a\nb"}, "turned around": {"x\u202e", "y"}, "long": {strings.Repeat("x", 1001), "y"}} {
+		for name, in := range map[string][2]string{"no reason": {" ", "OPS-7"}, "no sentence": {"restore", "OPS-7"}, "no ticket": {"they called", ""}, "lines in a ticket": {"they called", "a\nb"}, "turned around": {"they called\u202e", "y"}, "long": {strings.Repeat("x", 1001), "y"}} {
 			_, err := h.backups.StartAssist(h.ctx, h.customer.ID, in[0], in[1])
 			code(t, name, err, controlplane.CodeInvalid)
 		}
-		_, err = h.backups.StartAssist(h.ctx, "cus_none", "x", "y")
+		_, err = h.backups.StartAssist(h.ctx, "cus_none", "they called", "y")
 		code(t, "no customer", err, controlplane.CodeNotFound)
 
 		b := must[backups.Assist](t)(h.backups.StartAssist(h.ctx, h.other.ID, "the next call", "OPS-8")) // ends the other

@@ -6,17 +6,17 @@ import "strings"
 // who shows them may write them as people say them.
 var reasons = map[string]string{
 	WhyNotBefore:    "It is planned for {until}.",
-	WhyBackoff:      "Attempt {attempt} of {max_attempts} failed ({cause}); it is tried again at {until}.",
-	WhySilent:       "It waits for the server to come back; it was last heard of at {since}.",
+	WhyBackoff:      "Attempt {attempt} of {max_attempts} failed ({cause}); it is tried again {until}.",
+	WhySilent:       "It waits for the server to come back; it was last heard of {since}.",
 	WhyNeverSeen:    "It waits for the server, which has never connected.",
 	WhyBusy:         "Another job has been at work on the same since {since}: {title} ({job}).",
 	WhyBehind:       "Another job comes before it: {title} ({job}).",
 	WhyOther:        "Another job is at work on the same.",
-	WhyOffered:      "It was sent to the server at {since}; the server has not answered yet.",
+	WhyOffered:      "It was sent to the server {since}; the server has not answered yet.",
 	WhyAccepted:     "The server has it and is about to begin.",
 	WhyCancelAsked:  "It was asked to stop and has not answered yet.",
 	WhyLost:         "The agent came back and does not work at it; we wait a moment for a result.",
-	WhyRunningQuiet: "It was running when the server was last heard of, at {since}.",
+	WhyRunningQuiet: "It was running when the server was last heard of, {since}.",
 	WhySoon:         "Nothing stands in its way: it starts in a moment.",
 }
 

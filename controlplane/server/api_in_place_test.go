@@ -24,9 +24,14 @@ func TestArchives(t *testing.T) {
 	if len(s.Items) != 1 || s.ID != s.Items[0].ID || s.Kind != "archive" || s.Picked != 2 || !s.Busy || s.ContentURL != "" || a.header.Get("Location") != server.Base+"/jobs/"+s.Job {
 		t.Fatalf("started: got %+v at %q", s, a.header.Get("Location"))
 	}
-	picks := into[server.Page[server.Pick]](t, w.call("mine-owner", "GET", server.Base+"/restores/"+s.ID+"/items", ""), http.StatusOK)
+	picks := into[server.Page[server.Picked]](t, w.call("mine-owner", "GET", server.Base+"/restores/"+s.ID+"/items", ""), http.StatusOK)
 	if len(picks.Items) != 2 || string(picks.Items[0].PathB64) != odd {
 		t.Errorf("chosen: got %+v", picks.Items)
+	}
+	whole := into[server.StartedRestores](t, w.call("mine-owner", "POST", server.Base+"/restores", fmt.Sprintf(`{"kind":"in_place","picks":[{"snapshot":%q,"path":"/srv"}]}`, o.snapshot)), http.StatusAccepted)
+	picks = into[server.Page[server.Picked]](t, w.call("mine-owner", "GET", server.Base+"/restores/"+whole.ID+"/items", ""), http.StatusOK)
+	if len(picks.Items) != 1 || picks.Items[0].Path != "/srv/mine" || picks.Items[0].Chosen != "/srv" {
+		t.Errorf("chosen above one's folders: got %+v", picks.Items)
 	}
 	var p wire.ArchiveParams
 	ref := w.take(o.server.ID, wire.ActionArchive, &p)

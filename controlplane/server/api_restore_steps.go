@@ -50,12 +50,24 @@ func (b *backupAPI) registerRestoreSteps(a *API) {
 		})
 	Register(a, Op{Method: http.MethodGet, Path: "/restores/{id}/items", Name: "restore.items", Summary: "List what was chosen for a restore",
 		Audience: policy.SignedIn, Permission: policy.RestoreRun},
-		func(ctx context.Context, scope policy.Scope, in *IDIn) (*ListOut[Pick], error) {
+		func(ctx context.Context, scope policy.Scope, in *IDIn) (*ListOut[Picked], error) {
 			items, err := b.Backups.RestoreItems(ctx, scope, in.ID)
-			return listOf(items, "", func(p backups.Pick) Pick {
-				v := Pick{Snapshot: p.Snapshot}
-				v.Path, v.PathB64 = pathText(p.Path)
-				return v
-			}), err
+			return listOf(items, "", viewPicked), err
 		})
+}
+
+// Picked is what was chosen for a restore.
+type Picked struct {
+	Pick
+	Chosen    string `json:"chosen,omitempty" doc:"What was chosen, where that lies above the customer's folders: path is the part of it that is restored"`
+	ChosenB64 []byte `json:"chosen_b64,omitempty" doc:"The bytes, where it is not UTF-8"`
+}
+
+func viewPicked(p backups.Pick) Picked {
+	v := Picked{Pick: Pick{Snapshot: p.Snapshot}}
+	v.Path, v.PathB64 = pathText(p.Path)
+	if len(p.Chosen) > 0 {
+		v.Chosen, v.ChosenB64 = pathText(p.Chosen)
+	}
+	return v
 }
