@@ -89,9 +89,15 @@ func runDemo(ctx context.Context, out, progress io.Writer, o demoOptions) (err e
 		return err
 	}
 	defer d.close()
-	ready, err := d.play(ctx, progress)
+	play, cancel := context.WithCancel(ctx)
+	defer cancel()
+	context.AfterFunc(d.fallen, cancel)
+	ready, err := d.play(play, progress)
 	if ctx.Err() != nil {
 		return nil // Ctrl-C while it was still preparing
+	}
+	if why := context.Cause(d.fallen); why != nil {
+		err = why // what came after it is not the reason
 	}
 	if err != nil {
 		return fmt.Errorf("%w\nThe logs were:\n%s", err, d.lastLogs())

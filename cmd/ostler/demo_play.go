@@ -43,6 +43,7 @@ type demo struct {
 	mails  *mailtest.Sink
 	lab    *demoLab
 	failed chan error
+	fallen context.Context // ends when the plane does, by its error
 	stop   context.CancelFunc
 	agents []string // names of the agents' processes
 	plans  []string
@@ -104,7 +105,13 @@ func openDemo(ctx context.Context, dir string, p *procs, o demoOptions) (*demo, 
 	}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	d.stop = stop
-	go func() { d.failed <- d.app.Run(run) }()
+	fallen, fell := context.WithCancelCause(run)
+	d.fallen = fallen
+	go func() {
+		err := d.app.Run(run)
+		fell(err)
+		d.failed <- err
+	}()
 	return d, nil
 }
 
