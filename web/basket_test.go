@@ -125,6 +125,23 @@ func TestAFolderAtAnyDate(t *testing.T) {
 	}
 }
 
+// A folder's own versions do not tell of what lies deeper: its page leads to the
+// copy of a day.
+func TestVersionsOfAFolder(t *testing.T) {
+	h := newSQLite(t)
+	plan, _ := h.ready(wire.BackupResult{Outcome: wire.BackupComplete, TotalFiles: 1})
+	h.listed(tree{"/srv/shop/office/deep/a": 1})
+	last := h.again(plan.ID, tree{"/srv/shop/office/deep/a": 2})
+	ines := h.browser(h.owner.ID)
+	body := ines.page("/files?plan=" + plan.ID + "&path=%2Fsrv%2Fshop%2Foffice")
+	if !strings.Contains(heading(body), "Choose the day") || !strings.Contains(body, "may differ in every copy") || !strings.Contains(body, `action="/snapshots/`+last.ID+`"`) {
+		t.Errorf("the page of a folder: %q", heading(body))
+	}
+	if body := ines.page("/files?plan=" + plan.ID + "&path=%2Fsrv%2Fshop%2Foffice%2Fdeep%2Fa"); strings.Contains(body, "may differ in every copy") {
+		t.Error("a file is spoken of as a folder")
+	}
+}
+
 // Who alone holds the key says whether we keep a list of the names.
 func TestTheListOfNamesIsAChoice(t *testing.T) {
 	h := newSQLite(t)

@@ -3,6 +3,7 @@ package web
 import (
 	"net/url"
 	"path"
+	"time"
 
 	"ostler/agents/wire"
 	"ostler/backups"
@@ -139,11 +140,29 @@ func (p *Portal) files(v *visit) error {
 	if len(h.Versions) == 0 {
 		page.Say, page.Tone = v.t("files.say_unknown", "name", PlainName(base)), ToneUnknown
 	}
+	if err := v.folderDays(scope, page, h); err != nil {
+		return err
+	}
 	page.Folder, err = v.folderOf(scope, h, full)
 	if err != nil {
 		return err
 	}
 	return v.render(page)
+}
+
+// folderDays leads from a folder to what was in it on a day: a folder that did
+// not change itself may hold other files in every copy.
+func (v *visit) folderDays(scope policy.Scope, page *Files, h backups.FileHistory) error {
+	if len(h.Versions) == 0 || h.Versions[0].Type != wire.NodeDir {
+		return nil
+	}
+	snap, err := v.p.Backups.Snapshot(v.ctx, scope, h.Versions[0].LastSeen.ID)
+	if err != nil {
+		return err
+	}
+	page.Say, page.Deep = v.t("files.say_folder", "name", PlainName(page.Name)), v.t("files.folder_note")
+	page.Copies.Action, page.Copies.Raw, page.Copies.On = "/snapshots/"+snap.ID, rawValue(page.Path), snap.ArrivedAt.In(v.zone).Format(time.DateOnly)
+	return nil
 }
 
 func (v *visit) versionRow(h backups.FileHistory, x backups.FileVersion, full []byte, c *chosen) VersionRow {

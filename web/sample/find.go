@@ -63,7 +63,9 @@ func versions(tx *web.Text) []Sample {
 	behind := &web.Files{Page: page(tx.T("files.say_unknown", "name", "invoice-2026-11.ods")), Name: name, Path: full, Server: "shop-1", Unseen: tx.T("files.behind", "n", 41, "why", tx.T("catalogue.not_chosen")),
 		Why: missing.Why, Folder: web.Link{Label: tx.T("files.folder_newest", "when", "today 03:14"), Href: "#"}}
 	behind.Tone = web.ToneUnknown
-	return pages("files", map[string]*web.Files{"full": all, "missing": &missing, "behind": behind}, "full", "missing", "behind")
+	dir := &web.Files{Page: page(tx.T("files.say_folder", "name", "office")), Name: []byte("office"), Path: []byte("/srv/shop/office"), Server: "shop-1", Folder: folder, Versions: all.Versions[3:],
+		Deep: tx.T("files.folder_note"), Copies: web.OtherCopies{Action: "#", Raw: "/srv/shop/office", On: "2026-11-20"}}
+	return pages("files", map[string]*web.Files{"full": all, "missing": &missing, "behind": behind, "folder": dir}, "full", "missing", "behind", "folder")
 }
 
 func basket(tx *web.Text) []Sample {
