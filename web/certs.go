@@ -66,7 +66,10 @@ func (p *Portal) certificates(v *visit) error {
 	}
 	page.None = len(items) == 0 && page.Query == "" && page.Group == "" && f.PageToken == ""
 	page.Live, page.Refresh = []string{bus.TopicFindings}, 60
-	return v.certsSaid(scope, page)
+	if err := v.certsSaid(scope, page); err != nil {
+		return err
+	}
+	return v.render(page)
 }
 
 // certsSaid writes the list's sentence, made of all certificates.

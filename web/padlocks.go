@@ -163,12 +163,17 @@ func (v *visit) ourPadlock(row *PadlockRow, c certs.Certificate, site string) {
 	default:
 		row.State = State{ToneBad, v.t("padlock.broken")}
 	}
-	if row.Note == "" && c.Failing.Attempts > 0 {
-		cause, next := v.whyText(c.Failing.Why)
+	if row.Note != "" || c.Failing.Attempts == 0 {
+		return
+	}
+	cause, next := v.whyText(c.Failing.Why)
+	switch name := c.Failing.Why.Name; {
+	case name != "" && name != site: // the other site's line says it
+		row.Note = v.t("padlock.with", "name", name)
+	case customerActs(c.Failing.Why):
+		row.Note, row.Change = cause, next
+	default:
 		row.Note = cause
-		if customerActs(c.Failing.Why) {
-			row.Change = next
-		}
 	}
 }
 

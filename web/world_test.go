@@ -23,6 +23,7 @@ import (
 	"ostler/agents"
 	"ostler/agents/wire"
 	"ostler/backups"
+	"ostler/certs"
 	"ostler/controlplane"
 	"ostler/controlplane/bus"
 	"ostler/controlplane/customers"
@@ -57,6 +58,7 @@ type house struct {
 	ledger    *ledger.Ledger
 	agents    *agents.Agents
 	backups   *backups.Service
+	certs     *certs.Service
 	bus       *bus.Bus
 	portal    *web.Portal
 	url       string
@@ -110,6 +112,11 @@ func newHouse(t *testing.T, d *db.DB, clock *dbtest.Clock) *house {
 	blobs := memblob.OpenBucket(nil)
 	t.Cleanup(func() { _ = blobs.Close() })
 	h.backups = backups.New(backups.Deps{DB: d, Keeper: k, Ledger: l, Jobs: h.jobs, Findings: h.findings, Customers: h.customers, Blobs: blobs}, backups.Options{Bus: h.bus})
+	h.certs = ok[*certs.Service](t)(certs.New(certs.Deps{DB: d, Keeper: k, Ledger: l, Jobs: h.jobs, Findings: h.findings, Customers: h.customers}, certs.Options{Bus: h.bus, Private: true, Proposed: certs.NewAuthority{Name: "Proposed CA"},
+		Resolve: func(context.Context, string) ([]string, error) { return []string{"192.0.2.7"}, nil },
+		See: func(_ context.Context, e wire.Endpoint, _ time.Duration) wire.CertSeen {
+			return wire.CertSeen{Endpoint: e, Problem: "connection refused"}
+		}}))
 	h.serve(web.Options{Company: "Harbour Hosting", EnrolURL: "https://localhost:8445", BrowseWait: time.Millisecond, Mails: true})
 	h.people()
 	return h
@@ -118,7 +125,7 @@ func newHouse(t *testing.T, d *db.DB, clock *dbtest.Clock) *house {
 // serve opens the portal.
 func (h *house) serve(o web.Options) {
 	h.t.Helper()
-	h.portal = ok[*web.Portal](h.t)(web.New(web.Deps{Identity: h.identity, Customers: h.customers, Findings: h.findings, Jobs: h.jobs, Ledger: h.ledger, Agents: h.agents, Backups: h.backups, Bus: h.bus, Now: h.d.Now}, o))
+	h.portal = ok[*web.Portal](h.t)(web.New(web.Deps{Identity: h.identity, Customers: h.customers, Findings: h.findings, Jobs: h.jobs, Ledger: h.ledger, Agents: h.agents, Backups: h.backups, Certs: h.certs, Bus: h.bus, Now: h.d.Now}, o))
 	e := echo.New()
 	h.portal.Register(e)
 	e.HTTPErrorHandler = h.portal.Fault
@@ -146,7 +153,7 @@ func (h *house) people() {
 		return ok[customers.Server](h.t)(h.customers.CreateServer(h.ctx, all, customers.NewServer{Name: name, Location: "Frankfurt", Country: "DE"}))
 	}
 	h.server, h.shared = server("maple-1"), server("shared-1")
-	h.tenancy = ok[customers.Tenancy](h.t)(h.customers.CreateTenancy(h.ctx, all, customers.NewTenancy{Server: h.server.ID, Customer: h.maple.ID, Paths: []string{"/srv/shop"}}))
+	h.tenancy = ok[customers.Tenancy](h.t)(h.customers.CreateTenancy(h.ctx, all, customers.NewTenancy{Server: h.server.ID, Customer: h.maple.ID, Paths: []string{"/srv/shop"}, Sites: []string{"maple.example", "shop.maple.example"}}))
 	ok[customers.Tenancy](h.t)(h.customers.CreateTenancy(h.ctx, all, customers.NewTenancy{Server: h.shared.ID, Customer: h.harbour.ID, Paths: []string{"/srv/mail"}}))
 	ok[backups.OffSite](h.t)(h.backups.AddStore(h.ctx, all, backups.OffSite{Name: "off-site", URL: "https://127.0.0.1:1", HtpasswdPath: filepath.Join(h.t.TempDir(), "htpasswd"), Location: "Falkenstein", Country: "DE"}))
 }
