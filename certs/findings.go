@@ -80,7 +80,7 @@ func ofNames(code string) bool {
 
 // closeFindings closes what a served certificate has put right.
 func (s *Service) closeFindings(tx *db.Tx, cert certRow) error {
-	for _, kind := range []string{findings.CertFailed, findings.CertNotServed, findings.CertExpiring, findings.CertRevoked, findings.CertKeyBlocked, findings.CertARIBad} {
+	for _, kind := range []string{findings.CertFailed, findings.CertNotServed, findings.CertExpiring, findings.CertRevoked, findings.CertKeyBlocked} {
 		if err := s.findings.Close(tx, findingKey(kind, cert.ID), "a new certificate is served"); err != nil {
 			return err
 		}
@@ -91,7 +91,7 @@ func (s *Service) closeFindings(tx *db.Tx, cert certRow) error {
 // closeAll closes every finding of a certificate.
 func (s *Service) closeAll(tx *db.Tx, cert certRow, because string) error {
 	for _, kind := range []string{findings.CertFailed, findings.CertNotServed, findings.CertExpiring, findings.CertRevoked, findings.CertKeyBlocked,
-		findings.CertARIBad, findings.CertNotCovered, findings.CertRenewer} {
+		findings.CertNotCovered, findings.CertRenewer} {
 		if err := s.findings.Close(tx, findingKey(kind, cert.ID), because); err != nil {
 			return err
 		}

@@ -106,7 +106,7 @@ func (s *Service) failAs(tx *db.Tx, cert *certRow, row *issueRow, why Why, state
 		if cert.FailingSince == 0 {
 			cert.FailingSince = tx.NowMillis()
 		}
-		cert.NextTry = retryAt(tx, *cert)
+		cert.NextTry = s.retryAt(tx, *cert)
 		if u := controlplane.Millis(why.Until); u > cert.NextTry {
 			cert.NextTry = u
 		}

@@ -1,7 +1,6 @@
 package certs
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -16,11 +15,11 @@ import (
 	"ostler/controlplane/ledger"
 )
 
-// planner chooses instants. What it chooses for a certificate at an instant is
-// the same however often a transaction runs.
-func planner(tx *db.Tx, cert certRow) renewal.Planner {
+// planner chooses instants, in hours for which little is planned. What is chance
+// in it is the same however often a transaction runs.
+func (s *Service) planner(tx *db.Tx, cert certRow) renewal.Planner {
 	sum := sha256.Sum256([]byte(cert.ID + cert.AriID + tx.Now.String()))
-	return renewal.Planner{Rand: rand.New(rand.NewPCG(binary.BigEndian.Uint64(sum[:]), binary.BigEndian.Uint64(sum[8:])))}
+	return renewal.Planner{Rand: rand.New(rand.NewPCG(binary.BigEndian.Uint64(sum[:]), binary.BigEndian.Uint64(sum[8:]))), Load: s.turns.Load}
 }
 
 // installed is what is renewed.
@@ -48,42 +47,17 @@ func (r *certRow) setPlan(p renewal.Plan) {
 func (s *Service) planFirst(tx *db.Tx, cert *certRow, reason Reason) {
 	hurried := reason == ReasonRenewal && cert.RenewFrom == string(renewal.FromARI) && cert.WindowEnd > 0 && cert.WindowEnd < cert.NotBefore
 	cert.Hurried = flag(hurried)
-	cert.setPlan(planner(tx, *cert).First(cert.installed(), tx.Now))
+	cert.setPlan(s.planner(tx, *cert).First(cert.installed(), tx.Now))
 	cert.NoticeAt, cert.Noticed = controlplane.Millis(renewal.NextNotice(cert.installed(), 0)), 0
 }
 
 // retryAt is when a certificate is tried again after a failure.
-func retryAt(tx *db.Tx, cert certRow) int64 {
+func (s *Service) retryAt(tx *db.Tx, cert certRow) int64 {
 	c := cert.installed()
 	if cert.NotAfter == 0 {
 		c = renewal.Certificate{NotBefore: tx.Now, NotAfter: tx.Now.Add(90 * 24 * time.Hour)} // none yet: by the steps alone
 	}
-	return controlplane.Millis(planner(tx, cert).Retry(c, int(cert.Attempts), tx.Now))
-}
-
-// poll asks a CA when it wants a certificate renewed, and keeps the answer
-// where it is one. It has no effect on the outside, so it is no job: a lost
-// answer is asked for again.
-func (s *Service) poll(ctx context.Context, cert certRow) error {
-	ca, err := s.authority(ctx, cert.IssuedBy)
-	if err != nil {
-		return err
-	}
-	acc, err := s.account(ctx, ca)
-	var info acme.Renewal
-	if err == nil {
-		info, err = acc.engine.RenewalInfo(ctx, cert.AriID)
-	}
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return s.db.Write(ctx, func(tx *db.Tx) error {
-		now, err2 := one[certRow](tx, forAttempts(), "certificate", cert.ID)
-		if err2 != nil || now.AriID != cert.AriID || now.EndedAt > 0 {
-			return err2 // another certificate by now: its window is not this one's
-		}
-		return s.polled(tx, &now, ca, info, err)
-	})
+	return controlplane.Millis(s.planner(tx, cert).Retry(c, int(cert.Attempts), tx.Now))
 }
 
 // polled keeps an answer about a renewal. One that makes no sense moves nothing.
@@ -95,25 +69,27 @@ func (s *Service) polled(tx *db.Tx, cert *certRow, ca authorityRow, info acme.Re
 		if !info.RetryAfter.IsZero() {
 			retry = info.RetryAfter.Sub(tx.Now)
 		}
-		plan, err = planner(tx, *cert).Answered(before, cert.installed(), renewal.Answer{Start: info.Start, End: info.End, Explanation: info.Explanation, RetryAfter: retry}, tx.Now)
+		plan, err = s.planner(tx, *cert).Answered(before, cert.installed(), renewal.Answer{Start: info.Start, End: info.End, Explanation: info.Explanation, RetryAfter: retry}, tx.Now)
 	} else {
 		var retry time.Duration
 		var e *acme.Error
 		if errors.As(err, &e) && !e.RetryAfter.IsZero() {
 			retry = e.RetryAfter.Sub(tx.Now)
 		}
-		plan = planner(tx, *cert).Failed(before, cert.installed(), retry, tx.Now)
+		plan = s.planner(tx, *cert).Failed(before, cert.installed(), retry, tx.Now)
 	}
 	cert.setPlan(plan)
+	if !plan.At.Equal(before.At) {
+		tx.AfterCommit(func() { s.turns.Planned(cert.ID, plan.At) })
+	}
 	if err2 := saveCert(tx, cert); err2 != nil {
 		return err2
 	}
 	switch {
-	case err != nil && plan.Report():
-		cause := short(err.Error())
-		return s.raise(tx, *cert, findings.CertARIBad, findings.Warn, findings.Ops, map[string]string{"authority": ca.Name, "because": cause})
-	case err == nil && before.Bad > 0:
-		if err := s.findings.Close(tx, findingKey(findings.CertARIBad, cert.ID), "the authority answers again"); err != nil {
+	case err != nil && plan.Bad >= badAnswers:
+		return s.raiseARI(tx, *cert, ca, err)
+	case err == nil && before.Bad >= badAnswers:
+		if err := s.findings.Close(tx, findingKey(findings.CertARIBad, ca.ID), "the authority answers again"); err != nil {
 			return err
 		}
 	}
@@ -123,4 +99,18 @@ func (s *Service) polled(tx *db.Tx, cert *certRow, ca authorityRow, info acme.Re
 		return err
 	}
 	return nil
+}
+
+// badAnswers is how many bad answers in a row a person hears of.
+const badAnswers = 3
+
+// raiseARI tells of a CA whose answers about renewals make no sense: once,
+// however many certificates it is asked about.
+func (s *Service) raiseARI(tx *db.Tx, cert certRow, ca authorityRow, err error) error {
+	names, err2 := cert.names()
+	if err2 != nil {
+		return err2
+	}
+	return s.findings.Raise(tx, findings.Finding{Key: findingKey(findings.CertARIBad, ca.ID), Subject: ca.ID, Kind: findings.CertARIBad, Severity: findings.Warn,
+		Owner: findings.Ops, Link: "/certificates/" + cert.ID, Args: map[string]string{"authority": ca.Name, "names": label(names), "because": short(err.Error())}})
 }

@@ -123,6 +123,8 @@ type Service struct {
 	slots     slots
 	servers   instant // when new servers were last looked for
 	tidied    instant
+	turns     *Planner // what is planned, for choosing quieter hours
+	pacers    pacers
 }
 
 // New returns the service and registers its jobs. Call it before jobs.Run.
@@ -135,7 +137,7 @@ func New(d Deps, o Options) (*Service, error) {
 	}
 	o.fill()
 	s := &Service{db: d.DB, keeper: d.Keeper, ledger: d.Ledger, jobs: d.Jobs, findings: d.Findings, customers: d.Customers, mail: d.Mail,
-		preflight: d.Preflight, resolver: d.Resolver, open: d.Engine, opts: o}
+		preflight: d.Preflight, resolver: d.Resolver, open: d.Engine, opts: o, turns: NewPlanner()}
 	s.handle()
 	return s, nil
 }

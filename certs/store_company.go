@@ -145,3 +145,23 @@ func insertOnce[T any](tx *db.Tx, row *T) error {
 	}
 	return nil
 }
+
+// duePolls are the ids of certificates whose CA is to be asked now.
+func duePolls(tx *db.Tx, limit int) (ids []string, err error) {
+	err = tx.Model(&certRow{}).Where("due_at > 0 AND due_at <= ? AND poll_at > 0 AND poll_at <= ? AND ari_id <> ''", tx.NowMillis(), tx.NowMillis()).
+		Order("due_at, id").Limit(limit).Pluck("id", &ids).Error
+	if err != nil {
+		return nil, fmt.Errorf("certs: due polls: %w", err)
+	}
+	return ids, nil
+}
+
+// claimDue marks those of the certificates that are still due to be asked about.
+func claimDue(tx *db.Tx, ids []string, now, mark int64) error {
+	for part := range slices.Chunk(ids, idsAtOnce) {
+		if err := tx.Model(&certRow{}).Where("id IN ? AND poll_at > 0 AND poll_at <= ?", part, now).UpdateColumn("poll_at", mark).Error; err != nil {
+			return fmt.Errorf("certs: claim: %w", err)
+		}
+	}
+	return nil
+}

@@ -16,10 +16,8 @@ const (
 	dueBatch = 500
 	// maxBatches bounds one pass: what else is there to do comes round.
 	maxBatches = 40
-	// pollParallel and lookCerts are how many certificates a replica asks or
-	// looks at, at a time.
-	pollParallel = 50
-	lookCerts    = 8
+	// lookCerts is how many certificates a replica looks at, at a time.
+	lookCerts = 8
 )
 
 // instant is an atomic time.
@@ -52,7 +50,7 @@ func (s *Service) Watch(ctx context.Context) error {
 // that it asked and looked at is kept.
 func (s *Service) Look(ctx context.Context) error {
 	ctx = controlplane.System(ctx, "certs.watch")
-	errs := []error{s.runCampaigns(ctx), s.dueServers(ctx), s.tidy(ctx)}
+	errs := []error{s.refresh(ctx), s.runCampaigns(ctx), s.dueServers(ctx), s.tidy(ctx), s.polls(ctx)}
 	for range maxBatches {
 		n, err := s.dueOnce(ctx)
 		errs = append(errs, err)
@@ -84,16 +82,12 @@ func (s *Service) dueOnce(ctx context.Context) (int, error) {
 			errs = append(errs, s.noticeNow(ctx, r))
 		}
 	}
-	errs = append(errs, s.each(ctx, rows, pollParallel, pollClaim, func(r *certRow) *int64 { return &r.PollAt }, now, s.poll))
 	errs = append(errs, s.each(ctx, rows, lookCerts, s.opts.LookEvery, func(r *certRow) *int64 { return &r.LookAt }, now, func(ctx context.Context, r certRow) error {
 		_, err := s.look(ctx, r)
 		return err
 	}))
 	return len(rows), errors.Join(errs...)
 }
-
-// pollClaim is how long an answer of a CA may take before another replica asks.
-const pollClaim = 5 * time.Minute
 
 // each does something about every row whose instant has come. Who moves the
 // instant on does it, and nobody else.

@@ -90,7 +90,7 @@ func TestBadAnswersRenewNothing(t *testing.T) {
 		if !now.Renewal.At.Equal(at) || now.Renewal.From != certs.FromLifetime || h.ca.orders != 1 {
 			t.Errorf("got %+v, %d orders", now.Renewal, h.ca.orders)
 		}
-		if got := h.openFindings(findings.CertARIBad); len(got) != 1 || got[0].Count != 1 {
+		if got := h.openFindings(findings.CertARIBad); len(got) != 1 || got[0].Subject != h.primary.ID {
 			t.Errorf("findings: got %+v", got)
 		}
 		h.ca.renewal = func(string) (acme.Renewal, error) {

@@ -1,0 +1,171 @@
+package certs
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"ostler/certs/acme"
+	"ostler/certs/limits"
+	"ostler/controlplane"
+	"ostler/controlplane/db"
+)
+
+const (
+	// pollBatch is how many certificates are claimed at a time.
+	pollBatch = 2000
+	// pollClaim is how long the answers may take before another replica asks.
+	pollClaim = 10 * time.Minute
+	// pollKept is how many answers are kept in one transaction.
+	pollKept = 250
+)
+
+// pacers keep this process within what each CA takes from one address.
+type pacers struct {
+	mu sync.Mutex
+	of map[string]*limits.Pacer
+}
+
+func (p *pacers) at(authority string) *limits.Pacer {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.of == nil {
+		p.of = map[string]*limits.Pacer{}
+	}
+	if p.of[authority] == nil {
+		p.of[authority] = limits.NewPacer(limits.LetsEncryptPace())
+	}
+	return p.of[authority]
+}
+
+// refresh reads what is planned.
+func (s *Service) refresh(ctx context.Context) error {
+	return s.db.Read(ctx, func(tx *db.Tx) error {
+		_, err := s.turns.Refresh(tx)
+		return err
+	})
+}
+
+// polls asks CAs when they want certificates renewed, and keeps the answers
+// where they are any. It has no effect on the outside, so it is no job: a lost
+// answer is asked for again.
+func (s *Service) polls(ctx context.Context) error {
+	var errs []error
+	for ctx.Err() == nil {
+		mine, err := s.claimPolls(ctx)
+		if err != nil || len(mine) == 0 {
+			return errors.Join(append(errs, err)...)
+		}
+		byCA := map[string][]certRow{}
+		for _, r := range mine {
+			byCA[r.IssuedBy] = append(byCA[r.IssuedBy], r)
+		}
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		for ca, rows := range byCA {
+			wg.Go(func() { // one that is slow holds no other up
+				if err := s.pollAt(ctx, ca, rows); err != nil && ctx.Err() == nil {
+					mu.Lock()
+					defer mu.Unlock()
+					errs = append(errs, err)
+				}
+			})
+		}
+		wg.Wait()
+	}
+	return errors.Join(errs...)
+}
+
+// claimPolls takes certificates whose CA is to be asked: nobody else asks about
+// them for some time.
+func (s *Service) claimPolls(ctx context.Context) (mine []certRow, err error) {
+	offset := rand.Int64N(60_000) // replicas that claim in the same millisecond differ
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		due, err := duePolls(tx, pollBatch)
+		if err != nil || len(due) == 0 {
+			mine = nil
+			return err
+		}
+		mark := tx.Now.Add(pollClaim).UnixMilli() + offset
+		if err := claimDue(tx, due, tx.NowMillis(), mark); err != nil {
+			return err
+		}
+		mine, err = company[certRow](tx, "id", 0, "poll_at = ? AND due_at <= ? AND due_at > 0 AND ended_at = 0", mark, tx.NowMillis())
+		return err
+	})
+	return mine, err
+}
+
+// answer is what a CA said of one certificate.
+type answer struct {
+	info acme.Renewal
+	err  error
+}
+
+// pollAt asks one CA about its certificates, at the pace that it takes.
+func (s *Service) pollAt(ctx context.Context, authority string, rows []certRow) error {
+	ca, err := s.authority(ctx, authority)
+	if err != nil {
+		return err
+	}
+	acc, broken := s.account(ctx, ca)
+	pacer := s.pacers.at(authority)
+	answers := make(map[string]answer, len(rows))
+	names := make(map[string]string, len(rows))
+	ids := make([]string, len(rows))
+	for i, r := range rows {
+		ids[i], names[r.ID] = r.ID, r.AriID
+	}
+	var mu sync.Mutex
+	ask := func(ctx context.Context, id string) {
+		a := answer{err: broken}
+		if broken == nil {
+			a.info, a.err = acc.engine.RenewalInfo(ctx, names[id])
+		}
+		var e *acme.Error
+		if errors.As(a.err, &e) && (e.Kind == acme.KindRateLimited || e.Status == 503) && !e.RetryAfter.IsZero() {
+			pacer.Stop(limits.EndpointRenewalInfo, e.RetryAfter)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		answers[id] = a
+	}
+	limited, cancel := context.WithTimeout(ctx, pollClaim*3/4)
+	defer cancel()
+	if _, err := (Sweep{Ask: ask, Pacer: pacer, Now: db.SystemClock{}.Now}).Run(limited, ids); err != nil && ctx.Err() != nil {
+		return err
+	}
+	for part := range slices.Chunk(rows, pollKept) {
+		if err := s.keepAnswers(ctx, ca, part, answers); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keepAnswers keeps what a CA said, each for the certificate that it was asked
+// about: one that has taken its place since has a window of its own.
+func (s *Service) keepAnswers(ctx context.Context, ca authorityRow, rows []certRow, answers map[string]answer) error {
+	return s.db.Write(ctx, func(tx *db.Tx) error {
+		for _, r := range rows {
+			a, ok := answers[r.ID]
+			if !ok {
+				continue // its turn did not come: it is asked about when the claim ends
+			}
+			now, err := one[certRow](tx, forAttempts(), "certificate", r.ID)
+			if controlplane.ErrorCode(err) == controlplane.CodeNotFound || err == nil && (now.AriID != r.AriID || now.EndedAt > 0) {
+				continue
+			}
+			if err == nil {
+				err = s.polled(tx, &now, ca, a.info, a.err)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
