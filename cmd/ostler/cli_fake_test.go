@@ -111,7 +111,8 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	handlers := map[string]func(http.ResponseWriter, *http.Request, string){
 		"customers": f.customers, "servers": f.servers, "plans": f.plans, "runs": f.runs, "jobs": f.jobs, "snapshots": f.snapshots,
 		"restores": f.restore, "tokens": f.tokens, "proxy": f.proxy, "repositories": f.repositories,
-		"files": f.files, "assists": f.assists, "asks": f.asks, "mails": f.mails,
+		"files": f.files, "assists": f.assists, "asks": f.asks, "mails": f.mails, "certificates": f.certs, "issues": f.issues,
+		"certificate-authorities": f.authorities, "dns-providers": f.providers, "certificate-campaigns": f.campaigns, "found-certificates": f.foundCerts,
 	}
 	if h := handlers[noun]; h != nil {
 		h(w, r, rest)
@@ -148,6 +149,8 @@ func (f *fakeAPI) servers(w http.ResponseWriter, r *http.Request, rest string) {
 		reply(w, 200, map[string]string{"id": "srv_1", "name": "web1", "state": "active", "agent_state": "connected", "country": "DE"})
 	case "srv_1/enrolment-tokens":
 		reply(w, 201, map[string]string{"token": "ost_enrol_abc", "plane": "https://plane.example:8445", "expires_at": "2026-11-21T22:00:00.000Z"})
+	case "web1/found-certificates":
+		reply(w, 200, server.Page[server.FoundCertificate]{Items: []server.FoundCertificate{{ID: "fct_1", Names: []string{"blog.acme.example"}, Issuer: "R11", Renewer: "certbot", NotAfter: "2026-12-24T13:05:00.000Z", Path: "/etc/letsencrypt/x"}}})
 	case "broken":
 		refuse(w, controlplane.Errorf(controlplane.CodeInternal, "Try again; if it stays, tell us the request id.", "Internal error"))
 	case "down":

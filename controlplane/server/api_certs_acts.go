@@ -135,11 +135,7 @@ func (c *certAPI) registerCertActs(a *API) {
 	onCert(a, c, "check", "Look at what every endpoint serves, from here; the server looks too", policy.CertRead, 0,
 		func(ctx context.Context, scope policy.Scope, id string) (*One[CertServed], error) {
 			s, err := c.Certs.CheckServed(ctx, scope, id)
-			v := CertServed{At: controlplane.Instant(s.At), Right: s.Right, Seen: []CertSeenThere{}}
-			for _, x := range s.Seen {
-				v.Seen = append(v.Seen, viewSeen(x))
-			}
-			return &One[CertServed]{Body: v}, err
+			return &One[CertServed]{Body: viewServed(s)}, err
 		})
 	type pauseIn struct {
 		IDIn
@@ -187,6 +183,14 @@ type CertServed struct {
 	At    string          `json:"at" format:"date-time"`
 	Right bool            `json:"right"`
 	Seen  []CertSeenThere `json:"seen" nullable:"false"`
+}
+
+func viewServed(s certs.Served) CertServed {
+	v := CertServed{At: controlplane.Instant(s.At), Right: s.Right, Seen: []CertSeenThere{}}
+	for _, x := range s.Seen {
+		v.Seen = append(v.Seen, viewSeen(x))
+	}
+	return v
 }
 
 // pauseUntil reads until when; "" and "forever" are until somebody says so.
