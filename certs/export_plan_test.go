@@ -14,5 +14,5 @@ func Put(p *Planner, r PlanRow) {
 	row := certRow{ID: r.ID, CustomerID: r.Customer, RenewFrom: r.From, OpenIssue: r.Open, NotBefore: r.NotBefore, NotAfter: r.NotAfter,
 		WindowStart: r.Start, WindowEnd: r.End, RenewAt: r.RenewAt, PollAt: r.PollAt, NextTry: r.NextTry, Attempts: r.Attempts, IssuedRound: r.Issued, CreatedAt: r.CreatedAt}
 	row.DueAt = row.due()
-	p.put(row)
+	p.put(readingOf(row))
 }

@@ -15,6 +15,8 @@ import (
 // plan may be some seconds old, and two replicas may have the same one. It is
 // safe for use by several goroutines.
 type Planner struct {
+	reading sync.Mutex // one Refresh at a time; others go on while it reads
+
 	mu     sync.Mutex
 	at     map[string]int32 // id → entry
 	all    []entry
@@ -96,9 +98,22 @@ func (p *Planner) share(id string) int32 {
 
 const hour = int64(time.Hour / time.Millisecond)
 
+// reading is a row of the table, as the planner knows it.
+type reading struct {
+	entry
+	authority, customer string
+}
+
+func readingOf(r certRow) reading {
+	return reading{authority: r.AuthorityID, customer: r.CustomerID, entry: entry{id: r.ID, failures: int32(r.Attempts),
+		issued: r.NotAfter > 0, asked: r.RenewFrom == string(FromPerson), ari: r.RenewFrom == string(FromARI),
+		notBefore: r.NotBefore, notAfter: r.NotAfter, renewAt: r.RenewAt, windowStart: r.WindowStart, windowEnd: r.WindowEnd,
+		attempt: r.attemptAt(), poll: r.PollAt, due: r.DueAt, created: r.CreatedAt}}
+}
+
 // put makes a row known, or known anew.
-func (p *Planner) put(r certRow) {
-	i, ok := p.at[r.ID]
+func (p *Planner) put(r reading) {
+	i, ok := p.at[r.id]
 	switch {
 	case ok:
 		p.count(p.all[i].renewAt, -1)
@@ -109,12 +124,9 @@ func (p *Planner) put(r certRow) {
 		i = int32(len(p.all))
 		p.all = append(p.all, entry{})
 	}
-	p.at[r.ID] = i
-	p.all[i] = entry{id: r.ID, authority: p.share(r.AuthorityID), customer: p.share(r.CustomerID), failures: int32(r.Attempts),
-		issued: r.NotAfter > 0, asked: r.RenewFrom == string(FromPerson), ari: r.RenewFrom == string(FromARI),
-		notBefore: r.NotBefore, notAfter: r.NotAfter, renewAt: r.RenewAt, windowStart: r.WindowStart, windowEnd: r.WindowEnd,
-		attempt: r.attemptAt(), poll: r.PollAt, due: r.DueAt, created: r.CreatedAt}
-	p.count(r.RenewAt, 1)
+	r.entry.authority, r.entry.customer = p.share(r.authority), p.share(r.customer)
+	p.at[r.id], p.all[i] = i, r.entry
+	p.count(r.renewAt, 1)
 }
 
 // drop forgets a certificate.

@@ -21,7 +21,7 @@ const (
 	idsAtOnce = 50
 )
 
-// planColumns are what Planner.put reads.
+// planColumns are what a reading is made of.
 const planColumns = "id, customer_id, authority_id, not_before, not_after, renew_at, renew_from, window_start, window_end, poll_at, attempts, " +
 	"next_try, paused_until, open_issue, issued_round, due_at, created_at, ended_at"
 
@@ -30,72 +30,86 @@ const planColumns = "id, customer_id, authority_id, not_before, not_after, renew
 // table. Read may be a read-only transaction of nobody's in particular. It
 // returns how many rows it has read.
 func (p *Planner) Refresh(tx *db.Tx) (read int, err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.reading.Lock()
+	defer p.reading.Unlock()
 	now := tx.NowMillis()
 	if p.whole == 0 || now-p.whole >= readAll.Milliseconds() {
 		return p.reread(tx)
 	}
 	until := now + readAhead.Milliseconds()
-	seen := map[string]bool{}
-	if read, err = p.rows(tx, seen, "due_at > 0 AND due_at <= ?", until); err != nil {
-		return read, err
+	due, err := readPlan(tx, "due_at > 0 AND due_at <= ?", until)
+	if err != nil {
+		return 0, err
 	}
-	var moved []any
-	for i := range p.all {
-		if e := &p.all[i]; e.due > 0 && e.due <= until && !seen[e.id] {
-			moved = append(moved, e.id)
-		}
-	}
+	moved := p.moved(due, until)
 	if len(moved) > fewMoved {
 		return p.reread(tx)
 	}
 	for part := range slices.Chunk(moved, idsAtOnce) {
-		found := map[string]bool{}
-		n, err := p.rows(tx, found, "id IN ("+strings.TrimSuffix(strings.Repeat("?, ", len(part)), ", ")+")", part...)
-		read += n
+		again, err := readPlan(tx, "id IN ("+strings.TrimSuffix(strings.Repeat("?, ", len(part)), ", ")+")", part...)
 		if err != nil {
-			return read, err
+			return 0, err
 		}
-		for _, id := range part {
-			if !found[id.(string)] {
-				p.drop(id.(string))
-			}
+		due = append(due, again...)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, id := range moved { // those that are there still come back at once
+		p.drop(id.(string))
+	}
+	for _, r := range due {
+		p.put(r)
+	}
+	return len(due), nil
+}
+
+// moved are the certificates that were due as far as the planner knew, and are
+// not among those that are.
+func (p *Planner) moved(due []reading, until int64) (ids []any) {
+	seen := make(map[string]bool, len(due))
+	for _, r := range due {
+		seen[r.id] = true
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range p.all {
+		if e := &p.all[i]; e.due > 0 && e.due <= until && !seen[e.id] {
+			ids = append(ids, e.id)
 		}
 	}
-	return read, nil
+	return ids
 }
 
 // reread reads the whole table.
 func (p *Planner) reread(tx *db.Tx) (int, error) {
-	p.reset()
-	p.whole = 0
-	n, err := p.rows(tx, nil, "1 = 1")
-	if err == nil {
-		p.whole = tx.NowMillis()
+	all, err := readPlan(tx, "1 = 1")
+	if err != nil {
+		return 0, err
 	}
-	return n, err
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.reset()
+	for _, r := range all {
+		p.put(r)
+	}
+	p.whole = tx.NowMillis()
+	return len(all), nil
 }
 
-// rows reads certificates that are looked after. seen, where it is not nil, is
-// filled with their ids.
-func (p *Planner) rows(tx *db.Tx, seen map[string]bool, cond string, args ...any) (n int, err error) {
+// readPlan reads certificates that are looked after.
+func readPlan(tx *db.Tx, cond string, args ...any) (out []reading, err error) {
 	rows, err := tx.Raw("SELECT "+planColumns+" FROM certificates WHERE ended_at = 0 AND "+cond, args...).Rows()
 	if err != nil {
-		return 0, fmt.Errorf("certs: plan: %w", err)
+		return nil, fmt.Errorf("certs: plan: %w", err)
 	}
 	defer func() { err = errors.Join(err, rows.Err(), rows.Close()) }()
 	for rows.Next() {
 		var r certRow
 		if err := rows.Scan(&r.ID, &r.CustomerID, &r.AuthorityID, &r.NotBefore, &r.NotAfter, &r.RenewAt, &r.RenewFrom, &r.WindowStart, &r.WindowEnd,
 			&r.PollAt, &r.Attempts, &r.NextTry, &r.PausedUntil, &r.OpenIssue, &r.IssuedRound, &r.DueAt, &r.CreatedAt, &r.EndedAt); err != nil {
-			return n, fmt.Errorf("certs: plan: %w", err)
+			return nil, fmt.Errorf("certs: plan: %w", err)
 		}
-		p.put(r)
-		if seen != nil {
-			seen[r.ID] = true
-		}
-		n++
+		out = append(out, readingOf(r))
 	}
-	return n, nil
+	return out, nil
 }
