@@ -19,6 +19,7 @@ func TestCustomerGetsALostFileBack(t *testing.T) {
 		t.Skip("starts a demo and a browser; make test runs it")
 	}
 	d := world.StartDemo(t, "--days", "3")
+	demoCertificates(t, d)
 	tab := world.NewBrowser(t).Tab()
 	tab.Goto(d.Links["restorer"])
 	tab.WaitText("Your servers")

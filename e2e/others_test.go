@@ -25,6 +25,15 @@ func TestAnotherCustomersObjects(t *testing.T) {
 		maple.JSON(&restore, "restore", "put-back", run.Snapshot, folder+"/menu.txt", "--wait", "--wait-timeout", "60s")
 		var download struct{ ID string }
 		maple.JSON(&download, "restore", "download", run.Snapshot, folder+"/menu.txt", "-o", t.TempDir())
+		if status, raw := w.Staff().Do("PATCH", "/tenancies/"+plan.Tenancy, map[string][]string{"sites": {"www.maple.example"}}); status != http.StatusOK {
+			t.Fatalf("sites: %d %s", status, raw)
+		}
+		w.JSON(&struct{}{}, "cert", "authority", "add", "Nobody", "--directory", "https://ca.nobody.invalid/directory")
+		var cert struct {
+			ID    string
+			Issue string `json:"open_issue"`
+		}
+		maple.JSON(&cert, "cert", "create", plan.Tenancy, "--name", "www.maple.example")
 		h := &house{World: w, maple: maple, host: host, plan: plan}
 
 		nobody := strings.Repeat("0", 26)
@@ -59,6 +68,15 @@ func TestAnotherCustomersObjects(t *testing.T) {
 		get("job", run.Job, "/jobs/ID")
 		get("why", run.Job, "/jobs/ID/why")
 		post("cancel", run.Job, "/jobs/ID/cancel", `{}`)
+		get("certificate", cert.ID, "/certificates/ID")
+		get("attempts", cert.ID, "/certificates/ID/issues")
+		get("why not", cert.ID, "/certificates/ID/why")
+		get("found", host.ID, "/servers/ID/found-certificates")
+		get("attempt", cert.Issue, "/issues/ID")
+		post("renew", cert.ID, "/certificates/ID/renew", `{}`)
+		post("pause", cert.ID, "/certificates/ID/pause", `{"reason":"for fun"}`)
+		post("revoke", cert.ID, "/certificates/ID/revoke", `{}`)
+		post("new certificate", plan.Tenancy, "/certificates", `{"tenancy":"ID","names":["www.maple.example"]}`)
 		before := len(h.maple.Runs(plan.ID))
 		for _, a := range asks {
 			t.Run(a.noun+" "+a.method, func(t *testing.T) {
@@ -83,7 +101,7 @@ func TestAnotherCustomersObjects(t *testing.T) {
 			t.Errorf("snapshot show: exit %d, want 3", code)
 		}
 		w.Says("snapshot show", errs, "no such snapshot", "Next: ")
-		for _, noun := range []string{"server", "plan", "snapshot", "restore", "job", "finding"} {
+		for _, noun := range []string{"server", "plan", "snapshot", "restore", "job", "finding", "cert"} {
 			out, _, code := harbour.CLI(noun, "list", "--output", "json")
 			var list struct{ Items []json.RawMessage }
 			if code != 0 || json.Unmarshal([]byte(out), &list) != nil || len(list.Items) != 0 {

@@ -148,6 +148,11 @@ func (c Caller) CertIssues(id string) []CertIssue {
 func (c Caller) CertOver(id string, limit time.Duration) CertIssue {
 	c.W.T.Helper()
 	var last CertIssue
+	defer func() {
+		if !last.Over {
+			c.W.T.Logf("%s: %s %+v; open: %q; why not: %+v; steps: %+v", id, last.State, last.Why, c.Cert(id).OpenIssue, c.WhyNot(id), last.Steps)
+		}
+	}()
 	Eventually(c.W.T, "the attempt at "+id+" is over", limit, func() bool {
 		all := c.CertIssues(id)
 		if len(all) == 0 {

@@ -201,7 +201,7 @@ func (l *Lab) planeConfig() string {
 func (l *Lab) HostConfig(web *Web) []string {
 	return []string{
 		fmt.Sprintf("acme:\n  listen: %q", net.JoinHostPort(web.Addr, strconv.Itoa(l.HTTPPort))),
-		"cert_settle: 6s",
+		"cert_settle: 4s",
 		fmt.Sprintf("services:\n  nginx:\n    test: %s\n    reload: %s", flow(web.held()), flow(web.Reload())),
 	}
 }
