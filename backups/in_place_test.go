@@ -1,6 +1,7 @@
 package backups_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -554,5 +555,19 @@ func TestStaffRestoreByAnAssistOnly(t *testing.T) {
 		h.clock.Advance(backups.AssistTime)
 		_, err = h.backups.CancelRestore(h.ctx, scope, mine.ID)
 		code(t, "after its time", err, controlplane.CodeForbidden)
+	})
+}
+
+// Whoever names a folder outside of theirs is told which are theirs.
+func TestInPlaceNamesTheFoldersThatMayBe(t *testing.T) {
+	each(t, func(t *testing.T, h *house, snap backups.Snapshot) {
+		ctx, scope := h.owner(h.customer.ID)
+		for _, folder := range []string{"/etc", "/", "/srv/shop/../other"} {
+			_, err := h.backups.StartInPlace(ctx, scope, backups.Order{Picks: picks(snap, "/srv/shop/a"), Target: backups.Destination{Placement: wire.PlaceFolder, Folder: []byte(folder)}})
+			var e *controlplane.Error
+			if !errors.As(err, &e) || len(e.Fields) != 1 || e.Fields[0].Pointer != "/target/folder" || !strings.Contains(e.Fields[0].Message, "within /srv/shop.") {
+				t.Errorf("%s: got %v", folder, err)
+			}
+		}
 	})
 }

@@ -143,7 +143,7 @@ func fits(row restoreRow, bounds []string, folder []byte, group []part) error {
 	}
 	if wire.Placement(row.Placement) == wire.PlaceFolder {
 		if outside(bounds, folder) {
-			return controlplane.Invalid(controlplane.Field{Pointer: "/target/folder", Message: "This folder lies outside your folders on the server. Choose one within them."})
+			return controlplane.Invalid(controlplane.Field{Pointer: "/target/folder", Message: "This folder lies outside your folders on the server. " + withinSome(bounds)})
 		}
 	} else if slices.ContainsFunc(group, func(p part) bool { return outside(bounds, p.paths...) }) {
 		return controlplane.Invalid(controlplane.Field{Pointer: "/picks", Message: "Something of it was outside your folders on the server. Choose a folder within them to put it in, or download it."})

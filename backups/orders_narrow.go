@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"ostler/agents/wire"
 	"ostler/controlplane/customers"
@@ -87,4 +88,16 @@ func narrowed(paths [][]byte, bounds, plan []string) (out [][]byte, of map[strin
 // covers reports whether a path is dir or lies beneath it.
 func covers(dir, path string) bool {
 	return customers.Tenancy{Paths: []string{dir}}.Covers(path)
+}
+
+// withinSome says where else to put it: the first of some folders.
+func withinSome(folders []string) string {
+	const most = 5
+	switch {
+	case len(folders) == 0:
+		return "You have none there any more: download it instead."
+	case len(folders) > most:
+		return "Choose one within " + strings.Join(folders[:most], ", ") + " …"
+	}
+	return "Choose one within " + strings.Join(folders, ", ") + "."
 }

@@ -50,7 +50,7 @@ func (v *visit) onServerPage(scope policy.Scope, r backups.Restore, j jobs.Job, 
 	server := v.serverName(r.TargetServer)
 	page := &OnServer{Page: v.page("restore", v.t("onserver.title", "server", server), ""), State: v.restoreState(r, j), Why: why,
 		Name: []byte(r.Name()), More: r.Items - 1, Server: server, Where: v.t("onserver.original"), Target: r.Target, Rule: v.t(conflictWords[r.Conflict]),
-		Failed: v.restoreFailure(scope, r), Size: r.Size, SHA256: r.SHA256, JobHref: "/jobs/" + j.ID, Helped: v.helped(r)}
+		Failed: v.restoreFailure(scope, r), JobHref: "/jobs/" + j.ID, Helped: v.helped(r)}
 	page.Say, page.Tone = v.onServerSays(r, server)
 	page.Crumbs = []Link{{v.t("restores.title"), "/restores"}, {Label: PlainName(page.Name)}}
 	page.Self = "/restores/" + r.ID
@@ -59,6 +59,7 @@ func (v *visit) onServerPage(scope policy.Scope, r backups.Restore, j jobs.Job, 
 	}
 	if r.Kind == backups.RestorePutBack {
 		page.Back = Link{v.t("restore.back"), v.fileHref(r)}
+		page.Size, page.SHA256 = r.Size, r.SHA256 // else they are of what went from server to server
 	}
 	if r.State.Busy() {
 		page.Progress = v.progress(j, true)

@@ -12,6 +12,11 @@ func (p *Portal) restores(v *visit) error {
 	if page.Rows, err = v.asked(restoresListed, false); err != nil {
 		return err
 	}
+	c, err := v.chosen()
+	if err != nil {
+		return err
+	}
+	page.Basket = v.basketNote(&page.Page, c)
 	if v.can(policy.RestoreAsk) {
 		page.Asked, page.Asks = "/ask", "/asks"
 	}

@@ -71,7 +71,7 @@ type Files struct {
 	Deep       string      // of a folder: what its versions do not tell of
 	Copies     OtherCopies // of a folder: the day to look into
 	Unseen     string      // copies that it does not know, and why
-	Why        Link   // the plan, which says more of that
+	Why        Link        // the plan, which says more of that
 	Basket     BasketNote
 	Folder     Link // the folder that it is in, or where to look for it
 }

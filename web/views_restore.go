@@ -9,6 +9,7 @@ type Restores struct {
 	Another *FindForm // the search
 	Asked   string    // address of the page that has us do it; "" hides it
 	Asks    string    // address of what we were asked; "" hides it
+	Basket  BasketNote
 	// Assists are who of us could see files.
 	Assists []AssistRow
 }

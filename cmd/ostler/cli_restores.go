@@ -121,7 +121,7 @@ func (c *client) showRestore(v restoreView) error {
 	}
 	pairs = append(pairs, pair{"On the server", text(safeName(rawBytes(v.Target, v.TargetB64)))}, pair{"Where one is there", text(v.Conflict)},
 		pair{"Preview", text(v.Preview.String())}, pair{"Result", text(v.Result.String())}, pair{"Undone", text(v.Undo.String())})
-	if v.SHA256 != "" {
+	if v.SHA256 != "" && v.Kind != "in_place" { // else they are of what went from server to server
 		pairs = append(pairs, pair{"Size", text(size(v.Size))}, pair{"SHA-256", text(v.SHA256)})
 	}
 	if v.Kind == "archive" && v.SHA256 != "" {

@@ -77,6 +77,7 @@ func (p *progressView) String() string {
 		parts = append(parts, p.Step)
 	}
 	switch {
+	case p.Step == "list": // it counts things, not bytes
 	case p.Total > 0:
 		parts = append(parts, fmt.Sprintf("%s of %s (%d %%)", size(p.Done), size(p.Total), p.Done*100/p.Total))
 	case p.Done > 0:
