@@ -327,21 +327,42 @@ func (s *Service) dueServers(ctx context.Context) error {
 	if err := s.addServers(ctx, now); err != nil {
 		return err
 	}
+	var due []serverRow
+	err = s.db.Read(ctx, func(tx *db.Tx) (err error) {
+		due, err = company[serverRow](tx, "look_at", 200, "look_at <= ?", tx.NowMillis())
+		return err
+	})
+	for _, r := range due {
+		if err == nil {
+			err = s.dueServer(ctx, r)
+		}
+	}
+	return err
+}
+
+// notAble is when a server that cannot be asked is thought of again.
+const notAble = time.Hour
+
+// dueServer has one server asked, where its agent can and may.
+func (s *Service) dueServer(ctx context.Context, due serverRow) error {
+	able, err := s.able(ctx, due.ServerID, wire.ActionCertLook)
+	if err != nil {
+		return fmt.Errorf("certs: look at %s: %w", due.ServerID, err)
+	}
 	return s.db.Write(ctx, func(tx *db.Tx) error {
-		rows, err := company[serverRow](tx, "look_at", 200, "look_at <= ?", tx.NowMillis())
-		if err != nil {
+		rows, err := company[serverRow](tx, "server_id", 1, "server_id = ? AND look_at = ?", due.ServerID, due.LookAt)
+		if err != nil || len(rows) == 0 {
 			return err
 		}
-		for _, r := range rows {
-			if err := s.lookAtServer(tx, r.ServerID, r.LookAt); err != nil {
+		r := rows[0]
+		r.LookAt = tx.Now.Add(notAble).UnixMilli()
+		if able {
+			if err := s.lookAtServer(tx, r.ServerID, due.LookAt); err != nil {
 				return err
 			}
 			r.LookedAt, r.LookAt = tx.NowMillis(), tx.Now.Add(s.opts.LookEvery).UnixMilli()
-			if err := save(tx, &r); err != nil {
-				return err
-			}
 		}
-		return nil
+		return save(tx, &r)
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -112,11 +113,18 @@ func (s *Service) see(ctx context.Context, e wire.Endpoint) wire.CertSeen {
 	if err != nil || !s.opts.Private && !public(at.Addr()) {
 		return wire.CertSeen{Endpoint: e, Problem: problemPrivate}
 	}
-	return s.opts.See(ctx, e, handshakeLimit)
+	seen := s.opts.See(ctx, e, handshakeLimit)
+	if at.Addr().Is6() && seen.Leaf == "" && strings.Contains(seen.Problem, "unreachable") {
+		seen.Problem = problemNoRoute
+	}
+	return seen
 }
 
-// problemPrivate says that we do not look there; it is no sign of anything.
-const problemPrivate = "not looked at from here: the address is a private one"
+// Where we do not or cannot look from here: no sign of anything.
+const (
+	problemPrivate = "not looked at from here: the address is a private one"
+	problemNoRoute = "not looked at from here: there is no way to it over IPv6"
+)
 
 // public reports whether an address is one of the internet.
 func public(a netip.Addr) bool {
@@ -133,7 +141,7 @@ func (s *Service) saw(tx *db.Tx, cert *certRow, from, issue string, seen []wire.
 	asked := 0
 	var wrong Why
 	for _, e := range seen {
-		if e.Problem == problemPrivate {
+		if e.Problem == problemPrivate || e.Problem == problemNoRoute {
 			continue
 		}
 		if asked++; !e.Right && out.Right {

@@ -35,6 +35,9 @@ type Deps struct {
 	Engine func(ctx context.Context, o acme.Options) (Engine, error)
 	// Preflight looks at names before a CA is asked (nil: nothing is looked at).
 	Preflight Preflight
+	// Able says whether a server's agent can do something and its own policy
+	// allows it (nil: all can all).
+	Able func(ctx context.Context, server string, action wire.Action) (bool, error)
 	// Resolver is what DNS providers ask (nil: dns challenges are refused).
 	Resolver providers.Resolver
 }
@@ -118,6 +121,7 @@ type Service struct {
 	preflight Preflight
 	resolver  providers.Resolver
 	open      func(ctx context.Context, o acme.Options) (Engine, error)
+	able      func(ctx context.Context, server string, action wire.Action) (bool, error)
 	opts      Options
 	accounts  accounts
 	slots     slots
@@ -135,9 +139,12 @@ func New(d Deps, o Options) (*Service, error) {
 	if d.Engine == nil {
 		d.Engine = func(ctx context.Context, o acme.Options) (Engine, error) { return acme.Open(ctx, o) }
 	}
+	if d.Able == nil {
+		d.Able = func(context.Context, string, wire.Action) (bool, error) { return true, nil }
+	}
 	o.fill()
 	s := &Service{db: d.DB, keeper: d.Keeper, ledger: d.Ledger, jobs: d.Jobs, findings: d.Findings, customers: d.Customers, mail: d.Mail,
-		preflight: d.Preflight, resolver: d.Resolver, open: d.Engine, opts: o, turns: NewPlanner()}
+		preflight: d.Preflight, resolver: d.Resolver, open: d.Engine, able: d.Able, opts: o, turns: NewPlanner()}
 	s.handle()
 	return s, nil
 }
@@ -181,7 +188,7 @@ const (
 // handle registers what the slice does when its jobs end.
 func (s *Service) handle() {
 	s.jobs.Handle(string(wire.ActionCertRequest), jobs.Handler{Done: s.doneRequest})
-	s.jobs.Handle(jobOrder, jobs.Handler{Run: s.runOrder, Done: s.doneOrder})
+	s.jobs.Handle(jobOrder, jobs.Handler{Run: s.runOrder, Done: s.doneOrder, Backoff: orderBackoff})
 	s.jobs.Handle(string(wire.ActionCertDeploy), jobs.Handler{Done: s.doneDeploy})
 	s.jobs.Handle(jobRevoke, jobs.Handler{Run: s.runRevoke, Done: s.doneRevoke, Retry: caMayAnswer})
 	s.jobs.Handle(string(wire.ActionCertLook), jobs.Handler{Done: s.doneLook})
@@ -193,6 +200,12 @@ func (s *Service) handle() {
 // ad says where a sealed value stands.
 func ad(table, column, row string) secrets.AD {
 	return secrets.AD{Table: table, Column: column, Row: row}
+}
+
+// orderBackoff is short: what stopped an order was the end of a process, or a
+// database that was busy.
+func orderBackoff(attempt int) time.Duration {
+	return min(time.Duration(attempt)*2*time.Second, time.Minute)
 }
 
 // caMayAnswer adds what passes by itself at a CA.

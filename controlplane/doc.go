@@ -27,9 +27,11 @@
 // and what is not, is kept as evidence.
 //
 // Slices own one noun each: agents (servers that have enrolled, presence,
-// inventory), backups (plans, snapshots, restores). They do not import each
-// other. Engines do one thing with one outside program and know no customer:
-// backups/restic runs restic, signer signs what hosts are asked to do.
+// inventory), backups (plans, snapshots, restores), certs (certificates, from a
+// name to what a handshake shows). They do not import each other. Engines do one
+// thing with one outside program and know no customer: backups/restic runs
+// restic, certs/acme talks to certificate authorities, certs/deploy installs on
+// the host, signer signs what hosts are asked to do.
 //
 // agents/wire is the protocol of the hosts, agents/host the other side of it:
 // the agent verifies a job's signature and its own policy, writes the job to

@@ -6,12 +6,16 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"time"
 
+	"ostler/agents/wire"
 	"ostler/certs"
 	"ostler/certs/preflight"
+	"ostler/controlplane"
 	"ostler/controlplane/db"
 	"ostler/controlplane/mail"
+	"ostler/controlplane/policy"
 )
 
 // CertsConfig is how certificates are asked for. Nothing is asked for before a
@@ -79,8 +83,17 @@ func (a *App) openCerts(ctx context.Context) error {
 		}
 	}
 	a.Certs, err = certs.New(certs.Deps{DB: a.DB, Keeper: a.Keeper, Ledger: a.Ledger, Jobs: a.Jobs, Findings: a.Findings, Customers: a.Customers,
-		Mail: certLetters{a.Mail}, Preflight: checker, Resolver: resolver}, o)
+		Mail: certLetters{a.Mail}, Preflight: checker, Resolver: resolver, Able: a.able}, o)
 	return err
+}
+
+// able says whether a server's agent can do something, and may by its own policy.
+func (a *App) able(ctx context.Context, server string, action wire.Action) (bool, error) {
+	s, err := a.Agents.Status(ctx, policy.AllCustomers("whether an agent can be asked"), server)
+	if controlplane.ErrorCode(err) == controlplane.CodeNotFound {
+		return false, nil
+	}
+	return slices.Contains(s.Actions, action), err
 }
 
 // planeURL is where sites redirect challenges to, "" where they cannot.
