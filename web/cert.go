@@ -227,7 +227,10 @@ func (v *visit) certWhy(scope policy.Scope, page *Certificate, c certs.Certifica
 		return err
 	}
 	page.WhyTitle = v.t("cert.why_not")
-	if c.Issued.Serial == "" {
+	switch {
+	case c.Open != "":
+		page.WhyTitle = v.t("cert.why_open")
+	case c.Issued.Serial == "":
 		page.WhyTitle = v.t("cert.why_not_issued")
 	}
 	for _, w := range whys {

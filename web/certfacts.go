@@ -34,26 +34,31 @@ func (v *visit) certOpen(c certs.Certificate) OpenKind {
 	return OpenIssuing
 }
 
-// openCerts are certificates about which something is open, each once. They are
-// asked for by what is wrong, so that a page of thousands that are well costs nothing.
-func (v *visit) openCerts(scope policy.Scope, f certs.Filter) ([]certs.Certificate, error) {
-	var out []certs.Certificate
+// openCerts are certificates about which something is open, each once, and
+// whether there are more than were asked for: so many pages of 200 of each sort.
+// They are asked for by what is wrong, so that thousands that are well cost nothing.
+func (v *visit) openCerts(scope policy.Scope, f certs.Filter, pages int) (out []certs.Certificate, more bool, err error) {
 	seen := map[string]bool{}
-	ask := []certs.Filter{{Before: v.now.Add(soon)}, {State: certs.StateUnserved}, {State: certs.StateRevoked}, {Failing: true}}
-	for _, q := range ask {
+	for _, q := range []certs.Filter{{State: certs.StateExpired}, {State: certs.StateRevoked}, {State: certs.StateUnserved}, {State: certs.StateServed, Before: v.now.Add(soon)}, {Failing: true}, {State: certs.StateNew}} {
 		q.Customer, q.Server, q.Tenancy, q.PageSize = f.Customer, f.Server, f.Tenancy, 200
-		items, _, err := v.p.Certs.List(v.ctx, scope, q)
-		if err != nil {
-			return nil, err
-		}
-		for _, c := range items {
-			if !seen[c.ID] && v.certOpen(c) != "" {
-				seen[c.ID] = true
-				out = append(out, c)
+		for range pages {
+			items, next, err := v.p.Certs.List(v.ctx, scope, q)
+			if err != nil {
+				return nil, false, err
+			}
+			for _, c := range items {
+				if !seen[c.ID] && v.certOpen(c) != "" {
+					seen[c.ID] = true
+					out = append(out, c)
+				}
+			}
+			if q.PageToken = next; next == "" {
+				break
 			}
 		}
+		more = more || q.PageToken != ""
 	}
-	return out, nil
+	return out, more, nil
 }
 
 // certs adds what is open about the certificates that a filter leaves.
@@ -64,7 +69,7 @@ func (g *facts) certs(f certs.Filter) {
 	scope, err := g.v.scope(policy.CertRead)
 	var list []certs.Certificate
 	if err == nil {
-		list, err = g.v.openCerts(scope, f)
+		list, _, err = g.v.openCerts(scope, f, 1)
 	}
 	if err != nil {
 		g.unread("slice.certs", err)
@@ -87,6 +92,7 @@ var certSaid = map[OpenKind][]string{
 // certSum counts certificates by what is open about them.
 type certSum struct {
 	all   int
+	more  bool // there are more than were counted
 	kinds map[OpenKind]int
 	worst certs.Certificate // about which the worst is open
 }
@@ -106,10 +112,11 @@ func (v *visit) certSum(scope policy.Scope) (certSum, error) {
 	if sum.all, err = v.p.Certs.Count(v.ctx, scope); err != nil {
 		return sum, err
 	}
-	list, err := v.openCerts(scope, certs.Filter{})
+	list, more, err := v.openCerts(scope, certs.Filter{}, 10)
 	if err != nil {
 		return sum, err
 	}
+	sum.more = more
 	rank := func(c certs.Certificate) int { return slices.Index(openOrder, v.certOpen(c)) }
 	slices.SortStableFunc(list, func(a, b certs.Certificate) int {
 		return cmp.Or(cmp.Compare(rank(a), rank(b)), a.Issued.NotAfter.Compare(b.Issued.NotAfter))
@@ -136,5 +143,8 @@ func (v *visit) certsSentence(sum certSum) (string, Tone) {
 	}
 	kind := v.certOpen(sum.worst)
 	worst := v.p.tx.T(openTexts[kind], "what", certName(sum.worst))
+	if sum.more {
+		return v.t("certs.say_more", "n", open, "all", sum.all, "what", worst), kind.Tone()
+	}
 	return v.t("certs.say_open", "n", open-issuing, "all", sum.all, "what", worst), kind.Tone()
 }

@@ -23,7 +23,7 @@ func (p *Portal) certLimits(v *visit) error {
 	page := &CertLimits{Page: v.page("certs", v.t("certlimits.title"), v.t("certlimits.say_none")), N: strings.TrimSpace(v.c.QueryParam("n")), More: v.certMore("/certificates/limits")}
 	page.Crumbs = []Link{{v.t("certs.title"), "/certificates"}}
 	page.Tone = ToneGood
-	list, err := v.openCerts(scope, certs.Filter{})
+	list, _, err := v.openCerts(scope, certs.Filter{}, 5)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"ostler/backups"
+	"ostler/certs"
 	"ostler/controlplane/customers"
 	"ostler/controlplane/findings"
 	"ostler/controlplane/policy"
@@ -68,9 +69,11 @@ func (g *facts) tenancies(ts []customers.Tenancy, plans []planState, name func(s
 	}
 }
 
-// everywhere adds what is open about the backups of all tenancies that the
-// reader sees, by few questions: how runs ended is for findings to say.
+// everywhere adds what is open about the certificates and the backups of all
+// tenancies that the reader sees, by few questions: how runs ended is for
+// findings to say.
 func (v *visit) everywhere(g *facts) {
+	g.certs(certs.Filter{})
 	scope, err := v.scope(policy.PlanRead)
 	var open []backups.Plan
 	var unplanned []customers.Tenancy

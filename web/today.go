@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"ostler/agents"
-	"ostler/certs"
 	"ostler/controlplane/bus"
 	"ostler/controlplane/findings"
 	"ostler/controlplane/jobs"
@@ -19,7 +18,6 @@ func (p *Portal) today(v *visit) error {
 	g := v.gather(findings.Filter{Grouped: true})
 	r := g.roster()
 	v.everywhere(g)
-	g.certs(certs.Filter{})
 	page := &Today{Page: v.page("today", v.t("today.title"), "")}
 	page.Sub = v.todayCounts(g, r)
 	page.LastHour = v.lastHour(g)
