@@ -3,6 +3,7 @@ package certs
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"ostler/certs/limits"
@@ -58,6 +59,9 @@ func ofVerdict(v limits.Verdict, ca authorityRow) *Why {
 	switch {
 	case v.Limit == limits.FailedInRow:
 		w.Code, w.Name = WhyCAPaused, v.Scope
+		if words := strings.Fields(v.Said); len(words) > 0 && strings.HasPrefix(words[len(words)-1], "https://") {
+			w.Args["link"] = words[len(words)-1]
+		}
 	case v.ByCA:
 		w.Code = WhyRateLimited
 	}
@@ -79,7 +83,7 @@ func (a *attempt) again(ctx context.Context) (ordered, bool, error) {
 	if err != nil || why == nil {
 		return ordered{}, err != nil, err
 	}
-	return ordered{Why: why, Wait: why.Until}, true, nil
+	return held(why), true, nil
 }
 
 // giveBack returns a place that brought no certificate; failed are the names

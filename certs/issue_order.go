@@ -50,6 +50,7 @@ type attempt struct {
 	names []string
 	job   string
 	steps []Step
+	now   time.Time // of the latest transaction
 }
 
 // runOrder takes an attempt through its order at the CA, from where it stands.
@@ -62,6 +63,7 @@ func (s *Service) runOrder(ctx context.Context, job jobs.Job) (any, error) {
 	err := s.db.Read(ctx, func(tx *db.Tx) error {
 		var ok bool
 		var err error
+		a.now = tx.Now
 		if a.row, a.cert, ok, err = s.openIssue(tx, p.Issue); err != nil {
 			return err
 		}
@@ -88,11 +90,7 @@ func (s *Service) runOrder(ctx context.Context, job jobs.Job) (any, error) {
 }
 
 func (a *attempt) step(code string, args map[string]string) {
-	now, err := a.s.db.Now(context.Background())
-	if err != nil {
-		return
-	}
-	a.steps = append(a.steps, Step{At: now, Code: code, Args: args})
+	a.steps = append(a.steps, Step{At: a.now, Code: code, Args: args})
 }
 
 // run is what a run brings. Its errors are our own house's: the job comes again.
@@ -141,7 +139,7 @@ func (a *attempt) before(ctx context.Context, acc account, state acme.State) (ou
 		return out, true, err
 	}
 	if why != nil {
-		return ordered{Why: why, Wait: why.Until}, true, nil
+		return held(why), true, nil
 	}
 	if a.s.preflight != nil && state.Order == "" {
 		q, err := a.preflight(ctx, acc)
@@ -157,6 +155,14 @@ func (a *attempt) before(ctx context.Context, acc account, state acme.State) (ou
 		a.step(StepChecked, nil)
 	}
 	return out, false, nil
+}
+
+// held is a limit in the way: what time alone ends is waited for.
+func held(why *Why) ordered {
+	if !why.Until.Before(Forever) {
+		why.Until = time.Time{}
+	}
+	return ordered{Why: why, Wait: why.Until}
 }
 
 // issue asks the engine; state is kept at each step.
@@ -213,7 +219,7 @@ func (a *attempt) save(ctx context.Context, st acme.State) error {
 				return err
 			}
 		}
-		tx.AfterCommit(func() { a.row = row })
+		tx.AfterCommit(func() { a.row, a.now = row, tx.Now })
 		return nil
 	})
 }
@@ -237,7 +243,7 @@ func (a *attempt) keep(ctx context.Context, chain []byte) (ordered, error) {
 		if err := save(tx, &row); err != nil {
 			return err
 		}
-		tx.AfterCommit(func() { a.row = row })
+		tx.AfterCommit(func() { a.row, a.now = row, tx.Now })
 		return Budget{}.Issued(tx, row.ID, row.AuthorityID, a.names)
 	})
 	if err != nil {

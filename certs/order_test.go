@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -351,6 +352,38 @@ func TestNotServed(t *testing.T) {
 		}
 		if got := h.openFindings(findings.CertNotServed); len(got) != 0 {
 			t.Errorf("findings after it: got %+v", got)
+		}
+	})
+}
+
+// TestPausedByTheCA: names that the CA has paused are asked for again when a
+// person says so, and not before.
+func TestPausedByTheCA(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
+		h := newHouse(t, d, clock)
+		h.ca.fail = func(string, acme.Request) error {
+			return &acme.Error{Kind: acme.KindPaused, Name: "maple.example", Status: 429, Detail: "paused", Link: "https://ca.test/unpause"}
+		}
+		c := h.create("maple.example")
+		h.host(nil)
+		i := h.newest(c.ID)
+		if _, next := i.Why.Text("en"); i.State != certs.IssueFailed || i.Why.Code != certs.WhyCAPaused || !strings.Contains(next, "https://ca.test/unpause") {
+			t.Errorf("got %s, %+v, %q", i.State, i.Why, next)
+		}
+		asked := len(h.ca.asked)
+		h.ca.fail = nil
+		for range 5 {
+			clock.Advance(25 * time.Hour)
+			h.look()
+			h.host(nil)
+		}
+		if len(h.ca.asked) != asked {
+			t.Errorf("it was asked %d times while paused", len(h.ca.asked)-asked)
+		}
+		must[certs.Issue](t)(h.certs.Renew(h.ctx, h.all, c.ID))
+		h.host(nil)
+		if got := h.get(c.ID).State; got != certs.StateServed {
+			t.Errorf("after it was lifted: got %s, %+v", got, h.newest(c.ID).Why)
 		}
 	})
 }

@@ -3,9 +3,11 @@ package certs
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"ostler/agents/wire"
+	"ostler/certs/limits"
 	"ostler/controlplane"
 	"ostler/controlplane/db"
 	"ostler/controlplane/ledger"
@@ -191,6 +193,9 @@ func (s *Service) startNow(ctx context.Context, scope policy.Scope, id string, w
 		} else if !ok {
 			return controlplane.Errorf(controlplane.CodeConflict, "Add one and accept its terms first.", "There is no certificate authority yet")
 		}
+		if err := s.lift(tx, cert, o); err != nil {
+			return err
+		}
 		row, err := s.begin(tx, &cert, o)
 		if err != nil {
 			return err
@@ -199,6 +204,24 @@ func (s *Service) startNow(ctx context.Context, scope policy.Scope, id string, w
 		return err
 	})
 	return out, err
+}
+
+// lift ends what we keep of a CA's pause of names: a person who asks anew says
+// that it was lifted. Where it was not, the CA says so again.
+func (s *Service) lift(tx *db.Tx, cert certRow, o start) error {
+	ca, ok, err := s.choose(tx, cert, o.dry)
+	if err != nil || !ok {
+		return err
+	}
+	names, err := cert.names()
+	if err != nil {
+		return err
+	}
+	verdicts, err := Budget{}.Refusals(tx, Ask{Authority: ca.ID, Names: names})
+	if err != nil || !slices.ContainsFunc(verdicts, func(v limits.Verdict) bool { return v.Limit == limits.FailedInRow }) {
+		return err
+	}
+	return Budget{}.Lift(tx, ca.ID, names)
 }
 
 // CancelIssue stops an attempt that has not been issued yet. Permission:
