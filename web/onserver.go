@@ -104,6 +104,9 @@ func (v *visit) onServerSays(r backups.Restore, server string) (string, Tone) {
 		if n > 0 {
 			key, tone = "onserver.say_ready_part", ToneWarn
 		}
+		if beside := r.Result.Counts[wire.ActBeside]; n == 0 && beside > 0 && beside == r.Result.Changing() {
+			key = "onserver.say_beside"
+		}
 		if r.Result.Changing() == 0 {
 			key, tone = "onserver.say_unchanged", ToneWarn
 		}

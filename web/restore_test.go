@@ -202,6 +202,26 @@ func TestARestoreIsStoppedOrComesToNothing(t *testing.T) {
 	ines.says(at(r), "could not be put on maple-1", []string{`href="/keys/` + snap.Repository + `#return"`, "does not have the right key", `href="/ask"`})
 }
 
+// What came beside a file of the same name is not passed off as that file.
+func TestWhatCameBesideIsSaid(t *testing.T) {
+	h := newSQLite(t)
+	_, snap := h.ready(wire.BackupResult{Outcome: wire.BackupComplete, TotalFiles: 9})
+	ines := h.browser(h.owner.ID)
+	for said, acts := range map[string][]wire.Act{"is back on maple-1, beside what is there now.": {wire.ActBeside}, "is back on maple-1.": {wire.ActBeside, wire.ActCreate}, "is back on maple-1, except for": {wire.ActBeside, wire.ActRefuse}} {
+		r := h.inPlace(snap, "/srv/shop/a")
+		h.previewed(change("/srv/shop/a", wire.ActBeside))
+		ines.post("/restores/" + r.ID + "/confirm")
+		var list []wire.Change
+		for i, a := range acts {
+			list = append(list, change("/srv/shop/"+string(rune('a'+i)), a))
+		}
+		var p wire.ApplyParams
+		ref := h.take(wire.ActionApply, &p)
+		h.finish(ref, h.changes(ref, list...))
+		ines.says("/restores/"+r.ID, said, nil)
+	}
+}
+
 // Causes and waits are written for who looks after the servers; a customer's
 // people read them in words of their own, with something that they can do.
 func TestCausesInTheReadersWords(t *testing.T) {

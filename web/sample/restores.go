@@ -107,7 +107,7 @@ func onServer(tx *web.Text) []Sample {
 	expired.Again = "#"
 	one := of("onserver.say_ready", web.ToneGood, done.State)
 	one.Name, one.More, one.Items, one.Target, one.Rule, one.Size, one.SHA256 = []byte("invoice-2026-11.ods"), 0, nil, []byte("/srv/shop/invoice-2026-11.restored-20261121-0314.ods"), tx.T("onserver.rule_beside"), 84123, sum
-	one.Say, one.Back = tx.T("onserver.say_ready", "name", "invoice-2026-11.ods", "server", "shop-1"), web.Link{Label: tx.T("restore.back"), Href: "#"}
+	one.Say, one.Back = tx.T("onserver.say_beside", "name", "invoice-2026-11.ods", "server", "shop-1"), web.Link{Label: tx.T("restore.back"), Href: "#"}
 	return pages("onserver", map[string]*web.OnServer{"running": running, "previewed": previewed, "nothing": nothing, "done": done, "partly": partly, "undone": undone, "failed": failed, "stuck": stuck,
 		"cancelled": cancelled, "expired": expired, "one": one}, "running", "previewed", "nothing", "done", "partly", "undone", "failed", "stuck", "cancelled", "expired", "one")
 }

@@ -1,9 +1,12 @@
 // What pages gain where JavaScript runs; all of them work without.
 
-// The reader's time zone, so that the server can write times in it.
+// The reader's time zone, so that the server can write times in it: from the
+// next page on, for one that changes by itself must not mix two zones.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 if (zone && !document.cookie.includes(`zone=${encodeURIComponent(zone)}`)) {
-  document.cookie = `zone=${encodeURIComponent(zone)}; Path=/; SameSite=Lax; Max-Age=31536000`;
+  addEventListener("pagehide", () => {
+    document.cookie = `zone=${encodeURIComponent(zone)}; Path=/; SameSite=Lax; Max-Age=31536000`;
+  });
 }
 
 // Buttons that copy stay hidden where nothing could be copied.
