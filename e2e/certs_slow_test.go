@@ -45,9 +45,7 @@ func TestSlowAgentKilledAtEachStepOfACertificate(t *testing.T) {
 		h.maple.Must(nil, http.MethodPost, "/certificates/"+x.ID+"/renew", nil)
 		within(t, "the agent has something to say", full)
 		world.Eventually(t, "the key is there", certLimit, func() bool { return len(h.keys(x)) == 2 })
-		h.host.Agent.Kill()
-		pipe.Open()
-		h.host.Start()
+		h.killAgent(pipe.Open)
 		h.agentKilled(t, x, 2)
 	})
 	h.Step(t, "when it has written and tests", func(t *testing.T) {
@@ -58,13 +56,25 @@ func TestSlowAgentKilledAtEachStepOfACertificate(t *testing.T) {
 		}
 		h.maple.Must(nil, http.MethodPost, "/certificates/"+x.ID+"/renew", nil)
 		world.Eventually(t, "it tests", certLimit, func() bool { _, err := os.Stat(stop + "ing"); return err == nil })
-		h.host.Agent.Kill()
-		if err := os.Remove(stop); err != nil {
-			t.Fatal(err)
-		}
-		h.host.Start()
+		h.killAgent(func() {
+			if err := os.Remove(stop); err != nil {
+				t.Fatal(err)
+			}
+		})
 		h.agentKilled(t, x, 3)
 	})
+}
+
+// killAgent kills the agent, and starts it again when the plane's patience with
+// it is over.
+func (h *labHouse) killAgent(open func()) {
+	h.T.Helper()
+	h.host.Agent.Kill()
+	h.Plane.Kill()
+	h.Passed("agent")
+	open()
+	h.StartPlane()
+	h.host.Start()
 }
 
 // agentKilled expects the nth attempt to come to its end with one order and one key.
@@ -86,7 +96,7 @@ func (h *labHouse) agentKilled(t *testing.T, x world.Cert, n int) {
 // keys are the private keys of a certificate on the host.
 func (h *labHouse) keys(x world.Cert) []string {
 	h.T.Helper()
-	keys, err := filepath.Glob(filepath.Join(h.host.CertFolder(), x.Folder, "*", "privkey.pem"))
+	keys, err := filepath.Glob(filepath.Join(h.host.CertFolder(), x.Folder, "[0-9]*", "privkey.pem"))
 	if err != nil {
 		h.T.Fatal(err)
 	}
