@@ -8,7 +8,9 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"net"
+	"slices"
 	"testing"
+	"time"
 
 	"ostler/agents/wire"
 	"ostler/certs"
@@ -183,6 +185,36 @@ func TestAccountKeyRolls(t *testing.T) {
 		h.host(nil)
 		if i := h.newest(c.ID); i.State != certs.IssueServed || len(h.ca.accounts) != 1 {
 			t.Errorf("after it: got %+v, accounts %v", i, h.ca.accounts)
+		}
+	})
+}
+
+// TestOldKeysAreForgotten some time after the new one is served, and never
+// those of a round that has begun since.
+func TestOldKeysAreForgotten(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
+		h := newHouse(t, d, clock)
+		c := h.create("maple.example")
+		var kept [][]int64
+		odd := map[wire.Action]func(offer) wire.Result{wire.ActionCertForget: func(o offer) wire.Result {
+			var p wire.CertForgetParams
+			h.read(o, &p)
+			kept = append(kept, p.Keep)
+			return wire.Result{Outcome: wire.Succeeded, Data: encode(wire.CertForgotten{})}
+		}}
+		h.host(odd)
+		must[certs.Issue](t)(h.certs.Renew(h.ctx, h.all, c.ID))
+		h.host(odd)
+		must[certs.Issue](t)(h.certs.Renew(h.ctx, h.all, c.ID)) // its key is made after the time of the deletions
+		clock.Advance(time.Hour)
+		h.host(odd)
+		if len(kept) != 0 {
+			t.Errorf("deleted beside a new round: got %v", kept)
+		}
+		clock.Advance(time.Hour)
+		h.host(odd)
+		if len(kept) != 1 || !slices.Equal(kept[0], []int64{3, 2}) {
+			t.Errorf("kept: got %v, want [[3 2]]", kept)
 		}
 	})
 }

@@ -112,7 +112,7 @@ func (s *Service) askHost(tx *db.Tx, cert certRow, row *issueRow, ca authorityRo
 	}
 	job, err := s.jobs.Enqueue(tx, jobs.Spec{Kind: string(wire.ActionCertRequest), Executor: jobs.Agent, Server: row.ServerID, Customer: row.CustomerID,
 		Resource: resource(cert.ID), Key: string(wire.ActionCertRequest) + ":" + row.ID, Subject: row.ID, Params: params,
-		ExpiresAt: tx.Now.Add(requestLife), Title: "job.certificate_request"})
+		Supersedes: keysOf(cert.ID), ExpiresAt: tx.Now.Add(requestLife), Title: "job.certificate_request"})
 	if err != nil {
 		return fmt.Errorf("certs: ask the host: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"time"
 
 	"ostler/agents/wire"
 	"ostler/certs/acme"
@@ -233,6 +234,14 @@ func (s *Service) served(tx *db.Tx, cert *certRow, row *issueRow, res wire.CertD
 	return s.admit(tx, row.AuthorityID)
 }
 
+// forgetAfter is when keys that are not used any more are deleted: there is no
+// hurry, and others wait for the host.
+const forgetAfter = 10 * time.Minute
+
+// keysOf has a new round's request take the place of a deletion of keys that
+// still waits: it does not know of that round.
+func keysOf(cert string) string { return "certificate.keys:" + cert }
+
 // after has the host let go of keys that are not used any more, the old one
 // revoked where that is due, and an old renewer stopped.
 func (s *Service) after(tx *db.Tx, cert *certRow, row issueRow, before string, old int64) error {
@@ -246,12 +255,15 @@ func (s *Service) after(tx *db.Tx, cert *certRow, row issueRow, before string, o
 			return err
 		}
 	}
-	keep := []int64{row.Round}
+	keep, at := []int64{row.Round}, tx.Now.Add(forgetAfter)
 	if old > 0 && old != row.Round && row.RevokeOld == 0 {
 		keep = append(keep, old) // to go back to
 	}
+	if row.RevokeOld != 0 {
+		at = tx.Now
+	}
 	_, err := s.jobs.Enqueue(tx, jobs.Spec{Kind: string(wire.ActionCertForget), Executor: jobs.Agent, Server: cert.ServerID, Customer: cert.CustomerID,
-		Resource: resource(cert.ID), Key: string(wire.ActionCertForget) + ":" + row.ID, Subject: cert.ID, ExpiresAt: tx.Now.Add(requestLife), Title: "job.certificate_forget",
+		Resource: resource(cert.ID), Key: string(wire.ActionCertForget) + ":" + row.ID, Subject: cert.ID, NotBefore: at, Supersedes: keysOf(cert.ID), ExpiresAt: tx.Now.Add(requestLife), Title: "job.certificate_forget",
 		Params: wire.CertForgetParams{Certificate: cert.ID, Folder: cert.Folder, Keep: keep}})
 	if err != nil {
 		return fmt.Errorf("certs: forget: %w", err)
