@@ -192,7 +192,7 @@ func TestLook(t *testing.T) {
 	second := dnstest.Start(t, dnstest.Options{Addr: strings.Replace(first.Addr(), "127.0.0.1", "127.0.0.2", 1)})
 	first.Zone("maple.example")
 	first.Add("maple.example NS ns2.maple.example.", "ns2.maple.example A 127.0.0.2")
-	r, err := preflight.NewResolver(preflight.ResolverOptions{Servers: []string{first.Addr()}, Port: first.Port(), Timeout: 200 * time.Millisecond})
+	r, err := preflight.NewResolver(preflight.ResolverOptions{Private: true, Servers: []string{first.Addr()}, Port: first.Port(), Timeout: 200 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}

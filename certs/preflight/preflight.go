@@ -21,6 +21,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -59,7 +60,8 @@ type Options struct {
 	// a CA of one's own.
 	HTTPPort, HTTPSPort int
 	// Private lets names point to private and loopback addresses: a CA inside
-	// the same network, a demo, a test.
+	// the same network, a demo, a test. The Resolver may then ask such name
+	// servers too.
 	Private bool
 	// HTTPTimeout is the longest that one fetch may take; 0 means 5 s.
 	HTTPTimeout time.Duration
@@ -106,6 +108,35 @@ type Problem struct {
 	Fatal bool `json:"fatal"`
 }
 
+// Bounds of what a problem quotes, in bytes: name servers, web servers and
+// records are those of strangers.
+const (
+	maxArg    = 300
+	maxDetail = 1000
+)
+
+// tidy makes what was quoted fit for people's eyes and terminals.
+func (p *Problem) tidy() {
+	p.Detail = quotable(p.Detail, maxDetail)
+	for k, v := range p.Args {
+		p.Args[k] = quotable(v, maxArg)
+	}
+}
+
+// quotable is a text as one line of valid UTF-8 without control characters.
+func quotable(s string, most int) string {
+	s = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, strings.ToValidUTF8(s, "?"))
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "..."
+	}
+	return s
+}
+
 // Checker looks at names. It keeps nothing between two checks and may be used by
 // many at once.
 type Checker struct {
@@ -121,6 +152,9 @@ func New(o Options) (*Checker, error) {
 			return nil, err
 		}
 		o.Resolver = r
+	}
+	if o.Private {
+		o.Resolver.private.Store(true)
 	}
 	o.HTTPPort, o.HTTPSPort = cmp.Or(o.HTTPPort, 80), cmp.Or(o.HTTPSPort, 443)
 	o.HTTPTimeout, o.Bound = cmp.Or(o.HTTPTimeout, 5*time.Second), cmp.Or(o.Bound, 30*time.Second)
@@ -141,6 +175,9 @@ func (c *Checker) Check(ctx context.Context, r Request) []Problem {
 	for i, name := range r.Names {
 		g.Go(func() error {
 			found[i] = c.name(ctx, r, name)
+			for j := range found[i] {
+				found[i][j].tidy()
+			}
 			return nil
 		})
 	}

@@ -14,9 +14,6 @@ import (
 // maxAddresses is how many addresses of a name are fetched from.
 const maxAddresses = 8
 
-// shared is 100.64.0.0/10, addresses behind carriers' NAT (RFC 6598).
-var shared = netip.PrefixFrom(netip.AddrFrom4([4]byte{100, 64, 0, 0}), 10)
-
 // reach finds the addresses of a name and looks whether the server answers there.
 func (c *Checker) reach(ctx context.Context, r Request, name string) []Problem {
 	var four, six answer
@@ -163,13 +160,6 @@ func spared(o outcome, ip netip.Addr, found []netip.Addr, all []outcome) bool {
 		}
 	}
 	return fours > 0
-}
-
-// public reports whether a CA can reach an address over the internet.
-func public(ip netip.Addr) bool {
-	ip = ip.Unmap()
-	return !ip.IsPrivate() && !ip.IsLoopback() && !ip.IsLinkLocalUnicast() && !ip.IsUnspecified() &&
-		!ip.IsMulticast() && !shared.Contains(ip)
 }
 
 // serverWords are the server's addresses in a sentence.

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/miekg/dns"
@@ -30,12 +32,24 @@ type ResolverOptions struct {
 	Port int
 	// Timeout is how long one server has for one answer; 0 means 3 s.
 	Timeout time.Duration
+	// Private lets zones have name servers at private and loopback addresses; the
+	// option of a Checker does so too. Whoever has a zone names its servers, and
+	// would have us ask around in our own network otherwise.
+	Private bool
 }
+
+// Bounds of a zone's name servers: zones have up to 13, and whoever has one
+// could name a crowd of strangers that would all be asked.
+const (
+	maxServers     = 16
+	maxServerAddrs = 4 // of each, of each kind
+)
 
 // Resolver asks the DNS. It keeps no cache: what is checked is what is there
 // now. It may be used by many at once.
 type Resolver struct {
-	opts ResolverOptions
+	opts    ResolverOptions
+	private atomic.Bool
 }
 
 // local is asked where the system names no resolver, as libc does.
@@ -68,7 +82,9 @@ func NewResolver(o ResolverOptions) (*Resolver, error) {
 	if o.Timeout <= 0 {
 		o.Timeout = 3 * time.Second
 	}
-	return &Resolver{opts: o}, nil
+	r := &Resolver{opts: o}
+	r.private.Store(o.Private)
+	return r, nil
 }
 
 // A DNSError is an answer that says nothing about the name: the servers failed.
@@ -108,7 +124,24 @@ func (r *Resolver) exchange(ctx context.Context, server string, m *dns.Msg) (*dn
 		c.Net = "tcp"
 		in, _, err = c.ExchangeContext(ctx, m, server)
 	}
+	if err == nil && !answers(in, m) {
+		return nil, errOtherQuestion
+	}
 	return in, err
+}
+
+// errOtherQuestion is an answer to something else than was asked: forged, or of
+// a server that is broken.
+var errOtherQuestion = errors.New("the answer is not to what was asked")
+
+// answers reports whether in is about the question of m. A failure may leave the
+// question out (RFC 5625, 4.3.2 tells of such servers).
+func answers(in, m *dns.Msg) bool {
+	if len(in.Question) == 0 {
+		return in.Rcode != dns.RcodeSuccess && in.Rcode != dns.RcodeNameError
+	}
+	got, want := in.Question[0], m.Question[0]
+	return in.Response && len(in.Question) == 1 && got.Qtype == want.Qtype && got.Qclass == want.Qclass && strings.EqualFold(got.Name, want.Name)
 }
 
 func question(name string, qtype uint16, recurse bool) *dns.Msg {
@@ -297,14 +330,18 @@ func (r *Resolver) authorities(ctx context.Context, zone string) ([]authority, e
 		return nil, err
 	}
 	var found []authority
-	for _, rr := range ns.rrs {
+	for _, rr := range ns.rrs[:min(len(ns.rrs), maxServers)] {
 		a := authority{host: clean(rr.(*dns.NS).Ns)}
 		for _, t := range []uint16{dns.TypeA, dns.TypeAAAA} {
 			got, err := r.lookup(ctx, a.host, t)
 			if err != nil {
 				continue // it counts as a server that does not answer
 			}
-			for _, ip := range addresses(got.rrs) {
+			at := addresses(got.rrs)
+			if !r.private.Load() {
+				at = slices.DeleteFunc(at, func(ip netip.Addr) bool { return !public(ip) })
+			}
+			for _, ip := range at[:min(len(at), maxServerAddrs)] {
 				a.addrs = append(a.addrs, net.JoinHostPort(ip.String(), strconv.Itoa(r.opts.Port)))
 			}
 		}

@@ -135,7 +135,7 @@ func TestSolverWithRealDNS(t *testing.T) {
 	second := dnstest.Start(t, dnstest.Options{Addr: strings.Replace(first.Addr(), "127.0.0.1", "127.0.0.2", 1)})
 	second.Zone(apex)
 	first.Add("maple.example NS ns2.maple.example.", "ns2.maple.example A 127.0.0.2")
-	resolver, err := preflight.NewResolver(preflight.ResolverOptions{Servers: []string{first.Addr()}, Port: first.Port()})
+	resolver, err := preflight.NewResolver(preflight.ResolverOptions{Private: true, Servers: []string{first.Addr()}, Port: first.Port()})
 	if err != nil {
 		t.Fatal(err)
 	}

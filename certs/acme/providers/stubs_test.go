@@ -59,7 +59,7 @@ func names(t *testing.T) (*dnstest.Server, *preflight.Resolver) {
 	t.Helper()
 	s := dnstest.Start(t, dnstest.Options{Keys: map[string]string{"ostler.": secret}})
 	s.Zone(apex)
-	r, err := preflight.NewResolver(preflight.ResolverOptions{Servers: []string{s.Addr()}, Port: s.Port()})
+	r, err := preflight.NewResolver(preflight.ResolverOptions{Private: true, Servers: []string{s.Addr()}, Port: s.Port()})
 	if err != nil {
 		t.Fatal(err)
 	}

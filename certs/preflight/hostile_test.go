@@ -1,0 +1,117 @@
+package preflight_test
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"ostler/certs/preflight"
+	"ostler/certs/preflight/dnstest"
+)
+
+func TestPublic(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]bool{
+		"8.8.8.8": true, "2a00:1450::1": true, "64:ff9b::808:808": true, "2002:808:808::1": true,
+		"10.0.0.1": false, "127.0.0.1": false, "169.254.169.254": false, "100.64.0.1": false, "0.0.0.0": false, "0.1.2.3": false,
+		"255.255.255.255": false, "240.0.0.1": false, "198.18.0.1": false, "192.0.0.8": false, "224.0.0.1": false,
+		"::1": false, "::": false, "fd00::1": false, "fe80::1": false, "fec0::1": false, "::ffff:10.0.0.1": false, "::127.0.0.1": false,
+		"64:ff9b::7f00:1": false, "64:ff9b::a9fe:a9fe": false, "64:ff9b:1::1": false, "2002:7f00:1::": false, "2002:a00:1::1": false,
+	} {
+		if got := preflight.Public(address); got != want {
+			t.Errorf("%s: got %v, want %v", address, got, want)
+		}
+	}
+}
+
+// An answer that leaves out the question, or is to another one, is none.
+func TestAnswersToOtherQuestions(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(m *dns.Msg){
+		"no question":      func(m *dns.Msg) { m.Question = nil },
+		"another name":     func(m *dns.Msg) { m.Question[0].Name = "oak.example." },
+		"another type":     func(m *dns.Msg) { m.Question[0].Qtype = dns.TypeMX },
+		"a question again": func(m *dns.Msg) { m.Response = false },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := &dns.Server{PacketConn: conn, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, in *dns.Msg) {
+				m := new(dns.Msg).SetReply(in)
+				m.Answer = []dns.RR{&dns.A{Hdr: dns.RR_Header{Name: in.Question[0].Name, Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 1}, A: net.IPv4(192, 0, 2, 1)}}
+				change(m)
+				_ = w.WriteMsg(m)
+			})}
+			go func() { _ = s.ActivateAndServe() }()
+			t.Cleanup(func() { _ = s.Shutdown() })
+			r, err := preflight.NewResolver(preflight.ResolverOptions{Servers: []string{conn.LocalAddr().String()}, Timeout: time.Second})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, err := preflight.New(preflight.Options{Resolver: r})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := c.Check(t.Context(), preflight.Request{Names: []string{"maple.example"}, Way: preflight.WayAgent})
+			if want := []string{"dns_timeout!", "caa_failed!"}; !slices.Equal(codes(got), want) {
+				t.Errorf("got %v, want %v", got, want)
+			}
+		})
+	}
+}
+
+// Whoever has a zone names its servers: neither ours nor a crowd is asked.
+func TestNameServersOfStrangers(t *testing.T) {
+	t.Parallel()
+	w := dnstest.Start(t, dnstest.Options{})
+	w.Zone("maple.example")
+	w.Remove("maple.example", "NS")
+	for i := range 40 {
+		w.Add(fmt.Sprintf("maple.example NS n%d.maple.example.", i))
+		for j := range 9 {
+			w.Add(fmt.Sprintf("n%d.maple.example A 127.0.0.1", i), fmt.Sprintf("n%d.maple.example A 127.%d.%d.1", i, i+1, j))
+		}
+	}
+	const record = "_acme-challenge.maple.example"
+	for private, want := range map[bool]int{false: 0, true: 16} {
+		before := w.Asked(record, "TXT")
+		r, err := preflight.NewResolver(preflight.ResolverOptions{Private: private, Servers: []string{w.Addr()}, Port: w.Port(), Timeout: time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, silent, all, err := r.Look(t.Context(), record, "v")
+		if err != nil || all != 16 || len(silent) != 16-want {
+			t.Errorf("private %v: got %d silent of %d, %v", private, len(silent), all, err)
+		}
+		if got := w.Asked(record, "TXT") - before; got != want {
+			t.Errorf("private %v: the server was asked %d times, want %d", private, got, want)
+		}
+	}
+}
+
+// What strangers have in their records is quoted, and fit to be shown.
+func TestWhatIsQuotedIsTidy(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.dns.Add("www.maple.example A 127.0.0.1", `maple.example CAA 0 issue "\027[2J\000\255evil.example`+strings.Repeat("x", 200)+`"`)
+	for i := range 20 {
+		w.dns.Add(fmt.Sprintf(`maple.example CAA 0 issue "%d.%s.example"`, i, strings.Repeat("y", 100)))
+	}
+	got := w.check.Check(t.Context(), request(preflight.WayAgent, "www.maple.example"))
+	if want := []string{"caa_other!"}; !slices.Equal(codes(got), want) {
+		t.Fatalf("got %v, want %v", codes(got), want)
+	}
+	for _, text := range []string{got[0].Args["allowed"], got[0].Detail, sentences(got)} {
+		if strings.ContainsAny(text, "\x1b\x00\xff") || len(text) > 1500 {
+			t.Errorf("%d bytes: %q", len(text), text)
+		}
+	}
+}
