@@ -145,6 +145,9 @@ func (v *visit) certStrip(c certs.Certificate, cas map[string]string) []Fact {
 		}
 	}
 	next := Fact{Label: v.t("cert.renews")}
+	if c.Issued.Serial == "" || c.Failing.Attempts > 0 {
+		next.Label = v.t("cert.next_try")
+	}
 	at, why := v.certRenews(c)
 	if next.State.Word = why; !at.IsZero() {
 		next.State.Word, next.Note = v.moment(at), why
@@ -362,7 +365,7 @@ func (v *visit) certActs(scope policy.Scope, page *Certificate, c certs.Certific
 	}
 	if c.Open == "" {
 		if !v.paused(c) {
-			a.Renew = self + "/renew"
+			a.Renew, a.Try = self+"/renew", c.Issued.Serial == "" || c.Failing.Attempts > 0
 		}
 		if v.staff() {
 			a.DryRun = self + "/dry-run"

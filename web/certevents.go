@@ -60,7 +60,7 @@ func (v *visit) eventOfCert(e *Event, it ledger.Item) {
 	if reason := it.Personal["reason"]; reason != "" {
 		e.Detail = PlainName([]byte(reason))
 	}
-	if name := text(it.Data["name"]); name != "" && it.Kind == "certificate.failed" {
+	if name := text(it.Data["name"]); name != text(it.Data["certificate"]) && it.Kind == "certificate.failed" {
 		e.Detail = name
 	}
 }

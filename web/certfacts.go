@@ -91,10 +91,12 @@ var certSaid = map[OpenKind][]string{
 
 // certSum counts certificates by what is open about them.
 type certSum struct {
-	all   int
-	more  bool // there are more than were counted
-	kinds map[OpenKind]int
-	worst certs.Certificate // about which the worst is open
+	all  int
+	more bool // there are more than were counted
+	// theirs are those of kinds that wait for a change by their customers.
+	theirs int
+	kinds  map[OpenKind]int
+	worst  certs.Certificate // about which the worst is open
 }
 
 func (s certSum) open() int {
@@ -123,6 +125,9 @@ func (v *visit) certSum(scope policy.Scope) (certSum, error) {
 	})
 	for _, c := range list {
 		sum.kinds[v.certOpen(c)]++
+		if customerActs(c.Failing.Why) {
+			sum.theirs++
+		}
 	}
 	if len(list) > 0 {
 		sum.worst = list[0]
@@ -146,5 +151,12 @@ func (v *visit) certsSentence(sum certSum) (string, Tone) {
 	if sum.more {
 		return v.t("certs.say_more", "n", open, "all", sum.all, "what", worst), kind.Tone()
 	}
-	return v.t("certs.say_open", "n", open-issuing, "all", sum.all, "what", worst), kind.Tone()
+	said, ours := "", open-issuing-sum.theirs
+	switch {
+	case ours <= 0:
+		return v.t("certs.say_theirs", "n", sum.theirs, "all", sum.all, "what", worst), kind.Tone()
+	case sum.theirs > 0:
+		said = " " + v.t("certs.say_theirs_too", "n", sum.theirs)
+	}
+	return v.t("certs.say_open", "n", ours, "all", sum.all, "what", worst) + said, kind.Tone()
 }

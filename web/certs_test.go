@@ -237,7 +237,7 @@ func TestPadlocks(t *testing.T) {
 	}
 	c := h.newCert()
 	h.servedCert(c.ID, 90)
-	if got := heading(ines.page("/certificates")); got != "The padlocks of all 2 sites are good, and we renew them." {
+	if got := heading(ines.page("/certificates")); got != "The padlocks of your 2 sites are good, and we renew them." {
 		t.Errorf("good: %q", got)
 	}
 	h.setCert(c.ID, map[string]any{"attempts": 1, "failing_since": h.clock.Now().UnixMilli(), "why": encoded(certs.Why{Code: "preflight_no_name", Name: "shop.maple.example", Args: map[string]string{"server": "192.0.2.7"}})})

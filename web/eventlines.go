@@ -242,7 +242,7 @@ func (v *visit) event(it ledger.Item, server, who string) Event {
 		look.key = key
 	}
 	e.Text = v.t(look.key, "server", server, "n", n, "os", it.Data["os"], "left", it.Data["left"], "name", it.Data["name"], "certificate", it.Data["certificate"])
-	if !strings.HasPrefix(e.Text, server) { // a host name stays as it is written
+	if !strings.HasPrefix(e.Text, server) && !strings.HasPrefix(e.Text, text(it.Data["certificate"])+" ") { // a host name stays as it is written
 		e.Text = capital(e.Text)
 	}
 	if path := it.Personal["path"]; path != "" && v.canOf(it.Customer, policy.FileRead) {

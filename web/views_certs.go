@@ -81,6 +81,7 @@ type Certificate struct {
 // CertActs are the addresses of what the reader can do; "" hides one.
 type CertActs struct {
 	Renew, Check, DryRun, Resume          string // forms
+	Try                                   bool   // Renew is called a try: there is nothing to renew, or it failed
 	Pause, Edit, Revoke, Compromised, End string // pages that say first what will happen
 	Undo                                  string // page that gives it back to its old renewer
 }

@@ -117,8 +117,9 @@ func certificate(tx *web.Text) []Sample {
 	failing := *good
 	failing.Page = page(ops("certs", name, tx.T("cert.say_failing", "name", name, "day", "Monday 30 November", "n", 4)), web.ToneWarn)
 	cause, next := "A CAA record at maple.example allows digicert.com only, and not letsencrypt.org", "Add the CAA record: maple.example CAA 0 issue \"letsencrypt.org\"."
+	failing.Acts.Try = true
 	failing.Failed, failing.TryAgain = &web.Problem{Cause: cause, Next: next}, in(0.9)
-	failing.Strip = []web.Fact{{Label: tx.T("cert.until"), State: state(web.ToneWarn, "9 days"), Note: "Mon 30 Nov 13:05"}, {Label: tx.T("cert.served"), State: state(web.ToneWarn, tx.T("certstate.failing")), Note: cause + ".", At: at(2)}, {Label: tx.T("cert.renews"), State: web.State{Word: "tomorrow 11:56"}, Note: tx.T("cert.renews_again", "n", 4)}}
+	failing.Strip = []web.Fact{{Label: tx.T("cert.until"), State: state(web.ToneWarn, "9 days"), Note: "Mon 30 Nov 13:05"}, {Label: tx.T("cert.served"), State: state(web.ToneWarn, tx.T("certstate.failing")), Note: cause + ".", At: at(2)}, {Label: tx.T("cert.next_try"), State: web.State{Word: "tomorrow 11:56"}, Note: tx.T("cert.renews_again", "n", 4)}}
 	failing.Why = []web.WhyRow{{Text: "The last attempt failed; the next one is at tomorrow 11:56.", Next: "Try again now if you have mended the cause."}}
 	failing.Attempts = []web.AttemptRow{{Title: tx.T("reason.renewal"), State: state(web.ToneBad, tx.T("issuestate.failed")), At: at(3), Took: 2 * time.Second, Say: cause + ".", Next: next, Again: in(0.9), Open: true,
 		Steps: []web.AttemptStep{{At: at(3), Text: "It began."}, {At: at(2.999), Text: "It came to nothing.", Tone: web.ToneBad}}, Facts: []web.Pair{{Label: tx.T("issue.detail"), Value: "maple.example. 300 IN CAA 0 issue \"digicert.com\"", Mono: true}}},
