@@ -38,8 +38,9 @@ func (Budget) Lines(tx *db.Tx, authority string) ([]Line, error) {
 	if err != nil {
 		return nil, err
 	}
-	if account := (limits.Key{Limit: limits.NewOrders}); rules.Rule(account.Limit).Max > 0 {
-		u[account] = u[account] // shown, used or not
+	account := limits.Key{Limit: limits.NewOrders}
+	if _, used := u[account]; !used && rules.Rule(account.Limit).Max > 0 {
+		u[account] = limits.State{} // shown, used or not
 	}
 	var out []Line
 	for k, s := range u {

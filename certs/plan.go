@@ -170,13 +170,20 @@ func (p *Planner) Planned(certificate string, at time.Time) {
 	}
 }
 
-// turn is an entry that is due, and what orders it.
+// turn is an entry that is due, and what orders it: its line first (class, what
+// failed behind what did not, laps), then its rank.
 type turn struct {
-	entry, lap int32
-	class      int8
-	failing    bool
-	rank       float64
+	line    uint64
+	rank    float64
+	entry   int32
+	class   int8
+	failing bool
 }
+
+const (
+	classBit   = 40 // of a turn's line
+	failingBit = 39
+)
 
 // Due are the certificates whose turn it is at now, in their order, as far as
 // there is room (by authority, ca_ or "" for the primary one; an authority that
@@ -258,17 +265,26 @@ func (p *Planner) turns(now time.Time) []turn {
 		default:
 			t.class = 2
 		}
+		if t.line = uint64(t.class) << classBit; t.failing {
+			t.line |= 1 << failingBit
+		}
 		turns = append(turns, t)
 	}
 	slices.SortFunc(fresh, func(a, b int32) int { return cmp.Compare(turns[a].rank, turns[b].rank) })
-	laps := make([]int32, len(p.names))
+	laps := make([]uint64, len(p.names))
 	for _, i := range fresh {
 		n := p.all[turns[i].entry].customer
-		turns[i].lap = laps[n]
+		turns[i].line |= laps[n]
 		laps[n]++
 	}
 	slices.SortFunc(turns, func(a, b turn) int {
-		return cmp.Or(cmp.Compare(a.class, b.class), -first(a.failing, b.failing), cmp.Compare(a.lap, b.lap), cmp.Compare(a.rank, b.rank), cmp.Compare(a.entry, b.entry))
+		if a.line != b.line {
+			return cmp.Compare(a.line, b.line)
+		}
+		if a.rank != b.rank {
+			return cmp.Compare(a.rank, b.rank)
+		}
+		return cmp.Compare(a.entry, b.entry)
 	})
 	return turns
 }

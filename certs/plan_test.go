@@ -355,19 +355,63 @@ func TestSweepKeepsItsPace(t *testing.T) {
 	})
 }
 
+// What a slow database takes to keep answers is not added to what a CA takes.
+func TestSweepKeepsWhileItAsks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var all []string
+		for i := range 3000 {
+			all = append(all, fmt.Sprint("crt_", i))
+		}
+		var mu sync.Mutex
+		answered, kept := map[string]bool{}, map[string]int{}
+		began := time.Now()
+		s := certs.Sweep{Pacer: limits.NewPacer(limits.LetsEncryptPace()), Now: time.Now, Ask: func(_ context.Context, id string) {
+			time.Sleep(50 * time.Millisecond)
+			mu.Lock()
+			answered[id] = true
+			mu.Unlock()
+		}, Keep: func(_ context.Context, ids []string) {
+			time.Sleep(time.Duration(len(ids)) * 900 * time.Microsecond)
+			if len(ids) > 250 {
+				t.Errorf("%d are kept at once, want at most 250", len(ids))
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			for _, id := range ids {
+				kept[id]++
+				if !answered[id] || kept[id] > 1 {
+					t.Errorf("%s: kept %d times, answered: %t", id, kept[id], answered[id])
+				}
+			}
+		}}
+		if n, err := s.Run(t.Context(), all); err != nil || n != len(all) || len(kept) != len(all) {
+			t.Errorf("asked about %d, kept %d (%v), want 3,000", n, len(kept), err)
+		}
+		if took := time.Since(began); took > 3700*time.Millisecond {
+			t.Errorf("3,000 took %s, want not much over the 3.3 s that asking takes", took)
+		}
+	})
+}
+
 func TestSweepEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		s := certs.Sweep{Pacer: limits.NewPacer(limits.LetsEncryptPace()), Now: time.Now, Workers: 10, Ask: func(ctx context.Context, _ string) {
+		kept := 0
+		s := certs.Sweep{Pacer: limits.NewPacer(limits.LetsEncryptPace()), Now: time.Now, Workers: 10, Keep: func(ctx context.Context, ids []string) {
+			if ctx.Err() != nil {
+				t.Error("what was asked cannot be kept any more")
+			}
+			kept += len(ids)
+		}, Ask: func(ctx context.Context, _ string) {
 			select {
 			case <-ctx.Done():
 			case <-time.After(50 * time.Millisecond):
 			}
 		}}
 		n, err := s.Run(ctx, make([]string, 100_000))
-		if err == nil || n < 150 || n > 250 {
-			t.Errorf("asked about %d in a second, 10 at a time (%v), want about 200 and an error", n, err)
+		if err == nil || n < 150 || n > 250 || kept != n {
+			t.Errorf("asked about %d in a second, 10 at a time, kept %d (%v), want about 200 and an error", n, kept, err)
 		}
 	})
 }
