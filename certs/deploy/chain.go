@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"bytes"
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
@@ -18,6 +19,7 @@ import (
 const (
 	maxChain      = 10
 	maxChainBytes = 256 << 10
+	maxRSA        = 8192            // bits: checking a signature by a longer key takes a host's time
 	clockSkew     = 5 * time.Minute // a host's clock may be behind the CA's
 )
 
@@ -53,6 +55,9 @@ func parseChain(b []byte) (chain, error) {
 		cert, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
 			return nil, fail(wire.CauseChain, err, "a certificate of the chain cannot be read")
+		}
+		if k, ok := cert.PublicKey.(*rsa.PublicKey); ok && k.N.BitLen() > maxRSA {
+			return nil, fail(wire.CauseChain, nil, "a certificate of the chain has an RSA key of more than %d bits", maxRSA)
 		}
 		c, b = append(c, cert), rest
 	}

@@ -64,6 +64,7 @@ type Engine struct {
 	mu      sync.Mutex
 	folders map[string]*sync.Mutex
 	reload  sync.Mutex // one service command at a time
+	renewer sync.Mutex // holds certbot's lock
 
 	systemd string // the folder that is there where systemd runs
 	// at is told of every step of an installation; tests kill there.

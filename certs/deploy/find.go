@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode"
 
 	"ostler/agents/wire"
 )
@@ -22,6 +23,7 @@ const (
 const (
 	maxFoundBytes = wire.MaxFrame - (512 << 10) // of a frame; what was seen needs the rest
 	maxUsedBy     = 20
+	maxQuoted     = 255 // bytes of a name
 )
 
 // lineage is one certificate of a renewer.
@@ -82,6 +84,21 @@ func fit(list []wire.FoundCert) []wire.FoundCert {
 	return list
 }
 
+// quoted is a text of somebody's certificate as it is passed on: short, without
+// control characters. Anybody makes certificates, and of any size.
+func quoted(s string, most int) string {
+	s = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, strings.ToValidUTF8(s, "?"))
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "")
+	}
+	return s
+}
+
 func (e *Engine) isOurs(resolved string) bool {
 	folder, err := e.resolve(e.o.Folder)
 	return err == nil && strings.HasPrefix(resolved, folder+"/")
@@ -105,7 +122,11 @@ func (e *Engine) found(name string) (f wire.FoundCert, ok bool) {
 	if len(names) > maxNames {
 		names = names[:maxNames]
 	}
-	return wire.FoundCert{Path: e.inside(name), Names: names, Issuer: issuer, Serial: cert.SerialNumber.Text(16), NotBefore: cert.NotBefore.UnixMilli(),
+	for i, n := range names {
+		names[i] = quoted(n, maxQuoted)
+	}
+	serial := cert.SerialNumber.Text(16)
+	return wire.FoundCert{Path: e.inside(name), Names: names, Issuer: quoted(issuer, maxQuoted), Serial: serial[:min(len(serial), maxQuoted)], NotBefore: cert.NotBefore.UnixMilli(),
 		NotAfter: cert.NotAfter.UnixMilli(), Leaf: LeafHash(cert.Raw), UsedBy: []string{}}, true
 }
 

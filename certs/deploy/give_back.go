@@ -78,24 +78,38 @@ func (e *Engine) unlink(l takenLink) (said string, err error) {
 	return fmt.Sprintf("%s is as it was.", l.Path), nil
 }
 
-// holdRenewer keeps certbot from running meanwhile, by its own lock file.
+// holdRenewer keeps certbot from running meanwhile, by its own lock file. Such a
+// lock is the whole process's, and ends with any of its handles: so one is held
+// at a time.
 func (e *Engine) holdRenewer(renewer string) (release func(), err error) {
-	release = func() {}
 	if renewer != renewerCertbot {
-		return release, nil
+		return func() {}, nil
 	}
+	e.renewer.Lock()
+	held, err := e.lockCertbot()
+	if err != nil {
+		e.renewer.Unlock()
+		return nil, err
+	}
+	return func() {
+		held()
+		e.renewer.Unlock()
+	}, nil
+}
+
+func (e *Engine) lockCertbot() (release func(), err error) {
 	const name = "etc/letsencrypt/.certbot.lock"
 	f, err := e.root.OpenFile(name, os.O_CREATE|os.O_WRONLY|syscall.O_NONBLOCK, 0o600)
 	if errors.Is(err, fs.ErrNotExist) || err != nil && strings.Contains(err.Error(), "escapes") {
-		return release, nil // no such folder: what follows says so
+		return func() {}, nil // no such folder: what follows says so
 	}
 	if err != nil {
-		return release, fail(wire.CauseRenewer, err, "certbot's lock cannot be taken")
+		return nil, fail(wire.CauseRenewer, err, "certbot's lock cannot be taken")
 	}
 	lock := syscall.Flock_t{Type: syscall.F_WRLCK, Whence: io.SeekStart}
 	if err := syscall.FcntlFlock(f.Fd(), syscall.F_SETLK, &lock); err != nil {
 		_ = f.Close()
-		return release, fail(wire.CauseRenewer, err, "certbot runs now: try again in some minutes")
+		return nil, fail(wire.CauseRenewer, err, "certbot runs now: try again in some minutes")
 	}
 	return func() {
 		_ = e.root.Remove(name)

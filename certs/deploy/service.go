@@ -1,14 +1,17 @@
 package deploy
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
+	"unicode"
 
 	"ostler/agents/wire"
 )
@@ -140,31 +143,36 @@ func (e *Engine) run(ctx context.Context, argv []string) (said string, err error
 
 // tail keeps the last bytes that were written.
 type tail struct {
-	mu sync.Mutex
-	b  []byte
+	mu  sync.Mutex
+	b   []byte
+	key bool // there was a private key in it, which may be cut off by now
 }
 
 func (t *tail) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.b = append(t.b, p...)
+	t.key = t.key || bytes.Contains(t.b, []byte("PRIVATE KEY"))
 	if over := len(t.b) - maxSaid; over > 0 {
 		t.b = append(t.b[:0], t.b[over:]...)
 	}
 	return len(p), nil
 }
 
+// encoded is a line as keys have it, which a parser may quote alone.
+var encoded = regexp.MustCompile(`[A-Za-z0-9+/]{60,}={0,2}`)
+
 // words is the tail as lines of text. Something that looks like a key is not
 // passed on.
 func (t *tail) words() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s := strings.ToValidUTF8(string(t.b), "?")
-	if strings.Contains(s, "PRIVATE KEY") {
+	s := encoded.ReplaceAllString(strings.ToValidUTF8(string(t.b), "?"), "(kept back)")
+	if t.key {
 		return "it said something with a private key in it, which is kept back"
 	}
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\n' {
+		if r != '\n' && !unicode.IsPrint(r) {
 			return ' '
 		}
 		return r

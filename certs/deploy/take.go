@@ -180,39 +180,6 @@ func (e *Engine) plan(s *shelf, p wire.CertTakeParams, allowed func(string) bool
 	return t, nil
 }
 
-// mayReplace holds ours to the names of theirs.
-func (e *Engine) mayReplace(s *shelf, f wire.FoundCert, allowed func(string) bool) error {
-	live, err := s.live()
-	if err != nil {
-		return err
-	}
-	if live == 0 {
-		return fail(wire.CauseRenewer, nil, "no certificate of ours is installed yet to take its place")
-	}
-	r, err := s.round(live, false)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	b, err := readSmall(r, fullchainFile)
-	if err != nil {
-		return missing(err)
-	}
-	c, err := parseChain(b)
-	if err != nil {
-		return err
-	}
-	for _, n := range f.Names {
-		if !allowed(n) {
-			return fail(wire.CausePolicy, nil, "the host's policy does not leave %s to us", n)
-		}
-		if c[0].VerifyHostname(serverName(n)) != nil {
-			return fail(wire.CauseRenewer, nil, "our certificate does not cover %s, which theirs does", n)
-		}
-	}
-	return nil
-}
-
 // lineageOf is a found certificate with its files.
 func (e *Engine) lineageOf(f wire.FoundCert) (lineage, error) {
 	if f.Renewer == renewerCaddy {
@@ -310,11 +277,15 @@ func (e *Engine) planLink(f file, folder string) (takenLink, error) {
 		return l, err
 	case info.Mode()&fs.ModeSymlink != 0:
 		l.Old, err = e.root.Readlink(rel(at))
-		return l, err
 	case !info.Mode().IsRegular():
-		return l, fail(wire.CauseCertFolder, nil, "a file of the other certificate is not a file")
+		err = fail(wire.CauseCertFolder, nil, "a file of the other certificate is not a file")
+	default:
+		err = e.free(at + keptSuffix)
 	}
-	return l, nil
+	if err != nil {
+		return l, err
+	}
+	return l, e.isWhat(f)
 }
 
 // apply makes the changes, and goes on where it was cut off.
@@ -335,7 +306,7 @@ func (e *Engine) apply(t taken) (changed []string, err error) {
 			continue
 		}
 		if l.Old == "" {
-			if err := e.root.Link(rel(l.Path), rel(l.Path+keptSuffix)); err != nil && !errors.Is(err, fs.ErrExist) {
+			if err := e.keepBeside(l.Path); err != nil {
 				return nil, err
 			}
 			e.at("kept " + path.Base(l.Path))

@@ -59,6 +59,14 @@ func (w *world) certbot(lineage string, names ...string) {
 	w.put("etc/letsencrypt/renewal/"+lineage+".conf", []byte(conf+"\n[renewalparams]\nfullchain = /elsewhere\n"))
 }
 
+// subject has certbot's certificate be one without names but for its subject's.
+func (w *world) subject(cn string) {
+	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	w.must(err)
+	leaf := w.ca.leaf(k.Public(), nil, func(c *x509.Certificate) { c.Subject.CommonName = cn })
+	w.put("etc/letsencrypt/archive/shop.example/fullchain3.pem", pemOf(leaf))
+}
+
 func (w *world) acmeSh(names ...string) {
 	leaf, key := w.pair(names...)
 	dir := "root/.acme.sh/" + names[0] + "_ecc/"
@@ -281,6 +289,27 @@ func TestTakeOverRefuses(t *testing.T) {
 		{"one was put aside before", nil, func(w *world, _ *wire.CertTakeParams) {
 			w.put("etc/letsencrypt/renewal/shop.example.conf.taken-by-ostler", []byte("x"))
 		}, wire.CauseRenewer},
+		{"something is where a file would be kept", []string{"lego.example"}, func(w *world, p *wire.CertTakeParams) {
+			w.put("var/lib/lego/certificates/lego.example.key.before-ostler", []byte("the key of an earlier one"))
+			p.Renewer, p.Lineage, p.Path = "lego", "lego.example", "/var/lib/lego/certificates/lego.example.crt"
+		}, wire.CauseRenewer},
+		{"a chain that is no chain", []string{"apache.example"}, func(w *world, p *wire.CertTakeParams) {
+			w.put("etc/passwd", []byte("root:x:0:0"))
+			conf, err := os.ReadFile(filepath.Join(w.root, "etc/apache2/sites-enabled/a.conf"))
+			w.must(err)
+			w.put("etc/apache2/sites-enabled/a.conf", []byte(strings.Replace(string(conf), "/etc/ssl/apache-chain.crt", "/etc/passwd", 1)))
+			p.Path, p.Renewer, p.Lineage = "/etc/ssl/apache.crt", "", ""
+		}, wire.CauseRenewer},
+		{"a key that is no key", nil, func(w *world, _ *wire.CertTakeParams) {
+			w.put("etc/letsencrypt/archive/shop.example/privkey3.pem", []byte("ssh-ed25519 AAAA"))
+		}, wire.CauseRenewer},
+		{"more names than are told", nil, func(w *world, p *wire.CertTakeParams) {
+			names := slices.Repeat([]string{name}, 100)
+			leaf, _ := w.pair(append(names, "other.example")...)
+			w.put("etc/letsencrypt/archive/shop.example/fullchain3.pem", leaf)
+		}, wire.CauseRenewer},
+		{"a name in the subject alone", nil, func(w *world, _ *wire.CertTakeParams) { w.subject("other.example") }, wire.CauseRenewer},
+		{"no name", nil, func(w *world, _ *wire.CertTakeParams) { w.subject("Mail server") }, wire.CauseRenewer},
 		{"a folder in place of a file", nil, func(w *world, p *wire.CertTakeParams) {
 			at := filepath.Join(w.root, "etc/letsencrypt/live/shop.example/chain.pem")
 			w.must(errors.Join(os.Remove(at), os.Mkdir(at, 0o755)))
