@@ -397,7 +397,7 @@ func TestAMonth(t *testing.T) {
 	m.populate(1000, 64*days, "middle")
 	m.populate(1200, 45*days, "short")
 	m.populate(1800, 160*time.Hour, "shortlived")
-	m.run(monthStart.Add(5*days), 2*time.Minute)
+	m.run(monthStart.Add(5*days), 4*time.Minute)
 	const onboarded = 1500
 	for i := range onboarded {
 		c := &site{id: fmt.Sprint("crt_new_", i), customer: fmt.Sprint("cus_new_", i%3), name: fmt.Sprintf("new-%d.de", i), life: 90 * days, created: m.now, next: m.now}
@@ -409,7 +409,7 @@ func TestAMonth(t *testing.T) {
 	}
 	onboarding := m.now
 	forecast := m.rules.Forecast(m.now, limits.Load{Sites: onboarded}, m.usage)
-	m.run(monthStart.Add(30*days), 2*time.Minute)
+	m.run(monthStart.Add(30*days), 4*time.Minute)
 	m.check("a month", 1.5)
 	if m.first != onboarded {
 		t.Errorf("%d of %d new sites have a certificate", m.first, onboarded)
@@ -447,7 +447,7 @@ func TestMassRevocation(t *testing.T) {
 	m := newMonth(t, 2)
 	m.populate(2000, 90*days, "classic")
 	m.populate(1000, 45*days, "short")
-	m.run(monthStart.Add(days), 2*time.Minute)
+	m.run(monthStart.Add(days), 4*time.Minute)
 	at, revoked := m.now, 0
 	for i, id := range sortedIDs(m.sites) {
 		if c := m.sites[id]; i%5 == 0 && !c.gone && c.offlineTo.IsZero() && c.brokenTo.IsZero() && c.ariBadUntil.IsZero() {
@@ -455,7 +455,7 @@ func TestMassRevocation(t *testing.T) {
 			revoked++
 		}
 	}
-	m.run(at.Add(8*time.Hour), 2*time.Minute)
+	m.run(at.Add(8*time.Hour), 4*time.Minute)
 	left := 0
 	for _, c := range m.sites {
 		if c.revoked {
