@@ -57,7 +57,7 @@ type Plan struct {
 	At          time.Time // the instant chosen in it
 	Explanation string    // a URL of the CA that says why, "" for none
 	PollAt      time.Time // when the CA is asked (again)
-	Bad         int       // bad answers in a row
+	Bad         int       // bad answers in a row; a person should hear of a run of them, once
 }
 
 // Answer is what a CA answered about a certificate's renewal.
@@ -159,10 +159,6 @@ func (p Planner) Failed(old Plan, c Certificate, retryAfter time.Duration, now t
 	}
 	return plan
 }
-
-// Report says whether a person should hear that the CA's answers make no sense:
-// once for a run of them, at the first.
-func (p Plan) Report() bool { return p.Bad == 1 }
 
 // check says what is wrong with an answer.
 func check(c Certificate, a Answer, now time.Time) error {

@@ -162,28 +162,22 @@ func TestBadAnswersMoveNothing(t *testing.T) {
 			if old.CertID == "" && p.From != renewal.FromLifetime {
 				t.Errorf("%s, %s: got %s, want it by the lifetime", tt.name, name, p)
 			}
-			if !p.Report() {
-				t.Errorf("%s, %s: nobody hears of it", tt.name, name)
+			if p.Bad != 1 {
+				t.Errorf("%s, %s: %d bad answers in a row, want 1", tt.name, name, p.Bad)
 			}
 		}
 	}
 }
 
-func TestOneReportForARunOfBadAnswers(t *testing.T) {
+func TestBadAnswersAreCounted(t *testing.T) {
 	c := of(90 * day)
 	p := planner(1).First(c, start)
-	at, reports := p.At, 0
+	at := p.At
 	for i := range 50 {
 		p = planner(uint64(i)).Failed(p, c, 0, start.Add(time.Duration(i)*6*time.Hour))
-		if p.Report() {
-			reports++
+		if p.Bad != i+1 || !p.At.Equal(at) {
+			t.Fatalf("failure %d: %d in a row, and %s became %s", i+1, p.Bad, at, p.At)
 		}
-		if !p.At.Equal(at) {
-			t.Fatalf("failure %d moved the instant from %s to %s", i+1, at, p.At)
-		}
-	}
-	if reports != 1 {
-		t.Errorf("%d reports, want 1", reports)
 	}
 	p, err := planner(1).Answered(p, c, renewal.Answer{Start: start.Add(60 * day), End: start.Add(61 * day)}, start.Add(13*day))
 	if err != nil || p.Bad != 0 {
