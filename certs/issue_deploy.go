@@ -204,6 +204,7 @@ func leafOf(chain []byte) (*x509.Certificate, error) {
 // served is the good end of an attempt: every endpoint shows the new certificate.
 func (s *Service) served(tx *db.Tx, cert *certRow, row *issueRow, res wire.CertDeployed) error {
 	before, old := cert.IssueID, cert.IssuedRound
+	clean := cert.State == string(StateNew) && cert.Attempts == 0 // nothing was ever said of it
 	if err := s.install(tx, cert, *row); err != nil {
 		return err
 	}
@@ -219,8 +220,10 @@ func (s *Service) served(tx *db.Tx, cert *certRow, row *issueRow, res wire.CertD
 	if err := saveCert(tx, cert); err != nil {
 		return err
 	}
-	if err := s.closeFindings(tx, *cert); err != nil {
-		return err
+	if !clean {
+		if err := s.closeFindings(tx, *cert); err != nil {
+			return err
+		}
 	}
 	names, err := cert.names()
 	if err != nil {

@@ -199,27 +199,23 @@ func (a *attempt) event(e acme.Event, args map[string]string) {
 	a.step(code, all)
 }
 
-// save keeps the engine's state: only while the attempt is still ours.
+// save keeps the engine's state: only while the attempt is still ours. One
+// statement compares and writes, so that of two planes one goes on.
 func (a *attempt) save(ctx context.Context, st acme.State) error {
 	text := encode(st)
 	return a.s.db.Write(ctx, func(tx *db.Tx) error {
-		row, _, ok, err := a.s.openIssue(tx, a.row.ID)
-		if err != nil {
+		if err := keepOrder(tx, a.row, a.job, text, st.Order, int64(st.Requests)); err != nil {
 			return err
 		}
-		if !ok || row.JobID != a.job || row.Revision != a.row.Revision {
-			return errMoved
-		}
-		row.OrderState, row.OrderURL, row.Requests, row.Revision = text, st.Order, int64(st.Requests), row.Revision+1
-		if err := saveIf(tx, &row, a.row.Revision); err != nil {
-			return err
-		}
-		if st.Order != "" {
+		if st.Order != a.row.OrderURL && st.Order != "" {
 			if err := a.ordered(tx); err != nil {
 				return err
 			}
 		}
-		tx.AfterCommit(func() { a.row, a.now = row, tx.Now })
+		tx.AfterCommit(func() {
+			a.row.OrderState, a.row.OrderURL, a.row.Requests, a.now = text, st.Order, int64(st.Requests), tx.Now
+			a.row.Revision++
+		})
 		return nil
 	})
 }

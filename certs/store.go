@@ -273,9 +273,11 @@ func like(text string) string {
 	return strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(strings.ToLower(text))
 }
 
-// saveIf writes every column of an attempt, where it is still at a revision.
-func saveIf(tx *db.Tx, row *issueRow, revision int64) error {
-	res := tx.Model(row).Where("id = ? AND revision = ?", row.ID, revision).Select("*").Updates(row)
+// keepOrder keeps the state of an attempt's order, where it is still that job's
+// and at that revision, and moves the revision on.
+func keepOrder(tx *db.Tx, row issueRow, job, state, url string, requests int64) error {
+	res := tx.Exec("UPDATE cert_issues SET order_state = ?, order_url = ?, requests = ?, revision = revision + 1 WHERE id = ? AND job_id = ? AND revision = ? AND ended_at = 0",
+		state, url, requests, row.ID, job, row.Revision)
 	if res.Error != nil {
 		return fmt.Errorf("certs: save: %w", res.Error)
 	}
