@@ -21,17 +21,6 @@ func Of(directory string) Rules {
 	return None()
 }
 
-// PaceOf returns how fast the CA with that directory may be asked.
-func PaceOf(directory string) Pace {
-	if u, err := url.Parse(directory); err == nil {
-		switch u.Hostname() {
-		case "acme-v02.api.letsencrypt.org", "acme-staging-v02.api.letsencrypt.org":
-			return LetsEncryptPace()
-		}
-	}
-	return Pace{EndpointRenewalInfo: LetsEncryptPace()[EndpointRenewalInfo]}
-}
-
 // staging returns the limits of Let's Encrypt's staging environment
 // (letsencrypt.org/docs/staging-environment).
 func staging() Rules {
