@@ -110,6 +110,11 @@ func (v *visit) certForm(scope policy.Scope, page *CertForm, t customers.Tenancy
 	for _, n := range unique(append(slices.Clone(t.Sites), c.Names...)) {
 		page.Sites = append(page.Sites, Choice{n, n, slices.Contains(c.Names, n)})
 	}
+	for _, n := range t.Sites {
+		if w := "*." + n; !slices.Contains(c.Names, w) {
+			page.Wildcards = append(page.Wildcards, Choice{Value: w, Label: w})
+		}
+	}
 	for _, x := range challengeWords {
 		page.Challenges = append(page.Challenges, RoleChoice{string(x.challenge), v.t(x.key), v.t(x.about), x.challenge == c.Challenge})
 	}

@@ -41,5 +41,5 @@ func (p *Portal) certPages() []route {
 		ask, do := p.certConfirm(a)
 		routes = append(routes, get("/certificates/:id/"+a.word, audience, a.perm, "portal.cert."+a.word, ask), post("/certificates/:id/"+a.word, audience, a.perm, "portal.cert."+a.word+".do", do))
 	}
-	return routes
+	return append(routes, get("/tenancies/:id/sites", policy.Staff, policy.CustomerWrite, "portal.sites", p.sites), post("/tenancies/:id/sites", policy.Staff, policy.CustomerWrite, "portal.sites.save", p.sitesSave))
 }

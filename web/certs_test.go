@@ -69,6 +69,19 @@ func TestCertificatePages(t *testing.T) {
 				t.Errorf("%s: %d %s", path, a.status, heading(a.body))
 			}
 		}
+		sites := "/tenancies/" + h.tenancy.ID + "/sites"
+		if body := ada.page(sites); !strings.Contains(body, "shop.maple.example") {
+			t.Error("the sites are not in their form")
+		}
+		if a := ada.post(sites, "sites", "maple.example\r\nshop_1"); a.status != http.StatusUnprocessableEntity {
+			t.Errorf("a wrong site: %d", a.status)
+		}
+		if a := ada.post(sites, "sites", "maple.example\r\nshop.maple.example\r\nblog.maple.example"); a.status != http.StatusSeeOther {
+			t.Errorf("sites: %d", a.status)
+		}
+		if got := ines.get(sites).status; got != http.StatusNotFound {
+			t.Errorf("a customer changes sites: %d", got)
+		}
 		if body := ada.page("/certificates/authorities/new"); !strings.Contains(body, `value="Proposed CA"`) {
 			t.Error("the first authority is not proposed")
 		}

@@ -176,6 +176,9 @@ func (v *visit) serverTenancies(tenancies []customers.Tenancy, plans []planState
 
 func (v *visit) tenancyRow(t customers.Tenancy, plans []planState) TenancyRow {
 	row := TenancyRow{Paths: t.Paths, Sites: t.Sites}
+	if v.p.Certs != nil && v.staff() && v.can(policy.CustomerWrite) {
+		row.SitesSet = "/tenancies/" + t.ID + "/sites"
+	}
 	for _, p := range plans {
 		if p.Tenancy == t.ID {
 			row.PlanHref = "/plans/" + p.ID

@@ -146,6 +146,7 @@ type CertForm struct {
 	Pick       []Link   // tenancies to choose from: Label in words, Href the id
 	Tenancy    string   // chosen; "" where that is asked first
 	Sites      []Choice // its sites
+	Wildcards  []Choice // over them
 	Version    int64    // that it is changed from
 	Challenges []RoleChoice
 	Providers  []Choice
@@ -337,3 +338,14 @@ type LimitRow struct {
 
 // Template names the template.
 func (*CertLimits) Template() string { return "certlimits" }
+
+// TenancySites is the form of the sites of a customer on a server.
+type TenancySites struct {
+	Page
+	Action, Back string
+	Sites        string // one a line
+	Version      int64
+}
+
+// Template names the template.
+func (*TenancySites) Template() string { return "sites" }

@@ -134,6 +134,7 @@ type TenancyRow struct {
 	Sites    []string
 	PlanHref string // of its plan
 	NewPlan  string // where to make one
+	SitesSet string // where its sites are changed; "" hides it
 }
 
 // PlanRow is one backup plan in a list.

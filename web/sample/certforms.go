@@ -18,6 +18,7 @@ func certForms(tx *web.Text) []Sample {
 	pick := &web.CertForm{Page: ops("certs", tx.T("certform.new"), tx.T("certform.say")), Action: "#", Back: "#", IsNew: true, Pick: []web.Link{{Label: "Maple Bakery, shop-1: maple.example and shop.maple.example", Href: "ten_1"}, {Label: "Vineyard, vineyard-web1: vineyard.example", Href: "ten_2"}}}
 	full := &web.CertForm{Page: ops("certs", tx.T("certform.new"), tx.T("certform.say_on", "server", "shop-1")), Action: "#", Back: "#", IsNew: true, Tenancy: "ten_1", Expert: true, Challenges: challenges(tx),
 		Sites:     []web.Choice{{Value: "maple.example", Label: "maple.example", Chosen: true}, {Value: "shop.maple.example", Label: "shop.maple.example", Chosen: true}, {Value: "a-very-long-name-of-a-site.maple.example", Label: "a-very-long-name-of-a-site.maple.example"}},
+		Wildcards: []web.Choice{{Value: "*.maple.example", Label: "*.maple.example"}, {Value: "*.shop.maple.example", Label: "*.shop.maple.example"}},
 		Providers: []web.Choice{{Value: "", Label: tx.T("certform.no_provider"), Chosen: true}, {Value: "dns_1", Label: "Maple at Hetzner"}}, Keys: []web.Choice{{Value: "ec256", Label: "EC P-256", Chosen: true}, {Value: "rsa2048", Label: "RSA 2048"}},
 		Services: []web.Choice{{Value: "nginx", Label: "nginx", Chosen: true}, {Value: "postfix", Label: "Postfix"}}, CAs: []web.Choice{{Value: "", Label: tx.T("certform.primary"), Chosen: true}}, Endpoints: "203.0.113.7:443\nmail.maple.example:25 smtp"}
 	wrong := *full
@@ -31,6 +32,14 @@ func certForms(tx *web.Text) []Sample {
 	none := &web.CertForm{Page: ops("certs", tx.T("certform.new"), tx.T("certform.say")), Action: "#", Back: "#"}
 	sites := &web.CertForm{Page: full.Page, Action: "#", Back: "#", Tenancy: "ten_1", Challenges: full.Challenges}
 	return pages("certform", map[string]*web.CertForm{"pick": pick, "new": full, "wrong": &wrong, "take": &take, "customer": theirs, "none": none, "no-sites": sites}, "pick", "new", "wrong", "take", "customer", "none", "no-sites")
+}
+
+func sites(tx *web.Text) []Sample {
+	full := &web.TenancySites{Page: ops("customers", tx.T("sites.title"), tx.T("sites.say", "customer", "Maple Bakery", "server", "shop-1")), Action: "#", Back: "#", Sites: "maple.example\nshop.maple.example"}
+	full.Sub = tx.T("sites.sub")
+	wrong := *full
+	wrong.Errors = []web.FieldError{{Field: "sites", Message: "shop_1: a host name has letters, figures, hyphens and dots only"}}
+	return []Sample{{"sites", full}, {"sites-wrong", &wrong}}
 }
 
 func certConfirms(tx *web.Text) []Sample {

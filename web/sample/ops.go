@@ -99,7 +99,7 @@ func server(tx *web.Text) []Sample {
 		Disks:     []web.Disk{{Mount: "/", Size: 40e9, Free: 21e9, UsedPercent: 48}, {Mount: "/srv", Size: 200e9, Free: 18e9, UsedPercent: 91, State: state(web.ToneWarn, "nearly full")}},
 		Inventory: []web.Pair{{Label: "System", Value: "Debian GNU/Linux 12 (bookworm)"}, {Label: "Kernel", Value: "6.1.0-31-amd64", Mono: true}, {Label: "Memory", Value: "8.2 GB, 4 CPUs"}, {Label: "Packages", Value: "1204"}, {Label: "Boot", Value: "0c1f4f7e-21aa-4b6e-9f4d-2f6a7c1f2b11", Mono: true}},
 		Simulated: []string{"boot_id", "packages"}, Certs: serverCerts(tx), Others: link(tx.T("server.certs_found")), CertsMore: "#",
-		Tenancies: []web.TenancyRow{{Customer: web.Link{Label: "Maple Bakery", Href: "#"}, Paths: []string{"/srv/shop", "/etc/shop"}, Sites: []string{"maple.example"}, PlanHref: "#"}},
+		Tenancies: []web.TenancyRow{{Customer: web.Link{Label: "Maple Bakery", Href: "#"}, Paths: []string{"/srv/shop", "/etc/shop"}, Sites: []string{"maple.example"}, PlanHref: "#", SitesSet: "#"}},
 		Plans:     []web.PlanRow{{Name: "Maple Bakery", Href: "#", State: state(web.ToneGood, "complete"), Latest: at(11.1), Next: at(-12.9), Schedule: "every day at 02:15"}},
 	}
 	silent := *full
@@ -136,7 +136,7 @@ func customerList(tx *web.Text) []Sample {
 	one := &web.Customer{Page: ops("customers", "Maple Bakery", "Maple Bakery has three servers; one thing is open."),
 		Facts: []web.Pair{{Label: "Short name", Value: "maple-bakery", Mono: true}, {Label: "Country", Value: "DE"}, {Label: "Id", Value: "cus_06f2k0x9yqj6v3", Mono: true}},
 		Needs: needs()[1:2], Contacts: []web.PersonRow{{Name: "Ines Moreau", Email: "ines@maple.example", Role: "owner", State: state(web.ToneGood, "set up")}, {Name: "Jonas Weber", Email: "jonas@maple.example", Role: "restorer", State: state(web.ToneUnknown, "invited")}},
-		Tenancies: []web.TenancyRow{{Server: web.Link{Label: "shop-1", Href: "#"}, Paths: []string{"/srv/shop"}, Sites: []string{"maple.example"}, PlanHref: "#"}, {Server: web.Link{Label: "db-1", Href: "#"}, Paths: []string{"/var/lib/maple"}, NewPlan: "#"}},
+		Tenancies: []web.TenancyRow{{Server: web.Link{Label: "shop-1", Href: "#"}, Paths: []string{"/srv/shop"}, Sites: []string{"maple.example"}, PlanHref: "#", SitesSet: "#"}, {Server: web.Link{Label: "db-1", Href: "#"}, Paths: []string{"/var/lib/maple"}, NewPlan: "#"}},
 		Events:    events()[3:]}
 	one.NewContact, one.NewAuditor, one.Evidence = "#", "#", "#"
 	one.Auditors = []web.AuditorRow{{Name: "Helle Nyberg", Email: "helle.nyberg@audit.example", State: state(web.ToneGood, "set up"), Until: at(-700), Invite: "#", End: "#"}}

@@ -20,7 +20,7 @@ var Now = time.Date(2026, 11, 21, 13, 20, 0, 0, time.UTC)
 // All returns every sample; tx has the texts of the language.
 func All(tx *web.Text) []Sample {
 	var all []Sample
-	for _, f := range []func(*web.Text) []Sample{signIn, today, servers, server, enrol, customerList, plan, job, home, find, versions, basket, namesLists, backups, folder, file, download, onServer, restoreList, certificateList, padlocks, certificate, certForms, certConfirms, certSettings, campaigns, foundCerts, certLimits, assistForm, askUs, recoveryKey, activity, account, faults, people, ownSignIn, record} {
+	for _, f := range []func(*web.Text) []Sample{signIn, today, servers, server, enrol, customerList, plan, job, home, find, versions, basket, namesLists, backups, folder, file, download, onServer, restoreList, certificateList, padlocks, certificate, certForms, sites, certConfirms, certSettings, campaigns, foundCerts, certLimits, assistForm, askUs, recoveryKey, activity, account, faults, people, ownSignIn, record} {
 		all = append(all, f(tx)...)
 	}
 	return all
