@@ -11,6 +11,3 @@ import (
 func (c *Checker) Dial(ctx context.Context, name, plane, at, address string) (net.Conn, error) {
 	return c.transport(name, plane, netip.MustParseAddr(at)).DialContext(ctx, "tcp", address)
 }
-
-// Public is the rule for addresses.
-func Public(address string) bool { return public(netip.MustParseAddr(address)) }

@@ -16,6 +16,8 @@ import (
 	"syscall"
 
 	"github.com/miekg/dns"
+
+	"ostler/controlplane"
 )
 
 // challengePath is where a CA looks (RFC 8555, 8.3).
@@ -164,7 +166,7 @@ func (c *Checker) transport(name, plane string, ip netip.Addr) *http.Transport {
 				}
 			}
 			// A redirect must not lead us into our own network, but to the plane itself.
-			if !c.opts.Private && !public(to) && host != plane {
+			if !c.opts.Private && !controlplane.PublicAddress(to) && host != plane {
 				return nil, errAway
 			}
 			if p, ok := ports[port]; ok {

@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"github.com/miekg/dns"
+
+	"ostler/controlplane"
 )
 
 // maxAddresses is how many addresses of a name are fetched from.
@@ -87,7 +89,7 @@ func (c *Checker) byAddress(ctx context.Context, r Request, name string, found [
 		detail = strings.Join(chain, " -> ")
 	}
 	if !c.opts.Private {
-		if hidden := slices.DeleteFunc(slices.Clone(found), public); len(hidden) > 0 {
+		if hidden := slices.DeleteFunc(slices.Clone(found), controlplane.PublicAddress); len(hidden) > 0 {
 			args["private"] = list(hidden, netip.Addr.String)
 			return []Problem{{Name: name, Code: PrivateAddr, Fatal: true, Args: args, Detail: detail}}
 		}

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"ostler/controlplane"
 )
 
 // maxHops is how many CNAMEs are followed; resolvers give up at about as many.
@@ -339,7 +341,7 @@ func (r *Resolver) authorities(ctx context.Context, zone string) ([]authority, e
 			}
 			at := addresses(got.rrs)
 			if !r.private.Load() {
-				at = slices.DeleteFunc(at, func(ip netip.Addr) bool { return !public(ip) })
+				at = slices.DeleteFunc(at, func(ip netip.Addr) bool { return !controlplane.PublicAddress(ip) })
 			}
 			for _, ip := range at[:min(len(at), maxServerAddrs)] {
 				a.addrs = append(a.addrs, net.JoinHostPort(ip.String(), strconv.Itoa(r.opts.Port)))

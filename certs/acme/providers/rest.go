@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"ostler/controlplane"
 )
 
 // rest is an API that speaks JSON.
@@ -124,7 +126,7 @@ func (o Options) dialer() *net.Dialer {
 			if err != nil {
 				return err
 			}
-			if ip := to.Addr().Unmap(); !ip.IsGlobalUnicast() || ip.IsPrivate() || shared.Contains(ip) {
+			if !controlplane.PublicAddress(to.Addr()) {
 				return errPrivate
 			}
 			return nil
@@ -132,6 +134,3 @@ func (o Options) dialer() *net.Dialer {
 	}
 	return d
 }
-
-// shared is 100.64.0.0/10 (RFC 6598).
-var shared = netip.PrefixFrom(netip.AddrFrom4([4]byte{100, 64, 0, 0}), 10)
