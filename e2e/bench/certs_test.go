@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net"
+	"net/http"
 	"slices"
 	"strconv"
 	"testing"
@@ -36,22 +37,35 @@ func BenchmarkCertificates(b *testing.B) {
 	w := world.New(b, world.Options{Lab: lab})
 	maple := w.AddCustomers("maple")[0]
 	web := lab.NewWeb(lab.Address())
-	host := w.AddHost("maple-1", lab.HostConfig(web)...)
+	host := w.AddHost("maple-1", append(lab.HostConfig(web), fmt.Sprintf("parallel: %d", certsAtATime))...)
 	live := lab.NewLive(b, host, lab.Address())
 	sites := siteNames("site", certsOurs+certsAtATime)
 	tenancy := w.AddTenancy(maple, host, "/srv/maple", sites...)
 	w.AddAuthority("Test authority", "primary", "default")
 	lab.Point(sites, web.Addr)
+	asked := 0
 	obtain := func(list []string) time.Duration {
 		start := time.Now()
-		var ids []string
-		for _, s := range list {
-			ids = append(ids, maple.AddCert(world.NewCert{Tenancy: tenancy, Names: []string{s}, Endpoints: []string{live.Endpoint}}).ID)
+		atOnce(b, func(name string) error {
+			status, raw := maple.Do(http.MethodPost, "/certificates", map[string]any{"tenancy": tenancy, "names": []string{name},
+				"endpoints": []map[string]string{{"address": live.Endpoint, "protocol": "tls"}}})
+			if status != http.StatusCreated {
+				return fmt.Errorf("status %d: %s", status, raw)
+			}
+			return nil
+		}, list, certsAtATime)
+		asked += len(list)
+		of := func(state string, atMost int) int {
+			var out struct{ Items []world.Cert }
+			maple.Must(&out, http.MethodGet, fmt.Sprintf("/certificates?state=%s&page_size=%d", state, atMost), nil)
+			return len(out.Items)
 		}
-		for _, id := range ids {
-			maple.CertServed(id, 5*time.Minute)
+		world.Eventually(b, "all are issued", 5*time.Minute, func() bool { return of("new", 1) == 0 })
+		took := time.Since(start)
+		if got := of("served", 200); got != asked {
+			b.Fatalf("served: got %d, want %d", got, asked)
 		}
-		return time.Since(start)
+		return took
 	}
 	obtain(sites[:certsAtATime]) // the account, connections, caches
 	lab.Faults.Forget()

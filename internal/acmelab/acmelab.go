@@ -51,8 +51,8 @@ type CAOptions struct {
 	Profiles map[string]time.Duration
 	// Slow has its validator wait some seconds before it looks, as a real one does.
 	Slow bool
-	// RetryAfter is what it says while an authorization or order is not ready;
-	// 0 is one second.
+	// RetryAfter is what it says while an authorization or order is not ready, in
+	// whole seconds; 0 says nothing.
 	RetryAfter time.Duration
 }
 
@@ -101,7 +101,7 @@ func NewCA(o CAOptions) (*CA, error) {
 	for name, life := range o.Profiles {
 		profiles[name] = profile{Description: name, ValidityPeriod: int64(life / time.Second)}
 	}
-	wait := max(1, int(o.RetryAfter/time.Second))
+	wait := int(o.RetryAfter / time.Second)
 	config := map[string]any{"pebble": map[string]any{
 		"listenAddress": o.Listen, "managementListenAddress": o.Manage, "certificate": ca.CertFile, "privateKey": ca.KeyFile,
 		"httpPort": o.HTTPPort, "tlsPort": 1, "externalAccountBindingRequired": len(o.EAB) > 0, "externalAccountMACKeys": o.EAB,
