@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"time"
 
@@ -80,15 +79,8 @@ func (c *certAPI) registerFound(a *API) {
 // answerChallenge is what sites redirect a CA's validator to: the key
 // authorization of a token of ours (RFC 8555, 8.3), and nothing else.
 func (s *Server) answerChallenge(c echo.Context) error {
-	host := c.QueryParam("host") // the site says which of its names was asked
-	if host == "" {
-		host = c.Request().Host
-		if h, _, err := net.SplitHostPort(host); err == nil {
-			host = h
-		}
-	}
 	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
-	key, ok, err := s.Certs.Answer(c.Request().Context(), c.Param("token"), host)
+	key, ok, err := s.Certs.Answer(c.Request().Context(), c.Param("token"), "")
 	if err != nil {
 		return err
 	}
