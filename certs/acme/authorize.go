@@ -135,9 +135,11 @@ func (o *order) authorizeOne(ctx context.Context, url string) error {
 			} else {
 				o.event(EventValidated, "name", nameOf(a))
 			}
+			v.leftBehind(a)
 			return nil
 		case acme.StatusPending, acme.StatusProcessing:
 		default:
+			v.leftBehind(a)
 			return o.lostName(a)
 		}
 		if v.shown.URL == "" {
@@ -235,11 +237,16 @@ func (v *validation) present(ctx context.Context, a acme.Authorization) error {
 	if err != nil {
 		return err
 	}
-	thumb, err := Thumbprint(&o.who.key.PublicKey)
+	if err := o.wellFormed(a); err != nil {
+		return err
+	}
+	if !tokenForm.MatchString(ch.Token) {
+		return badAnswer("a challenge's token is not one of RFC 8555", nil)
+	}
+	shown, err := v.challenge(a, ch)
 	if err != nil {
 		return err
 	}
-	shown := Challenge{Name: a.Identifier.Value, Type: ch.Type, Token: ch.Token, KeyAuth: ch.Token + "." + thumb, URL: ch.URL}
 	hit, err := solver.Present(ctx, shown)
 	if err != nil {
 		if ctx.Err() != nil {

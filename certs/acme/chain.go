@@ -3,6 +3,7 @@ package acme
 import (
 	"bytes"
 	"context"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -15,8 +16,14 @@ import (
 	"github.com/go-acme/lego/v4/acme/api"
 )
 
-// maxChains bounds how many alternate chains are looked at.
-const maxChains = 8
+// Bounds of what a CA gives: alternate chains that are looked at, certificates of
+// one, its bytes, and the bits of an RSA key in it. A host takes no more either.
+const (
+	maxChains     = 8
+	maxChain      = 10
+	maxChainBytes = 256 << 10
+	maxRSA        = 8192
+)
 
 // download fetches the chain that the request wants, or the default one.
 func (o *order) download(ctx context.Context) (Result, error) {
@@ -63,15 +70,21 @@ func (o *order) chain(ctx context.Context, to string) ([]*x509.Certificate, http
 
 // decode reads a chain (RFC 8555, 9.1): certificates and nothing else.
 func decode(raw []byte) ([]*x509.Certificate, error) {
+	if len(raw) > maxChainBytes {
+		return nil, errors.New("the chain is too long")
+	}
 	var chain []*x509.Certificate
 	for rest := bytes.TrimSpace(raw); len(rest) > 0; rest = bytes.TrimSpace(rest) {
 		block, more := pem.Decode(rest)
-		if block == nil || block.Type != "CERTIFICATE" {
-			return nil, errors.New("the chain is not all certificates")
+		if block == nil || block.Type != "CERTIFICATE" || len(chain) == maxChain {
+			return nil, fmt.Errorf("the chain is not all certificates, or more than %d", maxChain)
 		}
 		cert, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
 			return nil, fmt.Errorf("certificate %d of the chain: %w", len(chain)+1, err)
+		}
+		if k, ok := cert.PublicKey.(*rsa.PublicKey); ok && k.N.BitLen() > maxRSA {
+			return nil, fmt.Errorf("certificate %d of the chain has an RSA key of %d bits", len(chain)+1, k.N.BitLen())
 		}
 		chain, rest = append(chain, cert), more
 	}

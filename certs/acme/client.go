@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -40,6 +41,7 @@ type Client struct {
 	renewals chan struct{}
 
 	mu        sync.Mutex
+	outside   bool // the directory is on the internet
 	account   account
 	directory directory
 	open      map[string]bool // URLs of the orders that are being worked on
@@ -59,13 +61,16 @@ type directory struct {
 }
 
 // Transport is one made for a Client: it keeps as many connections as there
-// are requests at once. Nil roots are the system's.
+// are requests at once, and has a CA that is on the internet lead us nowhere
+// else. Nil roots are the system's.
 func Transport(roots *x509.CertPool) *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.MaxIdleConnsPerHost = renewalInFlight
 	t.IdleConnTimeout = idleTime
 	t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	t.ForceAttemptHTTP2 = true
+	t.MaxResponseHeaderBytes = 64 << 10
+	t.DialContext = (&net.Dialer{Timeout: requestTimeout, ControlContext: onTheInternet}).DialContext
 	return t
 }
 

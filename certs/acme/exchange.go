@@ -90,6 +90,9 @@ func response(req *http.Request, a answer) *http.Response {
 // send carries one request and reads its answer, within the bound of places. Its
 // nonce goes into the pool.
 func (c *Client) send(ctx context.Context, req *http.Request, places chan struct{}, n *counter, o op) (answer, error) {
+	if req.URL.Scheme != "https" { // RFC 8555, 6.1
+		return answer{}, badAnswer("no https: "+oneLine(req.URL.Redacted()), nil)
+	}
 	select {
 	case places <- struct{}{}:
 		defer func() { <-places }()
@@ -105,7 +108,7 @@ func (c *Client) send(ctx context.Context, req *http.Request, places chan struct
 		req.Header.Set("User-Agent", c.opts.UserAgent)
 	}
 	n.Add(1)
-	resp, err := c.http.RoundTrip(req.WithContext(within))
+	resp, err := c.http.RoundTrip(req.WithContext(c.watch(within, o, req.URL.String())))
 	if err != nil {
 		return answer{}, unanswered(ctx, err)
 	}
@@ -142,9 +145,6 @@ func (c *Client) get(ctx context.Context, to string, places chan struct{}, n *co
 	req, err := http.NewRequest(http.MethodGet, to, nil)
 	if err != nil {
 		return answer{}, err
-	}
-	if req.URL.Scheme != "https" {
-		return answer{}, badAnswer("no https: "+to, nil)
 	}
 	return c.send(ctx, req, places, n, o)
 }

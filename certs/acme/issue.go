@@ -26,6 +26,9 @@ type order struct {
 	n      counter
 	before int       // requests of earlier attempts
 	until  time.Time // the end of patience
+	// left says that a process which was killed may have left its answers to
+	// challenges: it was showing the names.
+	left bool
 
 	mu    sync.Mutex // of the hooks; names go side by side
 	state State
@@ -101,9 +104,13 @@ func (o *order) event(e Event, args ...string) {
 // run goes from state to state of the order (RFC 8555, 7.1.6).
 func (o *order) run(ctx context.Context) (Result, error) {
 	if o.state.Certificate == "" {
+		o.left = o.state.Step == StepAuthorize
 		seen, err := o.begin(ctx)
 		if err != nil {
 			return Result{}, err
+		}
+		if o.left && seen.Status != acme.StatusPending { // else each name is looked at anyway
+			o.tidy(ctx, seen.Authorizations)
 		}
 		if err := o.drive(ctx, seen); err != nil {
 			return Result{}, err

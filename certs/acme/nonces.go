@@ -9,6 +9,7 @@ import (
 const (
 	nonceAge = 10 * time.Minute // a CA forgets them
 	nonceMax = 64
+	nonceLen = 1 << 10 // bytes; one that is longer is no good to keep
 )
 
 // nonces are those that the CA gave us and that were not used yet, over all
@@ -26,7 +27,7 @@ type nonce struct {
 }
 
 func (n *nonces) push(value string) {
-	if value == "" {
+	if value == "" || len(value) > nonceLen {
 		return
 	}
 	n.mu.Lock()

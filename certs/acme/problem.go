@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/go-acme/lego/v4/acme"
 )
@@ -40,11 +41,11 @@ func (c *Client) refusal(resp *http.Response, body []byte, o op) error {
 	e := c.problem(&p, resp.StatusCode, o)
 	e.RetryAfter = c.retryAfter(resp.Header)
 	if e.RetryAfter.IsZero() && (e.Kind == KindRateLimited || e.Kind == KindUnreachable) {
-		e.RetryAfter = namedInstant(p.Detail)
+		e.RetryAfter = c.within(namedInstant(p.Detail))
 	}
 	if e.Link == "" {
 		for _, rel := range []string{"help", "terms-of-service"} {
-			if l := links(resp.Header, rel); len(l) > 0 {
+			if l := links(resp.Header, rel); len(l) > 0 && link.FindString(l[0]) == l[0] { // people are led there
 				e.Link = l[0]
 				break
 			}
@@ -56,15 +57,15 @@ func (c *Client) refusal(resp *http.Response, body []byte, o op) error {
 // problem reads a problem document (RFC 8555, 6.7), that of an answer or one
 // within an order.
 func (c *Client) problem(p *acme.ProblemDetails, status int, o op) *Error {
-	e := &Error{Type: p.Type, Status: status, Detail: oneLine(p.Detail), Link: link.FindString(p.Detail)}
+	e := &Error{Type: oneLine(p.Type), Status: status, Detail: oneLine(p.Detail), Link: link.FindString(p.Detail)}
 	e.Kind = kindOf(strings.TrimPrefix(p.Type, urn), status, o)
 	if status != 0 && p.Type == urn+"unauthorized" && accountStatus.MatchString(p.Detail) {
 		e.Kind = KindAccount
 	}
-	for _, s := range p.SubProblems {
+	for _, s := range p.SubProblems[:min(len(p.SubProblems), maxSubs)] {
 		e.Sub = append(e.Sub, Error{
 			Kind: kindOf(strings.TrimPrefix(s.Type, urn), 0, o),
-			Name: s.Identifier.Value, Type: s.Type, Detail: oneLine(s.Detail),
+			Name: oneLine(s.Identifier.Value), Type: oneLine(s.Type), Detail: oneLine(s.Detail),
 		})
 	}
 	if len(e.Sub) > 0 {
@@ -195,14 +196,23 @@ func (c *Client) retryAfter(h http.Header) time.Time {
 	if v == "" {
 		return time.Time{}
 	}
-	const most = 365 * 24 * 3600
 	if s, err := strconv.ParseInt(v, 10, 64); err == nil {
-		return c.opts.Now().Add(time.Duration(min(max(s, 0), most)) * time.Second)
+		return c.opts.Now().Add(time.Duration(min(max(s, 0), int64(longestWait/time.Second))) * time.Second)
 	}
 	if t, err := http.ParseTime(v); err == nil {
-		return t
+		return c.within(t)
 	}
 	return time.Time{}
+}
+
+// longestWait is the longest that a CA may have itself waited for.
+const longestWait = 365 * 24 * time.Hour
+
+func (c *Client) within(t time.Time) time.Time {
+	if most := c.opts.Now().Add(longestWait); t.After(most) {
+		return most
+	}
+	return t
 }
 
 // links are the targets of one relation (RFC 8288).
@@ -218,10 +228,24 @@ func links(h http.Header, relation string) []string {
 	return found
 }
 
-// maxDetail bounds what a CA may tell at once, in bytes.
-const maxDetail = 1000
+// maxDetail bounds what a CA may tell at once, in bytes; maxSubs are the single
+// names that it may tell of.
+const (
+	maxDetail = 1000
+	maxSubs   = 200
+)
 
+// oneLine is a text as people and terminals may have it.
 func oneLine(s string) string {
+	if len(s) > 8*maxDetail {
+		s = s[:8*maxDetail]
+	}
+	s = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) && !unicode.IsSpace(r) {
+			return '?'
+		}
+		return r
+	}, strings.ToValidUTF8(s, ""))
 	s = strings.Join(strings.Fields(s), " ")
 	if len(s) > maxDetail {
 		s = strings.ToValidUTF8(s[:maxDetail], "")
