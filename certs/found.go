@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"time"
 
 	"ostler/agents/wire"
 	"ostler/controlplane"
@@ -46,47 +45,6 @@ func (s *Service) Found(ctx context.Context, scope policy.Scope, server string) 
 		return nil
 	})
 	return out, err
-}
-
-// lookAtServer has a host say what its endpoints show, and which certificates
-// others renew there.
-func (s *Service) lookAtServer(tx *db.Tx, server string, at int64) error {
-	rows, err := company[certRow](tx, "not_after, id", maxSeen, "server_id = ? AND ended_at = 0 AND issued_round > 0", server)
-	if err != nil {
-		return err
-	}
-	params := wire.CertLookParams{Find: true}
-	for _, r := range rows {
-		names, err := r.names()
-		if err != nil {
-			return err
-		}
-		endpoints, err := said(r, names)
-		if err != nil {
-			return err
-		}
-		if endpoints == nil {
-			issues, err := company[issueRow](tx, "id", 1, "id = ?", r.IssueID)
-			if err != nil {
-				return err
-			}
-			for _, i := range issues {
-				if endpoints, err = decode[[]wire.Endpoint](i.Endpoints); err != nil {
-					return err
-				}
-			}
-		}
-		if len(params.Endpoints)+len(endpoints) > maxSeen {
-			break
-		}
-		params.Endpoints = append(params.Endpoints, endpoints...)
-	}
-	_, err = s.jobs.Enqueue(tx, jobs.Spec{Kind: string(wire.ActionCertLook), Executor: jobs.Agent, Server: server, Resource: "certificates:look",
-		Key: fmt.Sprintf("%s:%s:%d", wire.ActionCertLook, server, at), Subject: server, Params: params, ExpiresAt: tx.Now.Add(s.opts.LookEvery), Title: "job.certificate_look"})
-	if err != nil {
-		return fmt.Errorf("certs: look: %w", err)
-	}
-	return nil
 }
 
 // doneLook keeps what a host saw.
@@ -194,8 +152,8 @@ func ownerOf(tens []customers.Tenancy, names []string) string {
 	return ""
 }
 
-// TakeOver has a found certificate looked after by us: it is issued anew, and
-// where that is installed the old renewer is stopped. in.Names may be empty:
+// TakeOver has a found certificate looked after by us: it is issued anew, and in
+// the step that installs it the old renewer is stopped. in.Names may be empty:
 // then they are the found one's; in.Tenancy may be, where they are one's sites.
 // Permission: cert.write. Errors: invalid with fields, not_found, conflict.
 func (s *Service) TakeOver(ctx context.Context, scope policy.Scope, found string, in NewCertificate) (Certificate, error) {
@@ -246,33 +204,54 @@ func (s *Service) noteTaken(tx *db.Tx, found, cert string) error {
 	return save(tx, &row)
 }
 
-// takeLater has the host stop the old renewer, now that ours is served.
-func (s *Service) takeLater(tx *db.Tx, cert certRow) error { return s.take(tx, cert, false) }
-
-func (s *Service) take(tx *db.Tx, cert certRow, undo bool) error {
+// takeParams say whose place a certificate takes.
+func (s *Service) takeParams(tx *db.Tx, cert certRow, services []wire.Service) (wire.CertTakeParams, error) {
 	row, err := one[foundRow](tx, forAttempts(), "certificate", cert.FoundID)
 	if err != nil {
-		return err
+		return wire.CertTakeParams{}, err
 	}
 	f, err := row.value()
+	return wire.CertTakeParams{Certificate: cert.ID, Folder: cert.Folder, Path: f.Path, Renewer: f.Renewer, Lineage: f.Lineage, Services: services}, err
+}
+
+// took notes that an old renewer was stopped in the step that had ours served.
+func (s *Service) took(tx *db.Tx, cert *certRow, taken *wire.CertTaken) error {
+	cert.TakenAt = tx.NowMillis()
+	p, err := s.takeParams(tx, *cert, nil)
 	if err != nil {
 		return err
 	}
-	_, err = s.jobs.Enqueue(tx, jobs.Spec{Kind: string(wire.ActionCertTake), Executor: jobs.Agent, Server: cert.ServerID, Customer: cert.CustomerID,
-		Resource: resource(cert.ID), Key: fmt.Sprintf("%s:%s:%v:%d", wire.ActionCertTake, cert.ID, undo, tx.NowMillis()), Subject: cert.ID,
-		ExpiresAt: tx.Now.Add(requestLife), Title: "job.certificate_take_over",
-		Params: wire.CertTakeParams{Certificate: cert.ID, Folder: cert.Folder, Path: f.Path, Renewer: f.Renewer, Lineage: f.Lineage, Undo: undo}})
+	if taken == nil {
+		taken = &wire.CertTaken{}
+	}
+	return s.note(tx, *cert, "certificate.taken_over", map[string]any{"renewer": p.Renewer, "lineage": p.Lineage, "path": p.Path, "changed": anyList(taken.Changed)})
+}
+
+// giveBack has the host let the old renewer renew again.
+func (s *Service) giveBack(tx *db.Tx, cert certRow) error {
+	services, err := decode[[]wire.Service](cert.Services)
 	if err != nil {
-		return fmt.Errorf("certs: take over: %w", err)
+		return err
+	}
+	params, err := s.takeParams(tx, cert, services)
+	if err != nil {
+		return err
+	}
+	params.Undo = true
+	_, err = s.jobs.Enqueue(tx, jobs.Spec{Kind: string(wire.ActionCertTake), Executor: jobs.Agent, Server: cert.ServerID, Customer: cert.CustomerID,
+		Resource: resource(cert.ID), Key: string(wire.ActionCertTake) + ":" + cert.ID, Subject: cert.ID, Params: params,
+		ExpiresAt: tx.Now.Add(requestLife), Title: "job.certificate_take_over"})
+	if err != nil {
+		return fmt.Errorf("certs: give back: %w", err)
 	}
 	return nil
 }
 
-// doneTake notes that an old renewer was stopped, or renews again.
+// doneTake notes that the old renewer renews again.
 func (s *Service) doneTake(tx *db.Tx, job jobs.Job) error {
 	var p wire.CertTakeParams
 	if err := json.Unmarshal(job.Params, &p); err != nil {
-		return fmt.Errorf("certs: take over: %w", err)
+		return fmt.Errorf("certs: give back: %w", err)
 	}
 	cert, err := one[certRow](tx, forAttempts(), "certificate", job.Subject)
 	if err != nil {
@@ -286,18 +265,14 @@ func (s *Service) doneTake(tx *db.Tx, job jobs.Job) error {
 	if err := s.findings.Close(tx, findingKey(findings.CertRenewer, cert.ID), "done on the server"); err != nil {
 		return err
 	}
-	kind := "certificate.taken_over"
-	cert.TakenAt = tx.NowMillis()
-	if p.Undo {
-		kind, cert.TakenAt = "certificate.given_back", 0
-		if err := s.noteTaken(tx, cert.FoundID, ""); err != nil {
-			return err
-		}
+	cert.TakenAt = 0
+	if err := s.noteTaken(tx, cert.FoundID, ""); err != nil {
+		return err
 	}
 	if err := saveCert(tx, &cert); err != nil {
 		return err
 	}
-	return s.note(tx, cert, kind, map[string]any{"renewer": p.Renewer, "lineage": p.Lineage, "path": p.Path, "changed": anyList(res.Changed)})
+	return s.note(tx, cert, "certificate.given_back", map[string]any{"renewer": p.Renewer, "lineage": p.Lineage, "path": p.Path, "changed": anyList(res.Changed)})
 }
 
 // UndoTakeOver gives a certificate back to its old renewer, and ends it here.
@@ -308,7 +283,7 @@ func (s *Service) UndoTakeOver(ctx context.Context, scope policy.Scope, id strin
 			return controlplane.Errorf(controlplane.CodeConflict, "End it instead, if it is to be looked after no more.", "This certificate was never anybody else's")
 		}
 		if row.TakenAt > 0 {
-			if err := s.take(tx, *row, true); err != nil {
+			if err := s.giveBack(tx, *row); err != nil {
 				return err
 			}
 		} else if err := s.noteTaken(tx, row.FoundID, ""); err != nil {
@@ -316,81 +291,4 @@ func (s *Service) UndoTakeOver(ctx context.Context, scope policy.Scope, id strin
 		}
 		return s.endRow(tx, row)
 	})
-}
-
-// dueServers has every server that is looked after asked once a day.
-func (s *Service) dueServers(ctx context.Context) error {
-	now, err := s.db.Now(ctx)
-	if err != nil {
-		return err
-	}
-	if err := s.addServers(ctx, now); err != nil {
-		return err
-	}
-	var due []serverRow
-	err = s.db.Read(ctx, func(tx *db.Tx) (err error) {
-		due, err = company[serverRow](tx, "look_at", 200, "look_at <= ?", tx.NowMillis())
-		return err
-	})
-	for _, r := range due {
-		if err == nil {
-			err = s.dueServer(ctx, r)
-		}
-	}
-	return err
-}
-
-// notAble is when a server that cannot be asked is thought of again.
-const notAble = time.Hour
-
-// dueServer has one server asked, where its agent can and may.
-func (s *Service) dueServer(ctx context.Context, due serverRow) error {
-	able, err := s.able(ctx, due.ServerID, wire.ActionCertLook)
-	if err != nil {
-		return fmt.Errorf("certs: look at %s: %w", due.ServerID, err)
-	}
-	return s.db.Write(ctx, func(tx *db.Tx) error {
-		rows, err := company[serverRow](tx, "server_id", 1, "server_id = ? AND look_at = ?", due.ServerID, due.LookAt)
-		if err != nil || len(rows) == 0 {
-			return err
-		}
-		r := rows[0]
-		r.LookAt = tx.Now.Add(notAble).UnixMilli()
-		if able {
-			if err := s.lookAtServer(tx, r.ServerID, due.LookAt); err != nil {
-				return err
-			}
-			r.LookedAt, r.LookAt = tx.NowMillis(), tx.Now.Add(s.opts.LookEvery).UnixMilli()
-		}
-		return save(tx, &r)
-	})
-}
-
-// serversEvery is how often new servers are looked for.
-const serversEvery = 10 * time.Minute
-
-// addServers notes the servers that are new.
-func (s *Service) addServers(ctx context.Context, now time.Time) error {
-	if now.Sub(s.servers.Load()) < serversEvery {
-		return nil
-	}
-	s.servers.Store(now)
-	for token := ""; ; {
-		page, next, err := s.customers.ListServers(ctx, forAttempts(), customers.ServerFilter{State: customers.ServerActive, Limit: 200, Short: true, PageToken: token})
-		if err != nil {
-			return fmt.Errorf("certs: servers: %w", err)
-		}
-		err = s.db.Write(ctx, func(tx *db.Tx) error {
-			for _, srv := range page {
-				if err := insertOnce(tx, &serverRow{ServerID: srv.ID, LookAt: tx.NowMillis()}); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil || next == "" {
-			return err
-		}
-		token = next
-	}
 }

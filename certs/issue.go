@@ -140,6 +140,9 @@ func (s *Service) installAgain(tx *db.Tx, cert *certRow, row *issueRow, o start)
 	if l.State == string(IssueServed) || l.Names != cert.Names || l.KeyType != cert.KeyType || left < whole/2 {
 		return false, nil
 	}
+	if why, err := decode[Why](l.Why); err != nil || why.Code == WhyKeyMissing || why.Code == WhyChainRefused {
+		return false, err
+	}
 	if why, err := blocked(tx, l.SPKI); why != nil || err != nil {
 		return false, err
 	}

@@ -89,10 +89,18 @@ func (s *Service) deploy(tx *db.Tx, cert certRow, row *issueRow, endpoints []wir
 	if err != nil {
 		return err
 	}
+	params := wire.CertDeployParams{Certificate: cert.ID, Folder: cert.Folder, Round: row.Round, Chain: row.ChainPEM, Services: services, Endpoints: endpoints}
+	if cert.FoundID != "" && cert.TakenAt == 0 {
+		take, err := s.takeParams(tx, cert, services)
+		if err != nil {
+			return err
+		}
+		params.Take = &take
+	}
 	row.Tries++
 	job, err := s.jobs.Enqueue(tx, jobs.Spec{Kind: string(wire.ActionCertDeploy), Executor: jobs.Agent, Server: row.ServerID, Customer: row.CustomerID,
 		Resource: resource(cert.ID), Key: fmt.Sprintf("%s:%s:%d", wire.ActionCertDeploy, row.ID, row.Tries), Subject: row.ID, ExpiresAt: tx.Now.Add(requestLife), Title: "job.certificate_deploy",
-		Params: wire.CertDeployParams{Certificate: cert.ID, Folder: cert.Folder, Round: row.Round, Chain: row.ChainPEM, Services: services, Endpoints: endpoints}})
+		Params: params})
 	if err != nil {
 		return fmt.Errorf("certs: deploy: %w", err)
 	}
@@ -217,6 +225,11 @@ func (s *Service) served(tx *db.Tx, cert *certRow, row *issueRow, res wire.CertD
 	if err := s.after(tx, cert, *row, before, old); err != nil {
 		return err
 	}
+	if cert.FoundID != "" && cert.TakenAt == 0 {
+		if err := s.took(tx, cert, res.Taken); err != nil {
+			return err
+		}
+	}
 	if err := saveCert(tx, cert); err != nil {
 		return err
 	}
@@ -245,16 +258,11 @@ const forgetAfter = 10 * time.Minute
 // still waits: it does not know of that round.
 func keysOf(cert string) string { return "certificate.keys:" + cert }
 
-// after has the host let go of keys that are not used any more, the old one
-// revoked where that is due, and an old renewer stopped.
+// after has the host let go of keys that are not used any more, and the old one
+// revoked where that is due.
 func (s *Service) after(tx *db.Tx, cert *certRow, row issueRow, before string, old int64) error {
 	if row.RevokeOld != 0 && before != "" && before != row.ID {
 		if err := s.revokeLater(tx, *cert, before, reasonOf(row)); err != nil {
-			return err
-		}
-	}
-	if cert.FoundID != "" && cert.TakenAt == 0 {
-		if err := s.takeLater(tx, *cert); err != nil {
 			return err
 		}
 	}

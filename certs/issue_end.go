@@ -57,6 +57,9 @@ var causeCodes = map[wire.Cause]string{
 	wire.CauseNoService:     WhyNoService,
 	wire.CauseNotServed:     WhyNotServed,
 	wire.CauseRenewer:       WhyRenewer,
+	wire.CauseCertKey:       WhyKeyMissing,
+	wire.CauseChain:         WhyChainRefused,
+	wire.CauseCertFolder:    WhyFolder,
 }
 
 // end closes an attempt.

@@ -172,8 +172,8 @@ func (a *attempt) issue(ctx context.Context, acc account, state acme.State) (acm
 		return acme.Result{}, state, err
 	}
 	profile := a.cert.Profile
-	if profile == "" {
-		profile = a.ca.Profile
+	if own := a.cert.AuthorityID == a.ca.ID || a.ca.Role != string(RoleFallback); profile == "" || !own {
+		profile = a.ca.Profile // the fall-back has profiles of its own
 	}
 	q := acme.Request{Names: a.names, CSR: a.row.CSR, Profile: profile}
 	if a.cert.IssuedBy == a.ca.ID && a.row.DryRun == 0 && a.dir(acc).RenewalInfo {

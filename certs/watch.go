@@ -76,10 +76,10 @@ func (s *Service) dueOnce(ctx context.Context) (int, error) {
 	var errs []error
 	for _, r := range rows {
 		if at := r.attemptAt(); at > 0 && at <= now {
-			errs = append(errs, s.attempt(ctx, r.ID))
+			errs = append(errs, s.orLater(ctx, r, s.attempt(ctx, r.ID)))
 		}
 		if r.NoticeAt > 0 && r.NoticeAt <= now {
-			errs = append(errs, s.noticeNow(ctx, r))
+			errs = append(errs, s.orLater(ctx, r, s.noticeNow(ctx, r)))
 		}
 	}
 	errs = append(errs, s.each(ctx, rows, lookCerts, s.opts.LookEvery, func(r *certRow) *int64 { return &r.LookAt }, now, func(ctx context.Context, r certRow) error {
@@ -87,6 +87,32 @@ func (s *Service) dueOnce(ctx context.Context) (int, error) {
 		return err
 	}))
 	return len(rows), errors.Join(errs...)
+}
+
+// tryLater is when what went wrong in our own house is thought of again.
+const tryLater = 10 * time.Minute
+
+// orLater puts off what could not be begun, so that it stands in nobody's way,
+// and returns why.
+func (s *Service) orLater(ctx context.Context, r certRow, why error) error {
+	if why == nil || ctx.Err() != nil {
+		return why
+	}
+	err := s.db.Write(ctx, func(tx *db.Tx) error {
+		row, err := one[certRow](tx, forAttempts(), "certificate", r.ID)
+		if err != nil {
+			return err
+		}
+		at := tx.Now.Add(tryLater).UnixMilli()
+		if due := row.attemptAt(); due > 0 && due <= tx.NowMillis() {
+			row.NextTry = at
+		}
+		if row.NoticeAt > 0 && row.NoticeAt <= tx.NowMillis() {
+			row.NoticeAt = at
+		}
+		return saveCert(tx, &row)
+	})
+	return errors.Join(why, err)
 }
 
 // each does something about every row whose instant has come. Who moves the

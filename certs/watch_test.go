@@ -243,14 +243,13 @@ func TestTakeOver(t *testing.T) {
 		}
 		c := must[certs.Certificate](t)(h.certs.TakeOver(h.ctx, h.all, found[0].ID, certs.NewCertificate{}))
 		var took []wire.CertTakeParams
-		h.host(map[wire.Action]func(offer) wire.Result{wire.ActionCertTake: func(o offer) wire.Result {
-			var p wire.CertTakeParams
+		h.host(map[wire.Action]func(offer) wire.Result{wire.ActionCertDeploy: func(o offer) wire.Result {
+			var p wire.CertDeployParams
 			h.read(o, &p)
-			took = append(took, p)
-			if got := h.get(c.ID).State; got != certs.StateServed {
-				t.Errorf("the old renewer is stopped while ours is %s", got)
-			}
-			return wire.Result{Outcome: wire.Succeeded, Data: encode(wire.CertTaken{Changed: []string{"switched off"}})}
+			took = append(took, *p.Take)
+			res := h.ca.deployed(t, p, true)
+			res.Taken = &wire.CertTaken{Changed: []string{"switched off"}}
+			return wire.Result{Outcome: wire.Succeeded, Data: encode(res)}
 		}})
 		if len(took) != 1 || took[0].Renewer != "certbot" || took[0].Undo || took[0].Path != theirs.Path {
 			t.Errorf("got %+v", took)
@@ -258,6 +257,14 @@ func TestTakeOver(t *testing.T) {
 		if _, err := h.certs.TakeOver(h.ctx, h.all, found[0].ID, certs.NewCertificate{}); code(err) != controlplane.CodeConflict {
 			t.Errorf("again: got %v", err)
 		}
+		must[certs.Issue](t)(h.certs.Renew(h.ctx, h.all, c.ID))
+		h.host(map[wire.Action]func(offer) wire.Result{wire.ActionCertDeploy: func(o offer) wire.Result {
+			var p wire.CertDeployParams
+			if h.read(o, &p); p.Take != nil {
+				t.Errorf("taken again: %+v", p.Take)
+			}
+			return wire.Result{Outcome: wire.Succeeded, Data: encode(h.ca.deployed(t, p, true))}
+		}})
 		back := must[certs.Certificate](t)(h.certs.UndoTakeOver(h.ctx, h.all, c.ID))
 		undone := false
 		h.host(map[wire.Action]func(offer) wire.Result{wire.ActionCertTake: func(o offer) wire.Result {

@@ -57,6 +57,9 @@ const (
 	WhyNotServed     = "not_served"
 	WhyDiskFull      = "disk_full"
 	WhyDeploy        = "deploy_failed"
+	WhyKeyMissing    = "key_missing"   // the round's key is not on the host any more
+	WhyChainRefused  = "chain_refused" // the host does not take the chain
+	WhyFolder        = "host_folder"   // something on the host is in the way of the files
 	WhyRenewer       = "renewer"
 
 	WhyInLine    = "in_line"     // other orders are before it
@@ -139,6 +142,9 @@ var sentences = map[string]sentence{
 	WhyNotServed:     {"{name} still shows another certificate at {address}.", "See which service answers there, and whether it reads our files."},
 	WhyDiskFull:      {"The server's disk is full.", "Make room on the server, then try again."},
 	WhyDeploy:        {"The server could not install the certificate. The one before is in use.", "Look at the agent's log on the server."},
+	WhyKeyMissing:    {"The key of this certificate is not on the server any more. A new one is asked for.", ""},
+	WhyChainRefused:  {"The server did not take the certificate: it does not fit its key, its names or the time.", "Check the server's clock, then try again."},
+	WhyFolder:        {"Something on the server is in the way of the certificate's files.", "Look at the agent's log on the server, and move it away."},
 	WhyRenewer:       {"The old renewer on the server could not be stopped or started.", "Look at the agent's log on the server."},
 
 	WhyInLine:    {"Other orders at {authority} are before it.", ""},
