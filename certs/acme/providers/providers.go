@@ -25,6 +25,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"regexp"
 	"strings"
 )
 
@@ -69,6 +70,10 @@ type Options struct {
 	// Public lets fields name hosts on the internet only, none in private
 	// networks: for providers that a customer entered.
 	Public bool
+	// Within is the zone of ours that challenges are delegated to: records go
+	// nowhere else, whatever a customer's CNAME says. "" sets no bound but the
+	// provider's own.
+	Within string
 	// Programs are the absolute paths that kind exec may run; from the plane's
 	// configuration.
 	Programs []string
@@ -101,6 +106,7 @@ type presenter struct {
 	writer   writer
 	zone     string // of the fields; "" is found through the DNS
 	zoned    bool   // the writer needs the zone
+	within   string // Options.Within
 	secrets  []string
 	log      *slog.Logger
 }
@@ -118,7 +124,8 @@ func New(kind Kind, fields map[string]string, o Options) (Presenter, error) {
 		return nil, err
 	}
 	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
-	p := &presenter{kind: kind, resolver: o.Resolver, log: o.Log, zone: strings.Trim(strings.ToLower(fields["zone"]), ".")}
+	p := &presenter{kind: kind, resolver: o.Resolver, log: o.Log, zone: strings.Trim(strings.ToLower(fields["zone"]), "."),
+		within: strings.Trim(strings.ToLower(o.Within), ".")}
 	for _, f := range d.Fields {
 		p.zoned = p.zoned || f.Name == "zone"
 		if f.Secret && fields[f.Name] != "" {
@@ -142,8 +149,20 @@ func (p *presenter) Record(ctx context.Context, name, keyAuth string) (string, s
 	if err != nil {
 		return "", "", fmt.Errorf("providers: where %s%s leads: %w", prefix, name, err)
 	}
-	return chain[len(chain)-1], Value(keyAuth), nil
+	end := chain[len(chain)-1]
+	if !nameForm.MatchString(end) || len(end) > 253 {
+		return "", "", fmt.Errorf("providers: %s%s leads to a name that is no host's: %q", prefix, name, short(end))
+	}
+	if p.within != "" && !strings.HasSuffix(end, "."+p.within) {
+		return "", "", fmt.Errorf("providers: %s%s leads to %s, which is not in our zone %s", prefix, name, end, p.within)
+	}
+	return end, Value(keyAuth), nil
 }
+
+// nameForm is what a record's name may look like. Whoever has the zone of a name
+// says where its CNAME leads, and the DNS has any bytes in names: a program is
+// given none that it could take for an option, or a shell for its own.
+var nameForm = regexp.MustCompile(`^[a-z0-9_][a-z0-9_-]*(\.[a-z0-9_][a-z0-9_-]*)*$`)
 
 func (p *presenter) Present(ctx context.Context, name, keyAuth string) error {
 	return p.change(ctx, "write", name, keyAuth, p.writer.add)
