@@ -64,3 +64,23 @@ func (v *visit) eventOfCert(e *Event, it ledger.Item) {
 		e.Detail = name
 	}
 }
+
+// certOfJob leads to the certificate that a job works for, by the certificate
+// or by its attempt.
+func (v *visit) certOfJob(subject string) Link {
+	if v.p.Certs == nil || !v.can(policy.CertRead) {
+		return Link{}
+	}
+	if controlplane.ValidID(controlplane.PrefixIssue, subject) {
+		scope, err := v.scope(policy.CertRead)
+		if err != nil {
+			return Link{}
+		}
+		i, err := v.p.Certs.GetIssue(v.ctx, scope, subject)
+		if err != nil { // it may be deleted by now: the job's page stands without it
+			return Link{}
+		}
+		subject = i.Certificate
+	}
+	return Link{v.t("cert.open"), "/certificates/" + subject}
+}

@@ -173,6 +173,8 @@ func (v *visit) jobSubject(j jobs.Job) Link {
 		return Link{v.t("job.to_copy"), "/snapshots/" + j.Subject}
 	case controlplane.ValidID(controlplane.PrefixRestore, j.Subject) && v.canOf(j.Customer, policy.RestoreRun):
 		return Link{v.t("job.to_restore"), "/restores/" + j.Subject}
+	case controlplane.ValidID(controlplane.PrefixCertificate, j.Subject), controlplane.ValidID(controlplane.PrefixIssue, j.Subject):
+		return v.certOfJob(j.Subject)
 	case controlplane.ValidID(controlplane.PrefixPlan, j.Subject):
 		return Link{v.t("plan.title"), "/plans/" + j.Subject}
 	case controlplane.ValidID(controlplane.PrefixRun, j.Subject) && v.can(policy.PlanRead):
