@@ -52,7 +52,7 @@ func (s *Service) raise(tx *db.Tx, cert certRow, kind string, severity findings.
 // something that has long to go is tried again before anybody is called.
 func (s *Service) raiseFailed(tx *db.Tx, cert certRow, row issueRow, why Why) error {
 	left := controlplane.FromMillis(cert.NotAfter).Sub(tx.Now)
-	if cert.NotAfter > 0 && cert.Attempts < 2 && left > expiring && row.State != string(IssueRolledBack) {
+	if cert.NotAfter > 0 && cert.Attempts < 2 && !cert.ends(tx.Now) && row.State != string(IssueRolledBack) {
 		return nil
 	}
 	severity := findings.Warn

@@ -39,15 +39,22 @@ const (
 	rankFailed = 10
 )
 
-// expiring is how near its end a certificate goes before others.
+// expiring is how near its end a certificate goes before others; one of a short
+// life, in its last sixth.
 const expiring = 7 * 24 * time.Hour
+
+// ends reports whether what is installed is near its end, or behind it.
+func (r certRow) ends(now time.Time) bool {
+	left := time.Duration(r.NotAfter-now.UnixMilli()) * time.Millisecond
+	return r.NotAfter > 0 && left < min(expiring, time.Duration(r.NotAfter-r.NotBefore)*time.Millisecond/6)
+}
 
 func rankOf(cert certRow, o start, now time.Time) int64 {
 	rank := rankRenewal
-	switch left := controlplane.FromMillis(cert.NotAfter).Sub(now); {
+	switch {
 	case o.reason == ReasonCompromise:
 		return rankCompromise
-	case cert.NotAfter > 0 && left < expiring:
+	case cert.ends(now):
 		rank = rankExpiring
 	case o.reason == ReasonForced || o.dry:
 		rank = rankPerson

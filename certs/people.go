@@ -322,6 +322,9 @@ func (s *Service) reasons(tx *db.Tx, cert certRow) (out []Why, err error) {
 		out = append(out, Why{Code: WhyBackOff, Until: at}, failing)
 	case at.After(tx.Now):
 		out = append(out, Why{Code: WhyNotDue, Until: at})
+		if cert.AriFailures >= badAnswers {
+			out = append(out, Why{Code: WhyARIBad, Args: map[string]string{"authority": ca.Name}})
+		}
 	case len(out) == 0:
 		out = append(out, Why{Code: WhyInLine, Args: map[string]string{"authority": ca.Name}})
 	}

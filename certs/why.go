@@ -62,40 +62,38 @@ const (
 	WhyFolder        = "host_folder"   // something on the host is in the way of the files
 	WhyRenewer       = "renewer"
 
-	WhyInLine    = "in_line"     // other orders are before it
-	WhyUnderWay  = "under_way"   // an attempt is under way
-	WhyNotDue    = "not_due"     // until
-	WhyBackOff   = "back_off"    // the last attempt failed; until
-	WhyARIBad    = "ari_bad"     // the CA's answer about the renewal cannot be used
-	WhyOlderLive = "issued_kept" // an issued certificate is installed again rather than issued anew
+	WhyInLine   = "in_line"   // other orders are before it
+	WhyUnderWay = "under_way" // an attempt is under way
+	WhyNotDue   = "not_due"   // until
+	WhyBackOff  = "back_off"  // the last attempt failed; until
+	WhyARIBad   = "ari_bad"   // the CA's answer about the renewal cannot be used
 )
 
 // Codes of steps.
 const (
-	StepStarted     = "step_started"
-	StepAsked       = "step_asked" // server
-	StepRequest     = "step_request"
-	StepChecked     = "step_checked"
-	StepNewOrder    = "step_new_order"
-	StepWaiting     = "step_waiting"
-	StepResumed     = "step_resumed"
-	StepIssued      = "step_issued"
-	StepDeploying   = "step_deploying"
-	StepServed      = "step_served"
-	StepRolledBack  = "step_rolled_back"
-	StepFailed      = "step_failed"
-	StepDryRunGood  = "step_dry_run_good"
-	StepFallback    = "step_fallback"
-	StepReplaced    = "step_replaces_dropped"
-	StepValidated   = "step_validated"
-	StepPresented   = "step_presented"
-	StepReused      = "step_reused"
-	StepFinalizing  = "step_finalizing"
-	StepOtherChain  = "step_chain_not_offered"
-	StepOldKept     = "step_old_kept"
-	StepOldRevoked  = "step_old_revoked"
-	StepOldRenewer  = "step_renewer_stopped"
-	StepOldRenewerX = "step_renewer_failed"
+	StepStarted    = "step_started"
+	StepAsked      = "step_asked" // server
+	StepRequest    = "step_request"
+	StepChecked    = "step_checked"
+	StepNewOrder   = "step_new_order"
+	StepWaiting    = "step_waiting"
+	StepResumed    = "step_resumed"
+	StepIssued     = "step_issued"
+	StepDeploying  = "step_deploying"
+	StepServed     = "step_served"
+	StepRolledBack = "step_rolled_back"
+	StepFailed     = "step_failed"
+	StepDryRunGood = "step_dry_run_good"
+	StepFallback   = "step_fallback"
+	StepReplaced   = "step_replaces_dropped"
+	StepValidated  = "step_validated"
+	StepPresented  = "step_presented"
+	StepReused     = "step_reused"
+	StepFinalizing = "step_finalizing"
+	StepOtherChain = "step_chain_not_offered"
+	StepOldKept    = "step_old_kept"
+	StepOldRevoked = "step_old_revoked"
+	StepOldRenewer = "step_renewer_stopped"
 )
 
 var sentences = map[string]sentence{
@@ -147,37 +145,35 @@ var sentences = map[string]sentence{
 	WhyFolder:        {"Something on the server is in the way of the certificate's files.", "Look at the agent's log on the server, and move it away."},
 	WhyRenewer:       {"The old renewer on the server could not be stopped or started.", "Look at the agent's log on the server."},
 
-	WhyInLine:    {"Other orders at {authority} are before it.", ""},
-	WhyUnderWay:  {"An attempt is under way: it is {state}.", ""},
-	WhyNotDue:    {"It is not due: it is renewed at {until}.", ""},
-	WhyBackOff:   {"The last attempt failed; the next one is at {until}.", "Try again now if you have mended the cause."},
-	WhyARIBad:    {"The answer of {authority} about the renewal cannot be used; we go by the certificate's lifetime.", ""},
-	WhyOlderLive: {"The certificate that was issued last is installed again, rather than a new one asked for.", ""},
+	WhyInLine:   {"Other orders at {authority} are before it.", ""},
+	WhyUnderWay: {"An attempt is under way: it is {state}.", ""},
+	WhyNotDue:   {"It is not due: it is renewed at {until}.", ""},
+	WhyBackOff:  {"The last attempt failed; the next one is at {until}.", "Try again now if you have mended the cause."},
+	WhyARIBad:   {"The answer of {authority} about the renewal cannot be used; we go by the certificate's lifetime.", ""},
 
-	StepStarted:     {"It began.", ""},
-	StepAsked:       {"The server was asked for a key and a signing request.", ""},
-	StepRequest:     {"The server made a key and sent a signing request; it was checked.", ""},
-	StepChecked:     {"The names were looked at before the authority is asked: nothing stands in the way.", ""},
-	StepNewOrder:    {"{authority} has the order.", ""},
-	StepWaiting:     {"It waits until {until}.", ""},
-	StepResumed:     {"The order goes on where it stood.", ""},
-	StepIssued:      {"{authority} issued the certificate, valid until {until}.", ""},
-	StepDeploying:   {"The server installs it.", ""},
-	StepServed:      {"Every name shows the new certificate.", ""},
-	StepRolledBack:  {"It is not served: the certificate before is in use again.", ""},
-	StepFailed:      {"It came to nothing.", ""},
-	StepDryRunGood:  {"The dry run went well: {authority} would issue it. Nothing was installed.", ""},
-	StepFallback:    {"{authority} is asked in place of the first authority, which has failed for long.", ""},
-	StepReplaced:    {"{authority} did not take it as the renewal of the certificate before; it was ordered as a new one.", ""},
-	StepValidated:   {"{authority} saw that {name} is ours.", ""},
-	StepPresented:   {"The answer for {name} stands ready.", ""},
-	StepReused:      {"{authority} still takes {name} for ours.", ""},
-	StepFinalizing:  {"Every name is shown to be ours; the signing request goes off.", ""},
-	StepOtherChain:  {"The chain that was asked for is not offered; the usual one was taken.", ""},
-	StepOldKept:     {"The certificate that was issued before is installed again.", ""},
-	StepOldRevoked:  {"The certificate before is being revoked.", ""},
-	StepOldRenewer:  {"The old renewer is being stopped.", ""},
-	StepOldRenewerX: {"The old renewer could not be stopped.", ""},
+	StepStarted:    {"It began.", ""},
+	StepAsked:      {"The server was asked for a key and a signing request.", ""},
+	StepRequest:    {"The server made a key and sent a signing request; it was checked.", ""},
+	StepChecked:    {"The names were looked at before the authority is asked: nothing stands in the way.", ""},
+	StepNewOrder:   {"{authority} has the order.", ""},
+	StepWaiting:    {"It waits until {until}.", ""},
+	StepResumed:    {"The order goes on where it stood.", ""},
+	StepIssued:     {"{authority} issued the certificate, valid until {until}.", ""},
+	StepDeploying:  {"The server installs it.", ""},
+	StepServed:     {"Every name shows the new certificate.", ""},
+	StepRolledBack: {"It is not served: the certificate before is in use again.", ""},
+	StepFailed:     {"It came to nothing.", ""},
+	StepDryRunGood: {"The dry run went well: {authority} would issue it. Nothing was installed.", ""},
+	StepFallback:   {"{authority} is asked in place of the first authority, which has failed for long.", ""},
+	StepReplaced:   {"{authority} did not take it as the renewal of the certificate before; it was ordered as a new one.", ""},
+	StepValidated:  {"{authority} saw that {name} is ours.", ""},
+	StepPresented:  {"The answer for {name} stands ready.", ""},
+	StepReused:     {"{authority} still takes {name} for ours.", ""},
+	StepFinalizing: {"Every name is shown to be ours; the signing request goes off.", ""},
+	StepOtherChain: {"The chain that was asked for is not offered; the usual one was taken.", ""},
+	StepOldKept:    {"The certificate that was issued before is installed again.", ""},
+	StepOldRevoked: {"The certificate before will be revoked.", ""},
+	StepOldRenewer: {"The old renewer was stopped.", ""},
 }
 
 // Text returns the why as sentences: the cause, and the one next step ("" where
