@@ -195,17 +195,17 @@ func heap() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// pacedSweep asks about all of them, and keeps nothing.
+// pacedSweep asks about a fifth of them, and keeps nothing.
 func (p *parts) pacedSweep(planner *certs.Planner, ca *slowCA, now time.Time) {
 	p.b.Helper()
-	ids := planner.Polls(now, manyCerts)
+	ids := planner.Polls(now, manyCerts/5)
 	s := certs.Sweep{Pacer: limits.NewPacer(limits.LetsEncryptPace()), Now: time.Now, Ask: func(ctx context.Context, id string) { _, _ = ca.RenewalInfo(ctx, id) }}
 	took := timed(func() {
-		if n, err := s.Run(p.ctx, ids); err != nil || n != manyCerts {
+		if n, err := s.Run(p.ctx, ids); err != nil || n != manyCerts/5 {
 			p.b.Fatalf("asked about %d: %v", n, err)
 		}
 	})
-	report(p.b, figure{name: "renewal windows: a paced sweep of 100,000", got: took.Seconds(), budget: sweepBudget, unit: "s", detail: "answers in 50 ms; asked only"})
+	report(p.b, figure{name: "renewal windows: a paced sweep of 20,000", got: took.Seconds(), budget: sweepBudget / 5., unit: "s", detail: "answers in 50 ms; asked only"})
 	report(p.b, figure{name: "renewal windows: requests in its busiest second", got: float64(ca.busiest()), budget: sweepRate, unit: "requests"})
 }
 
