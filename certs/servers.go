@@ -3,6 +3,7 @@ package certs
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
 	"time"
 
 	"ostler/agents/wire"
@@ -94,7 +95,7 @@ func (s *Service) dueServer(ctx context.Context, due serverRow) error {
 			if err := s.lookAtServer(tx, r.ServerID, due.LookAt); err != nil {
 				return err
 			}
-			r.LookedAt, r.LookAt = tx.NowMillis(), tx.Now.Add(s.opts.LookEvery).UnixMilli()
+			r.LookedAt, r.LookAt = tx.NowMillis(), tx.Now.Add(s.opts.LookEvery-spread(r.ServerID, s.opts.LookEvery/8)).UnixMilli()
 		}
 		return save(tx, &r)
 	})
@@ -127,4 +128,12 @@ func (s *Service) addServers(ctx context.Context, now time.Time) error {
 		}
 		token = next
 	}
+}
+
+// spread is a part of a span that is each id's own: what began together does
+// not stay so.
+func spread(id string, span time.Duration) time.Duration {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(id))
+	return time.Duration(h.Sum64() % uint64(max(span, 1)))
 }
