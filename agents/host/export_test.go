@@ -4,3 +4,6 @@ import "time"
 
 // ReconnectWait is the wait after so many connections that failed.
 func ReconnectWait(tries int) time.Duration { return backoff(tries, time.Second, maxBackoff) }
+
+// Fair is the listener of the responder.
+var Fair = fair

@@ -28,6 +28,10 @@ const (
 	responderHeader  = 8 << 10
 	responderRetry   = 30 * time.Second
 	waitingHits      = 64
+	// Anybody may fetch tokens, and as often as they like: the plane is told of as
+	// many as it listens to (agents.hitBurst), so that they are in nobody's way.
+	hitBurst = 600
+	hitEvery = 50 * time.Millisecond
 
 	// ChallengePath is where a CA's validators look (RFC 8555, 8.3).
 	ChallengePath = "/.well-known/acme-challenge/"
@@ -62,6 +66,8 @@ type Responder struct {
 	mu      sync.Mutex
 	answers map[string]answer // by certificate
 	address string            // where it listens now, "" where it does not
+	told    int               // hits, less those that time has made up for
+	toldAt  time.Time
 }
 
 // OpenResponder reads what was answered before. listen is "" where the host
@@ -74,7 +80,7 @@ func OpenResponder(state, listen string, now func() time.Time, log *slog.Logger)
 		return nil, fmt.Errorf("host: read challenges: %w", err)
 	}
 	if b != nil {
-		if err := json.Unmarshal(b, &r.answers); err != nil {
+		if err := json.Unmarshal(b, &r.answers); err != nil || r.answers == nil {
 			log.Warn("responder.state", "err", err) // the next request says it anew
 			r.answers = map[string]answer{}
 		}
@@ -169,10 +175,30 @@ func (r *Responder) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	_, _ = io.WriteString(w, token+"."+thumbprint)
+	if !r.mayTell() {
+		return
+	}
 	select {
 	case r.hits <- wire.Hit{Token: token, Name: host}:
 	default: // a hint: the plane asks anyway
 	}
+}
+
+// mayTell counts one hit, where there are not too many.
+func (r *Responder) mayTell() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.now()
+	if back := int(min(now.Sub(r.toldAt)/hitEvery, hitBurst)); back > 0 {
+		r.told, r.toldAt = max(0, r.told-back), now
+	} else if back < 0 { // the clock was set back
+		r.toldAt = now
+	}
+	if r.told >= hitBurst {
+		return false
+	}
+	r.told++
+	return true
 }
 
 // Run listens until ctx ends. Where the port is taken it tries again: what has
@@ -204,7 +230,7 @@ func (r *Responder) serve(ctx context.Context, l net.Listener) error {
 	r.at(l.Addr().String())
 	defer r.at("")
 	r.log.Info("responder.listening", "address", l.Addr().String())
-	return server.Serve(netutil.LimitListener(l, responderConns))
+	return server.Serve(netutil.LimitListener(fair(l), responderConns))
 }
 
 func (r *Responder) at(address string) {
