@@ -63,8 +63,9 @@ type Engine struct {
 
 	mu      sync.Mutex
 	folders map[string]*sync.Mutex
-	reload  sync.Mutex // one service command at a time
-	renewer sync.Mutex // holds certbot's lock
+	batches map[string]*batch // by command: those that have not begun
+	reload  sync.Mutex        // one service command at a time
+	renewer sync.Mutex        // holds certbot's lock
 
 	systemd string // the folder that is there where systemd runs
 	// at is told of every step of an installation; tests kill there.
@@ -106,7 +107,7 @@ func New(o Options) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("deploy: open root: %w", err)
 	}
-	return &Engine{o: o, log: o.Log, root: root, folders: map[string]*sync.Mutex{}, systemd: "/run/systemd/system", at: func(string) {}}, nil
+	return &Engine{o: o, log: o.Log, root: root, folders: map[string]*sync.Mutex{}, batches: map[string]*batch{}, systemd: "/run/systemd/system", at: func(string) {}}, nil
 }
 
 // Close releases the root.

@@ -179,15 +179,58 @@ func (t *tail) words() string {
 	}, s))
 }
 
-// test has every service check its configuration.
-func (e *Engine) test(ctx context.Context, list []command, out []wire.CertReload) error {
+// A batch is one run of a command for all who wait for it. It begins when no
+// other command runs, and sees what each of them has written before.
+type batch struct {
+	others int
+	done   chan struct{}
+	said   string
+	err    error
+}
+
+// together runs a command, one at a time over all services, and once for all who
+// wait for the same one: where many certificates are installed at a time, a
+// service is not reloaded for each. One that fails is run for each of the others
+// alone, so that nobody's mistake becomes theirs.
+func (e *Engine) together(ctx context.Context, argv []string) (said string, err error) {
+	key := strings.Join(argv, "\x00")
+	e.mu.Lock()
+	b := e.batches[key]
+	if b != nil {
+		b.others++
+		e.mu.Unlock()
+		select {
+		case <-b.done:
+		case <-ctx.Done():
+			return "", context.Cause(ctx)
+		}
+		if b.err == nil {
+			return b.said, nil
+		}
+		e.reload.Lock()
+		defer e.reload.Unlock()
+		return e.run(ctx, argv)
+	}
+	b = &batch{done: make(chan struct{})}
+	e.batches[key] = b
+	e.mu.Unlock()
+	defer close(b.done)
 	e.reload.Lock()
 	defer e.reload.Unlock()
+	e.mu.Lock()
+	delete(e.batches, key) // it begins now: who comes later waits for the next
+	e.mu.Unlock()
+	b.said, b.err = e.run(ctx, argv)
+	return b.said, b.err
+}
+
+// test has every service check its configuration.
+func (e *Engine) test(ctx context.Context, list []command, out []wire.CertReload) error {
 	for i, c := range list {
 		if len(c.Test) == 0 {
 			continue
 		}
-		said, err := e.run(ctx, c.Test)
+		said, err := e.together(ctx, c.Test)
 		out[i].Output = said
 		if err != nil {
 			return fail(wire.CauseServiceConfig, err, "%s does not accept its configuration%s", c.service, lastLine(said))
@@ -200,11 +243,9 @@ func (e *Engine) test(ctx context.Context, list []command, out []wire.CertReload
 // load has every service take up what is there now. It goes on after one that
 // cannot, and returns the first failure.
 func (e *Engine) load(ctx context.Context, list []command, out []wire.CertReload) error {
-	e.reload.Lock()
-	defer e.reload.Unlock()
 	var failed error
 	for i, c := range list {
-		said, err := e.run(ctx, c.Reload)
+		said, err := e.together(ctx, c.Reload)
 		if said != "" {
 			out[i].Output = said
 		}
