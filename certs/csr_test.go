@@ -124,6 +124,16 @@ func TestCompromise(t *testing.T) {
 			t.Error("without a reason: got none")
 		}
 		must[certs.Issue](t)(h.certs.Compromised(h.ctx, h.all, c.ID, "it was in a public repository"))
+		h.host(map[wire.Action]func(offer) wire.Result{wire.ActionCertDeploy: func(o offer) wire.Result {
+			var p wire.CertDeployParams
+			h.read(o, &p)
+			return wire.Result{Outcome: wire.Succeeded, Data: encode(h.ca.deployed(t, p, false))}
+		}})
+		if i := h.newest(c.ID); i.State != certs.IssueRolledBack || len(h.ca.revoked) != 0 {
+			t.Errorf("not served: got %s, revoked %v", i.State, h.ca.revoked)
+		}
+		clock.Advance(2 * time.Minute)
+		h.look()
 		if got := h.openFindings(findings.CertKeyBlocked); len(got) != 1 {
 			t.Errorf("findings: got %+v", got)
 		}
@@ -134,7 +144,7 @@ func TestCompromise(t *testing.T) {
 			return wire.Result{Outcome: wire.Succeeded, Data: encode(h.good(o))}
 		}})
 		now := h.get(c.ID)
-		if now.State != certs.StateServed || now.Issued.SPKI == old.SPKI || h.ca.revoked[old.Serial] != 1 || len(h.ca.revoked) != 1 {
+		if now.State != certs.StateServed || now.Issued.SPKI == old.SPKI || h.ca.revoked[old.Serial] != 1 || len(h.ca.revoked) != 1 || h.ca.issued != 2 {
 			t.Errorf("got %+v, revoked %v (old %s)", now, h.ca.revoked, old.Serial)
 		}
 		if got := h.openFindings(findings.CertKeyBlocked); len(got) != 0 {

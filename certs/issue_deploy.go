@@ -211,7 +211,7 @@ func leafOf(chain []byte) (*x509.Certificate, error) {
 
 // served is the good end of an attempt: every endpoint shows the new certificate.
 func (s *Service) served(tx *db.Tx, cert *certRow, row *issueRow, res wire.CertDeployed) error {
-	before, old := cert.IssueID, cert.IssuedRound
+	old := cert.IssuedRound
 	clean := cert.State == string(StateNew) && cert.Attempts == 0 // nothing was ever said of it
 	if err := s.install(tx, cert, *row); err != nil {
 		return err
@@ -222,13 +222,13 @@ func (s *Service) served(tx *db.Tx, cert *certRow, row *issueRow, res wire.CertD
 	if cert.FoundID != "" && cert.TakenAt == 0 {
 		addStep(tx, row, StepOldRenewer, nil)
 	}
-	if row.RevokeOld != 0 && before != "" {
+	if row.RevokeOld != 0 {
 		addStep(tx, row, StepOldRevoked, nil)
 	}
 	if err := s.end(tx, row, IssueServed, Why{}, StepServed); err != nil {
 		return err
 	}
-	if err := s.after(tx, cert, *row, before, old); err != nil {
+	if err := s.after(tx, cert, *row, old); err != nil {
 		return err
 	}
 	if cert.FoundID != "" && cert.TakenAt == 0 {
@@ -266,9 +266,9 @@ func keysOf(cert string) string { return "certificate.keys:" + cert }
 
 // after has the host let go of keys that are not used any more, and the old one
 // revoked where that is due.
-func (s *Service) after(tx *db.Tx, cert *certRow, row issueRow, before string, old int64) error {
-	if row.RevokeOld != 0 && before != "" && before != row.ID {
-		if err := s.revokeLater(tx, *cert, before, reasonOf(row)); err != nil {
+func (s *Service) after(tx *db.Tx, cert *certRow, row issueRow, old int64) error {
+	if row.RevokeOld != 0 {
+		if err := s.revokeBlocked(tx, *cert, row); err != nil {
 			return err
 		}
 	}

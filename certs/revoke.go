@@ -74,12 +74,25 @@ func (s *Service) revokeLater(tx *db.Tx, cert certRow, issue string, reason int)
 	return nil
 }
 
-// reasonOf is why the certificate before an attempt's is revoked.
-func reasonOf(row issueRow) int {
-	if row.Reason == string(ReasonCompromise) {
-		return reasonKey
+// revokeBlocked has all that was issued for keys which are blocked revoked, now
+// that another one is served.
+func (s *Service) revokeBlocked(tx *db.Tx, cert certRow, served issueRow) error {
+	rows, err := company[issueRow](tx, "started_at, id", 0, "certificate_id = ? AND serial <> '' AND serial <> ? AND dry_run = 0 AND not_after > ? "+
+		"AND spki IN (SELECT spki FROM cert_keys WHERE certificate_id = ? AND blocked_at > 0)", cert.ID, served.Serial, tx.NowMillis(), cert.ID)
+	if err != nil {
+		return err
 	}
-	return reasonSuperseded
+	done := map[string]bool{}
+	for _, r := range rows {
+		if done[r.Serial] {
+			continue // installed twice, issued once
+		}
+		done[r.Serial] = true
+		if err := s.revokeLater(tx, cert, r.ID, reasonKey); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *Service) runRevoke(ctx context.Context, job jobs.Job) (any, error) {
