@@ -85,7 +85,7 @@ func readRenewal(a answer) (Renewal, error) {
 	case !r.End.After(r.Start):
 		return Renewal{}, errors.New("the window ends before it begins")
 	}
-	if u, err := url.Parse(doc.Explanation); err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" {
+	if u, err := url.Parse(doc.Explanation); err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && len(doc.Explanation) <= maxDetail {
 		r.Explanation = doc.Explanation // people are led there
 	}
 	return r, nil

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/big"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -59,6 +60,12 @@ func TestRenewalInfo(t *testing.T) {
 	r, err = c.RenewalInfo(t.Context(), id)
 	if err != nil || !r.Start.Equal(start) || r.Explanation != "https://ca.example/why" {
 		t.Errorf("got %+v (%v), want the window of an incident, and why", r, err)
+	}
+	if err := ca.SetRenewalInfo(leaf, strings.Replace(doc, "/why", "/"+strings.Repeat("why", 1000), 1)); err != nil {
+		t.Fatal(err)
+	}
+	if r, err = c.RenewalInfo(t.Context(), id); err != nil || r.Explanation != "" {
+		t.Errorf("got %d bytes of an address (%v), want none", len(r.Explanation), err)
 	}
 }
 

@@ -2,6 +2,8 @@ package providers_test
 
 import (
 	"context"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -60,6 +62,25 @@ func TestWhereAliasesLead(t *testing.T) {
 				t.Errorf("called: %v", err)
 			}
 		})
+	}
+}
+
+// An answer that repeats our secret is quoted without it, also where it is cut.
+func TestSecretsInAnswers(t *testing.T) {
+	const password = "open-sesame-and-more"
+	for before := range 230 {
+		api := client(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusForbidden)
+			_, _ = io.WriteString(w, strings.Repeat("x", before)+password+strings.Repeat("y", 100))
+		})
+		p, err := providers.New(providers.HTTPReq, map[string]string{"endpoint": "https://hooks.maple.example/dns", "username": "ostler", "password": password},
+			providers.Options{Resolver: leads{to: name}, HTTP: api})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Present(t.Context(), "www.maple.example", "key"); err == nil || strings.Contains(err.Error(), password[:4]) {
+			t.Errorf("after %d bytes: %v", before, err)
+		}
 	}
 }
 

@@ -193,12 +193,21 @@ func (p *presenter) change(ctx context.Context, act, name, keyAuth string, do fu
 	return nil
 }
 
+// leastSecret is how much of a secret is one still, in bytes.
+const leastSecret = 4
+
 // hush takes the secrets out of an error that a provider's answer may have
 // brought with it. One without any stays as it is.
 func (p *presenter) hush(err error) error {
 	text := err.Error()
 	for _, s := range p.secrets {
 		text = strings.ReplaceAll(text, s, "***")
+		for n := len(s) - 1; n >= leastSecret; n-- { // what was quoted may be cut within it
+			if rest, ok := strings.CutSuffix(text, s[:n]+cutMark); ok {
+				text = rest + "***"
+				break
+			}
+		}
 	}
 	if text == err.Error() {
 		return err

@@ -89,11 +89,14 @@ func (r *rest) do(ctx context.Context, method, path string, query url.Values, in
 	return nil
 }
 
+// cutMark stands where a text was cut.
+const cutMark = "..."
+
 // short is the beginning of a text, on one line.
 func short(s string) string {
 	s = strings.Join(strings.Fields(s), " ")
 	if len(s) > 200 {
-		s = strings.ToValidUTF8(s[:200], "") + "..."
+		s = strings.ToValidUTF8(s[:200], "") + cutMark
 	}
 	return s
 }
