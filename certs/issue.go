@@ -134,7 +134,7 @@ func resource(cert string) string { return "certificate:" + cert }
 // installAgain has what was issued last, and not served, installed once more:
 // a server that could not take a certificate costs no second one.
 func (s *Service) installAgain(tx *db.Tx, cert *certRow, row *issueRow, o start) (bool, error) {
-	if o.dry || o.anew {
+	if o.dry || o.anew || cert.Attempts == 0 && cert.State == string(StateNew) {
 		return false, nil
 	}
 	last, err := company[issueRow](tx, "started_at DESC, id DESC", 1, "certificate_id = ? AND serial <> '' AND dry_run = 0", cert.ID)

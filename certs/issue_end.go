@@ -74,8 +74,10 @@ func (s *Service) end(tx *db.Tx, row *issueRow, state IssueState, why Why, step 
 	if err := remove[tokenRow](tx, "issue_id = ?", row.ID); err != nil {
 		return err
 	}
-	if err := (Budget{}).GiveBack(tx, row.ID, row.AuthorityID); err != nil { // what is still reserved: most is settled
-		return err
+	if row.Serial == "" { // what was issued is counted already
+		if err := (Budget{}).GiveBack(tx, row.ID, row.AuthorityID); err != nil {
+			return err
+		}
 	}
 	if err := save(tx, row); err != nil {
 		return err
