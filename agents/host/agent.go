@@ -33,7 +33,8 @@ type Options struct {
 	Log        *slog.Logger
 	Helper     helper.Helper
 	Now        func() time.Time // the host's clock
-	// Parallel is how many jobs run at once (4).
+	// Parallel is how many jobs run at once (4). Those that keep a certificate
+	// waiting have places of their own, four times as many.
 	Parallel int
 	// StoreIdle breaks off a silent connection to the store (60 s); StoreStall
 	// gives a job up whose store has failed for so long (2 min).
@@ -110,7 +111,7 @@ type Agent struct {
 	tasks      map[string]*task
 	order      []string // ids of tasks in the order of their offers
 	busy       map[string]bool
-	running    int
+	running    [2]int // heavy, light
 	stopping   bool
 	// unspooled are results that could not be written to the disk.
 	unspooled map[string]wire.Result

@@ -247,17 +247,15 @@ func (a *Agent) schedule() {
 		return
 	}
 	for _, id := range a.order {
-		if a.running >= a.o.Parallel {
-			return
-		}
 		t := a.tasks[id]
-		if t.running || a.busy[t.env.Resource] {
+		kind, places := weight(t.env.Action, a.o.Parallel)
+		if t.running || a.busy[t.env.Resource] || a.running[kind] >= places {
 			continue
 		}
 		ctx, cancel := context.WithCancelCause(a.base)
 		t.running, t.cancel = true, cancel
 		a.busy[t.env.Resource] = true
-		a.running++
+		a.running[kind]++
 		a.work.Go(func() {
 			a.run(ctx, t)
 			cancel(nil)
@@ -265,8 +263,8 @@ func (a *Agent) schedule() {
 			a.drop(t.env.Job)
 			a.busy[t.env.Resource] = false
 			delete(a.busy, t.env.Resource)
-			a.running--
-			idle := a.running == 0
+			a.running[kind]--
+			idle := a.running == [2]int{}
 			a.mu.Unlock()
 			if idle {
 				debug.FreeOSMemory() // hours may pass until the next job
@@ -274,6 +272,19 @@ func (a *Agent) schedule() {
 			a.schedule()
 		})
 	}
+}
+
+// lightPlaces is how many light jobs run for each place of heavy ones.
+const lightPlaces = 4
+
+// weight says what an action's places are counted with (0 heavy, 1 light), and
+// how many there are.
+func weight(action wire.Action, parallel int) (kind, places int) {
+	switch action {
+	case wire.ActionCertRequest, wire.ActionCertDeploy, wire.ActionCertLook, wire.ActionCertForget:
+		return 1, lightPlaces * parallel
+	}
+	return 0, parallel
 }
 
 // run takes one job from its start in the journal to its result in the spool.
