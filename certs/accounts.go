@@ -7,7 +7,6 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
-	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
@@ -156,10 +155,7 @@ func (s *Service) engineOptions(row authorityRow, key crypto.Signer) acme.Option
 	if len(row.RootsPEM) > 0 {
 		roots := x509.NewCertPool()
 		roots.AppendCertsFromPEM(row.RootsPEM)
-		t := http.DefaultTransport.(*http.Transport).Clone()
-		t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
-		t.MaxIdleConnsPerHost = 2 * s.opts.Concurrent
-		o.HTTP = &http.Client{Transport: t, Timeout: time.Minute}
+		o.HTTP = &http.Client{Transport: acme.Transport(roots), Timeout: time.Minute}
 	}
 	return o
 }

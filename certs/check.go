@@ -39,10 +39,17 @@ func (s *Service) check(tx *db.Tx, scope policy.Scope, ten customers.Tenancy, in
 		say("/endpoints", fmt.Sprintf("At most %d addresses can be looked at.", maxEndpoints))
 	}
 	for i, e := range in.Endpoints {
-		if _, err := netip.ParseAddrPort(e.Address); err != nil || !e.Protocol.Valid() {
+		if at, err := netip.ParseAddrPort(e.Address); err != nil || !e.Protocol.Valid() {
 			say(fmt.Sprintf("/endpoints/%d", i), "An endpoint is an address with its port, such as 192.0.2.7:443 or [2001:db8::7]:443, and tls, smtp, imap or pop3.")
+		} else if !scope.All() && !s.mayLookAt(at) {
+			say(fmt.Sprintf("/endpoints/%d", i), "Name an address on the internet, and one of the ports 25, 110, 143, 443, 465, 587, 993 and 995. For another one, ask us.")
 		}
 	}
+	others, err := s.othersBelow(tx, ten, in.Names)
+	if err != nil {
+		return err
+	}
+	bad = append(bad, others...)
 	more, err := s.checkWay(tx, scope, ten, in)
 	if err != nil {
 		return err
@@ -51,6 +58,43 @@ func (s *Service) check(tx *db.Tx, scope policy.Scope, ten customers.Tenancy, in
 		return controlplane.Invalid(bad...)
 	}
 	return nil
+}
+
+// mayLookAt says whether a customer may have us look at an endpoint: neither we
+// nor their server are there to try the ports of a private network.
+func (s *Service) mayLookAt(at netip.AddrPort) bool {
+	return s.opts.Private || controlplane.PublicAddress(at.Addr()) && slices.Contains([]uint16{25, 110, 143, 443, 465, 587, 993, 995}, at.Port())
+}
+
+// othersBelow refuses a wildcard that would cover another customer's site on
+// the same server.
+func (s *Service) othersBelow(tx *db.Tx, ten customers.Tenancy, names []string) (bad []controlplane.Field, err error) {
+	var there []customers.Tenancy
+	for i, n := range names {
+		base, wild := strings.CutPrefix(n, "*.")
+		if !wild {
+			continue
+		}
+		if there == nil {
+			all := policy.AllCustomers("a wildcard must not cover a neighbour's site")
+			if there, err = s.customers.TenanciesIn(tx, all, customers.TenancyFilter{Server: ten.Server}); err != nil {
+				return nil, err
+			}
+		}
+		for _, other := range there {
+			if other.Customer != ten.Customer && slices.ContainsFunc(other.Sites, func(site string) bool { return below(site, base) }) {
+				bad = append(bad, controlplane.Field{Pointer: fmt.Sprintf("/names/%d", i), Message: n + " would cover a site of somebody else on this server. Name each site instead."})
+				break
+			}
+		}
+	}
+	return bad, nil
+}
+
+// below reports whether a wildcard over base covers the site.
+func below(site, base string) bool {
+	label, rest, ok := strings.Cut(site, ".")
+	return ok && label != "" && rest == base
 }
 
 func checkNames(ten customers.Tenancy, in NewCertificate) (bad []controlplane.Field) {

@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/asn1"
 	"fmt"
 	"slices"
 	"strconv"
@@ -38,6 +39,9 @@ func checkCSR(der []byte, names []string, key wire.KeyType) (spki string, why *W
 		len(csr.IPAddresses)+len(csr.EmailAddresses)+len(csr.URIs) > 0 {
 		return refuse(WhyCSRNames, map[string]string{"names": strings.Join(slices.Concat(csr.DNSNames, csr.EmailAddresses), ", ")}, "")
 	}
+	if more := besides(csr); more != "" {
+		return refuse(WhyCSRNames, map[string]string{"names": more}, "")
+	}
 	if kind := keyType(csr.PublicKey); kind != string(key) {
 		return refuse(WhyCSRKey, map[string]string{"key": kind, "want": string(key)}, "")
 	}
@@ -46,6 +50,28 @@ func checkCSR(der []byte, names []string, key wire.KeyType) (spki string, why *W
 	}
 	return spki, nil
 }
+
+// sanExtension is subjectAltName (RFC 5280, 4.2.1.6), the one extension that a
+// host asks for.
+var sanExtension = asn1.ObjectIdentifier{2, 5, 29, 17}
+
+// besides is what a signing request asks for besides its names: a subject's
+// organisation, a CA's rights. "" where there is nothing.
+func besides(csr *x509.CertificateRequest) string {
+	for _, e := range csr.Extensions {
+		if !e.Id.Equal(sanExtension) {
+			return "extension " + e.Id.String()
+		}
+	}
+	for _, n := range csr.Subject.Names {
+		if !n.Type.Equal(commonName) {
+			return "subject field " + n.Type.String()
+		}
+	}
+	return ""
+}
+
+var commonName = asn1.ObjectIdentifier{2, 5, 4, 3}
 
 // keyType is a public key's kind in the words of wire.KeyType, or what it is
 // where it is none of them: weak keys among them.

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"net"
 	"slices"
 	"testing"
@@ -39,6 +40,8 @@ func TestSigningRequestsThatAreRefused(t *testing.T) {
 		{"a common name of somebody else", certs.WhyCSRNames, of(newKey(t), x509.CertificateRequest{Subject: pkix.Name{CommonName: "harbour.example"}, DNSNames: []string{"maple.example"}})},
 		{"an address beside", certs.WhyCSRNames, of(newKey(t), x509.CertificateRequest{DNSNames: []string{"maple.example"}, IPAddresses: []net.IP{net.IPv4(192, 0, 2, 1)}})},
 		{"an e-mail address beside", certs.WhyCSRNames, of(newKey(t), x509.CertificateRequest{DNSNames: []string{"maple.example"}, EmailAddresses: []string{"a@b.example"}})},
+		{"a CA's rights", certs.WhyCSRNames, of(newKey(t), x509.CertificateRequest{DNSNames: []string{"maple.example"}, ExtraExtensions: []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 19}, Value: []byte{0x30, 3, 1, 1, 0xff}}}})},
+		{"an organisation", certs.WhyCSRNames, of(newKey(t), x509.CertificateRequest{Subject: pkix.Name{Organization: []string{"Harbour Mail"}}, DNSNames: []string{"maple.example"}})},
 		{"a weak key", certs.WhyCSRKey, csr(t, rsaKey(t, 1024), "maple.example")},
 		{"another kind of key", certs.WhyCSRKey, csr(t, p384, "maple.example")},
 		{"a wrong signature", certs.WhyCSRBroken, broken},

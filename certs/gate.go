@@ -21,7 +21,7 @@ func renews(cert certRow, names, authority string, now time.Time) limits.Renewal
 	if cert.IssuedBy != authority || cert.IssuedRound == 0 || cert.IssuedNames != names {
 		return limits.RenewalNone
 	}
-	if ms := now.UnixMilli(); cert.RenewFrom == string(FromARI) && cert.WindowStart > 0 && cert.WindowStart <= ms {
+	if ms := now.UnixMilli(); cert.RenewFrom == string(FromARI) && cert.WindowStart > 0 && cert.WindowStart <= ms && ms < cert.WindowEnd {
 		return limits.RenewalARI
 	}
 	return limits.RenewalSameSet

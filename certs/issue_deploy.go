@@ -218,7 +218,7 @@ func (s *Service) served(tx *db.Tx, cert *certRow, row *issueRow, res wire.CertD
 	}
 	cert.State, cert.Seen, cert.OpenIssue = string(StateServed), encode(seenFrom(tx, "host", res.Seen)), ""
 	cert.Attempts, cert.FailingSince, cert.NextTry, cert.Why = 0, 0, 0, ""
-	cert.LookAt = tx.Now.Add(s.opts.LookEvery).UnixMilli()
+	cert.LookAt = tx.Now.Add(min(firstLook, s.opts.LookEvery)).UnixMilli()
 	if cert.FoundID != "" && cert.TakenAt == 0 {
 		addStep(tx, row, StepOldRenewer, nil)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"ostler/agents/wire"
+	"ostler/controlplane"
 	"ostler/controlplane/db"
 	"ostler/controlplane/findings"
 	"ostler/controlplane/jobs"
@@ -18,6 +19,8 @@ import (
 const (
 	// handshakeLimit bounds one look at an endpoint.
 	handshakeLimit = 10 * time.Second
+	// firstLook is how long after an installation the names are looked at from here.
+	firstLook = 10 * time.Second
 	// lookParallel is how many endpoints are looked at at a time.
 	lookParallel = 32
 	// maxSeen bounds what is kept of one look.
@@ -110,7 +113,7 @@ func (s *Service) look(ctx context.Context, cert certRow) (Served, error) {
 // see is one look from here. What lies in private networks is the host's to look at.
 func (s *Service) see(ctx context.Context, e wire.Endpoint) wire.CertSeen {
 	at, err := netip.ParseAddrPort(e.Address)
-	if err != nil || !s.opts.Private && !public(at.Addr()) {
+	if err != nil || !s.opts.Private && !controlplane.PublicAddress(at.Addr()) {
 		return wire.CertSeen{Endpoint: e, Problem: problemPrivate}
 	}
 	seen := s.opts.See(ctx, e, handshakeLimit)
@@ -125,14 +128,6 @@ const (
 	problemPrivate = "not looked at from here: the address is a private one"
 	problemNoRoute = "not looked at from here: there is no way to it over IPv6"
 )
-
-// public reports whether an address is one of the internet.
-func public(a netip.Addr) bool {
-	a = a.Unmap()
-	return a.IsGlobalUnicast() && !a.IsPrivate() && !carrierGrade.Contains(a)
-}
-
-var carrierGrade = netip.MustParsePrefix("100.64.0.0/10")
 
 // saw keeps what endpoints showed, from the host or from here, and judges it.
 // Where another certificate was installed in the meantime it keeps nothing.

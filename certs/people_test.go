@@ -61,13 +61,16 @@ func TestInputsThatAreRefused(t *testing.T) {
 			in   certs.NewCertificate
 			want string
 		}{
-			"no names":                  {with(func(in *certs.NewCertificate) { in.Names = nil }), "/names"},
-			"too many names":            {with(func(in *certs.NewCertificate) { in.Names = many }), "/names"},
-			"another customer's site":   {with(func(in *certs.NewCertificate) { in.Names = []string{"maple.example", "harbour.example"} }), "/names/1"},
-			"a name twice":              {with(func(in *certs.NewCertificate) { in.Names = []string{"maple.example", "MAPLE.example."} }), "/names/1"},
-			"an address":                {with(func(in *certs.NewCertificate) { in.Names = []string{"192.0.2.7"} }), "/names/0"},
-			"a path":                    {with(func(in *certs.NewCertificate) { in.Names = []string{"../maple.example"} }), "/names/0"},
-			"a wildcard by http":        {with(func(in *certs.NewCertificate) { in.Names = []string{"*.maple.example"} }), "/names/0"},
+			"no names":                {with(func(in *certs.NewCertificate) { in.Names = nil }), "/names"},
+			"too many names":          {with(func(in *certs.NewCertificate) { in.Names = many }), "/names"},
+			"another customer's site": {with(func(in *certs.NewCertificate) { in.Names = []string{"maple.example", "harbour.example"} }), "/names/1"},
+			"a name twice":            {with(func(in *certs.NewCertificate) { in.Names = []string{"maple.example", "MAPLE.example."} }), "/names/1"},
+			"an address":              {with(func(in *certs.NewCertificate) { in.Names = []string{"192.0.2.7"} }), "/names/0"},
+			"a path":                  {with(func(in *certs.NewCertificate) { in.Names = []string{"../maple.example"} }), "/names/0"},
+			"a wildcard by http":      {with(func(in *certs.NewCertificate) { in.Names = []string{"*.maple.example"} }), "/names/0"},
+			"a wildcard over another's": {with(func(in *certs.NewCertificate) {
+				in.Names, in.Challenge = []string{"maple.example", "*.maple.example"}, certs.ChallengeDNS
+			}), "/names/1"},
 			"an unknown key":            {with(func(in *certs.NewCertificate) { in.Key = "rsa1024" }), "/key"},
 			"an unknown challenge":      {with(func(in *certs.NewCertificate) { in.Challenge = "tls-alpn" }), "/challenge"},
 			"dns without a provider":    {with(func(in *certs.NewCertificate) { in.Challenge = certs.ChallengeDNS }), "/provider"},

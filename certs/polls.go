@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"time"
 
@@ -16,11 +15,9 @@ import (
 
 const (
 	// pollBatch is how many certificates are claimed at a time.
-	pollBatch = 2000
+	pollBatch = 10_000
 	// pollClaim is how long the answers may take before another replica asks.
 	pollClaim = 10 * time.Minute
-	// pollKept is how many answers are kept in one transaction.
-	pollKept = 250
 )
 
 // pacers keep this process within what each CA takes from one address.
@@ -114,16 +111,16 @@ func (s *Service) pollAt(ctx context.Context, authority string, rows []certRow) 
 	acc, broken := s.account(ctx, ca)
 	pacer := s.pacers.at(authority)
 	answers := make(map[string]answer, len(rows))
-	names := make(map[string]string, len(rows))
+	claimed := make(map[string]certRow, len(rows))
 	ids := make([]string, len(rows))
 	for i, r := range rows {
-		ids[i], names[r.ID] = r.ID, r.AriID
+		ids[i], claimed[r.ID] = r.ID, r
 	}
 	var mu sync.Mutex
 	ask := func(ctx context.Context, id string) {
 		a := answer{err: broken}
 		if broken == nil {
-			a.info, a.err = acc.engine.RenewalInfo(ctx, names[id])
+			a.info, a.err = acc.engine.RenewalInfo(ctx, claimed[id].AriID)
 		}
 		var e *acme.Error
 		if errors.As(a.err, &e) && (e.Kind == acme.KindRateLimited || e.Status == 503) && !e.RetryAfter.IsZero() {
@@ -133,17 +130,25 @@ func (s *Service) pollAt(ctx context.Context, authority string, rows []certRow) 
 		defer mu.Unlock()
 		answers[id] = a
 	}
-	limited, cancel := context.WithTimeout(ctx, pollClaim*3/4)
-	defer cancel()
-	if _, err := (Sweep{Ask: ask, Pacer: pacer, Now: db.SystemClock{}.Now}).Run(limited, ids); err != nil && ctx.Err() != nil {
-		return err
-	}
-	for part := range slices.Chunk(rows, pollKept) {
-		if err := s.keepAnswers(ctx, ca, part, answers); err != nil {
-			return err
+	var lost error
+	keep := func(ctx context.Context, asked []string) {
+		part, said := make([]certRow, len(asked)), make(map[string]answer, len(asked))
+		mu.Lock()
+		for i, id := range asked {
+			part[i], said[id] = claimed[id], answers[id]
+			delete(answers, id)
+		}
+		mu.Unlock()
+		if err := s.keepAnswers(ctx, ca, part, said); err != nil {
+			lost = errors.Join(lost, err)
 		}
 	}
-	return nil
+	limited, cancel := context.WithTimeout(ctx, pollClaim*3/4)
+	defer cancel()
+	if _, err := (Sweep{Ask: ask, Keep: keep, Pacer: pacer, Now: db.SystemClock{}.Now}).Run(limited, ids); err != nil && ctx.Err() != nil {
+		return err
+	}
+	return lost
 }
 
 // keepAnswers keeps what a CA said, each for the certificate that it was asked

@@ -151,7 +151,11 @@ func (s *Service) presenter(ctx context.Context, cert certRow) (providers.Presen
 	if err != nil {
 		return nil, "", err
 	}
-	p, err := providers.New(providers.Kind(rows[0].Kind), fields, providers.Options{Resolver: s.resolver, Programs: s.opts.Programs, Public: rows[0].CustomerID != "" && !s.opts.Private, Log: s.opts.Log})
+	o := providers.Options{Resolver: s.resolver, Programs: s.opts.Programs, Public: rows[0].CustomerID != "" && !s.opts.Private, Log: s.opts.Log}
+	if Challenge(cert.Challenge) == ChallengeDelegate {
+		o.Within = rows[0].Zone // wherever the customer's CNAME leads by now
+	}
+	p, err := providers.New(providers.Kind(rows[0].Kind), fields, o)
 	if err != nil {
 		return nil, "", &ownRefusal{Why{Code: WhyNoProvider, Detail: short(err.Error())}}
 	}

@@ -227,7 +227,8 @@ func (s *Service) admitAll(ctx context.Context) error {
 // tidyEvery is how often what is not needed any more is let go of.
 const tidyEvery = time.Hour
 
-// tidy lets go of answers to challenges that are over.
+// tidy lets go of answers to challenges that are over, and of limits that are
+// free again.
 func (s *Service) tidy(ctx context.Context) error {
 	now, err := s.db.Now(ctx)
 	if err != nil || now.Sub(s.tidied.Load()) < tidyEvery {
@@ -235,6 +236,15 @@ func (s *Service) tidy(ctx context.Context) error {
 	}
 	s.tidied.Store(now)
 	return s.db.Write(ctx, func(tx *db.Tx) error {
+		authorities, err := company[authorityRow](tx, "id", 0, "1 = 1")
+		if err != nil {
+			return err
+		}
+		for _, ca := range authorities {
+			if _, err := (Budget{}).Tidy(tx, ca.ID); err != nil {
+				return err
+			}
+		}
 		return remove[tokenRow](tx, "expires_at <= ?", tx.NowMillis())
 	})
 }

@@ -124,7 +124,7 @@ func bareHouse(t *testing.T, d *db.DB, clock *dbtest.Clock, o certs.Options) *ho
 	h.server = must[customers.Server](t)(h.customers.CreateServer(ctx, h.all, customers.NewServer{Name: "maple-1", Location: "Frankfurt", Country: "DE"}))
 	h.tenancy = must[customers.Tenancy](t)(h.customers.CreateTenancy(ctx, h.all, customers.NewTenancy{Server: h.server.ID, Customer: h.customer.ID, Paths: []string{"/srv/shop"},
 		Sites: []string{"maple.example", "www.maple.example", "shop.maple.example"}}))
-	must[customers.Tenancy](t)(h.customers.CreateTenancy(ctx, h.all, customers.NewTenancy{Server: h.server.ID, Customer: h.other.ID, Paths: []string{"/srv/mail"}, Sites: []string{"harbour.example"}}))
+	must[customers.Tenancy](t)(h.customers.CreateTenancy(ctx, h.all, customers.NewTenancy{Server: h.server.ID, Customer: h.other.ID, Paths: []string{"/srv/mail"}, Sites: []string{"harbour.example", "guest.maple.example"}}))
 	return h
 }
 
