@@ -14,8 +14,10 @@ import (
 )
 
 const (
-	// pollBatch is how many certificates are claimed at a time.
-	pollBatch = 10_000
+	// pollSize is how many certificates are claimed at a time, pollBatches how
+	// many such batches are asked about at once.
+	pollSize    = 10_000
+	pollBatches = 2
 	// pollClaim is how long the answers may take before another replica asks.
 	pollClaim = 10 * time.Minute
 )
@@ -48,32 +50,52 @@ func (s *Service) refresh(ctx context.Context) error {
 
 // polls asks CAs when they want certificates renewed, and keeps the answers
 // where they are any. It has no effect on the outside, so it is no job: a lost
-// answer is asked for again.
+// answer is asked for again. While one batch is asked about, the next one is
+// claimed: a CA's pace is not wasted on our own tables.
 func (s *Service) polls(ctx context.Context) error {
+	var wg sync.WaitGroup
+	var mu sync.Mutex
 	var errs []error
-	for ctx.Err() == nil {
-		mine, err := s.claimPolls(ctx)
-		if err != nil || len(mine) == 0 {
-			return errors.Join(append(errs, err)...)
-		}
-		byCA := map[string][]certRow{}
-		for _, r := range mine {
-			byCA[r.IssuedBy] = append(byCA[r.IssuedBy], r)
-		}
-		var wg sync.WaitGroup
-		var mu sync.Mutex
-		for ca, rows := range byCA {
-			wg.Go(func() { // one that is slow holds no other up
-				if err := s.pollAt(ctx, ca, rows); err != nil && ctx.Err() == nil {
-					mu.Lock()
-					defer mu.Unlock()
-					errs = append(errs, err)
-				}
-			})
-		}
-		wg.Wait()
+	failed := func(err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		errs = append(errs, err)
 	}
+	places := make(chan struct{}, pollBatches)
+	for ctx.Err() == nil {
+		places <- struct{}{}
+		mine, err := s.claimPolls(ctx)
+		if err != nil {
+			failed(err)
+		}
+		if err != nil || len(mine) == 0 {
+			break
+		}
+		wg.Go(func() {
+			defer func() { <-places }()
+			s.pollBatch(ctx, mine, failed)
+		})
+	}
+	wg.Wait()
 	return errors.Join(errs...)
+}
+
+// pollBatch asks every CA about its part of a batch. One that is slow holds no
+// other up.
+func (s *Service) pollBatch(ctx context.Context, mine []certRow, failed func(error)) {
+	byCA := map[string][]certRow{}
+	for _, r := range mine {
+		byCA[r.IssuedBy] = append(byCA[r.IssuedBy], r)
+	}
+	var wg sync.WaitGroup
+	for ca, rows := range byCA {
+		wg.Go(func() {
+			if err := s.pollAt(ctx, ca, rows); err != nil && ctx.Err() == nil {
+				failed(err)
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // claimPolls takes certificates whose CA is to be asked: nobody else asks about
@@ -81,7 +103,7 @@ func (s *Service) polls(ctx context.Context) error {
 func (s *Service) claimPolls(ctx context.Context) (mine []certRow, err error) {
 	offset := rand.Int64N(60_000) // replicas that claim in the same millisecond differ
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
-		due, err := duePolls(tx, pollBatch)
+		due, err := duePolls(tx, pollSize)
 		if err != nil || len(due) == 0 {
 			mine = nil
 			return err
