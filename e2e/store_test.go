@@ -73,7 +73,7 @@ func TestStoreFaults(t *testing.T) {
 		var restores struct{ Items []struct{ Job string } }
 		h.maple.JSON(&restores, "restore", "list")
 		out, _, _ := h.maple.CLI("job", "why", restores.Items[0].Job)
-		w.Says("job why", out, "Attempt 1 of 3 failed", "tried again at")
+		w.Says("job why", out, "Attempt 1 of 3 failed", "it is tried again")
 		h.maple.JSON(nil, "job", "cancel", restores.Items[0].Job, "--wait", "--wait-timeout", "10s")
 		w.Store.Start()
 		h.mended()

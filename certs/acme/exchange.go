@@ -52,7 +52,7 @@ func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 		if err != nil {
 			return nil, err
 		}
-		return response(req, answer{status: http.StatusOK, header: http.Header{"Replay-Nonce": {value}}}), nil
+		return response(req, answer{status: http.StatusOK, header: http.Header{replayNonce: {value}}}), nil
 	}
 	a, err := x.c.send(x.ctx, req, x.c.orders, x.n, x.op)
 	if err != nil {
@@ -71,13 +71,15 @@ func (x *exchange) nonce() (string, error) {
 	if err != nil {
 		return "", badAnswer("the directory's newNonce is no URL", err)
 	}
-	if _, err := x.c.send(x.ctx, req, x.c.orders, x.n, opDirectory); err != nil {
+	a, err := x.c.send(x.ctx, req, x.c.orders, x.n, opDirectory)
+	if err != nil {
 		return "", err
 	}
-	if value := x.c.nonces.pop(); value != "" {
-		return value, nil
+	value := a.header.Get(replayNonce)
+	if value == "" || len(value) > nonceLen {
+		return "", badAnswer("newNonce gave none", nil)
 	}
-	return "", badAnswer("newNonce gave none", nil)
+	return value, nil
 }
 
 func response(req *http.Request, a answer) *http.Response {
@@ -87,8 +89,11 @@ func response(req *http.Request, a answer) *http.Response {
 	}
 }
 
+// replayNonce is the header that a nonce comes in (RFC 8555, 6.5.1).
+const replayNonce = "Replay-Nonce"
+
 // send carries one request and reads its answer, within the bound of places. Its
-// nonce goes into the pool.
+// nonce goes into the pool, but for that of a HEAD: whoever asked for one has it.
 func (c *Client) send(ctx context.Context, req *http.Request, places chan struct{}, n *counter, o op) (answer, error) {
 	if req.URL.Scheme != "https" { // RFC 8555, 6.1
 		return answer{}, badAnswer("no https: "+oneLine(req.URL.Redacted()), nil)
@@ -117,10 +122,12 @@ func (c *Client) send(ctx context.Context, req *http.Request, places chan struct
 	if err != nil {
 		return answer{}, unanswered(ctx, err)
 	}
-	if req.Method != http.MethodGet {
-		c.nonces.push(resp.Header.Get("Replay-Nonce"))
+	if req.Method != http.MethodHead {
+		if req.Method != http.MethodGet {
+			c.nonces.push(resp.Header.Get(replayNonce))
+		}
+		resp.Header.Del(replayNonce) // Core would keep it for itself
 	}
-	resp.Header.Del("Replay-Nonce") // Core would keep it for itself
 	switch {
 	case len(body) > maxAnswer:
 		return answer{}, badAnswer("the answer is too long", nil)

@@ -23,6 +23,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"ostler/internal/acmelab"
 )
 
 // procs are the demo's child processes. Each is stopped by its process id, and
@@ -188,12 +190,11 @@ func startStore(ctx context.Context, p *procs, dir string) (demoStore, error) {
 
 // freeAddress returns a loopback address with a port that is free now.
 func freeAddress() (string, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := acmelab.FreePort("127.0.0.1")
 	if err != nil {
 		return "", fmt.Errorf("demo: %w", err)
 	}
-	defer func() { _ = ln.Close() }()
-	return ln.Addr().String(), nil
+	return fmt.Sprintf("127.0.0.1:%d", port), nil
 }
 
 // waitFor asks again and again, for a minute at most.

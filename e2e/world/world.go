@@ -19,6 +19,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"ostler/internal/acmelab"
 )
 
 // Root is the module's root folder.
@@ -138,12 +140,11 @@ func tail(s string, lines int) string {
 // FreeAddr is a loopback address whose port is free now.
 func FreeAddr(t testing.TB) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := acmelab.FreePort("127.0.0.1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = ln.Close() }()
-	return ln.Addr().String()
+	return fmt.Sprintf("127.0.0.1:%d", port)
 }
 
 // Eventually waits until ok says so, or fails the test after the limit.

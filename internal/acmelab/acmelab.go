@@ -25,6 +25,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 )
 
@@ -254,17 +255,23 @@ func ask(ctx context.Context, c *http.Client, method, url string, body any) ([]b
 	return raw, nil
 }
 
+// Ports for FreePort lie below those that the system gives to anybody who
+// connects: what is free now, or while its server is started again, stays so.
+const (
+	firstPort = 12_000
+	ports     = 20_000
+)
+
+// triedPorts counts what this process tried: none is given twice.
+var triedPorts atomic.Uint32
+
 // FreePort is a TCP port that is free now at every one of some addresses.
 func FreePort(addresses ...string) (int, error) {
 	var last error
-	for range 100 {
-		ln, err := net.Listen("tcp", net.JoinHostPort(addresses[0], "0"))
-		if err != nil {
-			return 0, fmt.Errorf("acmelab: %w", err)
-		}
-		port := ln.Addr().(*net.TCPAddr).Port
-		last = ln.Close()
-		for _, a := range addresses[1:] {
+	for range 200 {
+		port := firstPort + (os.Getpid()*97+int(triedPorts.Add(1)))%ports
+		last = nil
+		for _, a := range addresses {
 			ln, err := net.Listen("tcp", net.JoinHostPort(a, fmt.Sprint(port)))
 			if err != nil {
 				last = err
