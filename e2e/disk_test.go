@@ -1,3 +1,5 @@
+//go:build slow
+
 package e2e_test
 
 import (
@@ -13,7 +15,7 @@ import (
 
 // The server's own disk is full: nothing is half done, the cause is told, and
 // all goes on when there is room.
-func TestHostDiskFull(t *testing.T) {
+func TestSlowHostDiskFull(t *testing.T) {
 	t.Parallel()
 	w := world.New(t, world.Options{})
 	world.SmallDisk(t, filepath.Join(w.Dir, "hosts", "maple-1", "state"), "40m")
@@ -60,7 +62,7 @@ func TestHostDiskFull(t *testing.T) {
 
 // The plane's disk for downloads is full: the file is refused with cause and
 // next step, nothing of it can be fetched, and there is room for the next try.
-func TestPlaneDiskFullForDownloads(t *testing.T) {
+func TestSlowPlaneDiskFullForDownloads(t *testing.T) {
 	t.Parallel()
 	w := world.New(t, world.Options{})
 	world.SmallDisk(t, w.Downloads(), "9m")
@@ -97,7 +99,7 @@ func TestPlaneDiskFullForDownloads(t *testing.T) {
 
 // The disk of the plane's database is full: changes are refused with cause and
 // next step, hosts keep their results, and all goes on when there is room.
-func TestPlaneDiskFullForDatabase(t *testing.T) {
+func TestSlowPlaneDiskFullForDatabase(t *testing.T) {
 	t.Parallel()
 	w := world.New(t, world.Options{PlaneDisk: "32m"})
 	gate := world.NewGate(t, w.Store)

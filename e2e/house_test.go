@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -106,19 +105,4 @@ func noise(n int) string {
 func sum(text string) string {
 	s := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(s[:])
-}
-
-// restored lists what a host's folder has besides what was there: names that
-// came by a restore.
-func restored(t *testing.T, dir string) []string {
-	t.Helper()
-	var found []string
-	for _, pattern := range []string{"*.restored-*", ".ostler-restore-*"} {
-		names, err := filepath.Glob(filepath.Join(dir, pattern))
-		if err != nil {
-			t.Fatal(err)
-		}
-		found = append(found, names...)
-	}
-	return found
 }

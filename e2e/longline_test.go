@@ -1,3 +1,5 @@
+//go:build slow
+
 package e2e_test
 
 import (
@@ -31,7 +33,7 @@ exec "%[2]s" "$@"
 const maxAgentRSS = 128 << 10
 
 // A line of 200 MB from restic is no memory of the agent, and no success.
-func TestLongLineFromRestic(t *testing.T) {
+func TestSlowLongLineFromRestic(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	fake := filepath.Join(dir, "fake-restic")

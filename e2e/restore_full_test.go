@@ -1,3 +1,5 @@
+//go:build slow
+
 package e2e_test
 
 import (
@@ -9,7 +11,7 @@ import (
 
 // The server's own disk has no room to stage an archive: that is told before a
 // byte is read, nothing is left behind, and with room it goes on.
-func TestArchiveStagingFull(t *testing.T) {
+func TestSlowArchiveStagingFull(t *testing.T) {
 	t.Parallel()
 	w := world.New(t, world.Options{})
 	disk := filepath.Join(w.Dir, "hosts", "maple-1", "state")
@@ -38,7 +40,7 @@ func TestArchiveStagingFull(t *testing.T) {
 
 // The disk that files would go to is full: the restore says so and changes
 // nothing; with room it is done, and undone.
-func TestRestoreOnFullDisk(t *testing.T) {
+func TestSlowRestoreOnFullDisk(t *testing.T) {
 	t.Parallel()
 	w := world.New(t, world.Options{})
 	const small = folder + "/small"

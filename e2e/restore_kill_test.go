@@ -1,3 +1,5 @@
+//go:build slow
+
 package e2e_test
 
 import (
@@ -73,7 +75,7 @@ func reborn(h *house, open ...func()) {
 
 // The agent is killed at each step of an archive, and the plane too: it begins
 // again by itself, and the customer gets the whole.
-func TestAgentKilledInArchive(t *testing.T) {
+func TestSlowAgentKilledInArchive(t *testing.T) {
 	t.Parallel()
 	w := world.New(t, world.Options{})
 	h, gate, pipe, order, want := packed(t, w)
@@ -99,7 +101,7 @@ func TestAgentKilledInArchive(t *testing.T) {
 }
 
 // Somebody thinks better of it in the middle: it ends soon, and leaves nothing.
-func TestRestoreCancelled(t *testing.T) {
+func TestSlowRestoreCancelled(t *testing.T) {
 	t.Parallel()
 	w := world.New(t, world.Options{})
 	gate := world.NewGate(t, w.Store)
@@ -161,7 +163,7 @@ func nothing(t *testing.T, h *house, id, before string) {
 
 // The plane is killed at each step of an archive: the server goes on, and what
 // it sends is taken up and checked when the plane is back.
-func TestPlaneKilledInArchive(t *testing.T) {
+func TestSlowPlaneKilledInArchive(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(t *testing.T, w *world.World) {
 		h, gate, pipe, order, want := packed(t, w)
@@ -272,7 +274,7 @@ func applied(t *testing.T, h *house, when, id, wanted, before string, undo func(
 
 // The agent is killed at each step of a restore on its server, and of its undo,
 // and the plane too: it goes on, and what was there before can be had back.
-func TestAgentKilledInPlace(t *testing.T) {
+func TestSlowAgentKilledInPlace(t *testing.T) {
 	t.Parallel()
 	w := world.New(t, world.Options{})
 	gate := world.NewGate(t, w.Store)
@@ -324,7 +326,7 @@ func TestAgentKilledInPlace(t *testing.T) {
 
 // The plane is killed at each step of a restore on a server: the server goes on
 // by itself, and its result counts when the plane is back.
-func TestPlaneKilledInPlace(t *testing.T) {
+func TestSlowPlaneKilledInPlace(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(t *testing.T, w *world.World) {
 		gate := world.NewGate(t, w.Store)

@@ -65,3 +65,18 @@ func chunk(t *testing.T, w *world.World, restore string) os.FileInfo {
 	}
 	return info
 }
+
+// restored lists what a host's folder has besides what was there: names that
+// came by a restore.
+func restored(t *testing.T, dir string) []string {
+	t.Helper()
+	var found []string
+	for _, pattern := range []string{"*.restored-*", ".ostler-restore-*"} {
+		names, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = append(found, names...)
+	}
+	return found
+}
