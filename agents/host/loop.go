@@ -260,7 +260,9 @@ func (a *Agent) schedule() {
 			a.run(ctx, t)
 			cancel(nil)
 			a.mu.Lock()
-			a.drop(t.env.Job)
+			if a.tasks[t.env.Job] == t { // not yet offered again
+				a.drop(t.env.Job)
+			}
 			a.busy[t.env.Resource] = false
 			delete(a.busy, t.env.Resource)
 			a.running[kind]--
@@ -304,8 +306,8 @@ func (a *Agent) run(ctx context.Context, t *task) {
 	if err != nil {
 		a.log.Error("job.not_started", "job", env.Job, "err", err)
 		if !errors.Is(err, ErrStartedBefore) {
-			a.send(wire.Frame{Type: wire.FrameResult, Result: &wire.Result{JobRef: wire.JobRef{Job: env.Job, Epoch: a.epochOf(t)}, Outcome: wire.Failed,
-				StartedAt: started, EndedAt: started, Failure: &wire.Failure{Cause: diskCause(err), Detail: "the agent cannot write its journal, so the job was not started"}}})
+			a.conclude(wire.Result{JobRef: wire.JobRef{Job: env.Job, Epoch: entry.Epoch}, Outcome: wire.Failed,
+				StartedAt: started, EndedAt: started, Failure: &wire.Failure{Cause: diskCause(err), Detail: "the agent cannot write its journal, so the job was not started"}}, false)
 		}
 		return
 	}
@@ -364,10 +366,25 @@ func (a *Agent) finish(e Entry, r wire.Result) {
 	}
 	if err != nil {
 		a.log.Error("job.result_not_on_disk", "job", r.Job, "err", err)
-		a.mu.Lock()
-		a.unspooled[r.Job] = r
-		a.mu.Unlock()
 	}
+	a.conclude(r, err != nil)
+}
+
+// conclude ends the task of a result and then sends it: the plane may offer the
+// job again at once, and must not be told then that it is running. An offer that
+// came meanwhile has its epoch in the result. What is to be kept stays in memory
+// until the plane has it.
+func (a *Agent) conclude(r wire.Result, keep bool) {
+	a.mu.Lock()
+	if t := a.tasks[r.Job]; t != nil {
+		r.Epoch = max(r.Epoch, t.epoch)
+		a.drop(r.Job)
+	}
+	if keep {
+		a.unspooled[r.Job] = r
+	}
+	a.mu.Unlock()
+	a.setEpoch(r.JobRef) // of what Finish wrote over
 	a.send(wire.Frame{Type: wire.FrameResult, Result: &r})
 }
 

@@ -267,6 +267,28 @@ func TestNextAttempt(t *testing.T) {
 	}
 }
 
+// The plane may offer a job again at the very moment it has a result: the
+// agent must start it, or give the result again, and never only say that it
+// runs.
+func TestNextAttemptAtOnce(t *testing.T) {
+	h := &hosttest.Helper{OnBackup: func(context.Context, helper.Backup, helper.Report) (wire.BackupResult, error) {
+		return wire.BackupResult{}, helper.Fail(wire.CauseStoreUnreachable, nil, "away")
+	}}
+	r := newRig(t, h)
+	r.start()
+	r.prepared()
+	for i := range 100 {
+		job := fmt.Sprintf("job_%d", i)
+		env := r.plane.Sign(r.backupEnvelope(job))
+		mark := r.plane.Mark()
+		r.plane.OfferSigned(5, env)
+		r.plane.ResultAfter(mark, job)
+		mark = r.plane.Mark()
+		r.plane.OfferSigned(5, env)
+		r.plane.ResultAfter(mark, job)
+	}
+}
+
 func TestOneAtATimeForAResource(t *testing.T) {
 	g := newGate()
 	h := &hosttest.Helper{OnBackup: g.backup}
