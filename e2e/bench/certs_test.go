@@ -43,6 +43,7 @@ func BenchmarkCertificates(b *testing.B) {
 	tenancy := w.AddTenancy(maple, host, "/srv/maple", sites...)
 	w.Staff().Must(nil, http.MethodPost, "/certificate-authorities", map[string]any{"name": "Test authority", "directory": lab.CA.Directory, "profile": "default", "roots": string(lab.CA.TLSRoot)})
 	lab.Point(sites, web.Addr)
+	everyone := spenders{"plane": w.Plane, "agent": host.Agent, "signer": w.Signer, "authority": lab.Pebble}
 	asked := 0
 	obtain := func(list []string) time.Duration {
 		start := time.Now()
@@ -68,7 +69,9 @@ func BenchmarkCertificates(b *testing.B) {
 		return took
 	}
 	obtain(sites[:certsAtATime]) // the account, connections, caches
+	before := everyone.spent()
 	took := obtain(sites[certsAtATime:])
+	cost, costs := everyone.since(before, certsOurs)
 	ours := certsOurs / took.Seconds()
 	requests := 0
 	for _, s := range sites[certsAtATime:] {
@@ -77,7 +80,7 @@ func BenchmarkCertificates(b *testing.B) {
 
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(lab.CA.TLSRoot)
-	speed := func(kind string, n int, make func(listen string) peer) float64 {
+	speed := func(kind string, n int, make func(listen string) peer) (each, cost float64) {
 		address := lab.Address()
 		obtain := make(net.JoinHostPort(address, strconv.Itoa(lab.HTTPPort)))
 		list := siteNames(kind, n+1)
@@ -85,14 +88,18 @@ func BenchmarkCertificates(b *testing.B) {
 		if err := obtain(list[n]); err != nil { // the account, connections
 			b.Fatal(err)
 		}
-		return float64(n) / atOnce(b, obtain, list[:n], certsAtATime).Seconds()
+		before := everyone.spent()
+		took := atOnce(b, obtain, list[:n], certsAtATime)
+		cost, _ = everyone.since(before, n)
+		return float64(n) / took.Seconds(), cost
 	}
-	magic := speed("magic", certsMagic, func(listen string) peer { return certmagicObtain(b, lab.CA.Directory, pool, listen) })
-	lego := speed("lego", certsLego, func(listen string) peer { return legoObtain(b, lab.CA.Directory, pool, listen) })
+	magic, magicCost := speed("magic", certsMagic, func(listen string) peer { return certmagicObtain(b, lab.CA.Directory, pool, listen) })
+	lego, _ := speed("lego", certsLego, func(listen string) peer { return legoObtain(b, lab.CA.Directory, pool, listen) })
 
 	each := fmt.Sprintf("%.1f a second; %d at a time, on the whole road", ours, certsAtATime)
 	report(b, figure{name: "certificates: as fast as lego's Obtain loop, times", got: ours / lego, least: certsLegoBudget, unit: "×", detail: fmt.Sprintf("%s; lego %.1f", each, lego)})
 	report(b, figure{name: "certificates: as fast as certmagic without its limiter, times", got: ours / magic, least: certsMagicBudget, unit: "×", detail: fmt.Sprintf("%s; certmagic %.1f", each, magic)})
+	report(b, figure{name: "certificates: processor time of each, in all processes", got: cost, unit: "ms", detail: fmt.Sprintf("%s; certmagic's %.1f", costs, magicCost)})
 	report(b, figure{name: "certificates: requests to the authority for each", got: float64(requests) / certsOurs, budget: certsRequests, unit: "requests", detail: "without questions about renewals"})
 }
 
