@@ -58,11 +58,11 @@ func (s *Service) selections(tx *db.Tx, row restoreRow, parts []chosen) ([]wire.
 	var out []wire.Selection
 	var newest snapshotRow
 	for _, p := range parts {
-		snap, err := one[snapshotRow](tx, own, "snapshot", p.Snapshot)
+		snap, err := db.One[snapshotRow](tx, own, "snapshot", p.Snapshot)
 		if err != nil {
 			return nil, newest, err
 		}
-		repo, err := one[repositoryRow](tx, own, "repository", snap.RepositoryID)
+		repo, err := db.One[repositoryRow](tx, own, "repository", snap.RepositoryID)
 		if err != nil {
 			return nil, newest, err
 		}
@@ -83,7 +83,7 @@ func (s *Service) selections(tx *db.Tx, row restoreRow, parts []chosen) ([]wire.
 func (s *Service) label(tx *db.Tx, row restoreRow, parts []chosen, sel []wire.Selection) error {
 	taken := map[string]bool{}
 	for i, p := range parts {
-		snap, err := one[snapshotRow](tx, policy.OneCustomer(row.CustomerID), "snapshot", p.Snapshot)
+		snap, err := db.One[snapshotRow](tx, policy.OneCustomer(row.CustomerID), "snapshot", p.Snapshot)
 		if err != nil {
 			return err
 		}
@@ -103,7 +103,7 @@ func (s *Service) label(tx *db.Tx, row restoreRow, parts []chosen, sel []wire.Se
 // restoreOf finds the restore that a job works for; ok is false where another
 // job has taken its place, or it is over: then the job's end changes nothing.
 func (s *Service) restoreOf(tx *db.Tx, job jobs.Job, in ...RestoreState) (row restoreRow, ok bool, err error) {
-	if row, err = one[restoreRow](tx, policy.AllCustomers("job"), "restore", job.Subject); err != nil {
+	if row, err = db.One[restoreRow](tx, policy.AllCustomers("job"), "restore", job.Subject); err != nil {
 		return row, false, err
 	}
 	for _, state := range in {
@@ -182,7 +182,7 @@ func (s *Service) noteMissing(tx *db.Tx, row *restoreRow, missing []wire.Problem
 	if contents.Missing, err = s.sealJSON(row.CustomerID, ad("restore_contents", "missing", row.ID), missing); err != nil {
 		return err
 	}
-	return save(tx, &contents)
+	return db.Save(tx, &contents)
 }
 
 // took is how long a job ran, in milliseconds.
@@ -212,7 +212,7 @@ func (s *Service) check(tx *db.Tx, row *restoreRow, list ChangeList) error {
 	if list == "" {
 		row.State = string(RestoreChecking)
 	}
-	if err := save(tx, row); err != nil {
+	if err := db.Save(tx, row); err != nil {
 		return err
 	}
 	s.wakeRestore(tx, *row)
@@ -229,7 +229,7 @@ func (s *Service) runVerify(ctx context.Context, job jobs.Job) (any, error) {
 	}
 	var row restoreRow
 	err := s.db.Read(ctx, func(tx *db.Tx) (err error) {
-		row, err = one[restoreRow](tx, policy.AllCustomers("job"), "restore", job.Subject)
+		row, err = db.One[restoreRow](tx, policy.AllCustomers("job"), "restore", job.Subject)
 		return err
 	})
 	if err != nil {
@@ -263,7 +263,7 @@ func (s *Service) doneVerify(tx *db.Tx, job jobs.Job) error {
 	}
 	row.State, row.FinishedAt = string(RestoreReady), tx.NowMillis()
 	row.ExpiresAt = tx.Now.Add(s.opts.KeepDownload).UnixMilli()
-	if err := save(tx, &row); err != nil {
+	if err := db.Save(tx, &row); err != nil {
 		return err
 	}
 	if err := s.incomplete(tx, row); err != nil {
@@ -279,7 +279,7 @@ func (s *Service) doneVerify(tx *db.Tx, job jobs.Job) error {
 // incomplete says that a restore lacks something, and closes that once one of
 // the same snapshot's repository lacks nothing.
 func (s *Service) incomplete(tx *db.Tx, row restoreRow) error {
-	snap, err := one[snapshotRow](tx, policy.AllCustomers("job"), "snapshot", row.SnapshotID)
+	snap, err := db.One[snapshotRow](tx, policy.AllCustomers("job"), "snapshot", row.SnapshotID)
 	if err != nil {
 		return err
 	}
@@ -311,7 +311,7 @@ func (s *Service) restoreEnded(tx *db.Tx, row *restoreRow, job jobs.Job) error {
 func (s *Service) restoreCancelled(tx *db.Tx, row *restoreRow) error {
 	row.State, row.FinishedAt, row.CancelAsked = string(RestoreCancelled), tx.NowMillis(), 0
 	s.sweepSoon(tx, row)
-	if err := save(tx, row); err != nil {
+	if err := db.Save(tx, row); err != nil {
 		return err
 	}
 	return s.restoreEntry(tx, *row, "restore.cancelled", nil, map[string]any{"restore_kind": row.Kind, "failure_cause": row.FailureCause})
@@ -321,7 +321,7 @@ func (s *Service) restoreCancelled(tx *db.Tx, row *restoreRow) error {
 func (s *Service) restoreFailed(tx *db.Tx, row *restoreRow, cause string) error {
 	row.State, row.FailureCause, row.FinishedAt, row.CancelAsked = string(RestoreFailed), cause, tx.NowMillis(), 0
 	s.sweepSoon(tx, row)
-	if err := save(tx, row); err != nil {
+	if err := db.Save(tx, row); err != nil {
 		return err
 	}
 	if err := s.tell(tx, *row, controlplane.FromMillis(0)); err != nil {

@@ -74,7 +74,7 @@ func (s *Service) AskUs(ctx context.Context, scope policy.Scope, in NewAsk) (Ask
 		if row.What, err = s.keeper.Seal(row.CustomerID, ad("restore_asks", "what", row.ID), []byte(what)); err != nil {
 			return fmt.Errorf("backups: ask: %w", err)
 		}
-		if err := insert(tx, &row); err != nil {
+		if err := db.Insert(tx, &row); err != nil {
 			return err
 		}
 		c, err := s.customers.CustomerIn(tx, policy.OneCustomer(row.CustomerID), row.CustomerID)
@@ -165,7 +165,7 @@ func (s *Service) Asks(ctx context.Context, scope policy.Scope, f AskFilter) ([]
 func (s *Service) Ask(ctx context.Context, scope policy.Scope, id string) (Ask, error) {
 	var row askRow
 	err := s.db.Read(ctx, func(tx *db.Tx) (err error) {
-		row, err = one[askRow](tx, scope, "request", id)
+		row, err = db.One[askRow](tx, scope, "request", id)
 		return err
 	})
 	if err != nil {
@@ -179,7 +179,7 @@ func (s *Service) Ask(ctx context.Context, scope policy.Scope, id string) (Ask, 
 func (s *Service) TakeAsk(ctx context.Context, scope policy.Scope, id string) (Ask, error) {
 	return s.moveAsk(ctx, scope, id, func(tx *db.Tx, row *askRow, by string) error {
 		row.State, row.TakenBy, row.TakenAt = string(AskTaken), by, tx.NowMillis()
-		if err := save(tx, row); err != nil {
+		if err := db.Save(tx, row); err != nil {
 			return err
 		}
 		return s.askEntry(tx, *row, "restore.ask_taken", nil)
@@ -194,7 +194,7 @@ func (s *Service) moveAsk(ctx context.Context, scope policy.Scope, id string, ch
 	}
 	var row askRow
 	err = s.db.Write(ctx, func(tx *db.Tx) (err error) {
-		if row, err = one[askRow](tx, scope, "request", id); err != nil {
+		if row, err = db.One[askRow](tx, scope, "request", id); err != nil {
 			return err
 		}
 		if AskState(row.State) == AskDone {
@@ -224,7 +224,7 @@ func (s *Service) AnswerAsk(ctx context.Context, scope policy.Scope, id, answer 
 		if row.Answer, err = s.keeper.Seal(row.CustomerID, ad("restore_asks", "answer", row.ID), []byte(answer)); err != nil {
 			return fmt.Errorf("backups: ask: %w", err)
 		}
-		if err := save(tx, row); err != nil {
+		if err := db.Save(tx, row); err != nil {
 			return err
 		}
 		if err := s.findings.Close(tx, askKey(row.ID), "it was answered"); err != nil {

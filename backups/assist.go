@@ -107,7 +107,7 @@ func (s *Service) StartAssist(ctx context.Context, customer, reason, ticket stri
 		if row.Reason, err = s.keeper.Seal(c.ID, ad("restore_assists", "reason", row.ID), []byte(reason)); err != nil {
 			return fmt.Errorf("backups: assist: %w", err)
 		}
-		if err := insert(tx, &row); err != nil {
+		if err := db.Insert(tx, &row); err != nil {
 			return err
 		}
 		tx.AfterCommit(func() { s.opts.Bus.Publish(bus.TopicCustomer(c.ID)) })
@@ -130,7 +130,7 @@ func (s *Service) EndAssist(ctx context.Context, id string) error {
 		return err
 	}
 	return s.db.Write(ctx, func(tx *db.Tx) error {
-		row, err := one[assistRow](tx, policy.ScopeOf(a), "assist", id)
+		row, err := db.One[assistRow](tx, policy.ScopeOf(a), "assist", id)
 		if err == nil && row.StaffID != a.ID {
 			err = controlplane.NotFound("assist")
 		}
@@ -143,7 +143,7 @@ func (s *Service) EndAssist(ctx context.Context, id string) error {
 
 func (s *Service) endAssist(tx *db.Tx, row assistRow) error {
 	row.EndedAt = tx.NowMillis()
-	if err := save(tx, &row); err != nil {
+	if err := db.Save(tx, &row); err != nil {
 		return err
 	}
 	tx.AfterCommit(func() { s.opts.Bus.Publish(bus.TopicCustomer(row.CustomerID)) })

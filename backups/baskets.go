@@ -134,7 +134,7 @@ func (s *Service) basketRows(ctx context.Context, scope policy.Scope, customer s
 			if _, known := snaps[r.SnapshotID]; known {
 				continue
 			}
-			snap, err := one[snapshotRow](tx, policy.OneCustomer(b.Customer), "snapshot", r.SnapshotID)
+			snap, err := db.One[snapshotRow](tx, policy.OneCustomer(b.Customer), "snapshot", r.SnapshotID)
 			switch {
 			case controlplane.ErrorCode(err) == controlplane.CodeNotFound, err == nil && snap.GoneAt != 0:
 				continue
@@ -269,7 +269,7 @@ func (s *Service) insertItem(tx *db.Tx, person string, snap snapshotRow, p []byt
 	if row.Path, err = s.keeper.Seal(row.CustomerID, ad("restore_basket", "path", row.ID), p); err != nil {
 		return fmt.Errorf("backups: basket: %w", err)
 	}
-	return insert(tx, &row)
+	return db.Insert(tx, &row)
 }
 
 // knownType reports whether t is a type of node that lists show.

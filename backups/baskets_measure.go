@@ -108,7 +108,7 @@ func (s *Service) looked(ctx context.Context, scope policy.Scope, picks []Pick) 
 	for i, p := range out {
 		var snap snapshotRow
 		err := s.db.Read(ctx, func(tx *db.Tx) (err error) {
-			snap, err = one[snapshotRow](tx, scope, "snapshot", p.Snapshot)
+			snap, err = db.One[snapshotRow](tx, scope, "snapshot", p.Snapshot)
 			return err
 		})
 		if err != nil {

@@ -85,7 +85,7 @@ func (b *segmentBlocks) Put(ctx context.Context, segment string, block int, plai
 
 func (b *segmentBlocks) begin(ctx context.Context, segment string) (*segmentWriter, error) {
 	err := b.s.db.Write(ctx, func(tx *db.Tx) error {
-		return insert(tx, &segmentRow{Name: segment, CustomerID: b.customer, PlanID: b.plan, DeleteAt: tx.Now.Add(keepUnnamed).UnixMilli()})
+		return db.Insert(tx, &segmentRow{Name: segment, CustomerID: b.customer, PlanID: b.plan, DeleteAt: tx.Now.Add(keepUnnamed).UnixMilli()})
 	})
 	if err != nil {
 		return nil, err

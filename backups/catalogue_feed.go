@@ -39,7 +39,7 @@ func (s *Service) catalogueFor(tx *db.Tx, p planRow, repo repositoryRow) (catalo
 	}
 	c = catalogueRow{PlanID: p.ID, CustomerID: p.CustomerID, ServerID: p.ServerID, State: string(firstStatus(repo, ten)), Generation: 1,
 		Manifest: []byte("{}"), UpdatedAt: tx.NowMillis()}
-	return c, insert(tx, &c)
+	return c, db.Insert(tx, &c)
 }
 
 // firstStatus is what a catalogue is before anybody chose.
@@ -86,7 +86,7 @@ func (s *Service) feed(tx *db.Tx, p planRow, repo repositoryRow) error {
 		if indexState(w.State) != indexPending || w.RetryAt == 0 || w.RetryAt > tx.NowMillis() {
 			return nil
 		}
-		snap, err := one[snapshotRow](tx, policy.OneCustomer(p.CustomerID), "snapshot", w.SnapshotID)
+		snap, err := db.One[snapshotRow](tx, policy.OneCustomer(p.CustomerID), "snapshot", w.SnapshotID)
 		if err != nil {
 			return err
 		}
@@ -134,7 +134,7 @@ func (s *Service) askForList(tx *db.Tx, c catalogueRow, repo repositoryRow, snap
 		return err
 	}
 	row.State, row.RetryAt, row.JobID, row.UpdatedAt = string(indexPending), 0, job.ID, tx.NowMillis()
-	return upsert(tx, &row, "snapshot_id")
+	return db.Upsert(tx, &row, "snapshot_id")
 }
 
 // mergeParams say which upload is the list of a snapshot.
@@ -153,7 +153,7 @@ func (s *Service) doneCatalogue(tx *db.Tx, job jobs.Job) error {
 	if err != nil {
 		return err
 	}
-	snap, err := one[snapshotRow](tx, policy.AllCustomers("job"), "snapshot", job.Subject)
+	snap, err := db.One[snapshotRow](tx, policy.AllCustomers("job"), "snapshot", job.Subject)
 	if err != nil {
 		return err
 	}
@@ -183,12 +183,12 @@ func (s *Service) doneCatalogue(tx *db.Tx, job jobs.Job) error {
 		return err
 	}
 	row.State, row.Cause, row.JobID, row.UpdatedAt = string(indexListed), "", merge.ID, tx.NowMillis()
-	return save(tx, &row)
+	return db.Save(tx, &row)
 }
 
 // closeListOf ends the upload of a job and returns its owner.
 func (s *Service) closeListOf(tx *db.Tx, job jobs.Job) (owner string, err error) {
-	ups, err := where[uploadRow](tx, hostUploads(), "owner_id", 1, "job_id = ?", job.ID)
+	ups, err := db.Where[uploadRow](tx, hostUploads(), "owner_id", 1, "job_id = ?", job.ID)
 	if err != nil || len(ups) == 0 {
 		return "", err
 	}
@@ -222,13 +222,13 @@ func (s *Service) listFailed(tx *db.Tx, row indexedRow, cause wire.Cause) error 
 	row.Cause, row.UpdatedAt = string(cause), tx.NowMillis()
 	if ownCauses[cause] || !passingCauses[cause] && row.Tries >= listTries {
 		row.State, row.RetryAt = string(indexFailed), 0
-		if err := save(tx, &row); err != nil {
+		if err := db.Save(tx, &row); err != nil {
 			return err
 		}
 		return s.feedPlan(tx, row.PlanID)
 	}
 	row.State, row.RetryAt = string(indexPending), tx.Now.Add(listWait(row.Tries)).UnixMilli()
-	return save(tx, &row)
+	return db.Save(tx, &row)
 }
 
 // listWait doubles from a quarter of an hour to a day.

@@ -85,7 +85,7 @@ func moveIndexed(tx *db.Tx, snapshot string, gone bool) error {
 		row.State = string(indexSkipped)
 	}
 	row.UpdatedAt = tx.NowMillis()
-	return save(tx, &row)
+	return db.Save(tx, &row)
 }
 
 // goneFinding says which copies of a plan are gone; none closes it.
@@ -101,7 +101,7 @@ func (s *Service) goneFinding(tx *db.Tx, plan string, gone []snapshotRow) error 
 	if f.Args, err = s.findingArgs(tx, p); err != nil {
 		return err
 	}
-	store, err := one[offSiteRow](tx, policy.AllCustomers("the name of a plan's store"), "store", repo.StoreID)
+	store, err := db.One[offSiteRow](tx, policy.AllCustomers("the name of a plan's store"), "store", repo.StoreID)
 	if err != nil {
 		return err
 	}

@@ -34,7 +34,7 @@ func (s *Service) restart(tx *db.Tx, c *catalogueRow, to CatalogueStatus, delete
 	tx.AfterCommit(func() { s.opts.Bus.Publish("customer:"+c.CustomerID, "server:"+c.ServerID) })
 	mine := policy.OneCustomer(c.CustomerID)
 	return s.jobs.CancelOpen(tx, c.ServerID, c.CustomerID, string(wire.ActionCatalogue), func(snapshot string) (bool, error) {
-		snap, err := one[snapshotRow](tx, mine, "snapshot", snapshot)
+		snap, err := db.One[snapshotRow](tx, mine, "snapshot", snapshot)
 		return err == nil && snap.PlanID == c.PlanID, err
 	})
 }
@@ -180,7 +180,7 @@ func (s *Service) DropCatalogues(ctx context.Context, scope policy.Scope, custom
 		return controlplane.NotFound("customer")
 	}
 	return s.db.Write(ctx, func(tx *db.Tx) error {
-		rows, err := where[catalogueRow](tx, policy.OneCustomer(customer), "plan_id", 0, "1 = 1")
+		rows, err := db.Where[catalogueRow](tx, policy.OneCustomer(customer), "plan_id", 0, "1 = 1")
 		if err != nil {
 			return err
 		}
@@ -207,7 +207,7 @@ func (s *Service) cataloguesNarrowed(tx *db.Tx, ten customers.Tenancy) error {
 	if ten.EndedAt.IsZero() {
 		return nil
 	}
-	rows, err := where[catalogueRow](tx, policy.OneCustomer(ten.Customer), "plan_id", 0, "plan_id IN (SELECT id FROM backup_plans WHERE tenancy_id = ?)", ten.ID)
+	rows, err := db.Where[catalogueRow](tx, policy.OneCustomer(ten.Customer), "plan_id", 0, "plan_id IN (SELECT id FROM backup_plans WHERE tenancy_id = ?)", ten.ID)
 	if err != nil {
 		return err
 	}

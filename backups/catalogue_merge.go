@@ -49,7 +49,7 @@ func (m *merging) wanted() bool {
 
 // read finds where the list and the catalogue stand.
 func (m *merging) read(tx *db.Tx, snapshot string) (err error) {
-	if m.snap, err = one[snapshotRow](tx, policy.AllCustomers("job"), "snapshot", snapshot); err != nil {
+	if m.snap, err = db.One[snapshotRow](tx, policy.AllCustomers("job"), "snapshot", snapshot); err != nil {
 		return err
 	}
 	if m.row, _, err = findIndexed(tx, snapshot); err != nil {
@@ -88,7 +88,7 @@ func (s *Service) skip(ctx context.Context, m *merging) error {
 			return err
 		}
 		m.row.State, m.row.UpdatedAt = string(indexSkipped), tx.NowMillis()
-		return save(tx, &m.row)
+		return db.Save(tx, &m.row)
 	})
 }
 
@@ -122,7 +122,7 @@ func (s *Service) merge(ctx context.Context, m *merging) error {
 		}
 		now.NextOrdinal, now.LastArrived, now.LastSnapshot, now.Entries = int64(ord)+1, m.snap.ArrivedAt, m.snap.ID, stats.Entries
 		m.row.State, m.row.Ordinal, m.row.Entries, m.row.UpdatedAt = string(indexMerged), int64(ord), stats.Entries, tx.NowMillis()
-		return save(tx, &m.row)
+		return db.Save(tx, &m.row)
 	})
 	if errors.Is(err, catalogue.ErrListing) {
 		s.opts.Log.WarnContext(ctx, "backups.catalogue.listing", "snapshot", m.snap.ID, "error", err)
@@ -194,7 +194,7 @@ func (s *Service) swapManifest(ctx context.Context, from catalogueRow, next cata
 
 // doneMerge goes on with the plan's next snapshot.
 func (s *Service) doneMerge(tx *db.Tx, job jobs.Job) error {
-	snap, err := one[snapshotRow](tx, policy.AllCustomers("job"), "snapshot", job.Subject)
+	snap, err := db.One[snapshotRow](tx, policy.AllCustomers("job"), "snapshot", job.Subject)
 	if err != nil {
 		return err
 	}

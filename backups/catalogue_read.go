@@ -175,10 +175,10 @@ type indexed struct {
 
 // openIndexed finds a snapshot of the scope in its plan's catalogue.
 func (s *Service) openIndexed(tx *db.Tx, scope policy.Scope, snapshot string) (x indexed, err error) {
-	if x.snap, err = one[snapshotRow](tx, scope, "snapshot", snapshot); err != nil {
+	if x.snap, err = db.One[snapshotRow](tx, scope, "snapshot", snapshot); err != nil {
 		return x, err
 	}
-	repo, err := one[repositoryRow](tx, scope, "repository", x.snap.RepositoryID)
+	repo, err := db.One[repositoryRow](tx, scope, "repository", x.snap.RepositoryID)
 	if err != nil {
 		return x, err
 	}

@@ -50,7 +50,7 @@ func (s *Service) Changes(ctx context.Context, scope policy.Scope, id string, li
 	var t *Tally
 	var there []uploadRow
 	err = s.db.Read(ctx, func(tx *db.Tx) error {
-		row, err := one[restoreRow](tx, scope, "restore", id)
+		row, err := db.One[restoreRow](tx, scope, "restore", id)
 		if err != nil {
 			return err
 		}
@@ -58,7 +58,7 @@ func (s *Service) Changes(ctx context.Context, scope policy.Scope, id string, li
 		if t, err = tally(text); err != nil || t == nil {
 			return err
 		}
-		there, err = where[uploadRow](tx, scope, "owner_id", 1, "owner_id = ?", t.Owner)
+		there, err = db.Where[uploadRow](tx, scope, "owner_id", 1, "owner_id = ?", t.Owner)
 		return err
 	})
 	switch {

@@ -21,7 +21,7 @@ type File struct {
 func (s *Service) OpenDownload(ctx context.Context, scope policy.Scope, id string) (*File, error) {
 	var row restoreRow
 	err := s.db.Write(ctx, func(tx *db.Tx) (err error) {
-		if row, err = one[restoreRow](tx, scope, "download", id); err != nil {
+		if row, err = db.One[restoreRow](tx, scope, "download", id); err != nil {
 			return err
 		}
 		expired := row.ExpiresAt != 0 && row.ExpiresAt <= tx.NowMillis()
@@ -41,7 +41,7 @@ func (s *Service) OpenDownload(ctx context.Context, scope policy.Scope, id strin
 			return nil
 		}
 		row.FetchedAt = tx.NowMillis()
-		if err := save(tx, &row); err != nil {
+		if err := db.Save(tx, &row); err != nil {
 			return err
 		}
 		file, err := s.keeper.Open(row.CustomerID, ad("restores", "path", row.ID), row.Path)

@@ -20,7 +20,7 @@ func PlacesTaken(s *Service) int { return len(s.uploads.all) }
 func Measure(ctx context.Context, s *Service, snapshot, path string) (files, bytes int64, known bool, err error) {
 	var row snapshotRow
 	err = s.db.Read(ctx, func(tx *db.Tx) (err error) {
-		row, err = one[snapshotRow](tx, policy.AllCustomers("test"), "snapshot", snapshot)
+		row, err = db.One[snapshotRow](tx, policy.AllCustomers("test"), "snapshot", snapshot)
 		return err
 	})
 	if err != nil {

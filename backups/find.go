@@ -111,7 +111,7 @@ func (q *FindQuery) check(scope policy.Scope) (string, error) {
 // openReadings opens the catalogues that a query is about, and names their servers.
 func (s *Service) openReadings(tx *db.Tx, customer string, q FindQuery, names map[string]string) ([]reading, error) {
 	mine := policy.OneCustomer(customer)
-	plans, err := where[planRow](tx, mine, "id", 0, "(? = '' OR server_id = ?) AND (? = '' OR id = ?)", q.Server, q.Server, q.Plan, q.Plan)
+	plans, err := db.Where[planRow](tx, mine, "id", 0, "(? = '' OR server_id = ?) AND (? = '' OR id = ?)", q.Server, q.Server, q.Plan, q.Plan)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +123,7 @@ func (s *Service) openReadings(tx *db.Tx, customer string, q FindQuery, names ma
 			return nil, err
 		}
 	}
-	repos, err := where[repositoryRow](tx, mine, "id", 0, "1 = 1")
+	repos, err := db.Where[repositoryRow](tx, mine, "id", 0, "1 = 1")
 	if err != nil {
 		return nil, err
 	}

@@ -30,7 +30,7 @@ func (u *unreadLists) has(snap snapshotRow, path []byte) (bool, error) {
 	if !ok {
 		var row runRow
 		err := u.s.db.Read(u.ctx, func(tx *db.Tx) (err error) {
-			row, err = one[runRow](tx, policy.OneCustomer(snap.CustomerID), "run", snap.RunID)
+			row, err = db.One[runRow](tx, policy.OneCustomer(snap.CustomerID), "run", snap.RunID)
 			return err
 		})
 		if err == nil {

@@ -137,7 +137,7 @@ func (s *Service) late(ctx context.Context) ([]latePlan, error) {
 	var now time.Time
 	err := s.db.Read(ctx, func(tx *db.Tx) (err error) {
 		now = tx.Now
-		if plans, err = where[planRow](tx, all, "id", 0, "enabled = 1 AND repository_id IN (SELECT id FROM backup_repositories WHERE state = ?)", string(RepositoryReady)); err != nil {
+		if plans, err = db.Where[planRow](tx, all, "id", 0, "enabled = 1 AND repository_id IN (SELECT id FROM backup_repositories WHERE state = ?)", string(RepositoryReady)); err != nil {
 			return err
 		}
 		newest, err = newestArrivals(tx)

@@ -20,7 +20,7 @@ import (
 // step that comes again, with its round.
 func listOwner(tx *db.Tx, row restoreRow, list ChangeList) (string, error) {
 	owner := row.ID + ":" + string(list)
-	there, err := where[uploadRow](tx, hostUploads(), "owner_id", 1, "owner_id = ?", owner)
+	there, err := db.Where[uploadRow](tx, hostUploads(), "owner_id", 1, "owner_id = ?", owner)
 	if len(there) > 0 {
 		owner = fmt.Sprintf("%s.%d", owner, row.Round+1)
 	}
@@ -121,7 +121,7 @@ func (s *Service) goOn(tx *db.Tx, row *restoreRow) error {
 		return err
 	}
 	s.wakeRestore(tx, *row)
-	return save(tx, row)
+	return db.Save(tx, row)
 }
 
 // stillInside returns the bounds of a restore's target as they are now, and
@@ -170,7 +170,7 @@ func (s *Service) donePreview(tx *db.Tx, job jobs.Job) error {
 // previewed lets a person look at what would change, and confirm it.
 func (s *Service) previewed(tx *db.Tx, row *restoreRow) error {
 	row.State, row.ExpiresAt = string(RestorePreviewed), tx.Now.Add(s.opts.KeepPreview).UnixMilli()
-	if err := save(tx, row); err != nil {
+	if err := db.Save(tx, row); err != nil {
 		return err
 	}
 	t, err := tally(row.Preview)
@@ -226,7 +226,7 @@ func (s *Service) doneApply(tx *db.Tx, job jobs.Job) error {
 		return s.putBack(tx, &row, res)
 	}
 	row.State = string(RestoreReady)
-	if err := save(tx, &row); err != nil {
+	if err := db.Save(tx, &row); err != nil {
 		return err
 	}
 	if err := s.dropSource(tx, row); err != nil {
@@ -270,7 +270,7 @@ func (s *Service) putBack(tx *db.Tx, row *restoreRow, res wire.Changes) error {
 	if hexSHA256.MatchString(at.SHA256) {
 		row.SHA256 = at.SHA256
 	}
-	if err := save(tx, row); err != nil {
+	if err := db.Save(tx, row); err != nil {
 		return err
 	}
 	return s.restoreEntry(tx, *row, "restore.put_back", at.Path, map[string]any{"restore_kind": row.Kind, "size": row.Size, "sha256": row.SHA256, "act": string(at.Act)})

@@ -16,7 +16,7 @@ import (
 // restore, and returns it as it is then.
 func (s *Service) act(ctx context.Context, scope policy.Scope, id string, change func(tx *db.Tx, row *restoreRow) error) (Restore, error) {
 	err := s.db.Write(ctx, func(tx *db.Tx) error {
-		row, err := one[restoreRow](tx, scope, "restore", id)
+		row, err := db.One[restoreRow](tx, scope, "restore", id)
 		if err != nil {
 			return err
 		}
@@ -54,7 +54,7 @@ func (s *Service) ConfirmRestore(ctx context.Context, scope policy.Scope, id str
 		if err := s.enqueueApply(tx, row, bounds); err != nil {
 			return err
 		}
-		if err := save(tx, row); err != nil {
+		if err := db.Save(tx, row); err != nil {
 			return err
 		}
 		return s.restoreEntry(tx, *row, "restore.confirmed", nil, map[string]any{"restore_kind": row.Kind, "job": row.JobID})
@@ -112,7 +112,7 @@ func (s *Service) UndoRestore(ctx context.Context, scope policy.Scope, id string
 		if err := s.enqueueStep(tx, row, step{action: wire.ActionUndo, server: row.TargetServerID, title: "job.undo", params: params, list: ListUndo}); err != nil {
 			return err
 		}
-		if err := save(tx, row); err != nil {
+		if err := db.Save(tx, row); err != nil {
 			return err
 		}
 		return s.restoreEntry(tx, *row, "restore.undo_requested", nil, map[string]any{"restore_kind": row.Kind, "job": row.JobID})
@@ -157,7 +157,7 @@ func (s *Service) doneUndo(tx *db.Tx, job jobs.Job) error {
 		if row.UndoFailure == string(wire.CauseNothingToUndo) {
 			row.Touched, row.UndoUntil = 0, 0 // not offered again
 		}
-		if err := save(tx, &row); err != nil {
+		if err := db.Save(tx, &row); err != nil {
 			return err
 		}
 		return s.restoreEntry(tx, row, "restore.undo_failed", nil, map[string]any{"restore_kind": row.Kind, "failure_cause": row.UndoFailure})
@@ -166,7 +166,7 @@ func (s *Service) doneUndo(tx *db.Tx, job jobs.Job) error {
 		return err
 	}
 	row.State, row.UndoUntil = string(RestoreUndone), 0 // what was changed since is kept until ExpiresAt
-	if err := save(tx, &row); err != nil {
+	if err := db.Save(tx, &row); err != nil {
 		return err
 	}
 	if err := s.dropSource(tx, row); err != nil {
@@ -205,7 +205,7 @@ func (s *Service) stop(tx *db.Tx, row *restoreRow, cause string) error {
 	if RestoreState(row.State) == RestorePreviewed {
 		return s.restoreCancelled(tx, row)
 	}
-	if err := save(tx, row); err != nil {
+	if err := db.Save(tx, row); err != nil {
 		return err
 	}
 	s.wakeRestore(tx, *row)

@@ -92,7 +92,7 @@ func (s *Service) raiseFailed(tx *db.Tx, row runRow, p planRow, repo repositoryR
 	if err != nil {
 		return err
 	}
-	store, err := one[offSiteRow](tx, policy.AllCustomers("the name of a run's store"), "store", repo.StoreID)
+	store, err := db.One[offSiteRow](tx, policy.AllCustomers("the name of a run's store"), "store", repo.StoreID)
 	if err != nil {
 		return err
 	}
@@ -176,7 +176,7 @@ func (s *Service) findingArgs(tx *db.Tx, p planRow) (map[string]string, error) {
 		return nil, err
 	}
 	args := map[string]string{"server": name, "plan": p.Name}
-	snaps, err := where[snapshotRow](tx, policy.AllCustomers("finding"), "arrived_at DESC", 1, "plan_id = ? AND gone_at = 0", p.ID)
+	snaps, err := db.Where[snapshotRow](tx, policy.AllCustomers("finding"), "arrived_at DESC", 1, "plan_id = ? AND gone_at = 0", p.ID)
 	if err != nil || len(snaps) == 0 {
 		return args, err
 	}

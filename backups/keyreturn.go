@@ -38,7 +38,7 @@ func (s *Service) ReturnKey(ctx context.Context, scope policy.Scope, id, typed s
 		return controlplane.Errorf(controlplane.CodeConflict, "Enrol the server first; then return the key.", "The server has no agent that could take the key")
 	}
 	return s.db.Write(ctx, func(tx *db.Tx) error {
-		row, err := one[repositoryRow](tx, scope, "repository", id)
+		row, err := db.One[repositoryRow](tx, scope, "repository", id)
 		if err != nil {
 			return err
 		}
@@ -91,7 +91,7 @@ func (s *Service) sendBack(tx *db.Tx, row *repositoryRow, sealed []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := save(tx, row); err != nil {
+	if err := db.Save(tx, row); err != nil {
 		return err
 	}
 	_, err = s.jobs.Enqueue(tx, jobs.Spec{Kind: string(wire.ActionRepoPrepare), Executor: jobs.Agent, Server: row.ServerID, Customer: row.CustomerID,

@@ -54,7 +54,7 @@ func (s *Service) prepare(tx *db.Tx, repo *repositoryRow, custody Custody, r rev
 			return fmt.Errorf("backups: prepare: %w", err)
 		}
 	}
-	if err := save(tx, repo); err != nil {
+	if err := db.Save(tx, repo); err != nil {
 		return err
 	}
 	_, err = s.jobs.Enqueue(tx, jobs.Spec{Kind: string(wire.ActionRepoPrepare), Executor: jobs.Agent, Server: repo.ServerID, Customer: repo.CustomerID,
@@ -65,7 +65,7 @@ func (s *Service) prepare(tx *db.Tx, repo *repositoryRow, custody Custody, r rev
 
 // donePrepare takes the host's answer.
 func (s *Service) donePrepare(tx *db.Tx, job jobs.Job) error {
-	repo, err := one[repositoryRow](tx, policy.AllCustomers("job"), "repository", job.Subject)
+	repo, err := db.One[repositoryRow](tx, policy.AllCustomers("job"), "repository", job.Subject)
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (s *Service) donePrepare(tx *db.Tx, job jobs.Job) error {
 		return s.register(tx, &repo)
 	}
 	repo.State, repo.RevealSealed = string(RepositoryUnconfirmed), res.RevealSealed
-	if err := save(tx, &repo); err != nil {
+	if err := db.Save(tx, &repo); err != nil {
 		return err
 	}
 	return s.raiseUnconfirmed(tx, repo)
@@ -131,7 +131,7 @@ func (s *Service) ChooseCustody(ctx context.Context, scope policy.Scope, id stri
 		return err
 	}
 	return s.db.Write(ctx, func(tx *db.Tx) error {
-		repo, err := one[repositoryRow](tx, scope, "repository", id)
+		repo, err := db.One[repositoryRow](tx, scope, "repository", id)
 		if err != nil {
 			return err
 		}
@@ -157,7 +157,7 @@ func (s *Service) ChooseCustody(ctx context.Context, scope policy.Scope, id stri
 func (s *Service) RevealKey(ctx context.Context, scope policy.Scope, id string) (string, error) {
 	var key string
 	err := s.db.Write(ctx, func(tx *db.Tx) error {
-		repo, err := one[repositoryRow](tx, scope, "repository", id)
+		repo, err := db.One[repositoryRow](tx, scope, "repository", id)
 		if err != nil {
 			return err
 		}
@@ -176,7 +176,7 @@ func (s *Service) RevealKey(ctx context.Context, scope policy.Scope, id string) 
 		key = string(password)
 		repo.RevealPrivate, repo.RevealSealed = nil, nil
 		repo.KeyCheck = s.keeper.Index("recovery-key", repo.ID+lastGroup(key))
-		if err := save(tx, &repo); err != nil {
+		if err := db.Save(tx, &repo); err != nil {
 			return err
 		}
 		_, err = s.ledger.Append(tx, ledger.Entry{Customer: repo.CustomerID, Server: repo.ServerID, Subject: repo.ID, Kind: "key.shown",
@@ -202,7 +202,7 @@ func lastGroup(key string) string {
 // repository be made. Permission: key.confirm.
 func (s *Service) ConfirmKey(ctx context.Context, scope policy.Scope, id, typed string) error {
 	return s.db.Write(ctx, func(tx *db.Tx) error {
-		repo, err := one[repositoryRow](tx, scope, "repository", id)
+		repo, err := db.One[repositoryRow](tx, scope, "repository", id)
 		if err != nil {
 			return err
 		}
@@ -229,7 +229,7 @@ func (s *Service) ConfirmKey(ctx context.Context, scope policy.Scope, id, typed 
 func (s *Service) Repository(ctx context.Context, scope policy.Scope, id string) (Repository, error) {
 	var out Repository
 	err := s.db.Read(ctx, func(tx *db.Tx) error {
-		row, err := one[repositoryRow](tx, scope, "repository", id)
+		row, err := db.One[repositoryRow](tx, scope, "repository", id)
 		out = row.value()
 		return err
 	})
@@ -238,7 +238,7 @@ func (s *Service) Repository(ctx context.Context, scope policy.Scope, id string)
 
 // doneRegister goes on with the repository itself, once the store knows the host.
 func (s *Service) doneRegister(tx *db.Tx, job jobs.Job) error {
-	repo, err := one[repositoryRow](tx, policy.AllCustomers("job"), "repository", job.Subject)
+	repo, err := db.One[repositoryRow](tx, policy.AllCustomers("job"), "repository", job.Subject)
 	if err != nil {
 		return err
 	}
@@ -250,7 +250,7 @@ func (s *Service) doneRegister(tx *db.Tx, job jobs.Job) error {
 		return err
 	}
 	repo.State = string(RepositoryInitialising)
-	if err := save(tx, &repo); err != nil {
+	if err := db.Save(tx, &repo); err != nil {
 		return err
 	}
 	_, err = s.jobs.Enqueue(tx, jobs.Spec{Kind: string(wire.ActionRepoInit), Executor: jobs.Agent, Server: repo.ServerID, Customer: repo.CustomerID,
@@ -261,7 +261,7 @@ func (s *Service) doneRegister(tx *db.Tx, job jobs.Job) error {
 
 // doneInit makes the repository ready and starts the first run of its plans.
 func (s *Service) doneInit(tx *db.Tx, job jobs.Job) error {
-	repo, err := one[repositoryRow](tx, policy.AllCustomers("job"), "repository", job.Subject)
+	repo, err := db.One[repositoryRow](tx, policy.AllCustomers("job"), "repository", job.Subject)
 	if err != nil {
 		return err
 	}
@@ -270,7 +270,7 @@ func (s *Service) doneInit(tx *db.Tx, job jobs.Job) error {
 		return s.repositoryFailed(tx, &repo, job)
 	}
 	repo.State, repo.ResticID = string(RepositoryReady), res.ResticID
-	if err := save(tx, &repo); err != nil {
+	if err := db.Save(tx, &repo); err != nil {
 		return err
 	}
 	if err := s.findings.Close(tx, repoFindingKey(repo.ID), "the repository was made"); err != nil {
@@ -280,7 +280,7 @@ func (s *Service) doneInit(tx *db.Tx, job jobs.Job) error {
 		Data: map[string]any{"restic_id": res.ResticID, "custody": repo.Custody}}); err != nil {
 		return err
 	}
-	plans, err := where[planRow](tx, policy.AllCustomers("job"), "id", 0, "repository_id = ? AND enabled = 1", repo.ID)
+	plans, err := db.Where[planRow](tx, policy.AllCustomers("job"), "id", 0, "repository_id = ? AND enabled = 1", repo.ID)
 	if err != nil {
 		return err
 	}
@@ -300,7 +300,7 @@ func (s *Service) repositoryFailed(tx *db.Tx, repo *repositoryRow, job jobs.Job)
 
 func (s *Service) failRepository(tx *db.Tx, repo *repositoryRow, cause wire.Cause) error {
 	repo.State, repo.FailureCause = string(RepositoryFailed), string(cause)
-	if err := save(tx, repo); err != nil {
+	if err := db.Save(tx, repo); err != nil {
 		return err
 	}
 	name, err := s.serverName(tx, repo.ServerID)
@@ -319,7 +319,7 @@ func (s *Service) Retry(ctx context.Context, scope policy.Scope, id string) erro
 		return err
 	}
 	return s.db.Write(ctx, func(tx *db.Tx) error {
-		repo, err := one[repositoryRow](tx, scope, "repository", id)
+		repo, err := db.One[repositoryRow](tx, scope, "repository", id)
 		if err != nil {
 			return err
 		}

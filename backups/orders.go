@@ -282,7 +282,7 @@ func (s *Service) sorted(tx *db.Tx, scope policy.Scope, customer string, picks [
 	paths, snaps := map[string][][]byte{}, map[string]snapshotRow{}
 	for _, p := range picks {
 		if _, known := snaps[p.Snapshot]; !known {
-			snap, err := one[snapshotRow](tx, scope, "snapshot", p.Snapshot)
+			snap, err := db.One[snapshotRow](tx, scope, "snapshot", p.Snapshot)
 			switch {
 			case err == nil && snap.CustomerID != customer:
 				err = controlplane.NotFound("snapshot")
@@ -376,7 +376,7 @@ func (s *Service) archiveLabel(tx *db.Tx, group []part) (string, error) {
 
 // arrived is when a snapshot arrived, by its plan's clock.
 func (s *Service) arrived(tx *db.Tx, snap snapshotRow) (time.Time, error) {
-	p, err := one[planRow](tx, policy.OneCustomer(snap.CustomerID), "plan", snap.PlanID)
+	p, err := db.One[planRow](tx, policy.OneCustomer(snap.CustomerID), "plan", snap.PlanID)
 	if err != nil {
 		return time.Time{}, err
 	}

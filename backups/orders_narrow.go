@@ -28,7 +28,7 @@ func (s *Service) picked(tx *db.Tx, snap snapshotRow, p []byte) ([][]byte, error
 }
 
 func planPaths(tx *db.Tx, snap snapshotRow) (dirs []string, err error) {
-	p, err := one[planRow](tx, policy.OneCustomer(snap.CustomerID), "plan", snap.PlanID)
+	p, err := db.One[planRow](tx, policy.OneCustomer(snap.CustomerID), "plan", snap.PlanID)
 	if err != nil {
 		return nil, err
 	}

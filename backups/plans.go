@@ -92,14 +92,14 @@ func (s *Service) CreatePlan(ctx context.Context, scope policy.Scope, in PlanInp
 
 // repositoryFor returns the tenancy's repository, or makes its row.
 func (s *Service) repositoryFor(tx *db.Tx, ten customers.Tenancy, in PlanInput) (repositoryRow, error) {
-	rows, err := where[repositoryRow](tx, policy.OneCustomer(ten.Customer), "id", 1, "tenancy_id = ?", ten.ID)
+	rows, err := db.Where[repositoryRow](tx, policy.OneCustomer(ten.Customer), "id", 1, "tenancy_id = ?", ten.ID)
 	if err != nil {
 		return repositoryRow{}, err
 	}
 	if len(rows) == 1 {
 		return rows[0], sameCustody(rows[0], in.Custody)
 	}
-	stores, err := where[offSiteRow](tx, policy.AllCustomers("stores are the company's"), "created_at, id", 0, "? = '' OR id = ?", in.OffSite, in.OffSite)
+	stores, err := db.Where[offSiteRow](tx, policy.AllCustomers("stores are the company's"), "created_at, id", 0, "? = '' OR id = ?", in.OffSite, in.OffSite)
 	if err != nil {
 		return repositoryRow{}, err
 	}
@@ -112,7 +112,7 @@ func (s *Service) repositoryFor(tx *db.Tx, ten customers.Tenancy, in PlanInput) 
 	id := controlplane.NewID(controlplane.PrefixRepository)
 	repo := repositoryRow{ID: id, CustomerID: ten.Customer, TenancyID: ten.ID, ServerID: ten.Server, StoreID: stores[0].ID,
 		StoreUser: id, State: string(RepositoryChoosing), Custody: string(CustodyOpen), CreatedAt: tx.NowMillis()}
-	return repo, insert(tx, &repo)
+	return repo, db.Insert(tx, &repo)
 }
 
 // sameCustody refuses a choice that a repository which has its key cannot follow.
@@ -130,14 +130,14 @@ func (s *Service) insertPlan(tx *db.Tx, in PlanInput, ten customers.Tenancy, rep
 	if err := in.fill(tx, &row); err != nil {
 		return row, err
 	}
-	there, err := where[planRow](tx, policy.OneCustomer(ten.Customer), "id", maxPlans, "tenancy_id = ?", ten.ID)
+	there, err := db.Where[planRow](tx, policy.OneCustomer(ten.Customer), "id", maxPlans, "tenancy_id = ?", ten.ID)
 	if err != nil {
 		return row, err
 	}
 	if len(there) >= maxPlans {
 		return row, controlplane.Errorf(controlplane.CodeConflict, "Change one of them instead.", "This customer has %d plans on this server already", len(there))
 	}
-	if err := insert(tx, &row); err != nil {
+	if err := db.Insert(tx, &row); err != nil {
 		if db.IsDuplicate(err) {
 			return row, controlplane.Invalid(controlplane.Field{Pointer: "/name", Message: "This tenancy has a plan of that name already: choose another name."})
 		}
@@ -268,7 +268,7 @@ func (s *Service) UpdatePlan(ctx context.Context, scope policy.Scope, id string,
 		return Plan{}, err
 	}
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
-		row, err := one[planRow](tx, scope, "plan", id)
+		row, err := db.One[planRow](tx, scope, "plan", id)
 		if err != nil {
 			return err
 		}
@@ -279,7 +279,7 @@ func (s *Service) UpdatePlan(ctx context.Context, scope policy.Scope, id string,
 		if enabled {
 			row.Enabled = 1
 		}
-		if err := save(tx, &row); err != nil {
+		if err := db.Save(tx, &row); err != nil {
 			return err
 		}
 		if err := s.schedule(tx, row); err != nil {
@@ -323,7 +323,7 @@ func (s *Service) plans(ctx context.Context, scope policy.Scope, cond string, ar
 	var out []Plan
 	err := s.db.Read(ctx, func(tx *db.Tx) error {
 		out = nil
-		rows, err := where[planRow](tx, scope, "id", 0, cond, args...)
+		rows, err := db.Where[planRow](tx, scope, "id", 0, cond, args...)
 		if err != nil {
 			return err
 		}
@@ -331,7 +331,7 @@ func (s *Service) plans(ctx context.Context, scope policy.Scope, cond string, ar
 		for i, r := range rows {
 			ids[i] = r.RepositoryID
 		}
-		repos, err := where[repositoryRow](tx, scope, "id", 0, "id IN ?", ids)
+		repos, err := db.Where[repositoryRow](tx, scope, "id", 0, "id IN ?", ids)
 		if err != nil {
 			return err
 		}

@@ -280,7 +280,7 @@ func (s *Service) assistsOf(tx *db.Tx, rows []restoreRow) (map[string]Assist, er
 		if _, known := out[r.AssistID]; known || r.AssistID == "" {
 			continue
 		}
-		row, err := one[assistRow](tx, policy.OneCustomer(r.CustomerID), "assist", r.AssistID)
+		row, err := db.One[assistRow](tx, policy.OneCustomer(r.CustomerID), "assist", r.AssistID)
 		if err != nil {
 			return nil, err
 		}
@@ -298,7 +298,7 @@ func (s *Service) Restore(ctx context.Context, scope policy.Scope, id string) (R
 	var contents contentsRow
 	var assists map[string]Assist
 	err := s.db.Read(ctx, func(tx *db.Tx) (err error) {
-		if row, err = one[restoreRow](tx, scope, "restore", id); err != nil {
+		if row, err = db.One[restoreRow](tx, scope, "restore", id); err != nil {
 			return err
 		}
 		if contents, err = contentsOf(tx, scope, id); err != nil {
@@ -328,7 +328,7 @@ func (s *Service) Restore(ctx context.Context, scope policy.Scope, id string) (R
 func (s *Service) RestoreItems(ctx context.Context, scope policy.Scope, id string) ([]Pick, error) {
 	var parts []chosen
 	err := s.db.Read(ctx, func(tx *db.Tx) error {
-		row, err := one[restoreRow](tx, scope, "restore", id)
+		row, err := db.One[restoreRow](tx, scope, "restore", id)
 		if err != nil {
 			return err
 		}
@@ -353,7 +353,7 @@ func (s *Service) Restores(ctx context.Context, scope policy.Scope, limit int) (
 	var rows []restoreRow
 	var assists map[string]Assist
 	err := s.db.Read(ctx, func(tx *db.Tx) (err error) {
-		if rows, err = where[restoreRow](tx, scope, "created_at DESC, id DESC", limit, "1 = 1"); err != nil {
+		if rows, err = db.Where[restoreRow](tx, scope, "created_at DESC, id DESC", limit, "1 = 1"); err != nil {
 			return err
 		}
 		assists, err = s.assistsOf(tx, rows)
@@ -369,7 +369,7 @@ func (s *Service) Restores(ctx context.Context, scope policy.Scope, limit int) (
 // parameters and results: for rate and time left. Permission: restore.run.
 func (s *Service) RestoreJobs(ctx context.Context, scope policy.Scope, id string) ([]jobs.Job, error) {
 	err := s.db.Read(ctx, func(tx *db.Tx) error {
-		_, err := one[restoreRow](tx, scope, "restore", id)
+		_, err := db.One[restoreRow](tx, scope, "restore", id)
 		return err
 	})
 	if err != nil {

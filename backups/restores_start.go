@@ -63,7 +63,7 @@ func (s *Service) startOne(ctx context.Context, scope policy.Scope, kind Restore
 	}
 	err := s.db.Write(ctx, func(tx *db.Tx) error {
 		rows = nil
-		snap, err := one[snapshotRow](tx, scope, "snapshot", snapshot)
+		snap, err := db.One[snapshotRow](tx, scope, "snapshot", snapshot)
 		if err != nil {
 			return err
 		}
@@ -151,7 +151,7 @@ func (s *Service) newRestore(tx *db.Tx, kind RestoreKind, parts []part, target [
 // row and what was chosen follow, and the entry that it was asked for.
 func (s *Service) begin(tx *db.Tx, row *restoreRow, parts []part, first func() error) error {
 	row.JobID = row.ID // until the job has an id: the column is unique
-	if err := insert(tx, row); err != nil {
+	if err := db.Insert(tx, row); err != nil {
 		return err
 	}
 	if parts != nil {
@@ -160,14 +160,14 @@ func (s *Service) begin(tx *db.Tx, row *restoreRow, parts []part, first func() e
 		if contents.Selection, err = s.sealJSON(row.CustomerID, ad("restore_contents", "selection", row.ID), chosenParts(parts)); err != nil {
 			return err
 		}
-		if err := insert(tx, &contents); err != nil {
+		if err := db.Insert(tx, &contents); err != nil {
 			return err
 		}
 	}
 	if err := first(); err != nil {
 		return err
 	}
-	if err := save(tx, row); err != nil {
+	if err := db.Save(tx, row); err != nil {
 		return err
 	}
 	file, err := s.keeper.Open(row.CustomerID, ad("restores", "path", row.ID), row.Path)
@@ -251,7 +251,7 @@ func (s *Service) restoreEntry(tx *db.Tx, row restoreRow, kind string, file []by
 		e.Personal["path"] = Shown(file)
 	}
 	if row.AssistID != "" {
-		assist, err := one[assistRow](tx, policy.OneCustomer(row.CustomerID), "assist", row.AssistID)
+		assist, err := db.One[assistRow](tx, policy.OneCustomer(row.CustomerID), "assist", row.AssistID)
 		if err != nil {
 			return err
 		}

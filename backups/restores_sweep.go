@@ -17,7 +17,7 @@ import (
 // sweepRestores ends what has had its time: previews that nobody confirmed,
 // safety copies, and what is kept here, each by a job.
 func (s *Service) sweepRestores(tx *db.Tx) error {
-	rows, err := where[restoreRow](tx, policy.AllCustomers("sweep"), "id", 500, "expires_at > 0 AND expires_at <= ? AND state NOT IN ?", tx.NowMillis(), busyStates)
+	rows, err := db.Where[restoreRow](tx, policy.AllCustomers("sweep"), "id", 500, "expires_at > 0 AND expires_at <= ? AND state NOT IN ?", tx.NowMillis(), busyStates)
 	if err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func (s *Service) sweepBaskets(tx *db.Tx) error {
 func (s *Service) sweepRestore(tx *db.Tx, row *restoreRow) error {
 	if RestoreState(row.State) == RestorePreviewed {
 		row.State, row.FinishedAt = string(RestoreExpired), tx.NowMillis()
-		if err := save(tx, row); err != nil {
+		if err := db.Save(tx, row); err != nil {
 			return err
 		}
 		if err := s.restoreEntry(tx, *row, "restore.expired", nil, map[string]any{"restore_kind": row.Kind}); err != nil {
@@ -83,13 +83,13 @@ func (s *Service) sweepRestore(tx *db.Tx, row *restoreRow) error {
 // doneSettle lets go of a safety copy; a server that could not is asked again
 // after a day.
 func (s *Service) doneSettle(tx *db.Tx, job jobs.Job) error {
-	row, err := one[restoreRow](tx, policy.AllCustomers("job"), "restore", job.Subject)
+	row, err := db.One[restoreRow](tx, policy.AllCustomers("job"), "restore", job.Subject)
 	if err != nil || row.Touched == 0 {
 		return err
 	}
 	if job.State != jobs.Succeeded {
 		row.ExpiresAt = tx.Now.Add(24 * time.Hour).UnixMilli()
-		return save(tx, &row)
+		return db.Save(tx, &row)
 	}
 	return s.settled(tx, &row)
 }
@@ -98,7 +98,7 @@ func (s *Service) doneSettle(tx *db.Tx, job jobs.Job) error {
 func (s *Service) settled(tx *db.Tx, row *restoreRow) error {
 	row.Touched, row.UndoUntil = 0, 0
 	row.ExpiresAt = max(tx.NowMillis(), controlplane.FromMillis(row.FinishedAt).Add(s.opts.KeepLists).UnixMilli())
-	if err := save(tx, row); err != nil {
+	if err := db.Save(tx, row); err != nil {
 		return err
 	}
 	return s.restoreEntry(tx, *row, "restore.settled", nil, map[string]any{"restore_kind": row.Kind})
@@ -166,7 +166,7 @@ func (s *Service) doneExpire(tx *db.Tx, job jobs.Job) error {
 	if job.State != jobs.Succeeded {
 		return nil
 	}
-	row, err := one[restoreRow](tx, policy.AllCustomers("job"), "restore", job.Subject)
+	row, err := db.One[restoreRow](tx, policy.AllCustomers("job"), "restore", job.Subject)
 	if err != nil {
 		return err
 	}
@@ -186,7 +186,7 @@ func (s *Service) doneExpire(tx *db.Tx, job jobs.Job) error {
 	if RestoreState(row.State) == RestoreReady && !RestoreKind(row.Kind).OnServer() {
 		row.State = string(RestoreExpired)
 	}
-	if err := save(tx, &row); err != nil {
+	if err := db.Save(tx, &row); err != nil {
 		return err
 	}
 	if len(owners) == 0 {
@@ -199,7 +199,7 @@ func (s *Service) doneExpire(tx *db.Tx, job jobs.Job) error {
 // that are not the tenancy's any more. What is only fetched goes on.
 func (s *Service) narrowRestores(tx *db.Tx, ten customers.Tenancy) error {
 	open := append([]string{string(RestorePreviewed)}, busyStates...)
-	rows, err := where[restoreRow](tx, policy.OneCustomer(ten.Customer), "id", 0, "target_server_id = ? AND state IN ?", ten.Server, open)
+	rows, err := db.Where[restoreRow](tx, policy.OneCustomer(ten.Customer), "id", 0, "target_server_id = ? AND state IN ?", ten.Server, open)
 	if err != nil {
 		return err
 	}

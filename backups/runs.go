@@ -63,17 +63,17 @@ func notReady(repo repositoryRow) error {
 }
 
 func (s *Service) planAndRepository(tx *db.Tx, scope policy.Scope, id string) (planRow, repositoryRow, error) {
-	p, err := one[planRow](tx, scope, "plan", id)
+	p, err := db.One[planRow](tx, scope, "plan", id)
 	if err != nil {
 		return p, repositoryRow{}, err
 	}
-	repo, err := one[repositoryRow](tx, scope, "repository", p.RepositoryID)
+	repo, err := db.One[repositoryRow](tx, scope, "repository", p.RepositoryID)
 	return p, repo, err
 }
 
 // activeRun returns the id of the plan's run that is going on, or "".
 func activeRun(tx *db.Tx, plan string) (string, error) {
-	rows, err := where[runRow](tx, policy.AllCustomers("one plan's runs"), "due_at DESC", 1, "plan_id = ? AND state = ?", plan, string(RunActive))
+	rows, err := db.Where[runRow](tx, policy.AllCustomers("one plan's runs"), "due_at DESC", 1, "plan_id = ? AND state = ?", plan, string(RunActive))
 	if err != nil || len(rows) == 0 {
 		return "", err
 	}
@@ -110,11 +110,11 @@ func (s *Service) narrowed(tx *db.Tx, ten customers.Tenancy) error {
 // runOutside reports whether a run is of a plan of the tenancy that names a
 // folder outside of it.
 func (s *Service) runOutside(tx *db.Tx, ten customers.Tenancy, run string) (bool, error) {
-	row, err := one[runRow](tx, policy.OneCustomer(ten.Customer), "run", run)
+	row, err := db.One[runRow](tx, policy.OneCustomer(ten.Customer), "run", run)
 	if err != nil {
 		return false, err
 	}
-	p, err := one[planRow](tx, policy.OneCustomer(ten.Customer), "plan", row.PlanID)
+	p, err := db.One[planRow](tx, policy.OneCustomer(ten.Customer), "plan", row.PlanID)
 	if err != nil || p.TenancyID != ten.ID {
 		return false, err
 	}
@@ -127,7 +127,7 @@ func (s *Service) runOutside(tx *db.Tx, ten customers.Tenancy, run string) (bool
 func (s *Service) refuseRun(tx *db.Tx, p planRow, repo repositoryRow, by string, due time.Time) (Run, error) {
 	row := runRow{ID: controlplane.NewID(controlplane.PrefixRun), CustomerID: p.CustomerID, PlanID: p.ID, ServerID: p.ServerID, StartedBy: by,
 		State: string(RunFailed), FailureCause: string(wire.CauseUnsafePath), DueAt: due.UnixMilli(), FinishedAt: tx.NowMillis()}
-	if err := insert(tx, &row); err != nil {
+	if err := db.Insert(tx, &row); err != nil {
 		return Run{}, err
 	}
 	why := wire.Failure{Cause: wire.CauseUnsafePath, Detail: "the plan names folders that are not this customer's on the server any more"}
@@ -169,7 +169,7 @@ func (s *Service) startRun(tx *db.Tx, p planRow, repo repositoryRow, by string, 
 		return Run{}, err
 	}
 	row.JobID = job.ID
-	if err := insert(tx, &row); err != nil {
+	if err := db.Insert(tx, &row); err != nil {
 		return Run{}, err
 	}
 	_, err = s.ledger.Append(tx, ledger.Entry{Customer: p.CustomerID, Server: p.ServerID, Subject: row.ID, Kind: "backup.queued",
@@ -196,7 +196,7 @@ func (s *Service) due(tx *db.Tx, sch jobs.Schedule, at time.Time) error {
 	if active != "" {
 		row := runRow{ID: controlplane.NewID(controlplane.PrefixRun), CustomerID: p.CustomerID, PlanID: p.ID, ServerID: p.ServerID,
 			StartedBy: "schedule", State: string(RunSkipped), DueAt: at.UnixMilli(), FinishedAt: tx.NowMillis()}
-		return insert(tx, &row)
+		return db.Insert(tx, &row)
 	}
 	next, err := jobs.NextRuns(p.Cron, p.Zone, at, 1)
 	if err != nil {
@@ -217,7 +217,7 @@ var resticID = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 // doneBackup records what came of a run, in the transaction that ends its job.
 func (s *Service) doneBackup(tx *db.Tx, job jobs.Job) error {
-	row, err := one[runRow](tx, policy.AllCustomers("job"), "run", job.Subject)
+	row, err := db.One[runRow](tx, policy.AllCustomers("job"), "run", job.Subject)
 	if err != nil {
 		return err
 	}
@@ -233,7 +233,7 @@ func (s *Service) doneBackup(tx *db.Tx, job jobs.Job) error {
 	} else {
 		row.State, row.FailureCause = string(failedRun(job)), causeOf(job)
 	}
-	if err := save(tx, &row); err != nil {
+	if err := db.Save(tx, &row); err != nil {
 		return err
 	}
 	if err := s.runFindings(tx, row, p, repo, job); err != nil {
@@ -289,7 +289,7 @@ func (s *Service) snapshotArrived(tx *db.Tx, row *runRow, repo repositoryRow, re
 		UnreadCount: figure(res.UnreadCount) + int64(len(res.MissingPaths)), Files: figure(res.TotalFiles), Bytes: figure(res.TotalBytes), AddedBytes: figure(res.AddedBytes)}
 	row.SnapshotID, row.UnreadCount = snap.ID, snap.UnreadCount
 	row.Files, row.Bytes, row.AddedBytes, row.DurationMS = figure(res.TotalFiles), figure(res.TotalBytes), figure(res.AddedBytes), figure(res.DurationMillis)
-	if err := insert(tx, &snap); err != nil {
+	if err := db.Insert(tx, &snap); err != nil {
 		return err
 	}
 	return copied(tx, row.PlanID)
@@ -300,7 +300,7 @@ func (s *Service) snapshotArrived(tx *db.Tx, row *runRow, repo repositoryRow, re
 func (s *Service) Run(ctx context.Context, scope policy.Scope, id string) (Run, error) {
 	var row runRow
 	err := s.db.Read(ctx, func(tx *db.Tx) (err error) {
-		row, err = one[runRow](tx, scope, "run", id)
+		row, err = db.One[runRow](tx, scope, "run", id)
 		return err
 	})
 	if err != nil {
@@ -319,7 +319,7 @@ func (s *Service) Run(ctx context.Context, scope policy.Scope, id string) (Run, 
 func (s *Service) Runs(ctx context.Context, scope policy.Scope, plan string, since time.Time, limit int) ([]Run, error) {
 	var out []Run
 	err := s.db.Read(ctx, func(tx *db.Tx) error {
-		rows, err := where[runRow](tx, scope, "due_at DESC, id DESC", limit, "plan_id = ? AND due_at >= ?", plan, controlplane.Millis(since))
+		rows, err := db.Where[runRow](tx, scope, "due_at DESC, id DESC", limit, "plan_id = ? AND due_at >= ?", plan, controlplane.Millis(since))
 		out = make([]Run, len(rows))
 		for i, r := range rows {
 			out[i] = r.value()

@@ -63,7 +63,7 @@ func (s *Service) Snapshots(ctx context.Context, scope policy.Scope, f SnapshotF
 func (s *Service) Snapshot(ctx context.Context, scope policy.Scope, id string) (Snapshot, error) {
 	var out Snapshot
 	err := s.db.Read(ctx, func(tx *db.Tx) error {
-		row, err := one[snapshotRow](tx, scope, "snapshot", id)
+		row, err := db.One[snapshotRow](tx, scope, "snapshot", id)
 		out = row.value()
 		return err
 	})
@@ -126,7 +126,7 @@ func (s *Service) listJob(ctx context.Context, scope policy.Scope, f Folder) (st
 	hash := s.pathHash(f.Path)
 	var known listingRow
 	err := s.db.Read(ctx, func(tx *db.Tx) error {
-		rows, err := where[listingRow](tx, scope, "asked_at", 1, "snapshot_id = ? AND path_hash = ?", f.Snapshot.ID, hash)
+		rows, err := db.Where[listingRow](tx, scope, "asked_at", 1, "snapshot_id = ? AND path_hash = ?", f.Snapshot.ID, hash)
 		if len(rows) == 1 {
 			known = rows[0]
 		}
@@ -150,7 +150,7 @@ func (s *Service) listJob(ctx context.Context, scope policy.Scope, f Folder) (st
 	}
 	var id string
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
-		repo, err := one[repositoryRow](tx, scope, "repository", f.Snapshot.Repository)
+		repo, err := db.One[repositoryRow](tx, scope, "repository", f.Snapshot.Repository)
 		if err != nil {
 			return err
 		}
@@ -167,7 +167,7 @@ func (s *Service) listJob(ctx context.Context, scope policy.Scope, f Folder) (st
 		}
 		id = job.ID
 		row := listingRow{SnapshotID: f.Snapshot.ID, PathHash: hash, CustomerID: repo.CustomerID, JobID: id, AskedAt: tx.NowMillis()}
-		return upsert(tx, &row, "snapshot_id", "path_hash")
+		return db.Upsert(tx, &row, "snapshot_id", "path_hash")
 	})
 	return id, err
 }

@@ -22,7 +22,7 @@ func (s *Service) SourceChunk(ctx context.Context, server, agent, job string, ep
 	}
 	var found []chunkRow
 	err = s.db.Read(ctx, func(tx *db.Tx) (err error) {
-		found, err = where[chunkRow](tx, hostUploads(), "idx", 1, "owner_id = ? AND idx = ?", row.ID, index)
+		found, err = db.Where[chunkRow](tx, hostUploads(), "idx", 1, "owner_id = ? AND idx = ?", row.ID, index)
 		return err
 	})
 	if err == nil && len(found) == 0 {
@@ -51,7 +51,7 @@ func (s *Service) sourceOf(ctx context.Context, server, agent, job string, epoch
 		return row, controlplane.NotFound("job")
 	}
 	err = s.db.Read(ctx, func(tx *db.Tx) (err error) {
-		row, err = one[restoreRow](tx, hostUploads(), "job", j.Subject)
+		row, err = db.One[restoreRow](tx, hostUploads(), "job", j.Subject)
 		return err
 	})
 	switch {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
 	"ostler/controlplane"
@@ -107,68 +106,6 @@ type listingRow struct {
 
 func (listingRow) TableName() string { return "backup_listings" }
 
-// within narrows a query to a scope's customers.
-func within(q *gorm.DB, scope policy.Scope) *gorm.DB {
-	if scope.All() {
-		return q
-	}
-	return q.Where("customer_id IN ?", scope.Customers())
-}
-
-// one finds a single row by id within the scope; another customer's row and
-// one that does not exist answer the same.
-func one[T any](tx *db.Tx, scope policy.Scope, noun, id string) (T, error) {
-	var row T
-	err := within(tx.DB, scope).Where("id = ?", id).Take(&row).Error
-	switch {
-	case db.IsNotFound(err):
-		return row, controlplane.NotFound(noun)
-	case err != nil:
-		return row, fmt.Errorf("backups: find %s: %w", noun, err)
-	}
-	return row, nil
-}
-
-// where finds the rows of a condition within the scope.
-func where[T any](tx *db.Tx, scope policy.Scope, order string, limit int, cond string, args ...any) ([]T, error) {
-	var rows []T
-	q := within(tx.DB, scope).Where(cond, args...).Order(order)
-	if limit > 0 {
-		q = q.Limit(limit)
-	}
-	if err := q.Find(&rows).Error; err != nil {
-		return nil, fmt.Errorf("backups: find: %w", err)
-	}
-	return rows, nil
-}
-
-func insert[T any](tx *db.Tx, row *T) error {
-	if err := tx.Create(row).Error; err != nil {
-		return fmt.Errorf("backups: insert: %w", err)
-	}
-	return nil
-}
-
-// save writes every column of a row that is there.
-func save[T any](tx *db.Tx, row *T) error {
-	if err := tx.Save(row).Error; err != nil {
-		return fmt.Errorf("backups: save: %w", err)
-	}
-	return nil
-}
-
-// upsert inserts a row, or writes all of it over the one with the same key.
-func upsert[T any](tx *db.Tx, row *T, key ...string) error {
-	columns := make([]clause.Column, len(key))
-	for i, k := range key {
-		columns[i].Name = k
-	}
-	if err := tx.Clauses(clause.OnConflict{Columns: columns, UpdateAll: true}).Create(row).Error; err != nil {
-		return fmt.Errorf("backups: upsert: %w", err)
-	}
-	return nil
-}
-
 // endedRun is what a calendar needs of a run.
 type endedRun struct {
 	DueAt int64
@@ -178,7 +115,7 @@ type endedRun struct {
 // runsSince finds the runs of a plan that were due at or after an instant.
 func runsSince(tx *db.Tx, scope policy.Scope, plan string, since time.Time) ([]endedRun, error) {
 	var runs []endedRun
-	err := within(tx.Model(&runRow{}), scope).Where("plan_id = ? AND due_at >= ?", plan, controlplane.Millis(since)).Find(&runs).Error
+	err := db.Within(tx.Model(&runRow{}), scope).Where("plan_id = ? AND due_at >= ?", plan, controlplane.Millis(since)).Find(&runs).Error
 	if err != nil {
 		return nil, fmt.Errorf("backups: find runs: %w", err)
 	}
@@ -187,7 +124,7 @@ func runsSince(tx *db.Tx, scope policy.Scope, plan string, since time.Time) ([]e
 
 // snapshotPage finds a page of snapshots older than (before, beforeID), and one more.
 func snapshotPage(tx *db.Tx, scope policy.Scope, f SnapshotFilter, before int64, beforeID string) ([]snapshotRow, error) {
-	q := within(tx.DB, scope).Order("arrived_at DESC, id DESC").Limit(f.Limit + 1)
+	q := db.Within(tx.DB, scope).Order("arrived_at DESC, id DESC").Limit(f.Limit + 1)
 	if f.Gone {
 		q = q.Where("gone_at > 0")
 	} else {
@@ -211,7 +148,7 @@ func snapshotPage(tx *db.Tx, scope policy.Scope, f SnapshotFilter, before int64,
 // latestSnapshots finds the newest snapshot of each server: by the index, one
 // look for each, however many there are.
 func latestSnapshots(tx *db.Tx, scope policy.Scope, servers []string) ([]snapshotRow, error) {
-	newest := within(tx.Table("backup_snapshots AS n"), scope).Select("n.id").Where("n.server_id = v.server_id AND n.gone_at = 0").Order("n.arrived_at DESC, n.id DESC").Limit(1)
+	newest := db.Within(tx.Table("backup_snapshots AS n"), scope).Select("n.id").Where("n.server_id = v.server_id AND n.gone_at = 0").Order("n.arrived_at DESC, n.id DESC").Limit(1)
 	each := tx.Table("(?) AS v", tx.Model(&planRow{}).Distinct("server_id").Where("server_id IN ?", servers)).Select("(?)", newest)
 	var rows []snapshotRow
 	if err := tx.Where("id IN (?)", each).Find(&rows).Error; err != nil {

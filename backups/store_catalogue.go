@@ -89,7 +89,7 @@ const (
 
 // findCatalogue returns a plan's catalogue; ok is false where it has none yet.
 func findCatalogue(tx *db.Tx, scope policy.Scope, plan string) (row catalogueRow, ok bool, err error) {
-	rows, err := where[catalogueRow](tx, scope, "plan_id", 1, "plan_id = ?", plan)
+	rows, err := db.Where[catalogueRow](tx, scope, "plan_id", 1, "plan_id = ?", plan)
 	if err != nil || len(rows) == 0 {
 		return row, false, err
 	}
@@ -98,7 +98,7 @@ func findCatalogue(tx *db.Tx, scope policy.Scope, plan string) (row catalogueRow
 
 // findIndexed returns where a snapshot is on its way into the catalogue.
 func findIndexed(tx *db.Tx, snapshot string) (row indexedRow, ok bool, err error) {
-	rows, err := where[indexedRow](tx, policy.AllCustomers("one snapshot's"), "snapshot_id", 1, "snapshot_id = ?", snapshot)
+	rows, err := db.Where[indexedRow](tx, policy.AllCustomers("one snapshot's"), "snapshot_id", 1, "snapshot_id = ?", snapshot)
 	if err != nil || len(rows) == 0 {
 		return row, false, err
 	}
@@ -107,13 +107,13 @@ func findIndexed(tx *db.Tx, snapshot string) (row indexedRow, ok bool, err error
 
 // underWay returns the snapshots of a plan that are asked for or wait to be merged.
 func underWay(tx *db.Tx, plan string) ([]indexedRow, error) {
-	return where[indexedRow](tx, policy.AllCustomers("one plan's"), "ordinal, snapshot_id", 0, "plan_id = ? AND ordinal < 0 AND state IN ('pending', 'listed')", plan)
+	return db.Where[indexedRow](tx, policy.AllCustomers("one plan's"), "ordinal, snapshot_id", 0, "plan_id = ? AND ordinal < 0 AND state IN ('pending', 'listed')", plan)
 }
 
 // nextUnindexed returns the oldest living snapshot of a plan that is newer than
 // what its catalogue has, and that nobody asked for yet.
 func nextUnindexed(tx *db.Tx, c catalogueRow) (snapshotRow, bool, error) {
-	rows, err := where[snapshotRow](tx, policy.OneCustomer(c.CustomerID), "arrived_at, id", 1,
+	rows, err := db.Where[snapshotRow](tx, policy.OneCustomer(c.CustomerID), "arrived_at, id", 1,
 		`plan_id = ? AND gone_at = 0 AND (arrived_at > ? OR arrived_at = ? AND id > ?)
 		AND NOT EXISTS (SELECT 1 FROM catalogue_snapshots i WHERE i.snapshot_id = backup_snapshots.id)`,
 		c.PlanID, c.LastArrived, c.LastArrived, c.LastSnapshot)
@@ -171,12 +171,12 @@ func dropUnnamed(tx *db.Tx, plan string, names []string) error {
 // doomedSegments takes at most n segments of a plan whose time has come, and
 // marks them: from then on no manifest can name them.
 func doomedSegments(tx *db.Tx, plan string, n int) ([]segmentRow, error) {
-	rows, err := where[segmentRow](tx, policy.AllCustomers("what nobody reads any more"), "name", n,
+	rows, err := db.Where[segmentRow](tx, policy.AllCustomers("what nobody reads any more"), "name", n,
 		"plan_id = ? AND delete_at <> 0 AND delete_at <= ?", plan, tx.NowMillis())
 	for i := range rows {
 		if err == nil && rows[i].DeleteAt > 0 {
 			rows[i].DeleteAt = -1
-			err = save(tx, &rows[i])
+			err = db.Save(tx, &rows[i])
 		}
 	}
 	return rows, err
@@ -284,7 +284,7 @@ func behindOf(tx *db.Tx, plan string, last, from, until int64) (out []behindRow,
 // snapshotsOfRepository returns the snapshots of a repository that arrived at or
 // before an instant, those that are gone included.
 func snapshotsOfRepository(tx *db.Tx, repository string, until int64) ([]snapshotRow, error) {
-	return where[snapshotRow](tx, policy.AllCustomers("one repository's"), "arrived_at, id", 0, "repository_id = ? AND arrived_at <= ?", repository, until)
+	return db.Where[snapshotRow](tx, policy.AllCustomers("one repository's"), "arrived_at, id", 0, "repository_id = ? AND arrived_at <= ?", repository, until)
 }
 
 // setGone writes when a snapshot was found gone; 0 is that it is there.
@@ -307,7 +307,7 @@ func recopied(tx *db.Tx, plan string) error {
 
 // plansToCompact returns the catalogues that have snapshots which are gone.
 func plansToCompact(tx *db.Tx, n int) (rows []catalogueRow, err error) {
-	return where[catalogueRow](tx, policy.AllCustomers("sweep"), "plan_id", n,
+	return db.Where[catalogueRow](tx, policy.AllCustomers("sweep"), "plan_id", n,
 		"state = 'ready' AND plan_id IN (SELECT plan_id FROM catalogue_snapshots WHERE state = 'gone' AND ordinal >= 0)")
 }
 

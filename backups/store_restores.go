@@ -106,7 +106,7 @@ func restoreLoad(tx *db.Tx, customer string) (l load, err error) {
 // comingHere is how much restores under way will keep here: each as it is
 // estimated, or as much as has come of it already where that is more.
 func comingHere(tx *db.Tx, customer string, open []string) (sum int64, err error) {
-	rows, err := where[restoreRow](tx, policy.OneCustomer(customer), "id", 0, "customer_id = ? AND state IN ? AND (kind IN ? OR kind = ? AND target_server_id <> server_id)",
+	rows, err := db.Where[restoreRow](tx, policy.OneCustomer(customer), "id", 0, "customer_id = ? AND state IN ? AND (kind IN ? OR kind = ? AND target_server_id <> server_id)",
 		customer, open, []string{string(RestoreDownload), string(RestoreArchive)}, string(RestoreInPlace))
 	if err != nil || len(rows) == 0 {
 		return 0, err
@@ -123,7 +123,7 @@ func comingHere(tx *db.Tx, customer string, open []string) (sum int64, err error
 
 // pace is what a customer's latest restores of many files moved, and in what time.
 func pace(tx *db.Tx, scope policy.Scope, customer string) (bytes, millis int64, err error) {
-	latest := within(tx.Model(&restoreRow{}), scope).Select("bytes, took_ms").
+	latest := db.Within(tx.Model(&restoreRow{}), scope).Select("bytes, took_ms").
 		Where("customer_id = ? AND state IN ? AND bytes > 0 AND took_ms > 0", customer, []string{string(RestoreReady), string(RestoreExpired), string(RestoreUndone)}).
 		Order("created_at DESC, id DESC").Limit(20)
 	if err := tx.Table("(?) AS l", latest).Select("COALESCE(SUM(bytes), 0), COALESCE(SUM(took_ms), 0)").Row().Scan(&bytes, &millis); err != nil {
@@ -134,12 +134,12 @@ func pace(tx *db.Tx, scope policy.Scope, customer string) (bytes, millis int64, 
 
 // uploadsOf finds the uploads of a restore: its archive, and its lists.
 func uploadsOf(tx *db.Tx, restore string) ([]uploadRow, error) {
-	return where[uploadRow](tx, policy.AllCustomers("the uploads of one restore"), "owner_id", 0,
+	return db.Where[uploadRow](tx, policy.AllCustomers("the uploads of one restore"), "owner_id", 0,
 		"owner_id = ? OR owner_id > ? AND owner_id < ?", restore, restore+":", restore+";")
 }
 
 func contentsOf(tx *db.Tx, scope policy.Scope, restore string) (contentsRow, error) {
-	rows, err := where[contentsRow](tx, scope, "restore_id", 1, "restore_id = ?", restore)
+	rows, err := db.Where[contentsRow](tx, scope, "restore_id", 1, "restore_id = ?", restore)
 	if err != nil || len(rows) == 0 {
 		return contentsRow{}, err
 	}
@@ -148,7 +148,7 @@ func contentsOf(tx *db.Tx, scope policy.Scope, restore string) (contentsRow, err
 
 // basketOf finds a person's items, in the order in which they came.
 func basketOf(tx *db.Tx, person, customer string) ([]basketRow, error) {
-	return where[basketRow](tx, policy.OneCustomer(customer), "added_at, id", 0, "person_id = ? AND customer_id = ?", person, customer)
+	return db.Where[basketRow](tx, policy.OneCustomer(customer), "added_at, id", 0, "person_id = ? AND customer_id = ?", person, customer)
 }
 
 func mine(tx *db.Tx, person, customer string) *gorm.DB {
@@ -187,7 +187,7 @@ func basketOwners(tx *db.Tx) (out []basketRow, err error) {
 
 // openAssist finds the assist that a member of staff has open.
 func openAssist(tx *db.Tx, staff string) (assistRow, bool, error) {
-	rows, err := where[assistRow](tx, policy.AllCustomers("one's own assist"), "started_at DESC", 1,
+	rows, err := db.Where[assistRow](tx, policy.AllCustomers("one's own assist"), "started_at DESC", 1,
 		"staff_id = ? AND ended_at = 0 AND ends_at > ?", staff, tx.NowMillis())
 	if err != nil || len(rows) == 0 {
 		return assistRow{}, false, err
@@ -198,7 +198,7 @@ func openAssist(tx *db.Tx, staff string) (assistRow, bool, error) {
 // closeJobUpload is closeUpload for the upload of a job; it returns its owner,
 // "" where the job has none.
 func (s *Service) closeJobUpload(tx *db.Tx, job string) (owner string, err error) {
-	rows, err := where[uploadRow](tx, hostUploads(), "owner_id", 1, "job_id = ?", job)
+	rows, err := db.Where[uploadRow](tx, hostUploads(), "owner_id", 1, "job_id = ?", job)
 	if err != nil || len(rows) == 0 {
 		return "", err
 	}
@@ -218,7 +218,7 @@ func restorePage(tx *db.Tx, scope policy.Scope, f RestoreFilter, before int64, b
 	if beforeID != "" {
 		cond, args = cond+" AND (created_at < ? OR created_at = ? AND id < ?)", append(args, before, before, beforeID)
 	}
-	return where[restoreRow](tx, scope, "created_at DESC, id DESC", limit, cond, args...)
+	return db.Where[restoreRow](tx, scope, "created_at DESC, id DESC", limit, cond, args...)
 }
 
 func assists(tx *db.Tx, scope policy.Scope, f AssistFilter) ([]assistRow, error) {
@@ -229,7 +229,7 @@ func assists(tx *db.Tx, scope policy.Scope, f AssistFilter) ([]assistRow, error)
 	if f.Open {
 		cond, args = cond+" AND ended_at = 0 AND ends_at > ?", append(args, tx.NowMillis())
 	}
-	return where[assistRow](tx, scope, "started_at DESC, id DESC", page(f.Limit), cond, args...)
+	return db.Where[assistRow](tx, scope, "started_at DESC, id DESC", page(f.Limit), cond, args...)
 }
 
 func asks(tx *db.Tx, scope policy.Scope, f AskFilter) ([]askRow, error) {
@@ -240,7 +240,7 @@ func asks(tx *db.Tx, scope policy.Scope, f AskFilter) ([]askRow, error) {
 	if f.Waiting {
 		cond, args = cond+" AND state IN ?", append(args, []string{string(AskOpen), string(AskTaken)})
 	}
-	return where[askRow](tx, scope, "created_at DESC, id DESC", page(f.Limit), cond, args...)
+	return db.Where[askRow](tx, scope, "created_at DESC, id DESC", page(f.Limit), cond, args...)
 }
 
 // page is the length of a list: 50 where nothing is said, at most 200.

@@ -42,7 +42,7 @@ func (s *Service) AddStore(ctx context.Context, scope policy.Scope, in OffSite) 
 		in.CreatedAt = tx.Now
 		row := offSiteRow{ID: in.ID, Name: in.Name, URL: in.URL, Pin: in.Pin, HtpasswdPath: in.HtpasswdPath, PIDPath: in.PIDPath,
 			Location: in.Location, Country: in.Country, CreatedAt: tx.NowMillis()}
-		if err := insert(tx, &row); err != nil {
+		if err := db.Insert(tx, &row); err != nil {
 			if db.IsDuplicate(err) {
 				return controlplane.Invalid(controlplane.Field{Pointer: "/name", Message: "There is a store of that name already: choose another name."})
 			}
@@ -119,7 +119,7 @@ func (s *Service) Stores(ctx context.Context, scope policy.Scope) ([]OffSite, er
 	}
 	var out []OffSite
 	err := s.db.Read(ctx, func(tx *db.Tx) error {
-		rows, err := where[offSiteRow](tx, scope, "created_at, id", 0, "1 = 1")
+		rows, err := db.Where[offSiteRow](tx, scope, "created_at, id", 0, "1 = 1")
 		out = make([]OffSite, len(rows))
 		for i, r := range rows {
 			out[i] = r.value()
@@ -131,7 +131,7 @@ func (s *Service) Stores(ctx context.Context, scope policy.Scope) ([]OffSite, er
 
 // wireRepository is what a host is told of its repository.
 func (s *Service) wireRepository(tx *db.Tx, repo repositoryRow) (wire.Repository, error) {
-	st, err := one[offSiteRow](tx, policy.AllCustomers("a store is the company's"), "store", repo.StoreID)
+	st, err := db.One[offSiteRow](tx, policy.AllCustomers("a store is the company's"), "store", repo.StoreID)
 	if err != nil {
 		return wire.Repository{}, err
 	}
@@ -148,7 +148,7 @@ type registerParams struct {
 // register has the store learn the host's user and password hash.
 func (s *Service) register(tx *db.Tx, repo *repositoryRow) error {
 	repo.State, repo.FailureCause = string(RepositoryRegistering), ""
-	if err := save(tx, repo); err != nil {
+	if err := db.Save(tx, repo); err != nil {
 		return err
 	}
 	_, err := s.jobs.Enqueue(tx, jobs.Spec{Kind: jobRegister, Executor: jobs.Plane, Customer: repo.CustomerID, Server: repo.ServerID,
@@ -165,10 +165,10 @@ func (s *Service) runRegister(ctx context.Context, job jobs.Job) (any, error) {
 	var repo repositoryRow
 	var st offSiteRow
 	err := s.db.Read(ctx, func(tx *db.Tx) (err error) {
-		if repo, err = one[repositoryRow](tx, policy.AllCustomers("job"), "repository", job.Subject); err != nil {
+		if repo, err = db.One[repositoryRow](tx, policy.AllCustomers("job"), "repository", job.Subject); err != nil {
 			return err
 		}
-		st, err = one[offSiteRow](tx, policy.AllCustomers("job"), "store", repo.StoreID)
+		st, err = db.One[offSiteRow](tx, policy.AllCustomers("job"), "store", repo.StoreID)
 		return err
 	})
 	if err != nil {

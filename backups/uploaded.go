@@ -20,7 +20,7 @@ import (
 func (s *Service) chunks(ctx context.Context, owner string) ([]chunkRow, error) {
 	var rows []chunkRow
 	err := s.db.Read(ctx, func(tx *db.Tx) (err error) {
-		rows, err = where[chunkRow](tx, policy.AllCustomers("chunks of one upload"), "idx", 0, "owner_id = ?", owner)
+		rows, err = db.Where[chunkRow](tx, policy.AllCustomers("chunks of one upload"), "idx", 0, "owner_id = ?", owner)
 		return err
 	})
 	return rows, err

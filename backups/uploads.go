@@ -58,7 +58,7 @@ func hostUploads() policy.Scope { return policy.AllCustomers("a host uploads for
 // expectUpload lets the host of a job send chunks for an owner, which must not
 // have an upload yet. It belongs into the transaction that queues the job.
 func (s *Service) expectUpload(tx *db.Tx, job jobs.Job, owner string) error {
-	return insert(tx, &uploadRow{OwnerID: owner, CustomerID: job.Customer, ServerID: job.Server, JobID: job.ID, State: string(uploadOpen), CreatedAt: tx.NowMillis()})
+	return db.Insert(tx, &uploadRow{OwnerID: owner, CustomerID: job.Customer, ServerID: job.Server, JobID: job.ID, State: string(uploadOpen), CreatedAt: tx.NowMillis()})
 }
 
 // closeUpload ends the taking of chunks: in the transaction that ends the job,
@@ -95,7 +95,7 @@ func (s *Service) byJob(ctx context.Context, server, agent, job string, epoch in
 		return row, controlplane.NotFound("job")
 	}
 	err = s.db.Read(ctx, func(tx *db.Tx) error {
-		rows, err := where[uploadRow](tx, hostUploads(), "owner_id", 1, "job_id = ?", job)
+		rows, err := db.Where[uploadRow](tx, hostUploads(), "owner_id", 1, "job_id = ?", job)
 		if err == nil && len(rows) == 0 {
 			err = controlplane.NotFound("job")
 		}
@@ -156,11 +156,11 @@ func (s *Service) Put(ctx context.Context, server, agent, job string, epoch int6
 func (s *Service) keepChunk(ctx context.Context, c chunkRow) (unused string, err error) {
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		unused = ""
-		ups, err := where[uploadRow](tx, hostUploads(), "owner_id", 1, "owner_id = ?", c.OwnerID)
+		ups, err := db.Where[uploadRow](tx, hostUploads(), "owner_id", 1, "owner_id = ?", c.OwnerID)
 		if err != nil {
 			return err
 		}
-		there, err := where[chunkRow](tx, hostUploads(), "idx", 1, "owner_id = ? AND idx = ?", c.OwnerID, c.Idx)
+		there, err := db.Where[chunkRow](tx, hostUploads(), "idx", 1, "owner_id = ? AND idx = ?", c.OwnerID, c.Idx)
 		if err != nil {
 			return err
 		}
@@ -176,7 +176,7 @@ func (s *Service) keepChunk(ctx context.Context, c chunkRow) (unused string, err
 			unused = there[0].BlobKey
 		}
 		c.StoredAt = tx.NowMillis()
-		return upsert(tx, &c, "owner_id", "idx")
+		return db.Upsert(tx, &c, "owner_id", "idx")
 	})
 	return unused, err
 }

@@ -110,14 +110,26 @@ func authorityIn(tx *db.Tx, id string) (authorityRow, error) {
 	return rows[0], nil
 }
 
+// mark is what an account is opened with.
+func (r authorityRow) mark() string {
+	sum := sha256.Sum256(r.AccountKey)
+	return r.Directory + "\n" + r.AccountURL + "\n" + hex.EncodeToString(sum[:])
+}
+
+// known is the account at a CA as far as it is known without asking the CA:
+// opened is false where its directory was not read in this process yet.
+func (s *Service) known(row authorityRow) (a account, opened bool) {
+	s.accounts.mu.Lock()
+	defer s.accounts.mu.Unlock()
+	if there, ok := s.accounts.open[row.ID]; ok && there.mark == row.mark() {
+		return there, true
+	}
+	return account{url: row.AccountURL}, false
+}
+
 // account returns the open account at a CA; the first call anywhere makes it there.
 func (s *Service) account(ctx context.Context, row authorityRow) (account, error) {
-	sum := sha256.Sum256(row.AccountKey)
-	mark := row.Directory + "\n" + row.AccountURL + "\n" + hex.EncodeToString(sum[:])
-	s.accounts.mu.Lock()
-	there, ok := s.accounts.open[row.ID]
-	s.accounts.mu.Unlock()
-	if ok && there.mark == mark {
+	if there, opened := s.known(row); opened {
 		return there, nil
 	}
 	key, err := s.accountKey(row.ID, "account_key", row.AccountKey)
@@ -128,7 +140,7 @@ func (s *Service) account(ctx context.Context, row authorityRow) (account, error
 	if err != nil {
 		return account{}, err
 	}
-	a := account{mark: mark, engine: engine, url: row.AccountURL}
+	a := account{mark: row.mark(), engine: engine, url: row.AccountURL}
 	if a.dir, err = engine.Directory(ctx); err != nil {
 		return account{}, err
 	}
@@ -136,7 +148,8 @@ func (s *Service) account(ctx context.Context, row authorityRow) (account, error
 		if a.url, err = s.register(ctx, row, engine); err != nil {
 			return account{}, err
 		}
-		a.mark = row.Directory + "\n" + a.url + "\n" + hex.EncodeToString(sum[:])
+		row.AccountURL = a.url
+		a.mark = row.mark()
 	}
 	s.accounts.mu.Lock()
 	defer s.accounts.mu.Unlock()
@@ -184,7 +197,7 @@ func (s *Service) register(ctx context.Context, row authorityRow, engine Engine)
 			return err
 		}
 		now.AccountURL = url
-		if err := save(tx, &now); err != nil {
+		if err := db.Save(tx, &now); err != nil {
 			return err
 		}
 		_, err = s.ledger.Append(tx, ledger.Entry{Subject: row.ID, Kind: "authority.registered", Data: map[string]any{"account": url, "directory": row.Directory}})

@@ -61,8 +61,8 @@ func authorityValue(tx *db.Tx, r authorityRow) (Authority, error) {
 // is asked for nothing before.
 func (s *Service) Proposed() NewAuthority { return s.opts.Proposed }
 
-// AddAuthority makes a CA known and accepts its terms of service. The account
-// there is made with the first order. Permission: cert.admin; scope must reach
+// AddAuthority makes a CA known and accepts its terms of service. A job makes
+// our account there at once. Permission: cert.admin; scope must reach
 // every customer. Errors: invalid with fields, conflict.
 func (s *Service) AddAuthority(ctx context.Context, scope policy.Scope, in NewAuthority) (Authority, error) {
 	if !scope.All() {
@@ -99,7 +99,10 @@ func (s *Service) AddAuthority(ctx context.Context, scope policy.Scope, in NewAu
 		if err := insertAuthority(tx, row); err != nil {
 			return err
 		}
-		if err := insert(tx, &keyRow{SPKI: spki, CertificateID: row.ID, SeenAt: tx.NowMillis()}); err != nil {
+		if err := db.Insert(tx, &keyRow{SPKI: spki, CertificateID: row.ID, SeenAt: tx.NowMillis()}); err != nil {
+			return err
+		}
+		if err := s.registerLater(tx, row.ID); err != nil {
 			return err
 		}
 		if err := wakeNew(tx); err != nil {
@@ -131,7 +134,7 @@ func insertAuthority(tx *db.Tx, row authorityRow) error {
 	if err := oneRole(there, row); err != nil {
 		return err
 	}
-	return insert(tx, &row)
+	return db.Insert(tx, &row)
 }
 
 // oneRole keeps one authority in each role.
@@ -205,7 +208,7 @@ func (s *Service) UpdateAuthority(ctx context.Context, scope policy.Scope, id st
 		if err := oneRole(there, row); err != nil {
 			return err
 		}
-		if err := save(tx, &row); err != nil {
+		if err := db.Save(tx, &row); err != nil {
 			if db.IsDuplicate(err) {
 				return controlplane.Invalid(controlplane.Field{Pointer: "/name", Message: "There is an authority of that name already: choose another name."})
 			}

@@ -75,7 +75,7 @@ func (s *Service) Replace(ctx context.Context, scope policy.Scope, in Replacemen
 		a, _ := controlplane.ActorFrom(tx.Context())
 		row.Total, row.StartedBy, row.StartedAt = int64(len(items)), a.ID, tx.NowMillis()
 		row.Unknown = encode(unknown[:min(len(unknown), maxUnknown)])
-		if err := insert(tx, &row); err != nil {
+		if err := db.Insert(tx, &row); err != nil {
 			return err
 		}
 		if err := insertAll(tx, items); err != nil {
@@ -188,7 +188,7 @@ func campaignIn(tx *db.Tx, scope policy.Scope, id string) (campaignRow, error) {
 	if !scope.All() {
 		return campaignRow{}, controlplane.NotFound("campaign")
 	}
-	return one[campaignRow](tx, scope, "campaign", id)
+	return db.One[campaignRow](tx, scope, "campaign", id)
 }
 
 // GetCampaign returns a mass re-issue with its progress. Permission: cert.admin.
@@ -226,7 +226,7 @@ func (s *Service) CampaignCertificates(ctx context.Context, scope policy.Scope, 
 			next = makeToken(rows[size-1].Position, rows[size-1].CertificateID)
 		}
 		for _, r := range rows {
-			cert, err := one[certRow](tx, scope, "certificate", r.CertificateID)
+			cert, err := db.One[certRow](tx, scope, "certificate", r.CertificateID)
 			if err != nil {
 				return err
 			}
@@ -250,7 +250,7 @@ func (s *Service) CancelCampaign(ctx context.Context, scope policy.Scope, id str
 		}
 		if row.State == string(CampaignRunning) {
 			row.State, row.EndedAt = string(CampaignCancelled), tx.NowMillis()
-			if err := save(tx, &row); err != nil {
+			if err := db.Save(tx, &row); err != nil {
 				return err
 			}
 			if _, err := s.ledger.Append(tx, ledger.Entry{Subject: id, Kind: "certificate.campaign_cancelled"}); err != nil {
@@ -319,14 +319,14 @@ func (s *Service) runCampaign(tx *db.Tx, c campaignRow) error {
 	}
 	if len(items) == 0 && open == 0 {
 		c.State, c.EndedAt = string(CampaignDone), tx.NowMillis()
-		if err := save(tx, &c); err != nil {
+		if err := db.Save(tx, &c); err != nil {
 			return err
 		}
 		_, err := s.ledger.Append(tx, ledger.Entry{Subject: c.ID, Kind: "certificate.campaign_done", Data: map[string]any{"total": c.Total}})
 		return err
 	}
 	for _, it := range items {
-		cert, err := one[certRow](tx, forAttempts(), "certificate", it.CertificateID)
+		cert, err := db.One[certRow](tx, forAttempts(), "certificate", it.CertificateID)
 		if err != nil {
 			return err
 		}

@@ -153,7 +153,7 @@ func (s *Service) checkWay(tx *db.Tx, scope policy.Scope, ten customers.Tenancy,
 			say("/challenge", "The control plane has no public address that sites can redirect to. Set certs.plane_url, or choose another challenge.")
 		}
 	case ChallengeDNS:
-		rows, err := where[providerRow](tx, scope, "id", 1, "id = ? AND customer_id = ? AND removed_at = 0", in.Provider, ten.Customer)
+		rows, err := db.Where[providerRow](tx, scope, "id", 1, "id = ? AND customer_id = ? AND removed_at = 0", in.Provider, ten.Customer)
 		if err != nil {
 			return nil, err
 		}

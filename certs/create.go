@@ -110,7 +110,7 @@ func (s *Service) insertCert(tx *db.Tx, row *certRow, names []string) error {
 
 func insertNames(tx *db.Tx, row certRow, names []string) error {
 	for _, n := range names {
-		if err := insert(tx, &nameRow{CertificateID: row.ID, CustomerID: row.CustomerID, Name: n}); err != nil {
+		if err := db.Insert(tx, &nameRow{CertificateID: row.ID, CustomerID: row.CustomerID, Name: n}); err != nil {
 			return err
 		}
 	}
@@ -151,7 +151,7 @@ func plain(s string) bool {
 func (s *Service) Update(ctx context.Context, scope policy.Scope, id string, in CertificateChange) (Certificate, error) {
 	var out Certificate
 	err := s.db.Write(ctx, func(tx *db.Tx) error {
-		row, err := one[certRow](tx, scope, "certificate", id)
+		row, err := db.One[certRow](tx, scope, "certificate", id)
 		if err != nil {
 			return err
 		}

@@ -104,7 +104,7 @@ func claimKey(tx *db.Tx, spki string, issue issueRow) (*Why, error) {
 		return nil, err
 	}
 	if len(rows) == 0 {
-		return nil, insert(tx, &keyRow{SPKI: spki, CertificateID: issue.CertificateID, Round: issue.Round, SeenAt: tx.NowMillis()})
+		return nil, db.Insert(tx, &keyRow{SPKI: spki, CertificateID: issue.CertificateID, Round: issue.Round, SeenAt: tx.NowMillis()})
 	}
 	k := rows[0]
 	switch {

@@ -31,7 +31,7 @@ func (s *Service) Found(ctx context.Context, scope policy.Scope, server string) 
 	var out []Found
 	err := s.db.Read(ctx, func(tx *db.Tx) error {
 		out = nil
-		rows, err := where[foundRow](tx, scope, "server_id, path", maxFound, "gone_at = 0 AND (? = '' OR server_id = ?)", server, server)
+		rows, err := db.Where[foundRow](tx, scope, "server_id, path", maxFound, "gone_at = 0 AND (? = '' OR server_id = ?)", server, server)
 		if err != nil {
 			return err
 		}
@@ -127,14 +127,14 @@ func (s *Service) keepFound(tx *db.Tx, server string, found []wire.FoundCert) er
 			row = foundRow{ID: controlplane.NewID(controlplane.PrefixFound), ServerID: server, Path: f.Path}
 		}
 		row.Data, row.SeenAt, row.GoneAt, row.CustomerID = encode(f), tx.NowMillis(), 0, ownerOf(tens, f.Names)
-		if err := upsert(tx, &row, "id"); err != nil {
+		if err := db.Upsert(tx, &row, "id"); err != nil {
 			return err
 		}
 	}
 	for _, r := range byPath {
 		if r.GoneAt == 0 {
 			r.GoneAt = tx.NowMillis()
-			if err := save(tx, &r); err != nil {
+			if err := db.Save(tx, &r); err != nil {
 				return err
 			}
 		}
@@ -159,7 +159,7 @@ func ownerOf(tens []customers.Tenancy, names []string) string {
 func (s *Service) TakeOver(ctx context.Context, scope policy.Scope, found string, in NewCertificate) (Certificate, error) {
 	var f Found
 	err := s.db.Read(ctx, func(tx *db.Tx) error {
-		row, err := one[foundRow](tx, scope, "certificate", found)
+		row, err := db.One[foundRow](tx, scope, "certificate", found)
 		if err != nil {
 			return err
 		}
@@ -193,7 +193,7 @@ func (s *Service) TakeOver(ctx context.Context, scope policy.Scope, found string
 
 // noteTaken notes which certificate takes a found one's place.
 func (s *Service) noteTaken(tx *db.Tx, found, cert string) error {
-	row, err := one[foundRow](tx, forAttempts(), "certificate", found)
+	row, err := db.One[foundRow](tx, forAttempts(), "certificate", found)
 	if err != nil {
 		return err
 	}
@@ -201,12 +201,12 @@ func (s *Service) noteTaken(tx *db.Tx, found, cert string) error {
 		return controlplane.Errorf(controlplane.CodeConflict, "Look at the certificate that took its place.", "This one has been taken over already")
 	}
 	row.TakenBy = cert
-	return save(tx, &row)
+	return db.Save(tx, &row)
 }
 
 // takeParams say whose place a certificate takes.
 func (s *Service) takeParams(tx *db.Tx, cert certRow, services []wire.Service) (wire.CertTakeParams, error) {
-	row, err := one[foundRow](tx, forAttempts(), "certificate", cert.FoundID)
+	row, err := db.One[foundRow](tx, forAttempts(), "certificate", cert.FoundID)
 	if err != nil {
 		return wire.CertTakeParams{}, err
 	}
@@ -253,7 +253,7 @@ func (s *Service) doneTake(tx *db.Tx, job jobs.Job) error {
 	if err := json.Unmarshal(job.Params, &p); err != nil {
 		return fmt.Errorf("certs: give back: %w", err)
 	}
-	cert, err := one[certRow](tx, forAttempts(), "certificate", job.Subject)
+	cert, err := db.One[certRow](tx, forAttempts(), "certificate", job.Subject)
 	if err != nil {
 		return err
 	}

@@ -101,7 +101,7 @@ func (s *Service) begin(tx *db.Tx, cert *certRow, o start) (issueRow, error) {
 	if err := s.askHost(tx, *cert, &row, ca); err != nil {
 		return row, err
 	}
-	if err := insert(tx, &row); err != nil {
+	if err := db.Insert(tx, &row); err != nil {
 		return row, err
 	}
 	return row, saveCert(tx, cert)
@@ -164,7 +164,7 @@ func (s *Service) installAgain(tx *db.Tx, cert *certRow, row *issueRow, o start)
 	if err := s.deploy(tx, *cert, row, endpoints); err != nil {
 		return false, err
 	}
-	if err := insert(tx, row); err != nil {
+	if err := db.Insert(tx, row); err != nil {
 		return false, err
 	}
 	return true, saveCert(tx, cert)
@@ -234,12 +234,12 @@ func (r certRow) due() int64 {
 // saveCert saves a certificate with the instant at which it is due.
 func saveCert(tx *db.Tx, row *certRow) error {
 	row.DueAt = row.due()
-	return save(tx, row)
+	return db.Save(tx, row)
 }
 
 func saveNew(tx *db.Tx, row *certRow) error {
 	row.DueAt = row.due()
-	return insert(tx, row)
+	return db.Insert(tx, row)
 }
 
 // errMoved says that an attempt is somebody else's by now.

@@ -79,7 +79,7 @@ func (s *Service) end(tx *db.Tx, row *issueRow, state IssueState, why Why, step 
 			return err
 		}
 	}
-	if err := save(tx, row); err != nil {
+	if err := db.Save(tx, row); err != nil {
 		return err
 	}
 	if err := s.campaignEnded(tx, *row); err != nil {

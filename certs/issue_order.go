@@ -98,15 +98,12 @@ func (a *attempt) run(ctx context.Context) (ordered, error) {
 	if len(a.row.ChainPEM) > 0 { // stored by a run that was killed behind that
 		return a.issued(ctx)
 	}
-	acc, err := a.s.account(ctx, a.ca)
-	if err != nil {
-		return a.refused(ctx, err)
-	}
 	state, err := decode[acme.State](a.row.OrderState)
 	if err != nil {
 		return ordered{}, err
 	}
-	if out, stop, err := a.before(ctx, acc, state); stop || err != nil {
+	acc, out, stop, err := a.before(ctx, state)
+	if stop || err != nil {
 		return out, err
 	}
 	free, err := a.s.slots.take(ctx, a.ca.ID, a.s.opts.Concurrent, a.row.Rank)
@@ -132,29 +129,56 @@ func (a *attempt) run(ctx context.Context) (ordered, error) {
 }
 
 // before is all that is looked at before a CA is asked for an order: limits,
-// and the names.
-func (a *attempt) before(ctx context.Context, acc account, state acme.State) (out ordered, stop bool, err error) {
+// and the names. Nothing that is in the way costs a request there: where the CA
+// was not asked about itself yet in this process, the names are looked at as far
+// as they can be without, and once more behind it.
+func (a *attempt) before(ctx context.Context, state acme.State) (acc account, out ordered, stop bool, err error) {
 	why, err := a.mayOrder(ctx, state.Order == "")
 	if err != nil {
-		return out, true, err
+		return acc, out, true, err
 	}
 	if why != nil {
-		return held(why), true, nil
+		return acc, held(why), true, nil
 	}
-	if a.s.preflight != nil && state.Order == "" {
-		q, err := a.preflight(ctx, acc)
-		if err != nil {
-			return out, true, err
+	look := a.s.preflight != nil && state.Order == ""
+	acc, opened := a.s.known(a.ca)
+	if look {
+		if out, stop, err = a.look(ctx, acc); stop || err != nil {
+			return acc, out, stop, err
 		}
-		if p, found := preflight.Stops(a.s.preflight.Check(ctx, q)); found {
-			if err := ctx.Err(); err != nil {
-				return out, true, err
+	}
+	if !opened {
+		if acc, err = a.s.account(ctx, a.ca); err != nil {
+			out, err = a.refused(ctx, err)
+			return acc, out, true, err
+		}
+		if look && len(acc.dir.CAAIdentities) > 0 {
+			if out, stop, err = a.look(ctx, acc); stop || err != nil {
+				return acc, out, stop, err
 			}
-			return ordered{Why: &Why{Code: string(p.Code), Name: p.Name, Args: p.Args, Detail: short(p.Detail)}}, true, a.giveBack(ctx)
 		}
+	}
+	if look {
 		a.step(StepChecked, nil)
 	}
-	return out, false, nil
+	return acc, out, false, nil
+}
+
+// look looks at the names; stop says that they stand in the way of an order.
+func (a *attempt) look(ctx context.Context, acc account) (out ordered, stop bool, err error) {
+	q, err := a.preflight(ctx, acc)
+	if err != nil {
+		out, err = a.refused(ctx, err)
+		return out, true, err
+	}
+	p, found := preflight.Stops(a.s.preflight.Check(ctx, q))
+	if !found {
+		return out, false, nil
+	}
+	if err := ctx.Err(); err != nil {
+		return out, true, err
+	}
+	return ordered{Why: &Why{Code: string(p.Code), Name: p.Name, Args: p.Args, Detail: short(p.Detail)}}, true, a.giveBack(ctx)
 }
 
 // held is a limit in the way: what time alone ends is waited for.
@@ -236,7 +260,7 @@ func (a *attempt) keep(ctx context.Context, chain []byte) (ordered, error) {
 		}
 		row.ChainPEM, row.Serial, row.Leaf, row.Chain = chain, hex.EncodeToString(leaf.SerialNumber.Bytes()), sums[0], sums[1]
 		row.Issuer, row.NotBefore, row.NotAfter = issuerOf(leaf), leaf.NotBefore.UnixMilli(), leaf.NotAfter.UnixMilli()
-		if err := save(tx, &row); err != nil {
+		if err := db.Save(tx, &row); err != nil {
 			return err
 		}
 		tx.AfterCommit(func() { a.row, a.now = row, tx.Now })
@@ -313,7 +337,7 @@ func (s *Service) doneOrder(tx *db.Tx, job jobs.Job) error {
 		if err := s.deploy(tx, cert, &row, out.Endpoints); err != nil {
 			return err
 		}
-		if err := save(tx, &row); err != nil {
+		if err := db.Save(tx, &row); err != nil {
 			return err
 		}
 		return s.admit(tx, row.AuthorityID)
@@ -340,7 +364,7 @@ func (s *Service) wait(tx *db.Tx, row *issueRow, why Why, until time.Time) error
 	why.Until = until
 	row.State, row.JobID, row.StartAt, row.Why = string(IssueWaiting), "", controlplane.Millis(until), encode(why)
 	addStep(tx, row, StepWaiting, map[string]string{"until": until.UTC().Format("2 January 2006 15:04 UTC"), "code": why.Code})
-	if err := save(tx, row); err != nil {
+	if err := db.Save(tx, row); err != nil {
 		return err
 	}
 	tx.AfterCommit(func() { s.opts.Bus.Publish(topicWatch) })

@@ -38,7 +38,7 @@ func (s *Service) doneRequest(tx *db.Tx, job jobs.Job) error {
 	}
 	row.CSR, row.SPKI, row.State, row.JobID = res.CSR, spki, string(IssueWaiting), ""
 	addStep(tx, &row, StepRequest, nil)
-	if err := save(tx, &row); err != nil {
+	if err := db.Save(tx, &row); err != nil {
 		return err
 	}
 	return s.admit(tx, row.AuthorityID)
@@ -107,5 +107,5 @@ func (s *Service) order(tx *db.Tx, row *issueRow) error {
 		return fmt.Errorf("certs: order: %w", err)
 	}
 	row.State, row.JobID, row.StartAt = string(IssueOrdering), job.ID, 0
-	return save(tx, row)
+	return db.Save(tx, row)
 }

@@ -28,15 +28,15 @@ func (s *Service) Get(ctx context.Context, scope policy.Scope, ref string) (Cert
 
 func certByRef(tx *db.Tx, scope policy.Scope, ref string) (certRow, error) {
 	if controlplane.ValidID(controlplane.PrefixCertificate, ref) {
-		return one[certRow](tx, scope, "certificate", ref)
+		return db.One[certRow](tx, scope, "certificate", ref)
 	}
-	names, err := where[nameRow](tx, scope, "certificate_id", 50, "name = ?", strings.ToLower(ref))
+	names, err := db.Where[nameRow](tx, scope, "certificate_id", 50, "name = ?", strings.ToLower(ref))
 	if err != nil {
 		return certRow{}, err
 	}
 	var found []certRow
 	for _, n := range names {
-		row, err := one[certRow](tx, scope, "certificate", n.CertificateID)
+		row, err := db.One[certRow](tx, scope, "certificate", n.CertificateID)
 		if err != nil {
 			return certRow{}, err
 		}
@@ -139,10 +139,10 @@ func (s *Service) Issues(ctx context.Context, scope policy.Scope, certificate st
 	size := pageSize(p.Size)
 	err = s.db.Read(ctx, func(tx *db.Tx) error {
 		items, next = nil, ""
-		if _, err := one[certRow](tx, scope, "certificate", certificate); err != nil {
+		if _, err := db.One[certRow](tx, scope, "certificate", certificate); err != nil {
 			return err
 		}
-		rows, err := where[issueRow](tx, scope, "started_at DESC, id DESC", size+1,
+		rows, err := db.Where[issueRow](tx, scope, "started_at DESC, id DESC", size+1,
 			"certificate_id = ? AND (? = '' OR started_at < ? OR started_at = ? AND id < ?)", certificate, id, at, at, id)
 		if err != nil {
 			return err
@@ -167,7 +167,7 @@ func (s *Service) Issues(ctx context.Context, scope policy.Scope, certificate st
 // GetIssue returns one attempt. Permission: cert.read.
 func (s *Service) GetIssue(ctx context.Context, scope policy.Scope, id string) (out Issue, err error) {
 	err = s.db.Read(ctx, func(tx *db.Tx) error {
-		row, err := one[issueRow](tx, scope, "attempt", id)
+		row, err := db.One[issueRow](tx, scope, "attempt", id)
 		if err != nil {
 			return err
 		}

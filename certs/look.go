@@ -32,7 +32,7 @@ const (
 func (s *Service) CheckServed(ctx context.Context, scope policy.Scope, id string) (Served, error) {
 	var cert certRow
 	err := s.db.Write(ctx, func(tx *db.Tx) (err error) {
-		if cert, err = one[certRow](tx, scope, "certificate", id); err != nil {
+		if cert, err = db.One[certRow](tx, scope, "certificate", id); err != nil {
 			return err
 		}
 		if cert.IssuedRound == 0 {
@@ -98,7 +98,7 @@ func (s *Service) look(ctx context.Context, cert certRow) (Served, error) {
 	}
 	var out Served
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
-		now, err := one[certRow](tx, forAttempts(), "certificate", cert.ID)
+		now, err := db.One[certRow](tx, forAttempts(), "certificate", cert.ID)
 		if err != nil {
 			return err
 		}

@@ -17,7 +17,7 @@ import (
 // edit changes a certificate in one transaction and returns it.
 func (s *Service) edit(ctx context.Context, scope policy.Scope, id string, do func(tx *db.Tx, row *certRow) error) (out Certificate, err error) {
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
-		row, err := one[certRow](tx, scope, "certificate", id)
+		row, err := db.One[certRow](tx, scope, "certificate", id)
 		if err != nil {
 			return err
 		}
@@ -172,7 +172,7 @@ func (s *Service) DryRun(ctx context.Context, scope policy.Scope, id string) (Is
 
 func (s *Service) startNow(ctx context.Context, scope policy.Scope, id string, what func(certRow) start) (out Issue, err error) {
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
-		cert, err := one[certRow](tx, scope, "certificate", id)
+		cert, err := db.One[certRow](tx, scope, "certificate", id)
 		if err != nil {
 			return err
 		}
@@ -228,14 +228,14 @@ func (s *Service) lift(tx *db.Tx, cert certRow, o start) error {
 // cert.write. Errors: conflict where it is over, or is being installed.
 func (s *Service) CancelIssue(ctx context.Context, scope policy.Scope, id string) (out Issue, err error) {
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
-		row, err := one[issueRow](tx, scope, "attempt", id)
+		row, err := db.One[issueRow](tx, scope, "attempt", id)
 		if err != nil {
 			return err
 		}
 		if row.EndedAt > 0 || row.Serial != "" {
 			return controlplane.Errorf(controlplane.CodeConflict, "See how it ends.", "This attempt can no longer be stopped")
 		}
-		cert, err := one[certRow](tx, scope, "certificate", row.CertificateID)
+		cert, err := db.One[certRow](tx, scope, "certificate", row.CertificateID)
 		if err != nil {
 			return err
 		}
@@ -245,7 +245,7 @@ func (s *Service) CancelIssue(ctx context.Context, scope policy.Scope, id string
 		if err := s.note(tx, cert, "certificate.attempt_cancelled", map[string]any{"issue": id}); err != nil {
 			return err
 		}
-		if row, err = one[issueRow](tx, scope, "attempt", id); err != nil {
+		if row, err = db.One[issueRow](tx, scope, "attempt", id); err != nil {
 			return err
 		}
 		out, err = row.value()
@@ -276,7 +276,7 @@ func (s *Service) cancelOpen(tx *db.Tx, cert *certRow, why Why) error {
 func (s *Service) WhyNot(ctx context.Context, scope policy.Scope, id string) (out []Why, err error) {
 	var cert certRow
 	err = s.db.Read(ctx, func(tx *db.Tx) error {
-		cert, err = one[certRow](tx, scope, "certificate", id)
+		cert, err = db.One[certRow](tx, scope, "certificate", id)
 		return err
 	})
 	if err != nil {

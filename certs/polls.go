@@ -182,7 +182,7 @@ func (s *Service) keepAnswers(ctx context.Context, ca authorityRow, rows []certR
 			if !ok {
 				continue // its turn did not come: it is asked about when the claim ends
 			}
-			now, err := one[certRow](tx, forAttempts(), "certificate", r.ID)
+			now, err := db.One[certRow](tx, forAttempts(), "certificate", r.ID)
 			if controlplane.ErrorCode(err) == controlplane.CodeNotFound || err == nil && (now.AriID != r.AriID || now.EndedAt > 0) {
 				continue
 			}

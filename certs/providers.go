@@ -34,7 +34,7 @@ func (s *Service) Providers(ctx context.Context, scope policy.Scope, customer st
 	var out []Provider
 	err := s.db.Read(ctx, func(tx *db.Tx) error {
 		out = nil
-		rows, err := where[providerRow](tx, scope, "created_at, id", 0, "removed_at = 0 AND (? = '' OR customer_id = ?)", customer, customer)
+		rows, err := db.Where[providerRow](tx, scope, "created_at, id", 0, "removed_at = 0 AND (? = '' OR customer_id = ?)", customer, customer)
 		if err != nil {
 			return err
 		}
@@ -81,7 +81,7 @@ func (s *Service) AddProvider(ctx context.Context, scope policy.Scope, in NewPro
 			}
 		}
 		row.CreatedAt = tx.NowMillis()
-		there, err := where[providerRow](tx, scope, "id", 0, "customer_id = ? AND removed_at = 0", in.Customer)
+		there, err := db.Where[providerRow](tx, scope, "id", 0, "customer_id = ? AND removed_at = 0", in.Customer)
 		if err != nil {
 			return err
 		}
@@ -93,7 +93,7 @@ func (s *Service) AddProvider(ctx context.Context, scope policy.Scope, in NewPro
 				return controlplane.Errorf(controlplane.CodeConflict, "Remove that one first.", "Challenges are delegated to %s already", o.Zone)
 			}
 		}
-		if err := insert(tx, &row); err != nil {
+		if err := db.Insert(tx, &row); err != nil {
 			return err
 		}
 		if _, err := s.ledger.Append(tx, ledger.Entry{Customer: in.Customer, Subject: row.ID, Kind: "dns_provider.added",
@@ -144,7 +144,7 @@ func (s *Service) openConfig(row providerRow) (map[string]string, error) {
 // while a certificate uses it.
 func (s *Service) RemoveProvider(ctx context.Context, scope policy.Scope, id string) error {
 	return s.db.Write(ctx, func(tx *db.Tx) error {
-		row, err := one[providerRow](tx, scope, "provider", id)
+		row, err := db.One[providerRow](tx, scope, "provider", id)
 		if err != nil || row.RemovedAt > 0 {
 			return err
 		}
@@ -159,7 +159,7 @@ func (s *Service) RemoveProvider(ctx context.Context, scope policy.Scope, id str
 			return controlplane.Errorf(controlplane.CodeConflict, "Choose another provider for them first.", "%d certificates use this provider", n)
 		}
 		row.Config, row.RemovedAt = []byte{}, tx.NowMillis()
-		if err := save(tx, &row); err != nil {
+		if err := db.Save(tx, &row); err != nil {
 			return err
 		}
 		_, err = s.ledger.Append(tx, ledger.Entry{Customer: row.CustomerID, Subject: id, Kind: "dns_provider.removed", Data: map[string]any{"name": row.Name, "kind": row.Kind}})

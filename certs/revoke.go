@@ -103,7 +103,7 @@ func (s *Service) runRevoke(ctx context.Context, job jobs.Job) (any, error) {
 	var row issueRow
 	var ca authorityRow
 	err := s.db.Read(ctx, func(tx *db.Tx) (err error) {
-		if row, err = one[issueRow](tx, forAttempts(), "attempt", p.Issue); err != nil {
+		if row, err = db.One[issueRow](tx, forAttempts(), "attempt", p.Issue); err != nil {
 			return err
 		}
 		ca, err = authorityIn(tx, row.AuthorityID)
@@ -140,11 +140,11 @@ func (s *Service) doneRevoke(tx *db.Tx, job jobs.Job) error {
 	if !ok {
 		return nil // the job shows why, and is a finding where it is stuck
 	}
-	row, err := one[issueRow](tx, forAttempts(), "attempt", p.Issue)
+	row, err := db.One[issueRow](tx, forAttempts(), "attempt", p.Issue)
 	if err != nil {
 		return err
 	}
-	cert, err := one[certRow](tx, forAttempts(), "certificate", row.CertificateID)
+	cert, err := db.One[certRow](tx, forAttempts(), "certificate", row.CertificateID)
 	if err != nil {
 		return err
 	}
@@ -178,7 +178,7 @@ func (s *Service) Compromised(ctx context.Context, scope policy.Scope, id, detai
 		return Issue{}, err
 	}
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
-		cert, err := one[certRow](tx, scope, "certificate", id)
+		cert, err := db.One[certRow](tx, scope, "certificate", id)
 		if err != nil {
 			return err
 		}
@@ -222,7 +222,7 @@ func (s *Service) blockKeys(tx *db.Tx, cert certRow) error {
 	}
 	for _, k := range rows {
 		k.BlockedAt = tx.NowMillis()
-		if err := save(tx, &k); err != nil {
+		if err := db.Save(tx, &k); err != nil {
 			return err
 		}
 	}
@@ -247,7 +247,7 @@ func (s *Service) RollAccountKey(ctx context.Context, scope policy.Scope, id str
 		return Authority{}, err
 	}
 	if row.AccountURL == "" {
-		return Authority{}, controlplane.Errorf(controlplane.CodeConflict, "It is made with the first order; there is no need to change its key before.", "There is no account at this authority yet")
+		return Authority{}, controlplane.Errorf(controlplane.CodeConflict, "It is being made, or the authority has refused it: see the job that makes it. There is no need to change its key before.", "There is no account at this authority yet")
 	}
 	row, err = s.nextKey(ctx, row)
 	if err != nil {
@@ -286,10 +286,10 @@ func (s *Service) nextKey(ctx context.Context, row authorityRow) (authorityRow, 
 			return err
 		}
 		row.NextKey = sealed
-		if err := insert(tx, &keyRow{SPKI: spki, CertificateID: row.ID, SeenAt: tx.NowMillis()}); err != nil {
+		if err := db.Insert(tx, &keyRow{SPKI: spki, CertificateID: row.ID, SeenAt: tx.NowMillis()}); err != nil {
 			return err
 		}
-		return save(tx, &row)
+		return db.Save(tx, &row)
 	})
 	return row, err
 }
@@ -330,7 +330,7 @@ func (s *Service) adoptKey(ctx context.Context, row authorityRow, next cryptoSig
 			return controlplane.Errorf(controlplane.CodeConflict, "Look at the authority again.", "Somebody else has changed the key")
 		}
 		now.AccountKey, now.NextKey, now.Thumbprint = sealed, nil, thumbprint
-		if err := save(tx, &now); err != nil {
+		if err := db.Save(tx, &now); err != nil {
 			return err
 		}
 		if err := s.restartAt(tx, row.ID); err != nil {
@@ -352,7 +352,7 @@ func (s *Service) restartAt(tx *db.Tx, authority string) error {
 		return err
 	}
 	for _, row := range rows {
-		cert, err := one[certRow](tx, forAttempts(), "certificate", row.CertificateID)
+		cert, err := db.One[certRow](tx, forAttempts(), "certificate", row.CertificateID)
 		if err != nil {
 			return err
 		}

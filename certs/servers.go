@@ -97,7 +97,7 @@ func (s *Service) dueServer(ctx context.Context, due serverRow) error {
 			}
 			r.LookedAt, r.LookAt = tx.NowMillis(), tx.Now.Add(s.opts.LookEvery-spread(r.ServerID, s.opts.LookEvery/8)).UnixMilli()
 		}
-		return save(tx, &r)
+		return db.Save(tx, &r)
 	})
 }
 

@@ -181,8 +181,9 @@ func (o *Options) fill() {
 
 // The kinds of the slice's own jobs of the plane.
 const (
-	jobOrder  = "certificate.order"
-	jobRevoke = "certificate.revoke"
+	jobOrder    = "certificate.order"
+	jobRevoke   = "certificate.revoke"
+	jobRegister = "authority.register"
 )
 
 // handle registers what the slice does when its jobs end.
@@ -191,6 +192,7 @@ func (s *Service) handle() {
 	s.jobs.Handle(jobOrder, jobs.Handler{Run: s.runOrder, Done: s.doneOrder, Backoff: orderBackoff})
 	s.jobs.Handle(string(wire.ActionCertDeploy), jobs.Handler{Done: s.doneDeploy})
 	s.jobs.Handle(jobRevoke, jobs.Handler{Run: s.runRevoke, Done: s.doneRevoke, Retry: caMayAnswer})
+	s.jobs.Handle(jobRegister, jobs.Handler{Run: s.runRegister, Retry: caMayAnswer})
 	s.jobs.Handle(string(wire.ActionCertLook), jobs.Handler{Done: s.doneLook})
 	s.jobs.Handle(string(wire.ActionCertTake), jobs.Handler{Done: s.doneTake})
 	s.jobs.Handle(string(wire.ActionCertForget), jobs.Handler{})

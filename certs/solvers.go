@@ -86,7 +86,7 @@ func (h *httpSolver) Clean(_ context.Context, c acme.Challenge) error {
 // putToken has the plane answer a token until an order is over.
 func (s *Service) putToken(ctx context.Context, issue, token, keyAuth, name string) error {
 	return s.db.Write(ctx, func(tx *db.Tx) error {
-		return upsert(tx, &tokenRow{Token: token, KeyAuth: keyAuth, Name: name, IssueID: issue, ExpiresAt: tx.Now.Add(answerFor).UnixMilli()}, "token")
+		return db.Upsert(tx, &tokenRow{Token: token, KeyAuth: keyAuth, Name: name, IssueID: issue, ExpiresAt: tx.Now.Add(answerFor).UnixMilli()}, "token")
 	})
 }
 
@@ -134,7 +134,7 @@ func (s *Service) presenter(ctx context.Context, cert certRow) (providers.Presen
 			rows, err = company[providerRow](tx, "created_at, id", 1, "customer_id = '' AND zone <> '' AND removed_at = 0")
 			return err
 		}
-		rows, err = where[providerRow](tx, policy.OneCustomer(cert.CustomerID), "id", 1, "id = ? AND removed_at = 0", cert.ProviderID)
+		rows, err = db.Where[providerRow](tx, policy.OneCustomer(cert.CustomerID), "id", 1, "id = ? AND removed_at = 0", cert.ProviderID)
 		return err
 	})
 	if err != nil {
@@ -212,7 +212,7 @@ func (s *Service) Delegations(ctx context.Context, scope policy.Scope, id string
 	var zone string
 	var names []string
 	err = s.db.Read(ctx, func(tx *db.Tx) error {
-		row, err := one[certRow](tx, scope, "certificate", id)
+		row, err := db.One[certRow](tx, scope, "certificate", id)
 		if err != nil {
 			return err
 		}

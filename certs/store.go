@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
 	"ostler/agents/wire"
@@ -154,44 +153,9 @@ func decode[T any](s string) (v T, err error) {
 	return v, nil
 }
 
-// within narrows a query to a scope's customers.
-func within(q *gorm.DB, scope policy.Scope) *gorm.DB {
-	if scope.All() {
-		return q
-	}
-	return q.Where("customer_id IN ?", scope.Customers())
-}
-
-// one finds a single row by id within the scope; another customer's row and
-// one that does not exist answer the same.
-func one[T any](tx *db.Tx, scope policy.Scope, noun, id string) (T, error) {
-	var row T
-	err := within(tx.DB, scope).Where("id = ?", id).Take(&row).Error
-	switch {
-	case db.IsNotFound(err):
-		return row, controlplane.NotFound(noun)
-	case err != nil:
-		return row, fmt.Errorf("certs: find %s: %w", noun, err)
-	}
-	return row, nil
-}
-
-// where finds the rows of a condition within the scope.
-func where[T any](tx *db.Tx, scope policy.Scope, order string, limit int, cond string, args ...any) ([]T, error) {
-	var rows []T
-	q := within(tx.DB, scope).Where(cond, args...).Order(order)
-	if limit > 0 {
-		q = q.Limit(limit)
-	}
-	if err := q.Find(&rows).Error; err != nil {
-		return nil, fmt.Errorf("certs: find: %w", err)
-	}
-	return rows, nil
-}
-
 // company finds rows of tables that belong to nobody but us.
 func company[T any](tx *db.Tx, order string, limit int, cond string, args ...any) ([]T, error) {
-	return where[T](tx, policy.AllCustomers("what belongs to the company"), order, limit, cond, args...)
+	return db.Where[T](tx, policy.AllCustomers("what belongs to the company"), order, limit, cond, args...)
 }
 
 func count[T any](tx *db.Tx, cond string, args ...any) (n int64, err error) {
@@ -200,33 +164,6 @@ func count[T any](tx *db.Tx, cond string, args ...any) (n int64, err error) {
 		return 0, fmt.Errorf("certs: count: %w", err)
 	}
 	return n, nil
-}
-
-func insert[T any](tx *db.Tx, row *T) error {
-	if err := tx.Create(row).Error; err != nil {
-		return fmt.Errorf("certs: insert: %w", err)
-	}
-	return nil
-}
-
-// save writes every column of a row that is there.
-func save[T any](tx *db.Tx, row *T) error {
-	if err := tx.Save(row).Error; err != nil {
-		return fmt.Errorf("certs: save: %w", err)
-	}
-	return nil
-}
-
-// upsert inserts a row, or writes all of it over the one with the same key.
-func upsert[T any](tx *db.Tx, row *T, key ...string) error {
-	columns := make([]clause.Column, len(key))
-	for i, k := range key {
-		columns[i].Name = k
-	}
-	if err := tx.Clauses(clause.OnConflict{Columns: columns, UpdateAll: true}).Create(row).Error; err != nil {
-		return fmt.Errorf("certs: upsert: %w", err)
-	}
-	return nil
 }
 
 // remove deletes the rows of a condition.
@@ -240,7 +177,7 @@ func remove[T any](tx *db.Tx, cond string, args ...any) error {
 
 // listCerts finds a page of certificates after (notAfter, id), and one more.
 func listCerts(tx *db.Tx, scope policy.Scope, f Filter, after int64, afterID string) ([]certRow, error) {
-	q := within(tx.DB, scope).Order("not_after, id").Limit(f.PageSize + 1)
+	q := db.Within(tx.DB, scope).Order("not_after, id").Limit(f.PageSize + 1)
 	if !f.Ended {
 		q = q.Where("ended_at = 0")
 	}

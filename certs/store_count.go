@@ -12,7 +12,7 @@ import (
 func (s *Service) Count(ctx context.Context, scope policy.Scope) (int, error) {
 	var n int64
 	err := s.db.Read(ctx, func(tx *db.Tx) error {
-		if err := within(tx.DB, scope).Model(&certRow{}).Where("ended_at = 0").Count(&n).Error; err != nil {
+		if err := db.Within(tx.DB, scope).Model(&certRow{}).Where("ended_at = 0").Count(&n).Error; err != nil {
 			return fmt.Errorf("certs: count: %w", err)
 		}
 		return nil
@@ -29,7 +29,7 @@ func (s *Service) Called(ctx context.Context, scope policy.Scope, ids []string) 
 	}
 	err := s.db.Read(ctx, func(tx *db.Tx) error {
 		var rows []certRow
-		if err := within(tx.DB, scope).Select("id", "names", "folder").Where("id IN ?", ids).Find(&rows).Error; err != nil {
+		if err := db.Within(tx.DB, scope).Select("id", "names", "folder").Where("id IN ?", ids).Find(&rows).Error; err != nil {
 			return fmt.Errorf("certs: names: %w", err)
 		}
 		for _, r := range rows {

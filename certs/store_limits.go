@@ -191,7 +191,7 @@ func change(tx *db.Tx, authority string, keys []limits.Key, fn func(limits.Key, 
 			continue
 		}
 		row := limitRowOf(authority, k, s)
-		if err := upsert(tx, &row, "authority_id", "limit_name", "scope"); err != nil { // a scope may be ""
+		if err := db.Upsert(tx, &row, "authority_id", "limit_name", "scope"); err != nil { // a scope may be ""
 			return err
 		}
 	}
@@ -227,7 +227,7 @@ func rulesOf(tx *db.Tx, authority string) (limits.Rules, error) {
 
 // saveRule enters an exception.
 func saveRule(tx *db.Tx, authority string, l limits.Limit, r limits.Rule) error {
-	return upsert(tx, &ruleRow{AuthorityID: authority, LimitName: string(l), Max: r.Max, PerMS: r.Per.Milliseconds()}, "authority_id", "limit_name")
+	return db.Upsert(tx, &ruleRow{AuthorityID: authority, LimitName: string(l), Max: r.Max, PerMS: r.Per.Milliseconds()}, "authority_id", "limit_name")
 }
 
 // inUse are the states of a CA that are not idle, the fullest first.

@@ -31,6 +31,9 @@ func (i *instant) Store(t time.Time) { i.v.Store(t.UnixMilli()) }
 func (s *Service) Watch(ctx context.Context) error {
 	woken, cancel := s.opts.Bus.Subscribe(topicWatch)
 	defer cancel()
+	var opening sync.WaitGroup
+	defer opening.Wait()
+	opening.Go(func() { s.openAccounts(ctx) })
 	t := time.NewTicker(s.opts.Every)
 	defer t.Stop()
 	for {
@@ -99,7 +102,7 @@ func (s *Service) orLater(ctx context.Context, r certRow, why error) error {
 		return why
 	}
 	err := s.db.Write(ctx, func(tx *db.Tx) error {
-		row, err := one[certRow](tx, forAttempts(), "certificate", r.ID)
+		row, err := db.One[certRow](tx, forAttempts(), "certificate", r.ID)
 		if err != nil {
 			return err
 		}
@@ -133,7 +136,7 @@ func (s *Service) each(ctx context.Context, rows []certRow, parallel int, on tim
 			mine := false
 			err := s.db.Write(ctx, func(tx *db.Tx) error {
 				mine = false
-				row, err := one[certRow](tx, forAttempts(), "certificate", r.ID)
+				row, err := db.One[certRow](tx, forAttempts(), "certificate", r.ID)
 				if err != nil || *at(&row) != due || row.EndedAt > 0 {
 					return err
 				}
@@ -157,7 +160,7 @@ func (s *Service) each(ctx context.Context, rows []certRow, parallel int, on tim
 // attempt begins what is due at a certificate, as it stands now.
 func (s *Service) attempt(ctx context.Context, id string) error {
 	return s.db.Write(ctx, func(tx *db.Tx) error {
-		cert, err := one[certRow](tx, forAttempts(), "certificate", id)
+		cert, err := db.One[certRow](tx, forAttempts(), "certificate", id)
 		if err != nil {
 			return err
 		}
@@ -197,7 +200,7 @@ func (s *Service) noticeNow(ctx context.Context, r certRow) error {
 		return err
 	}
 	return s.db.Write(ctx, func(tx *db.Tx) error {
-		cert, err := one[certRow](tx, forAttempts(), "certificate", r.ID)
+		cert, err := db.One[certRow](tx, forAttempts(), "certificate", r.ID)
 		if err != nil || cert.EndedAt > 0 || cert.NoticeAt == 0 || cert.NoticeAt > tx.NowMillis() {
 			return err
 		}

@@ -142,7 +142,7 @@ func (h *house) replica(o certs.Options) (*jobs.Jobs, *customers.Store, *certs.S
 	}
 	o.Private = true
 	s := must[*certs.Service](h.t)(certs.New(certs.Deps{DB: h.db, Keeper: h.keeper, Ledger: h.ledger, Jobs: j, Findings: h.findings, Customers: c, Mail: h.letters, Preflight: h.checks,
-		Engine: func(_ context.Context, o acme.Options) (certs.Engine, error) { return &fakeEngine{ca: h.ca, o: o}, nil }}, o))
+		Engine: h.ca.open}, o))
 	return j, c, s
 }
 
@@ -333,6 +333,7 @@ type fakeCA struct {
 
 	mu       sync.Mutex
 	serial   int64
+	opened   int
 	orders   int
 	issued   int
 	busy     int
@@ -347,9 +348,10 @@ type fakeCA struct {
 	live     map[string][2]string
 	order    []string // the first name of each order, in their order
 
-	account      crypto.Signer          // of the latest engine
-	solve        func(acme.Hooks) error // done in each order
-	loseRollover bool                   // the next change of a key is done, and not answered
+	account                   crypto.Signer          // of the latest engine
+	solve                     func(acme.Hooks) error // done in each order
+	loseAccount, loseRollover bool                   // the next account is made, or the next change of a key done, and not answered
+	refuseAccount             error                  // what every registration gets
 }
 
 func encode(v any) json.RawMessage {
@@ -442,6 +444,14 @@ func sumsOf(t testing.TB, chain []byte) [2]string {
 	return [2]string{first, hex.EncodeToString(sum[:])}
 }
 
+// open is a client's first question to the CA.
+func (c *fakeCA) open(_ context.Context, o acme.Options) (certs.Engine, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.opened++
+	return &fakeEngine{ca: c, o: o}, nil
+}
+
 // fakeEngine is an account at the CA.
 type fakeEngine struct {
 	ca *fakeCA
@@ -466,7 +476,11 @@ func (e *fakeEngine) Register(_ context.Context, r acme.Registration) (string, e
 		return "", &acme.Error{Kind: acme.KindAccount}
 	}
 	e.ca.accounts[print] = "https://ca.test/acct/" + print
-	return e.ca.accounts[print], nil
+	if e.ca.loseAccount {
+		e.ca.loseAccount = false
+		return "", &acme.Error{Kind: acme.KindUnreachable, Detail: "the answer was lost"}
+	}
+	return e.ca.accounts[print], e.ca.refuseAccount
 }
 
 func (e *fakeEngine) Rollover(_ context.Context, next crypto.Signer) error {

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"math/bits"
 	"slices"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -104,15 +103,6 @@ func createAll[T any](tx *db.Tx, rows []T) error {
 	return nil
 }
 
-// padded repeats the last value up to a power of two, for the same reason.
-func padded[T any](values []T) []T {
-	if len(values) < 2 {
-		return values
-	}
-	n := 1 << bits.Len(uint(len(values)-1))
-	return append(slices.Clone(values), slices.Repeat(values[len(values)-1:], n-len(values))...)
-}
-
 // newestLog returns the newest log; ok is false where there is none.
 func newestLog(tx *db.Tx) (row logRow, ok bool, err error) {
 	var rows []logRow
@@ -145,7 +135,7 @@ func checkpointOfSize(tx *db.Tx, generation, size int64) (row checkpointRow, ok 
 // chainsOf returns the chains of customers, by customer.
 func chainsOf(tx *db.Tx, generation int64, customers []string) (map[string]chainRow, error) {
 	var rows []chainRow
-	err := tx.Where("generation = ? AND customer_id IN ?", generation, padded(customers)).Find(&rows).Error
+	err := tx.Where("generation = ? AND customer_id IN ?", generation, db.Padded(customers)).Find(&rows).Error
 	chains := make(map[string]chainRow, len(rows))
 	for _, r := range rows {
 		chains[r.CustomerID] = r
@@ -179,7 +169,7 @@ func deletePersonal(tx *db.Tx, ids []string) (map[string][]string, error) {
 	byCustomer := map[string][]string{}
 	for part := range slices.Chunk(ids, 256) {
 		var rows []personalRow
-		if err := tx.Select("entry_id", "name", "customer_id").Where("entry_id IN ?", padded(part)).Order("entry_id, name").Find(&rows).Error; err != nil {
+		if err := tx.Select("entry_id", "name", "customer_id").Where("entry_id IN ?", db.Padded(part)).Order("entry_id, name").Find(&rows).Error; err != nil {
 			return nil, err
 		}
 		for _, r := range rows {
@@ -187,7 +177,7 @@ func deletePersonal(tx *db.Tx, ids []string) (map[string][]string, error) {
 				byCustomer[r.CustomerID] = append(byCustomer[r.CustomerID], r.EntryID)
 			}
 		}
-		if err := tx.Where("entry_id IN ?", padded(part)).Delete(&personalRow{}).Error; err != nil {
+		if err := tx.Where("entry_id IN ?", db.Padded(part)).Delete(&personalRow{}).Error; err != nil {
 			return nil, err
 		}
 	}
@@ -216,7 +206,7 @@ func (h *hashes) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 	}
 	if len(want) > 0 && h.tx != nil {
 		var rows []hashRow
-		if err := h.tx.Where("generation = ? AND idx IN ?", h.generation, padded(want)).Find(&rows).Error; err != nil {
+		if err := h.tx.Where("generation = ? AND idx IN ?", h.generation, db.Padded(want)).Find(&rows).Error; err != nil {
 			return nil, err
 		}
 		for _, r := range rows {

@@ -10,16 +10,8 @@ import (
 	"ostler/controlplane/policy"
 )
 
-// within narrows a query to the rows that a scope reaches.
-func within(q *gorm.DB, scope policy.Scope) *gorm.DB {
-	if scope.All() {
-		return q
-	}
-	return q.Where("customer_id IN ? AND customer_id <> ''", padded(scope.Customers()))
-}
-
 func narrowed(tx *db.Tx, scope policy.Scope, f Filter) *gorm.DB {
-	q := within(tx.Session(&gorm.Session{}), scope)
+	q := db.Within(tx.Session(&gorm.Session{}), scope)
 	switch {
 	case f.Customer != "":
 		q = q.Where("customer_id = ?", f.Customer)
@@ -33,7 +25,7 @@ func narrowed(tx *db.Tx, scope policy.Scope, f Filter) *gorm.DB {
 		q = q.Where("subject = ? AND subject <> ''", f.Subject)
 	}
 	if len(f.Kinds) > 0 {
-		q = q.Where("kind IN ?", padded(f.Kinds))
+		q = q.Where("kind IN ?", db.Padded(f.Kinds))
 	}
 	if f.Actor != "" {
 		q = q.Where("actor_id = ?", f.Actor)
@@ -98,13 +90,13 @@ func scanEntries(q *gorm.DB, placed bool) (out []entryRow, err error) {
 // entryByID returns one entry of a scope.
 func entryByID(tx *db.Tx, scope policy.Scope, id string) (entryRow, error) {
 	var rows, pending []entryRow
-	if err := within(tx.Session(&gorm.Session{}), scope).Where("id = ?", id).Find(&rows).Error; err != nil {
+	if err := db.Within(tx.Session(&gorm.Session{}), scope).Where("id = ?", id).Find(&rows).Error; err != nil {
 		return entryRow{}, err
 	}
 	if len(rows) > 0 {
 		return rows[0], nil
 	}
-	if err := within(tx.Table(pendingTable), scope).Where("id = ?", id).Find(&pending).Error; err != nil {
+	if err := db.Within(tx.Table(pendingTable), scope).Where("id = ?", id).Find(&pending).Error; err != nil {
 		return entryRow{}, err
 	}
 	if len(pending) == 0 {
@@ -126,7 +118,7 @@ func personalOf(tx *db.Tx, entries []entryRow) (map[string][]personalRow, error)
 		return byEntry, nil
 	}
 	var rows []personalRow
-	err := tx.Where("entry_id IN ?", padded(ids)).Order("entry_id, name").Find(&rows).Error
+	err := tx.Where("entry_id IN ?", db.Padded(ids)).Order("entry_id, name").Find(&rows).Error
 	for _, r := range rows {
 		byEntry[r.EntryID] = append(byEntry[r.EntryID], r)
 	}

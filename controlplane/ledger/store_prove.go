@@ -56,7 +56,7 @@ func entriesByID(tx *db.Tx, leaves []leafRow) (map[string]entryRow, error) {
 			ids = append(ids, r.EntryID)
 		}
 		var rows []entryRow
-		if err := tx.Where("id IN ?", padded(ids)).Find(&rows).Error; err != nil {
+		if err := tx.Where("id IN ?", db.Padded(ids)).Find(&rows).Error; err != nil {
 			return nil, err
 		}
 		for _, r := range rows {
@@ -72,7 +72,7 @@ func personalByEntry(tx *db.Tx, ids []string) (map[string][]personalRow, error) 
 	byEntry := map[string][]personalRow{}
 	for part := range slices.Chunk(ids, 256) {
 		var rows []personalRow
-		if err := tx.Where("entry_id IN ?", padded(part)).Order("entry_id, name").Find(&rows).Error; err != nil {
+		if err := tx.Where("entry_id IN ?", db.Padded(part)).Order("entry_id, name").Find(&rows).Error; err != nil {
 			return nil, err
 		}
 		for _, r := range rows {
