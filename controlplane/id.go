@@ -44,6 +44,21 @@ const (
 	PrefixDNS         = "dns_"
 	PrefixCampaign    = "cmp_"
 	PrefixFound       = "fct_"
+
+	PrefixPerson        = "prs_"
+	PrefixPaper         = "pap_"
+	PrefixTeam          = "tea_"
+	PrefixGrant         = "grt_"
+	PrefixSpan          = "spn_"
+	PrefixChange        = "chg_"
+	PrefixFoundAccess   = "key_"
+	PrefixNotice        = "ntc_"
+	PrefixFacility      = "fac_"
+	PrefixAccessEntry   = "ent_"
+	PrefixRecertify     = "rec_"
+	PrefixRecertifyItem = "rci_"
+	PrefixAuthorisation = "aut_"
+	PrefixInstruction   = "ins_"
 )
 
 var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)

@@ -24,13 +24,17 @@ const (
 	ActionCertLook    Action = "certificate.look"      // what is served, and which certificates others renew
 	ActionCertTake    Action = "certificate.take_over" // stop another's renewer, or let it renew again
 	ActionCertForget  Action = "certificate.forget"    // delete keys that are not used any more
+
+	ActionAccessScan Action = "access.scan"      // who can get into the host, and who is in it
+	ActionEndLogin   Action = "access.end_login" // end somebody's Teleport sessions on the host
 )
 
 // Actions lists every action in a fixed order.
 func Actions() []Action {
 	return []Action{ActionInventory, ActionRepoPrepare, ActionRepoInit, ActionBackup, ActionList, ActionDownload, ActionPutBack,
 		ActionCatalogue, ActionArchive, ActionPreview, ActionApply, ActionUndo, ActionSettle,
-		ActionCertRequest, ActionCertDeploy, ActionCertLook, ActionCertTake, ActionCertForget}
+		ActionCertRequest, ActionCertDeploy, ActionCertLook, ActionCertTake, ActionCertForget,
+		ActionAccessScan, ActionEndLogin}
 }
 
 // Restart says what a crash in the middle of an action means.

@@ -58,13 +58,18 @@ const (
 	CertRead      Permission = "cert.read"
 	CertWrite     Permission = "cert.write" // create, change, pause and renew certificates
 	CertAdmin     Permission = "cert.admin" // authorities, providers, mass re-issues, compromised keys
-	SelfRead      Permission = "self.read"  // one's own sessions, tokens, second factor
+	AccessRead    Permission = "access.read"
+	AccessWrite   Permission = "access.write"   // grant, revoke, people, entries
+	AccessApprove Permission = "access.approve" // answer proposed grants, reviews and recertifications
+	AccessAdmin   Permission = "access.admin"   // how the cluster is dealt with, baselines, campaigns
+	AccessConfirm Permission = "access.confirm" // contact: whom we let in, who may instruct, notices
+	SelfRead      Permission = "self.read"      // one's own sessions, tokens, second factor
 	SelfWrite     Permission = "self.write"
 )
 
 var (
-	staffSees   = []Permission{CustomerRead, ServerRead, PlanRead, SnapshotRead, JobRead, FindingRead, LedgerRead, PeopleRead, CertRead, SelfRead, SelfWrite}
-	contactSees = []Permission{CustomerRead, ServerRead, PlanRead, SnapshotRead, JobRead, FindingRead, LedgerRead, CertRead, SelfRead, SelfWrite}
+	staffSees   = []Permission{CustomerRead, ServerRead, PlanRead, SnapshotRead, JobRead, FindingRead, LedgerRead, PeopleRead, CertRead, AccessRead, SelfRead, SelfWrite}
+	contactSees = []Permission{CustomerRead, ServerRead, PlanRead, SnapshotRead, JobRead, FindingRead, LedgerRead, CertRead, AccessRead, SelfRead, SelfWrite}
 )
 
 // permissions says what each role may do. Staff do not see a customer's file
@@ -73,12 +78,12 @@ var (
 // backups.AssistScope mints that scope.
 var permissions = map[Role][]Permission{
 	RoleSupport:  staffSees,
-	RoleOps:      append(slices.Clone(staffSees), CustomerWrite, ServerWrite, ServerEnrol, PlanWrite, BackupRun, JobCancel, FindingWrite, RestoreAssist, CertWrite),
-	RoleAdmin:    append(slices.Clone(staffSees), CustomerWrite, ServerWrite, ServerEnrol, PlanWrite, BackupRun, JobCancel, FindingWrite, PeopleWrite, RestoreAssist, CertWrite, CertAdmin),
+	RoleOps:      append(slices.Clone(staffSees), CustomerWrite, ServerWrite, ServerEnrol, PlanWrite, BackupRun, JobCancel, FindingWrite, RestoreAssist, CertWrite, AccessWrite, AccessApprove),
+	RoleAdmin:    append(slices.Clone(staffSees), CustomerWrite, ServerWrite, ServerEnrol, PlanWrite, BackupRun, JobCancel, FindingWrite, PeopleWrite, RestoreAssist, CertWrite, CertAdmin, AccessWrite, AccessApprove, AccessAdmin),
 	RoleReader:   contactSees,
 	RoleRestorer: append(slices.Clone(contactSees), FileRead, RestoreRun, RestoreAsk, BackupRun, JobCancel),
-	RoleOwner:    append(slices.Clone(contactSees), FileRead, RestoreRun, RestoreAsk, BackupRun, JobCancel, KeyConfirm, PlanWrite, PeopleRead, PeopleWrite, CertWrite),
-	RoleAuditor:  {CustomerRead, ServerRead, LedgerRead, SelfRead},
+	RoleOwner:    append(slices.Clone(contactSees), FileRead, RestoreRun, RestoreAsk, BackupRun, JobCancel, KeyConfirm, PlanWrite, PeopleRead, PeopleWrite, CertWrite, AccessConfirm, AccessApprove),
+	RoleAuditor:  {CustomerRead, ServerRead, LedgerRead, AccessRead, SelfRead},
 }
 
 // Kind returns the kind of actor that may hold the role, "" for an unknown role.
