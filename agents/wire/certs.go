@@ -7,8 +7,9 @@ package wire
 // On the host each certificate has a folder of its own,
 // {certificates}/{Folder}/, with one folder for each round in it (privkey.pem,
 // fullchain.pem, chain.pem, combined.pem; all 0600 but the chains) and the link
-// "live" that names one of them. A switch of "live" is one rename: key and
-// chain change together or not at all.
+// "live" that names one of them, or a placeholder signed by itself where there
+// is none yet. A switch of "live" is one rename: key and chain change together
+// or not at all.
 
 // KeyType is the kind of a certificate's key.
 type KeyType string
@@ -153,6 +154,7 @@ type CertDeployed struct {
 	Round      int64        `json:"round"`
 	Failure    *Failure     `json:"failure,omitempty"` // why it did not reach CertServed
 	Seen       []CertSeen   `json:"seen"`              // after the reload; after a rollback as it was before it
+	Back       []CertSeen   `json:"back,omitempty"`    // after a rollback that services were told of: Right is the one before
 	Services   []CertReload `json:"services"`
 	// Taken is what CertDeployParams.Take has changed, and what is still so.
 	Taken *CertTaken `json:"taken,omitempty"`

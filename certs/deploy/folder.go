@@ -214,7 +214,7 @@ func roundName(s string) (int64, bool) {
 	return v, err == nil && v > 0 && strconv.FormatInt(v, 10) == s
 }
 
-// live returns the round that is in use, 0 where there is none.
+// live returns the round that is in use, 0 where there is none, or a placeholder.
 func (s *shelf) live() (int64, error) {
 	target, err := s.Readlink(liveLink)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -222,6 +222,9 @@ func (s *shelf) live() (int64, error) {
 	}
 	if err != nil {
 		return 0, fail(wire.CauseCertFolder, err, "something that is not our link is in the place of %q", liveLink)
+	}
+	if target == placeholder {
+		return 0, nil
 	}
 	n, ok := roundName(target)
 	if !ok {

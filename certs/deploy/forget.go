@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"slices"
 	"strconv"
-	"strings"
 
 	"ostler/agents/wire"
 )
@@ -59,6 +58,11 @@ func (e *Engine) Forget(ctx context.Context, p wire.CertForgetParams) (wire.Cert
 		out.Rounds = append(out.Rounds, n)
 		e.at("deleted")
 	}
+	if all || live > 0 {
+		if err := s.RemoveAll(placeholder); err != nil {
+			return out, diskFailure(err, "the placeholder cannot be deleted")
+		}
+	}
 	if err := syncFolder(s.Root); err != nil {
 		return out, diskFailure(err, "a deletion cannot be made durable")
 	}
@@ -73,10 +77,8 @@ func (e *Engine) unused(s *shelf, folder string) error {
 	if _, err := s.Lstat(takenFile); err == nil {
 		return fail(wire.CauseCertFolder, nil, "another renewer's files lead to this certificate: undo its take-over first")
 	}
-	for _, use := range e.uses() {
-		if strings.HasPrefix(use.path, e.livePath(folder, "")+"/") {
-			return fail(wire.CauseCertFolder, nil, "%s still names this certificate", use.config)
-		}
+	if config := e.namedBy(folder); config != "" {
+		return fail(wire.CauseCertFolder, nil, "%s still names this certificate", config)
 	}
 	return nil
 }

@@ -240,7 +240,8 @@ func (d *deployment) back(ctx context.Context, why error) {
 	if err != nil || len(d.p.Endpoints) == 0 {
 		return
 	}
-	if wrong := unlike(d.settle(ctx, d.p.Endpoints, []sight{old})); len(wrong) > 0 {
+	d.out.Back = d.settle(ctx, d.p.Endpoints, []sight{old})
+	if wrong := unlike(d.out.Back); len(wrong) > 0 {
 		failure.Detail += "; after going back, the one before is not shown: " + notServed(wrong, len(d.p.Endpoints))
 	}
 	d.at("back looked")

@@ -135,4 +135,7 @@ func TestNginx(t *testing.T) {
 	if !res.RolledBack || res.Round != 2 || res.Failure.Cause != wire.CauseNotServed || !res.Seen[0].Right || res.Seen[1].Right || n.shows(n.at) != "2" {
 		t.Errorf("one address old: got %+v %+v, shows %s", res, res.Failure, n.shows(n.at))
 	}
+	if len(res.Back) != 2 || !res.Back[0].Right || !res.Back[1].Right {
+		t.Errorf("after going back: got %+v, want both to show the one before", res.Back)
+	}
 }

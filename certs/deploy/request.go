@@ -26,6 +26,8 @@ const maxNames = 100
 
 // Request makes the key of a round and a signing request for it, or finds those
 // that it made before. The key is on the disk before the request is answered.
+// Where the certificate has no first one yet, a placeholder stands in its place
+// from now on.
 func (e *Engine) Request(ctx context.Context, p wire.CertRequestParams) (wire.CertRequested, error) {
 	if err := checkRequest(p); err != nil {
 		return wire.CertRequested{}, err
@@ -51,6 +53,9 @@ func (e *Engine) Request(ctx context.Context, p wire.CertRequestParams) (wire.Ce
 		return wire.CertRequested{}, err
 	}
 	e.at("csr")
+	if err := e.stand(s, p.Names); err != nil {
+		return wire.CertRequested{}, err
+	}
 	return wire.CertRequested{CSR: csr}, nil
 }
 
