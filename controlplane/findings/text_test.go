@@ -88,7 +88,11 @@ func TestEverySentence(t *testing.T) {
 		"repository.wrong_password", "ledger.broken", "job.stuck", "restic.old", "signer.down", "inventory.failed", "backup.folder_missing", "store.users_failed", "snapshot.gone", "catalogue.damaged",
 		"mail.unreachable", "mail.unconfigured", "mail.failed", "mail.bounced", "mail.notice", "restore.asked", "restore.incomplete",
 		"certificate.ari_bad", "certificate.expiring", "certificate.failed", "certificate.key_blocked", "certificate.not_covered", "certificate.not_served",
-		"certificate.renewer", "certificate.revoked"}
+		"certificate.renewer", "certificate.revoked",
+		"access.drift", "access.unexplained", "access.foreign_role", "access.cluster_unreachable", "access.cluster_identity", "access.locks_refused",
+		"access.host_unread", "access.same_login", "access.grant_expiring", "access.break_glass_review", "access.ticket_missing", "access.last_on_call",
+		"access.notice_undelivered", "access.notice_late", "access.paper_expiring", "access.baseline_review", "access.facility_certificate",
+		"access.instruction_flagged", "access.not_confirmed", "access.role_put_back"}
 	slices.Sort(want)
 	if got := findings.Kinds(); !slices.Equal(got, want) {
 		t.Errorf("kinds: got %v, want %v: a new kind stands here too", got, want)
