@@ -12,6 +12,7 @@ import (
 
 // State is what a cluster says of who may reach what.
 type State struct {
+	At               time.Time // when reading began, by our clock: what was in force then
 	Cluster, Version string
 	Roles            []Role
 	Users            []User
@@ -21,7 +22,9 @@ type State struct {
 	// LocksRefused says that the cluster does not do locks, or not for us.
 	LocksRefused bool
 	// Skipped counts what could not be read: State is then no clean scan.
+	// Unread says what that was, a kind of resource and, where we know, why.
 	Skipped int
+	Unread  []string
 }
 
 // Role is a role of the cluster, as far as it reaches servers or the cluster itself.
@@ -68,9 +71,11 @@ type User struct {
 }
 
 // Lock keeps one thing out. Exactly one of User, Role, Login, Node and Session
-// is set: several would be "or" on the cluster, not "and".
+// is set: several would be "or" on the cluster, not "and". Teleport has no lock
+// on one session: PutLock refuses it, and no cluster reports one.
 type Lock struct {
 	Name                             string // carries our change's id
+	Ours                             bool   // carries our mark; PutLock sets it
 	User, Role, Login, Node, Session string
 	// Targets counts the targets of a lock that others made; ours have one.
 	Targets int
@@ -103,4 +108,8 @@ var (
 	ErrRefused     = errors.New("this cluster does not do this")
 	ErrNotOurs     = errors.New("a role of this name is not ours")
 	ErrNotFound    = errors.New("there is none of this name")
+	ErrChanged     = errors.New("it was changed meanwhile")
+	ErrInUse       = errors.New("it is still in use")
+	ErrClock       = errors.New("the cluster's certificate is not valid at this time")
+	ErrSSO         = errors.New("the user's roles come from single sign-on") // with ErrRefused
 )
