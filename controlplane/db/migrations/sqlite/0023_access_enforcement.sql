@@ -1,0 +1,119 @@
+-- +goose Up
+-- Who can reach customers' servers: what the cluster and the hosts say.
+
+-- A time in which a source ("teleport", or a server) was looked at without a gap.
+CREATE TABLE access_attestations (
+  id              TEXT PRIMARY KEY,
+  source          TEXT NOT NULL,
+  from_at         INTEGER NOT NULL,
+  to_at           INTEGER NOT NULL
+);
+CREATE INDEX access_attestations_source ON access_attestations (source, from_at);
+
+-- The one cluster: how it is dealt with, and how it stood when last looked at.
+CREATE TABLE access_cluster (
+  id              INTEGER PRIMARY KEY,
+  mode            TEXT NOT NULL,
+  mode_since      INTEGER NOT NULL,
+  mode_by         TEXT NOT NULL,
+  looked_at       INTEGER NOT NULL,
+  trouble         TEXT NOT NULL,
+  trouble_since   INTEGER NOT NULL,
+  identity_until  INTEGER NOT NULL,
+  locks_refused   INTEGER NOT NULL,
+  wants_hash      TEXT NOT NULL,
+  seen            BLOB
+);
+
+-- The cluster's roles that are ours, by person and role.
+CREATE TABLE access_cluster_roles (
+  name            TEXT PRIMARY KEY,
+  person_id       TEXT NOT NULL,
+  role            TEXT NOT NULL,
+  made_at         INTEGER NOT NULL,
+  UNIQUE (person_id, role)
+);
+
+-- Roles of others that somebody answers for.
+CREATE TABLE access_cluster_accepted (
+  name            TEXT PRIMARY KEY,
+  owner_id        TEXT NOT NULL,
+  until           INTEGER NOT NULL,
+  reason          BLOB NOT NULL,
+  accepted_by     TEXT NOT NULL,
+  accepted_at     INTEGER NOT NULL
+);
+
+-- Sessions that a removal has to end.
+CREATE TABLE access_kicks (
+  id              TEXT PRIMARY KEY,
+  person_id       TEXT NOT NULL,
+  state           TEXT NOT NULL,
+  locks           INTEGER NOT NULL,
+  asked_at        INTEGER NOT NULL,
+  ended_at        INTEGER NOT NULL,
+  waits           INTEGER NOT NULL
+);
+CREATE INDEX access_kicks_person ON access_kicks (person_id, ended_at);
+
+-- Certificates that may still be out after a removal.
+CREATE TABLE access_certificates (
+  id              TEXT PRIMARY KEY,
+  customer_id     TEXT NOT NULL,
+  person_id       TEXT NOT NULL,
+  role            TEXT NOT NULL,
+  server_id       TEXT NOT NULL,
+  from_at         INTEGER NOT NULL,
+  until           INTEGER NOT NULL
+);
+CREATE INDEX access_certificates_until ON access_certificates (until);
+CREATE INDEX access_certificates_person ON access_certificates (person_id, customer_id);
+
+-- Ways in that scans found on hosts. mark is the keyed hash of what it is.
+CREATE TABLE access_found (
+  id              TEXT PRIMARY KEY,
+  customer_id     TEXT NOT NULL,
+  server_id       TEXT NOT NULL,
+  kind            TEXT NOT NULL,
+  mark            BLOB NOT NULL,
+  data            BLOB NOT NULL,
+  person_id       TEXT NOT NULL,
+  confirmed       TEXT NOT NULL,
+  confirmed_by    TEXT NOT NULL,
+  confirmed_at    INTEGER NOT NULL,
+  baseline        INTEGER NOT NULL,
+  owner_id        TEXT NOT NULL,
+  review_by       INTEGER NOT NULL,
+  first_scan      INTEGER NOT NULL,
+  first_at        INTEGER NOT NULL,
+  since_at        INTEGER NOT NULL,
+  seen_at         INTEGER NOT NULL,
+  gone_at         INTEGER NOT NULL,
+  used_at         INTEGER NOT NULL
+);
+CREATE INDEX access_found_server ON access_found (server_id, gone_at);
+CREATE INDEX access_found_customer ON access_found (customer_id, id);
+CREATE INDEX access_found_person ON access_found (person_id, id);
+CREATE INDEX access_found_review ON access_found (review_by);
+
+-- How hosts were last looked at.
+CREATE TABLE access_hosts (
+  server_id       TEXT PRIMARY KEY,
+  next_at         INTEGER NOT NULL,
+  asked_at        INTEGER NOT NULL,
+  scanned_at      INTEGER NOT NULL,
+  clean_at        INTEGER NOT NULL,
+  unread          BLOB,
+  logins          BLOB
+);
+CREATE INDEX access_hosts_next ON access_hosts (next_at);
+
+-- +goose Down
+DROP TABLE access_hosts;
+DROP TABLE access_found;
+DROP TABLE access_certificates;
+DROP TABLE access_kicks;
+DROP TABLE access_cluster_accepted;
+DROP TABLE access_cluster_roles;
+DROP TABLE access_cluster;
+DROP TABLE access_attestations;
