@@ -132,7 +132,9 @@ func (s *Service) doneDeploy(tx *db.Tx, job jobs.Job) error {
 	if why.Code == WhyNotServed {
 		blame(&why, res.Seen)
 	}
-	cert.Seen = encode(seenFrom(tx, "host", res.Seen))
+	if !res.RolledBack {
+		cert.Seen = encode(seenFrom(tx, "host", res.Seen))
+	}
 	if !res.RolledBack && res.Round == row.Round { // there is none before it: it stays, and is no good yet
 		if err := s.install(tx, &cert, row); err != nil {
 			return err
@@ -140,7 +142,30 @@ func (s *Service) doneDeploy(tx *db.Tx, job jobs.Job) error {
 		cert.State = string(StateUnserved)
 		return s.failAs(tx, &cert, &row, why, IssueFailed, StepFailed)
 	}
+	if err := s.wentBack(tx, &cert, res); err != nil {
+		return err
+	}
 	return s.failAs(tx, &cert, &row, why, IssueRolledBack, StepRolledBack)
+}
+
+// wentBack judges the certificate that is in use again by what its endpoints
+// show. Where the host did not look behind it, it is looked at from here at once.
+func (s *Service) wentBack(tx *db.Tx, cert *certRow, res wire.CertDeployed) error {
+	if len(res.Back) == 0 {
+		cert.LookAt = tx.NowMillis()
+		tx.AfterCommit(func() { s.opts.Bus.Publish(topicWatch) })
+		return nil
+	}
+	right, wrong := true, Why{}
+	for i, e := range res.Back {
+		e.Right = e.Leaf != "" && e.Leaf == cert.Leaf && e.Chain == cert.Chain
+		if res.Back[i].Right = e.Right; !e.Right && right {
+			right = false
+			blame(&wrong, []wire.CertSeen{e})
+		}
+	}
+	cert.Seen, cert.OpenIssue = encode(seenFrom(tx, "host", res.Back)), "" // the attempt is over: it may be judged
+	return s.judge(tx, cert, right, wrong)
 }
 
 // deployed reads what the host says of an installation: a job that failed may

@@ -82,6 +82,9 @@ func (s *Service) polled(tx *db.Tx, cert *certRow, ca authorityRow, info acme.Re
 	if !plan.At.Equal(before.At) {
 		tx.AfterCommit(func() { s.turns.Planned(cert.ID, plan.At) })
 	}
+	if !plan.At.IsZero() && !plan.At.After(tx.Now) {
+		tx.AfterCommit(func() { s.opts.Bus.Publish(topicWatch) }) // what is wanted now does not wait for the next round of Watch
+	}
 	if err2 := saveCert(tx, cert); err2 != nil {
 		return err2
 	}

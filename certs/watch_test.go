@@ -49,7 +49,14 @@ func TestAnEarlierWindowIsTakenUp(t *testing.T) {
 			return acme.Renewal{Start: clock.Now().Add(-2 * time.Hour), End: clock.Now().Add(-time.Hour), Explanation: "https://ca.test/incident"}, nil
 		}
 		clock.Advance(7 * time.Hour)
+		woken, cancel := h.bus.Subscribe("certificates")
+		defer cancel()
 		h.look()
+		select {
+		case <-woken:
+		default:
+			t.Error("nobody is woken to begin it")
+		}
 		now := h.get(c.ID).Renewal
 		if now.At.After(clock.Now()) || now.Explanation != "https://ca.test/incident" {
 			t.Errorf("the earlier window: got %+v", now)
