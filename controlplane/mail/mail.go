@@ -27,7 +27,8 @@ type Message struct {
 	Lang     string // BCP 47; a language that is not there reads English
 	// Args fill the template. A paragraph whose argument is missing is left out.
 	// They hold no file names: a mail says that there is something, and the
-	// portal says what.
+	// portal says what. An argument that a template takes as a list has an entry
+	// on each of its lines.
 	Args map[string]string
 	// Path is the page of the portal that the link leads to: "/restores/res_...".
 	// "" is the portal's home.
@@ -44,6 +45,13 @@ const (
 
 	CertificateExpiring = "certificate.expiring" // args: names, days, server, until, because
 	CertificateExpired  = "certificate.expired"  // args: names, server, until, because
+
+	AccessChanged    = "access.changed"     // args: items (a list)
+	AccessBreakGlass = "access.break_glass" // args: items (a list)
+	AccessApprove    = "access.approve"     // args: who, role, reason, until, by
+	AccessReviewed   = "access.reviewed"    // args: who, result
+	AccessFlagged    = "access.flagged"     // args: what, because
+	AccessDecided    = "access.decided"     // args: what, decision, because
 
 	Test = "test" // no args
 )

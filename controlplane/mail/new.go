@@ -110,6 +110,7 @@ type Mail struct {
 	domain   string // of From, for Message-IDs
 	dkim     crypto.Signer
 	pause    pause
+	changed  []func(tx *db.Tx, b Became) error
 	hook     func(moment string) error // nil but in tests
 }
 

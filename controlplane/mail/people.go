@@ -75,6 +75,9 @@ func (m *Mail) RecordCall(ctx context.Context, scope policy.Scope, id, note stri
 		if err := m.append(tx, r, "mail.called", map[string]any{}, map[string]string{"note": note}); err != nil {
 			return err
 		}
+		if err := m.tell(tx, r); err != nil {
+			return err
+		}
 		return m.findings.Close(tx, undelivered(r.ID), "the person was reached another way")
 	}))
 }

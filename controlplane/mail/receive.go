@@ -79,5 +79,8 @@ func (m *Mail) receive(tx *db.Tx, r *row, n notification, raw []byte) (err error
 	if err := m.raise(tx, r, findings.MailBounced, n.diagnostic); err != nil {
 		return err
 	}
+	if err := m.tell(tx, r); err != nil {
+		return err
+	}
 	return save(tx, r)
 }

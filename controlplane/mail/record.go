@@ -31,8 +31,14 @@ func (m *Mail) record(ctx context.Context, id string, res result) error {
 		if err := m.health(tx, res); err != nil {
 			return err
 		}
+		before := r.State
 		if err := m.conclude(tx, r, a, res, news); err != nil {
 			return err
+		}
+		if news || r.State != before {
+			if err := m.tell(tx, r); err != nil {
+				return err
+			}
 		}
 		m.wake(tx, r)
 		return save(tx, r)
@@ -174,6 +180,9 @@ func (m *Mail) done(tx *db.Tx, job jobs.Job) error {
 	if err := m.fail(tx, r, cause, reply, map[string]any{}); err != nil {
 		return wrap("end", err)
 	}
+	if err := m.tell(tx, r); err != nil {
+		return wrap("end", err)
+	}
 	m.wake(tx, r)
 	return wrap("end", save(tx, r))
 }
@@ -208,6 +217,9 @@ var because = map[Cause]string{
 // report raises what a mail's row says where it could not be queued.
 func (m *Mail) report(ctx context.Context, r *row) error {
 	return wrap("report", m.db.Write(ctx, func(tx *db.Tx) error {
+		if err := m.tell(tx, r); err != nil {
+			return err
+		}
 		switch {
 		case r.State == Unsent:
 			return m.findings.Raise(tx, findings.Finding{Key: unconfigured, Kind: findings.MailUnconfigured, Severity: findings.Warn, Owner: findings.Ops})

@@ -20,7 +20,8 @@ var page = template.Must(template.New("mail").Parse(`<!doctype html>
 <html lang="{{.Lang}}"><head><meta charset="utf-8"><title>{{.Title}}</title></head>
 <body>
 <p>{{.Hello}}</p>
-{{range .Lines}}<p>{{.}}</p>
+{{range .Lines}}{{if .Entries}}<ul>{{range .Entries}}<li>{{.}}</li>
+{{end}}</ul>{{else}}<p>{{.Text}}</p>{{end}}
 {{end}}<p>{{.Action}}:<br><a href="{{.Link}}">{{.Link}}</a></p>
 <p>{{.Foot}}</p>
 </body></html>
@@ -28,7 +29,18 @@ var page = template.Must(template.New("mail").Parse(`<!doctype html>
 
 // plain is the letter as text.
 func (l letter) plain() string {
-	return l.Hello + "\n\n" + strings.Join(l.Lines, "\n\n") + "\n\n" + l.Action + ":\n" + l.Link + "\n\n-- \n" + l.Foot + "\n"
+	var b strings.Builder
+	for _, p := range l.Lines {
+		b.WriteString(p.Text)
+		for i, e := range p.Entries {
+			if i > 0 {
+				b.WriteByte('\n')
+			}
+			b.WriteString("- " + e)
+		}
+		b.WriteString("\n\n")
+	}
+	return l.Hello + "\n\n" + b.String() + l.Action + ":\n" + l.Link + "\n\n-- \n" + l.Foot + "\n"
 }
 
 func (l letter) html() (string, error) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"unicode"
@@ -38,20 +39,30 @@ var english = sync.OnceValues(func() (map[string]words, error) {
 
 // Templates lists the templates that Enqueue takes.
 func Templates() []string {
-	return []string{RestoreReady, RestorePlaced, RestoreFailed, AskAnswered, CertificateExpiring, CertificateExpired, Test}
+	return []string{RestoreReady, RestorePlaced, RestoreFailed, AskAnswered, CertificateExpiring, CertificateExpired,
+		AccessChanged, AccessBreakGlass, AccessApprove, AccessReviewed, AccessFlagged, AccessDecided, Test}
 }
 
 // noticeTemplate is the mail without content.
 const noticeTemplate = "notice"
 
-// maxArg bounds an argument, in runes.
+// maxArg bounds an argument, or an entry of a list, in runes.
 const maxArg = 200
+
+// maxEntries bounds a list; the line after it says how many more there are.
+const maxEntries = 2000
 
 // letter is a mail in words, before it is one in bytes.
 type letter struct {
 	Lang, Title, Hello string
-	Lines              []string
+	Lines              []paragraph
 	Action, Link, Foot string
+}
+
+// paragraph is a text or a list.
+type paragraph struct {
+	Text    string
+	Entries []string
 }
 
 // compose fills a template. An argument that it does not know is an error.
@@ -72,7 +83,9 @@ func compose(template, name string, args map[string]string, company, link string
 	}
 	values := map[string]string{}
 	for arg, v := range args {
-		values[arg] = tidy(v)
+		if !isList(body, arg) { // tidying would make one line of a list
+			values[arg] = tidy(v)
+		}
 	}
 	line := func(key string, values map[string]string) string {
 		s, _ := fill(strings.Join(text[key], " "), values)
@@ -88,14 +101,47 @@ func compose(template, name string, args map[string]string, company, link string
 	}
 	l.Foot = line(foot, map[string]string{"company": tidy(company)})
 	for _, p := range body {
-		if s, ok := fill(p, values); ok {
-			l.Lines = append(l.Lines, s)
+		if arg, ok := listOf(p); ok {
+			if e := entries(args[arg], line); len(e) > 0 {
+				l.Lines = append(l.Lines, paragraph{Entries: e})
+			}
+		} else if s, ok := fill(p, values); ok {
+			l.Lines = append(l.Lines, paragraph{Text: s})
 		}
 	}
 	if l.Title == "" {
 		return letter{}, fmt.Errorf("template %s: an argument of its subject is missing", template)
 	}
 	return l, nil
+}
+
+// listOf returns the argument of a paragraph that is a list: "{items...}".
+func listOf(p string) (arg string, ok bool) {
+	if arg, ok = strings.CutPrefix(p, "{"); ok {
+		arg, ok = strings.CutSuffix(arg, "...}")
+	}
+	return arg, ok
+}
+
+func isList(body words, arg string) bool { return slices.Contains(body, "{"+arg+"...}") }
+
+// entries makes a safe, bounded line of each line of a list.
+func entries(v string, line func(key string, values map[string]string) string) []string {
+	var out []string
+	more := 0
+	for e := range strings.SplitSeq(v, "\n") {
+		switch e = tidy(e); {
+		case e == "":
+		case len(out) == maxEntries:
+			more++
+		default:
+			out = append(out, e)
+		}
+	}
+	if more > 0 {
+		out = append(out, line("more", map[string]string{"count": strconv.Itoa(more)}))
+	}
+	return out
 }
 
 // names lists the {names} of texts.
@@ -108,7 +154,7 @@ func names(texts []string) []string {
 				break
 			}
 			name, after, _ := strings.Cut(rest, "}")
-			all = append(all, name)
+			all = append(all, strings.TrimSuffix(name, "..."))
 			s = after
 		}
 	}
