@@ -276,3 +276,25 @@ func notOneself(ctx context.Context, id string) error {
 	}
 	return nil
 }
+
+// ContactsIn returns the contacts of a customer inside a transaction, the
+// longest there first; also those who were removed where removed is set.
+func (s *Store) ContactsIn(tx *db.Tx, scope policy.Scope, customer string, removed bool) ([]Contact, error) {
+	q := inScope(tx.DB, "customer_id", scope).Where("customer_id = ?", customer)
+	if !removed {
+		q = q.Where("removed_at = 0")
+	}
+	var rows []contactRow
+	if err := q.Order("id").Find(&rows).Error; err != nil {
+		return nil, wrap("contacts", err)
+	}
+	out := make([]Contact, 0, len(rows))
+	for _, r := range rows {
+		c, err := s.contact(r)
+		if err != nil {
+			return nil, wrap("contacts", err)
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}
