@@ -254,6 +254,9 @@ type Line struct {
 	// where it is false they read "unattested".
 	Attested bool
 	Grants   []string // grt_, ent_: the grounds
+	// Shared: on a ground of another customer on a server that both live on; its
+	// reason is theirs and is not shown.
+	Shared   bool
 	Reason   string
 	Ticket   string
 	By       string // name of who granted it
@@ -296,12 +299,42 @@ type Attestation struct {
 	Good bool
 }
 
+// ChangeKind is what a change did to a line of a list.
+type ChangeKind string
+
+// The kinds of change.
+const (
+	Added   ChangeKind = "added"   // the line was not there
+	Removed ChangeKind = "removed" // the line is there no more
+	Moved   ChangeKind = "moved"   // the line is there, until another end
+	Ground  ChangeKind = "ground"  // the line is there as before, on one ground more or fewer: nothing to tell
+)
+
+// Valid reports whether k is a known kind.
+func (k ChangeKind) Valid() bool { return k == Added || k == Removed || k == Moved || k == Ground }
+
+// Why something ended, where no person wrote it.
+const (
+	WhyEnded   = "ended"
+	WhyExpired = "expired"
+	WhyLeft    = "left"    // the person left the company
+	WhyTeam    = "team"    // the person is in the team no more
+	WhyTenancy = "tenancy" // no server is shared any more
+	WhyTicket  = "ticket"  // no ticket was filled in
+)
+
 // Change is one difference that settle wrote.
 type Change struct {
 	ID       string // chg_
 	Customer string
 	Column   Column
-	Added    bool
+	Kind     ChangeKind
+	Added    bool // the line is on the list after it
+	Source   string
+	Ground   string // grt_, ent_, key_: what the span stands on
+	// Baseline: it was so before we looked, or before the customer came; it is
+	// part of the first list and no change of it.
+	Baseline bool
 	Span     string
 	Person   string
 	Name     string
@@ -310,8 +343,8 @@ type Change struct {
 	Role     string
 	Server   string
 	At       time.Time // from when it is so
-	Until    time.Time // Added: planned end
-	Why      string    // grant's reason, "expired", "left", "found"
+	Until    time.Time // planned end, where the line is there after it
+	Why      string    // grant's reason, or one of the words WhyEnded ...; sealed in the database
 	KnownAt  time.Time
 	// EnforcedAt and NotifiedAt are zero until Teleport or the host confirmed
 	// it, and until a mail server accepted the notice of it.
