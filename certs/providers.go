@@ -156,7 +156,7 @@ func (s *Service) RemoveProvider(ctx context.Context, scope policy.Scope, id str
 			return err
 		}
 		if n > 0 {
-			return controlplane.Errorf(controlplane.CodeConflict, "Choose another provider for them first.", "%d certificates use this provider", n)
+			return controlplane.Errorf(controlplane.CodeConflict, "Choose another provider for them first.", "Certificates use this provider: %d", n)
 		}
 		row.Config, row.RemovedAt = []byte{}, tx.NowMillis()
 		if err := db.Save(tx, &row); err != nil {

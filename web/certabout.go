@@ -103,7 +103,13 @@ func (v *visit) certActs(scope policy.Scope, page *Certificate, c certs.Certific
 			a.Renew, a.Try = self+"/renew", c.Issued.Serial == "" || c.Failing.Attempts > 0
 		}
 		if v.staff() {
-			a.DryRun = self + "/dry-run"
+			cas, err := v.p.Certs.Authorities(v.ctx, scope)
+			if err != nil {
+				return err
+			}
+			if slices.ContainsFunc(cas, func(ca certs.Authority) bool { return ca.Role == certs.RoleStaging }) {
+				a.DryRun = self + "/dry-run"
+			}
 		}
 	}
 	if c.Issued.Serial != "" && c.Issued.RevokedAt.IsZero() {

@@ -2,6 +2,12 @@ package web
 
 import "ostler/controlplane/policy"
 
+// byAdmins is a route that staff need to be admins for.
+func byAdmins(r route) route {
+	r.Staff = policy.CertAdmin
+	return r
+}
+
 // certPages are certificates, for both sides.
 func (p *Portal) certPages() []route {
 	if p.Certs == nil {
@@ -15,8 +21,11 @@ func (p *Portal) certPages() []route {
 		get("/certificates/settings", policy.Staff, policy.CertRead, "portal.cert.settings", p.certSettings),
 		get("/certificates/authorities/new", policy.Staff, policy.CertAdmin, "portal.authority.new", p.authorityNew),
 		post("/certificates/authorities", policy.Staff, policy.CertAdmin, "portal.authority.add", p.authorityAdd),
-		get("/certificates/providers/new", policy.Staff, policy.CertAdmin, "portal.provider.new", p.providerNew),
-		post("/certificates/providers", policy.Staff, policy.CertAdmin, "portal.provider.add", p.providerAdd),
+		get("/certificates/dns", policy.Customers, policy.CertWrite, "portal.providers", p.ownProviders),
+		byAdmins(get("/certificates/providers/new", policy.SignedIn, policy.CertWrite, "portal.provider.new", p.providerNew)),
+		byAdmins(post("/certificates/providers", policy.SignedIn, policy.CertWrite, "portal.provider.add", p.providerAdd)),
+		byAdmins(get("/certificates/providers/:id/remove", policy.SignedIn, policy.CertWrite, "portal.provider.remove", p.providerRemove)),
+		byAdmins(post("/certificates/providers/:id/remove", policy.SignedIn, policy.CertWrite, "portal.provider.remove.do", p.providerRemoveDo)),
 		get("/certificates/campaigns", policy.Staff, policy.CertAdmin, "portal.campaigns", p.campaigns),
 		get("/certificates/campaigns/new", policy.Staff, policy.CertAdmin, "portal.campaign.new", p.campaignNew),
 		post("/certificates/campaigns", policy.Staff, policy.CertAdmin, "portal.campaign.start", p.campaignStart),

@@ -2,12 +2,9 @@ package web
 
 import (
 	"cmp"
-	"slices"
 	"strings"
 
 	"ostler/certs"
-	"ostler/controlplane"
-	"ostler/controlplane/customers"
 	"ostler/controlplane/policy"
 )
 
@@ -44,10 +41,7 @@ func (p *Portal) certSettings(v *visit) error {
 		return err
 	}
 	if v.can(policy.CertAdmin) {
-		page.NewCA = "/certificates/authorities/new"
-		for _, k := range p.Certs.ProviderKinds() {
-			page.Kinds = append(page.Kinds, Link{k.Kind, k.Kind})
-		}
+		page.NewCA, page.Kinds = "/certificates/authorities/new", v.providerKinds()
 	}
 	return v.render(page)
 }
@@ -65,31 +59,10 @@ func (v *visit) authorityRow(a certs.Authority) AuthorityRow {
 	return r
 }
 
-func (v *visit) providerRows(scope policy.Scope) (out []ProviderRow, err error) {
-	list, err := v.p.Certs.Providers(v.ctx, scope, "")
-	if err != nil {
-		return nil, err
-	}
-	ids := map[string]bool{}
-	for _, x := range list {
-		ids[x.Customer] = true
-	}
-	delete(ids, "")
-	names, err := v.customerNames(keysOf(ids))
-	for _, x := range list {
-		row := ProviderRow{Name: x.Name, Kind: x.Kind, Zone: x.Zone, Made: x.CreatedAt, Customer: Link{Label: v.p.o.Company}}
-		if x.Customer != "" {
-			row.Customer = Link{names[x.Customer], "/customers/" + x.Customer}
-		}
-		out = append(out, row)
-	}
-	return out, err
-}
-
 // newAuthorityPage is the form for an authority. Where none is known yet, one
 // is proposed.
 func (p *Portal) newAuthorityPage(v *visit, proposed certs.NewAuthority) *CertAdd {
-	page := &CertAdd{Page: v.page("certs", v.t("certadd.authority"), v.t("certadd.authority_say")), Action: "/certificates/authorities", Lead: v.t("certadd.authority_note")}
+	page := &CertAdd{Page: v.page("certs", v.t("certadd.authority"), v.t("certadd.authority_say")), Action: "/certificates/authorities", Back: "/certificates/settings", Lead: v.t("certadd.authority_note")}
 	page.Crumbs = []Link{{v.t("certs.title"), "/certificates"}, {v.t("certset.title"), "/certificates/settings"}}
 	add := func(id, label, hint string, optional bool, rows int) {
 		value := v.c.FormValue(id)
@@ -138,90 +111,6 @@ func (p *Portal) authorityAdd(v *visit) error {
 		RootsPEM: []byte(field("roots")), EABKeyID: field("eab_key_id"), EABKey: field("eab_key")}
 	if _, err := p.Certs.AddAuthority(v.ctx, scope, in); err != nil {
 		return v.invalid(page, relabelled(err, "/roots_pem", "/roots"))
-	}
-	return v.redirect("/certificates/settings", "created")
-}
-
-// newProviderPage is the form for the credentials of one kind of DNS provider.
-func (p *Portal) newProviderPage(v *visit) (*CertAdd, certs.ProviderKind, error) {
-	var kind certs.ProviderKind
-	all := p.Certs.ProviderKinds()
-	i := slices.IndexFunc(all, func(k certs.ProviderKind) bool { return k.Kind == v.c.FormValue("kind") })
-	if i < 0 {
-		return nil, kind, controlplane.NotFound("kind of DNS provider")
-	}
-	kind = all[i]
-	page := &CertAdd{Page: v.page("certs", v.t("certadd.provider"), v.t("certadd.provider_say", "kind", kind.Kind)), Action: "/certificates/providers", Lead: v.t("certadd.provider_note"),
-		Hidden: map[string]string{"kind": kind.Kind}}
-	page.Crumbs = []Link{{v.t("certs.title"), "/certificates"}, {v.t("certset.title"), "/certificates/settings"}}
-	page.Fields = []AddField{{ID: "name", Label: v.t("col.name"), Hint: v.t("certadd.provider_name"), Value: v.c.FormValue("name")},
-		{ID: "zone", Label: v.t("certadd.zone"), Hint: v.t("certadd.zone_hint"), Value: v.c.FormValue("zone"), Optional: true}}
-	for _, f := range kind.Fields {
-		x := AddField{ID: "config-" + f.Name, Label: f.Name, Hint: f.Help, Secret: f.Secret, Optional: !f.Required}
-		if !f.Secret {
-			x.Value = v.c.FormValue(x.ID)
-		}
-		page.Fields = append(page.Fields, x)
-	}
-	names, err := v.allCustomers()
-	if err != nil {
-		return nil, kind, err
-	}
-	chosen := v.c.FormValue("customer")
-	page.For = append([]Choice{{"", v.t("certadd.ours"), chosen == ""}}, names...)
-	for i := range page.For {
-		page.For[i].Chosen = page.For[i].Value == chosen
-	}
-	return page, kind, nil
-}
-
-// allCustomers are choices of whose something is.
-func (v *visit) allCustomers() (out []Choice, err error) {
-	scope, err := v.scope(policy.CustomerRead)
-	if err != nil {
-		return nil, err
-	}
-	for token := ""; ; {
-		items, next, err := v.p.Customers.ListCustomers(v.ctx, scope, customers.CustomerFilter{Limit: 200, PageToken: token})
-		if err != nil {
-			return nil, err
-		}
-		for _, c := range items {
-			out = append(out, Choice{Value: c.ID, Label: c.Name})
-		}
-		if token = next; token == "" {
-			return out, nil
-		}
-	}
-}
-
-func (p *Portal) providerNew(v *visit) error {
-	page, _, err := p.newProviderPage(v)
-	if err != nil {
-		return err
-	}
-	return v.render(page)
-}
-
-func (p *Portal) providerAdd(v *visit) error {
-	page, kind, err := p.newProviderPage(v)
-	if err != nil {
-		return err
-	}
-	scope, err := v.scope(policy.CertAdmin)
-	if err != nil {
-		return err
-	}
-	in := certs.NewProvider{Customer: v.c.FormValue("customer"), Name: strings.TrimSpace(v.c.FormValue("name")), Kind: kind.Kind, Zone: strings.TrimSpace(v.c.FormValue("zone")), Config: map[string]string{}}
-	var fields []string
-	for _, f := range kind.Fields {
-		if s := strings.TrimSpace(v.c.FormValue("config-" + f.Name)); s != "" {
-			in.Config[f.Name] = s
-		}
-		fields = append(fields, "/config/"+f.Name, "/config-"+f.Name)
-	}
-	if _, err := p.Certs.AddProvider(v.ctx, scope, in); err != nil {
-		return v.invalid(page, relabelled(err, fields...))
 	}
 	return v.redirect("/certificates/settings", "created")
 }

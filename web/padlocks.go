@@ -46,7 +46,7 @@ func (p *Portal) padlocks(v *visit) error {
 	}
 	slices.SortStableFunc(page.Rows, func(a, b PadlockRow) int { return rank(b) - rank(a) })
 	if v.can(policy.CertWrite) {
-		page.New = "/certificates/new"
+		page.New, page.DNS = "/certificates/new", "/certificates/dns"
 	}
 	page.Say, page.Tone = v.padlocksSay(page.Rows)
 	page.Sub = v.t("home.measured", "when", v.moment(v.now))

@@ -38,6 +38,7 @@ type Padlocks struct {
 	Page
 	Rows []PadlockRow
 	New  string // address of the form for a certificate; "" hides it
+	DNS  string // address of the customer's DNS providers
 }
 
 // PadlockRow is one site.
@@ -215,7 +216,18 @@ type ProviderRow struct {
 	Zone       string // of ours, that others delegate to
 	Customer   Link
 	Made       time.Time
+	Remove     string // address; "" hides it
 }
+
+// DNSProviders are a customer's own DNS providers.
+type DNSProviders struct {
+	Page
+	Rows  []ProviderRow
+	Kinds []Link // kinds to add
+}
+
+// Template names the template.
+func (*DNSProviders) Template() string { return "dnsproviders" }
 
 // Template names the template.
 func (*CertSettings) Template() string { return "certsettings" }
@@ -224,6 +236,7 @@ func (*CertSettings) Template() string { return "certsettings" }
 type CertAdd struct {
 	Page
 	Action string
+	Back   string
 	Fields []AddField
 	Roles  []RoleChoice // nil where none is asked
 	For    []Choice     // customers; nil where none is asked

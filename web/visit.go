@@ -114,7 +114,7 @@ var doneTexts = map[string]string{
 	"key": "done.key", "created": "done.created", "retried": "done.retried", "password": "done.password", "others": "done.others",
 	"removed": "done.removed", "enabled": "done.enabled", "signed_out": "done.signed_out", "auditor_ended": "done.auditor_ended", "checked": "done.checked",
 	"assist": "done.assist", "assist_ended": "done.assist_ended", "asked": "done.asked", "taken": "done.taken", "answered": "done.answered", "names": "done.names", "taken_out": "done.taken_out",
-	"cert_renew": "done.cert_renew", "cert_dry_run": "done.cert_dry_run", "cert_check": "done.cert_check", "cert_resume": "done.cert_resume", "cert_pause": "done.cert_pause", "cert_revoke": "done.cert_revoke", "cert_compromised": "done.cert_compromised", "cert_end": "done.cert_end", "cert_undo": "done.cert_undo", "cert_created": "done.cert_created", "cert_taken": "done.cert_taken",
+	"provider_removed": "done.provider_removed", "cert_renew": "done.cert_renew", "cert_dry_run": "done.cert_dry_run", "cert_check": "done.cert_check", "cert_resume": "done.cert_resume", "cert_pause": "done.cert_pause", "cert_revoke": "done.cert_revoke", "cert_compromised": "done.cert_compromised", "cert_end": "done.cert_end", "cert_undo": "done.cert_undo", "cert_created": "done.cert_created", "cert_taken": "done.cert_taken",
 	"nothing": "done.nothing",
 }
 

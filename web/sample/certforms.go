@@ -71,14 +71,24 @@ func certSettings(tx *web.Text) []Sample {
 	full := &web.CertSettings{Page: page(tx.T("certset.say", "ca", "Let's Encrypt"), ""), NewCA: "#", Kinds: []web.Link{{Label: "cloudflare", Href: "cloudflare"}, {Label: "hetzner", Href: "hetzner"}}, More: certMore(tx),
 		Authorities: []web.AuthorityRow{{Name: "Let's Encrypt", Directory: "https://acme-v02.api.letsencrypt.org/directory", Role: tx.T("carole.primary"), State: state(web.ToneWarn, tx.T("certset.blocked")), Note: "Let's Encrypt does not answer, or answers with an error of its own.", Until: in(0.1), Account: "https://acme-v02.api.letsencrypt.org/acme/acct/12345678", Contact: "certs@harbour.example"},
 			{Name: "ZeroSSL", Directory: "https://acme.zerossl.com/v2/DV90", Role: tx.T("carole.fallback"), State: open}, {Name: "Let's Encrypt (staging)", Directory: "https://acme-staging-v02.api.letsencrypt.org/directory", Role: tx.T("carole.staging"), State: open}},
-		Providers: []web.ProviderRow{{Name: "Our zone", Kind: "rfc2136", Zone: "acme.harbour.example", Customer: web.Link{Label: "Harbour Hosting"}, Made: at(400)}, {Name: "Maple at Hetzner", Kind: "hetzner", Customer: link("Maple Bakery"), Made: at(90)}}}
+		Providers: []web.ProviderRow{{Name: "Our zone", Kind: "rfc2136", Zone: "acme.harbour.example", Customer: web.Link{Label: "Harbour Hosting"}, Made: at(400), Remove: "#"}, {Name: "Maple at Hetzner", Kind: "hetzner", Customer: link("Maple Bakery"), Made: at(90), Remove: "#"}}}
 	none := &web.CertSettings{Page: page(tx.T("certset.say_none"), web.ToneWarn), NewCA: "#"}
-	ca := &web.CertAdd{Page: page(tx.T("certadd.authority_say"), ""), Action: "#", Lead: tx.T("certadd.authority_note"), Roles: []web.RoleChoice{{Value: "primary", Label: tx.T("carole.primary"), Note: tx.T("carole.primary_note"), Chosen: true}, {Value: "fallback", Label: tx.T("carole.fallback"), Note: tx.T("carole.fallback_note")}},
+	ca := &web.CertAdd{Page: page(tx.T("certadd.authority_say"), ""), Action: "#", Back: "#", Lead: tx.T("certadd.authority_note"), Roles: []web.RoleChoice{{Value: "primary", Label: tx.T("carole.primary"), Note: tx.T("carole.primary_note"), Chosen: true}, {Value: "fallback", Label: tx.T("carole.fallback"), Note: tx.T("carole.fallback_note")}},
 		Fields: []web.AddField{{ID: "name", Label: tx.T("col.name"), Hint: tx.T("certadd.name_hint")}, {ID: "directory", Label: tx.T("certadd.directory"), Hint: tx.T("certadd.directory_hint")}, {ID: "eab_key", Label: tx.T("certadd.eab_key"), Secret: true, Optional: true}, {ID: "roots", Label: tx.T("certadd.roots"), Hint: tx.T("certadd.roots_hint"), Optional: true, Rows: 4}}}
 	ca.Errors = []web.FieldError{{Field: "directory", Message: "Enter an address that begins with https."}, {Field: "role", Message: "There is one already."}}
-	provider := &web.CertAdd{Page: page(tx.T("certadd.provider_say", "kind", "hetzner"), ""), Action: "#", Lead: tx.T("certadd.provider_note"), Hidden: map[string]string{"kind": "hetzner"}, For: []web.Choice{{Value: "", Label: tx.T("certadd.ours"), Chosen: true}, {Value: "cus_1", Label: "Maple Bakery"}},
+	provider := &web.CertAdd{Page: page(tx.T("certadd.provider_say", "kind", "hetzner"), ""), Action: "#", Back: "#", Lead: tx.T("certadd.provider_note"), Hidden: map[string]string{"kind": "hetzner"}, For: []web.Choice{{Value: "", Label: tx.T("certadd.ours"), Chosen: true}, {Value: "cus_1", Label: "Maple Bakery"}},
 		Fields: []web.AddField{{ID: "name", Label: tx.T("col.name"), Hint: tx.T("certadd.provider_name")}, {ID: "config-token", Label: "token", Hint: "An API token that may change the zone.", Secret: true}}}
-	return []Sample{{"certsettings-full", full}, {"certsettings-empty", none}, {"certadd-authority", ca}, {"certadd-provider", provider}}
+	return []Sample{{"certsettings-full", full}, {"certsettings-empty", none}, {"certadd-authority", ca}, {"certadd-provider", provider}, {"dnsproviders", dnsProviders(tx, web.ProviderRow{Name: "Our account", Kind: "hetzner", Made: at(90), Remove: "#"})}, {"dnsproviders-none", dnsProviders(tx)}}
+}
+
+// dnsProviders are a customer's own.
+func dnsProviders(tx *web.Text, rows ...web.ProviderRow) *web.DNSProviders {
+	p := &web.DNSProviders{Page: customer("certs", tx.T("certset.providers"), tx.T("certdns.say", "n", len(rows))), Rows: rows, Kinds: []web.Link{{Label: "cloudflare", Href: "cloudflare"}, {Label: "hetzner", Href: "hetzner"}}}
+	p.Crumbs = []web.Link{{Label: tx.T("padlock.title"), Href: "/certificates"}}
+	if len(rows) == 0 {
+		p.Say = tx.T("certdns.say_none")
+	}
+	return p
 }
 
 func campaigns(tx *web.Text) []Sample {

@@ -81,9 +81,9 @@ func padlocks(tx *web.Text) []Sample {
 		{Site: "neu.maple.example", Href: "#", State: state(web.ToneBusy, tx.T("padlock.coming")), Renewer: us, Server: link("shop-1")},
 		{Site: "maple.example", Href: "#", State: state(web.ToneGood, tx.T("padlock.good")), Until: in(71), Renewer: us, Server: link("shop-1")},
 	}
-	full := &web.Padlocks{Page: page(tx.T("padlock.say_change", "n", 2, "all", 7, "site", "shop.maple.example"), web.ToneBad), Rows: rows, New: "#"}
+	full := &web.Padlocks{Page: page(tx.T("padlock.say_change", "n", 2, "all", 7, "site", "shop.maple.example"), web.ToneBad), Rows: rows, New: "#", DNS: "#"}
 	good := &web.Padlocks{Page: page(tx.T("padlock.say_good", "n", 1), web.ToneGood), Rows: rows[6:]}
-	none := &web.Padlocks{Page: page(tx.T("padlock.say_none"), web.ToneUnknown), New: "#"}
+	none := &web.Padlocks{Page: page(tx.T("padlock.say_none"), web.ToneUnknown), New: "#", DNS: "#"}
 	return pages("padlocks", map[string]*web.Padlocks{"full": full, "good": good, "empty": none}, "full", "good", "empty")
 }
 
