@@ -143,51 +143,6 @@ func (s *Service) GetGrant(ctx context.Context, scope policy.Scope, id string) (
 	return Grant{}, errContract
 }
 
-// NewPerson is what a person on lists is made of.
-type NewPerson struct {
-	Kind          PersonKind
-	Staff         string // stf_: the name is theirs then
-	Customer      string // KindCustomer
-	Name, Company string
-	Owner         string
-	TeleportUsers []string
-	Logins        []string
-}
-
-// PersonChange says what to change; nil stays as it is.
-type PersonChange struct {
-	Name, Company, Owner  *string
-	TeleportUsers, Logins *[]string
-	Version               int64
-}
-
-// AddPerson adds somebody who can stand on a list. Permission: access.write.
-func (s *Service) AddPerson(ctx context.Context, scope policy.Scope, in NewPerson) (Person, error) {
-	return Person{}, errContract
-}
-
-// ChangePerson changes a person. Permission: access.write.
-func (s *Service) ChangePerson(ctx context.Context, scope policy.Scope, id string, in PersonChange) (Person, error) {
-	return Person{}, errContract
-}
-
-// People lists persons by name, those who left last. Permission: access.read.
-func (s *Service) People(ctx context.Context, scope policy.Scope) ([]Person, error) {
-	return nil, errContract
-}
-
-// GetPerson returns a person with their papers. Permission: access.read.
-func (s *Service) GetPerson(ctx context.Context, scope policy.Scope, id string) (Person, error) {
-	return Person{}, errContract
-}
-
-// AddPaper records a person's agreement, training or acknowledgement; it replaces
-// the one before of its kind. Permission: access.write; a person acknowledges a
-// brief themselves.
-func (s *Service) AddPaper(ctx context.Context, scope policy.Scope, p Paper) (Paper, error) {
-	return Paper{}, errContract
-}
-
 // Leave ends everything that a person has, on every customer at once, and locks
 // them out for good: one transaction, then one job to the cluster. Permission:
 // access.write over all customers. Leaving again changes nothing.
@@ -204,14 +159,4 @@ func (s *Service) PutTeam(ctx context.Context, scope policy.Scope, t Team) (Team
 // Teams lists teams by name with their members. Permission: access.read over all customers.
 func (s *Service) Teams(ctx context.Context, scope policy.Scope) ([]Team, error) {
 	return nil, errContract
-}
-
-// Terms returns what was agreed with a customer about access. Permission: access.read.
-func (s *Service) Terms(ctx context.Context, scope policy.Scope, customer string) (Terms, error) {
-	return Terms{}, errContract
-}
-
-// SetTerms changes them. Permission: access.write over all customers.
-func (s *Service) SetTerms(ctx context.Context, scope policy.Scope, t Terms) (Terms, error) {
-	return Terms{}, errContract
 }
