@@ -64,6 +64,10 @@ func (a *Agent) act(ctx context.Context, t *task) (any, error) {
 		return with(ctx, t, func(ctx context.Context, p wire.UndoParams) (any, error) { return a.undo(ctx, t, p, r.report) })
 	case wire.ActionSettle:
 		return with(ctx, t, a.settle)
+	case wire.ActionAccessScan:
+		return a.accessScan(ctx)
+	case wire.ActionEndLogin:
+		return with(ctx, t, a.endLogin)
 	case wire.ActionCertRequest:
 		return with(ctx, t, a.certRequest)
 	case wire.ActionCertDeploy:

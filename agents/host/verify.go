@@ -116,7 +116,7 @@ func (v verifier) params(e wire.Envelope) *refusal {
 			return nil
 		})
 	}
-	return v.certificate(e)
+	return v.access(e)
 }
 
 func refusePath() *refusal {

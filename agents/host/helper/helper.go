@@ -43,6 +43,10 @@ type Helper interface {
 	// PutBack restores one file beside the original.
 	PutBack(ctx context.Context, p PutBack, report Report) (wire.PutBackResult, error)
 	Placer
+	// Access says who can get into the host, and who is in it.
+	Access(ctx context.Context) (wire.AccessScan, error)
+	// EndLogins ends one user's Teleport sessions of an account.
+	EndLogins(ctx context.Context, p wire.EndLoginParams) (wire.EndedLogins, error)
 	// Discard removes what a job staged; with "" what any job ever staged.
 	Discard(ctx context.Context, job string) error
 }

@@ -23,6 +23,8 @@ type Helper struct {
 	OnUndo      func(ctx context.Context, u helper.Undo) (helper.Changed, error)
 	OnSettle    func(ctx context.Context, restore string) (wire.Settled, error)
 	OnVersion   func(ctx context.Context) (string, string, error)
+	OnAccess    func(ctx context.Context) (wire.AccessScan, error)
+	OnEndLogins func(ctx context.Context, p wire.EndLoginParams) (wire.EndedLogins, error)
 
 	mu        sync.Mutex
 	backups   int
@@ -157,4 +159,20 @@ func (h *Helper) Discard(_ context.Context, job string) error {
 	defer h.mu.Unlock()
 	h.discarded = append(h.discarded, job)
 	return nil
+}
+
+// Access implements helper.Helper.
+func (h *Helper) Access(ctx context.Context) (wire.AccessScan, error) {
+	if h.OnAccess != nil {
+		return h.OnAccess(ctx)
+	}
+	return wire.AccessScan{}, nil
+}
+
+// EndLogins implements helper.Helper.
+func (h *Helper) EndLogins(ctx context.Context, p wire.EndLoginParams) (wire.EndedLogins, error) {
+	if h.OnEndLogins != nil {
+		return h.OnEndLogins(ctx, p)
+	}
+	return wire.EndedLogins{}, nil
 }

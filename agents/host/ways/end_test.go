@@ -1,0 +1,191 @@
+package ways_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"ostler/agents/host/ways"
+	"ostler/agents/wire"
+)
+
+// playVariable has the test binary play one process of a Teleport agent.
+const playVariable = "OSTLERTEST_WAYS_PLAY"
+
+func TestMain(m *testing.M) {
+	if part := os.Getenv(playVariable); part != "" {
+		play(part)
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// play is "agent" or "exec", which are Teleport's, or "session", which is a
+// person's and starts "child". Each says that it is there, and ends with its
+// standard input.
+func play(part string) {
+	next := map[string]string{"agent": "exec", "exec": "session", "session": "child"}[part]
+	exe := os.Args[1]
+	if part == "session" {
+		exe = os.Args[2]
+	}
+	if next != "" {
+		if next == "session" {
+			exe = os.Args[2]
+		}
+		cmd := exec.Command(exe, os.Args[1:]...)
+		cmd.Env = append(os.Environ(), playVariable+"="+next)
+		if next == "session" && os.Args[3] != "" {
+			cmd.Env = append(cmd.Env, "SSH_TELEPORT_USER="+os.Args[3])
+		}
+		cmd.Stdout = os.Stdout
+		in, err := cmd.StdinPipe()
+		if err == nil {
+			err = cmd.Start()
+		}
+		if err != nil {
+			fmt.Println("error", err)
+			return
+		}
+		defer func() { _ = in.Close(); _ = cmd.Wait() }()
+	}
+	fmt.Println(part)
+	_, _ = io.Copy(io.Discard, os.Stdin)
+}
+
+// session starts a Teleport agent with a session of a user, and waits until all
+// of it runs. What it returns says whether the session's processes are over.
+func session(t *testing.T, name, teleportUser string) (over func() bool) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	agent := filepath.Join(dir, name)
+	if err := os.Link(self, agent); err != nil {
+		data, err := os.ReadFile(self)
+		if err == nil {
+			err = os.WriteFile(agent, data, 0o755)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command(agent, agent, self, teleportUser)
+	cmd.Env = append(os.Environ(), playVariable+"=agent")
+	in, _ := cmd.StdinPipe()
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := make(chan string, 8)
+	go func() {
+		for s := bufio.NewScanner(out); s.Scan(); {
+			lines <- s.Text()
+		}
+		close(lines)
+	}()
+	t.Cleanup(func() { _ = in.Close(); _ = cmd.Wait() })
+	for range 4 {
+		if l := <-lines; strings.HasPrefix(l, "error") || l == "" {
+			t.Fatalf("the agent did not start: %q", l)
+		}
+	}
+	return func() bool {
+		for _, p := range []string{"session", "child"} {
+			if runs(t, cmd.Process.Pid, p) {
+				return false
+			}
+		}
+		return true
+	}
+}
+
+// runs reports whether a part of the agent with this process runs.
+func runs(t *testing.T, agent int, part string) bool {
+	t.Helper()
+	stats, _ := filepath.Glob("/proc/[0-9]*/environ")
+	for _, f := range stats {
+		env, err := os.ReadFile(f)
+		if err != nil || !strings.Contains("\x00"+string(env), "\x00"+playVariable+"="+part+"\x00") {
+			continue
+		}
+		pid := strings.Split(f, "/")[2]
+		for up := pid; up != "" && up != "0" && up != "1"; {
+			if up == fmt.Sprint(agent) {
+				return true
+			}
+			stat, _ := os.ReadFile("/proc/" + up + "/stat")
+			fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+			if len(fields) < 2 {
+				break
+			}
+			up = fields[1]
+		}
+	}
+	return false
+}
+
+func TestEndLogins(t *testing.T) {
+	me, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := host{"etc/passwd": "me:x:" + me.Uid + ":" + me.Gid + "::/:/bin/sh\n"}.write(t)
+	o := ways.Options{Root: root, Proc: "/proc", Now: now}
+	end := func(account, who string) wire.EndedLogins {
+		t.Helper()
+		res, err := ways.EndLogins(t.Context(), o, wire.EndLoginParams{Account: account, TeleportUser: who})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res
+	}
+	ada, ben, nobody := session(t, "teleport", "ada"), session(t, "teleport", "ben"), session(t, "teleport", "")
+	other := session(t, "telepathy", "ada") // not Teleport's, whatever it says
+
+	logins, err := ways.Scan(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, l := range logins.Logins {
+		if l.Teleport && l.Account == "me" && l.Since > 0 {
+			n++
+		}
+	}
+	if n != 3 {
+		t.Errorf("sessions through Teleport: got %d of %+v, want 3", n, logins.Logins)
+	}
+	if got, want := end("somebody", "carla"), (wire.EndedLogins{}); got != want {
+		t.Errorf("another account: got %+v, want %+v", got, want)
+	}
+	if got, want := end("me", ""), (wire.EndedLogins{Left: 3}); got != want {
+		t.Errorf("nobody named: got %+v, want %+v", got, want)
+	}
+	if ada() || ben() || nobody() || other() {
+		t.Fatal("a session was ended that was not asked for")
+	}
+	if got, want := end("me", "ada"), (wire.EndedLogins{Ended: 1, Left: 1}); got != want {
+		t.Errorf("one user's: got %+v, want %+v", got, want)
+	}
+	if !ada() || ben() || nobody() || other() {
+		t.Errorf("ended: ada's %v, ben's %v, nobody's %v, another program's %v; want ada's alone", ada(), ben(), nobody(), other())
+	}
+	if got, want := end("me", "ada"), (wire.EndedLogins{Left: 1}); got != want {
+		t.Errorf("again: got %+v, want %+v", got, want)
+	}
+	if _, err := ways.EndLogins(t.Context(), ways.Options{Root: root}, wire.EndLoginParams{Account: "me", TeleportUser: "ada"}); err == nil {
+		t.Error("a root without processes: got no error")
+	}
+}
