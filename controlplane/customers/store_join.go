@@ -25,3 +25,12 @@ func (s *Store) Living(scope policy.Scope) (query string, args []any) {
 	}
 	return query + " AND customer_id IN ?", []any{scope.Customers()}
 }
+
+// Called is the customers as far as the scope reaches: id, slug and name.
+func (s *Store) Called(scope policy.Scope) (query string, args []any) {
+	query = "SELECT id, slug, name FROM customers"
+	if scope.All() {
+		return query, nil
+	}
+	return query + " WHERE id IN ?", []any{scope.Customers()}
+}

@@ -56,6 +56,9 @@ CREATE TABLE access_kicks (
 );
 CREATE INDEX access_kicks_person ON access_kicks (person_id, ended_at);
 
+-- Changes of what is listed that no look has confirmed yet.
+CREATE INDEX access_changes_unconfirmed ON access_changes (person_id, known_at) WHERE enforced_at = 0 AND col = 'listed' AND way = 'teleport';
+
 -- Certificates that may still be out after a removal.
 CREATE TABLE access_certificates (
   id              TEXT PRIMARY KEY,
@@ -111,6 +114,7 @@ CREATE INDEX access_hosts_next ON access_hosts (next_at);
 -- +goose Down
 DROP TABLE access_hosts;
 DROP TABLE access_found;
+DROP INDEX access_changes_unconfirmed;
 DROP TABLE access_certificates;
 DROP TABLE access_kicks;
 DROP TABLE access_cluster_accepted;
