@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"ostler/agents/wire"
+	"ostler/controlplane"
 )
 
 // Error is how every call of this package fails.
@@ -139,19 +140,5 @@ func redact(s string) string {
 		}
 		s = strings.TrimSpace(s[:i]) + " ..." + tail
 	}
-	return clip(s, 160)
-}
-
-// clip shortens s to n bytes of valid, printable text.
-func clip(s string, n int) string {
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(s, "?"))
-	if len(s) <= n {
-		return s
-	}
-	return strings.ToValidUTF8(s[:n], "") + "..."
+	return controlplane.Line(s, 160)
 }

@@ -1,6 +1,10 @@
 package restic
 
-import "bytes"
+import (
+	"bytes"
+
+	"ostler/controlplane"
+)
 
 // maxLine bounds what is kept of one line. Lines of restic are far shorter; one
 // that is longer is cut, and its rest is skipped without being held.
@@ -65,7 +69,7 @@ const (
 )
 
 func (t *tail) add(line []byte) {
-	s := clip(string(line[:min(len(line), tailWidth)]), tailWidth)
+	s := controlplane.Line(string(line[:min(len(line), tailWidth)]), tailWidth)
 	if len(t.kept) == tailLines {
 		copy(t.kept, t.kept[1:])
 		t.kept[tailLines-1] = s

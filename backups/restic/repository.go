@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"ostler/agents/wire"
+	"ostler/controlplane"
 )
 
 // exitLocked is restic's code for a repository that another one holds.
@@ -70,9 +71,9 @@ func judgeVersion(text string) (Version, error) {
 	switch {
 	case major > 0 || minor >= 19:
 	case minor < 17:
-		return v, failure(wire.CauseUnsupported, "restic "+clip(v.Version, 40)+" is too old: 0.17 is the first whose exit codes tell the causes apart and that can use a unix socket")
+		return v, failure(wire.CauseUnsupported, "restic "+controlplane.Line(v.Version, 40)+" is too old: 0.17 is the first whose exit codes tell the causes apart and that can use a unix socket")
 	default:
-		v.Warning = "restic " + clip(v.Version, 40) + " passes over damaged folders in a dump and missing source paths without an error; 0.19 does not"
+		v.Warning = "restic " + controlplane.Line(v.Version, 40) + " passes over damaged folders in a dump and missing source paths without an error; 0.19 does not"
 	}
 	return v, nil
 }

@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"ostler/agents/wire"
+	"ostler/controlplane"
 )
 
 // sources says which of a plan's paths are there. restic 0.18 leaves a missing
@@ -100,5 +101,5 @@ func reason(message string) string {
 	if i := strings.LastIndex(message, ": "); i >= 0 {
 		message = message[i+2:]
 	}
-	return clip(message, 160)
+	return controlplane.Line(message, 160)
 }

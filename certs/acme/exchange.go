@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/go-acme/lego/v4/acme/api"
+
+	"ostler/controlplane"
 )
 
 // maxAnswer bounds what is read of an answer, in bytes.
@@ -96,7 +98,7 @@ const replayNonce = "Replay-Nonce"
 // nonce goes into the pool, but for that of a HEAD: whoever asked for one has it.
 func (c *Client) send(ctx context.Context, req *http.Request, places chan struct{}, n *counter, o op) (answer, error) {
 	if req.URL.Scheme != "https" { // RFC 8555, 6.1
-		return answer{}, badAnswer("no https: "+oneLine(req.URL.Redacted()), nil)
+		return answer{}, badAnswer("no https: "+controlplane.Line(req.URL.Redacted(), maxDetail), nil)
 	}
 	select {
 	case places <- struct{}{}:

@@ -8,9 +8,10 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/go-acme/lego/v4/acme"
+
+	"ostler/controlplane"
 )
 
 // op is what was asked for: the same refusal means different things.
@@ -57,7 +58,7 @@ func (c *Client) refusal(resp *http.Response, body []byte, o op) error {
 // problem reads a problem document (RFC 8555, 6.7), that of an answer or one
 // within an order.
 func (c *Client) problem(p *acme.ProblemDetails, status int, o op) *Error {
-	e := &Error{Type: oneLine(p.Type), Status: status, Detail: oneLine(p.Detail), Link: link.FindString(p.Detail)}
+	e := &Error{Type: controlplane.Line(p.Type, maxDetail), Status: status, Detail: controlplane.Line(p.Detail, maxDetail), Link: link.FindString(p.Detail)}
 	e.Kind = kindOf(strings.TrimPrefix(p.Type, urn), status, o)
 	if status != 0 && p.Type == urn+"unauthorized" && accountStatus.MatchString(p.Detail) {
 		e.Kind = KindAccount
@@ -65,7 +66,7 @@ func (c *Client) problem(p *acme.ProblemDetails, status int, o op) *Error {
 	for _, s := range p.SubProblems[:min(len(p.SubProblems), maxSubs)] {
 		e.Sub = append(e.Sub, Error{
 			Kind: kindOf(strings.TrimPrefix(s.Type, urn), 0, o),
-			Name: oneLine(s.Identifier.Value), Type: oneLine(s.Type), Detail: oneLine(s.Detail),
+			Name: controlplane.Line(s.Identifier.Value, maxDetail), Type: controlplane.Line(s.Type, maxDetail), Detail: controlplane.Line(s.Detail, maxDetail),
 		})
 	}
 	if len(e.Sub) > 0 {
@@ -228,30 +229,12 @@ func links(h http.Header, relation string) []string {
 	return found
 }
 
-// maxDetail bounds what a CA may tell at once, in bytes; maxSubs are the single
+// maxDetail bounds what a CA may tell at once, in characters; maxSubs are the single
 // names that it may tell of.
 const (
 	maxDetail = 1000
 	maxSubs   = 200
 )
-
-// oneLine is a text as people and terminals may have it.
-func oneLine(s string) string {
-	if len(s) > 8*maxDetail {
-		s = s[:8*maxDetail]
-	}
-	s = strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) && !unicode.IsSpace(r) {
-			return '?'
-		}
-		return r
-	}, strings.ToValidUTF8(s, ""))
-	s = strings.Join(strings.Fields(s), " ")
-	if len(s) > maxDetail {
-		s = strings.ToValidUTF8(s[:maxDetail], "")
-	}
-	return s
-}
 
 // firstLine is what a text that is no problem document begins with.
 func firstLine(body []byte) string {
@@ -260,7 +243,7 @@ func firstLine(body []byte) string {
 		return "a page in HTML"
 	}
 	line, _, _ := strings.Cut(s, "\n")
-	return oneLine(line)
+	return controlplane.Line(line, maxDetail)
 }
 
 // canonical is the form that a CA answers with.

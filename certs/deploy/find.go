@@ -7,9 +7,9 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"unicode"
 
 	"ostler/agents/wire"
+	"ostler/controlplane"
 )
 
 // The renewers that are known.
@@ -23,7 +23,7 @@ const (
 const (
 	maxFoundBytes = wire.MaxFrame - (512 << 10) // of a frame; what was seen needs the rest
 	maxUsedBy     = 20
-	maxQuoted     = 255 // bytes of a name
+	maxQuoted     = 255 // characters of a name
 )
 
 // lineage is one certificate of a renewer.
@@ -84,21 +84,6 @@ func fit(list []wire.FoundCert) []wire.FoundCert {
 	return list
 }
 
-// quoted is a text of somebody's certificate as it is passed on: short, without
-// control characters. Anybody makes certificates, and of any size.
-func quoted(s string, most int) string {
-	s = strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, strings.ToValidUTF8(s, "?"))
-	if len(s) > most {
-		s = strings.ToValidUTF8(s[:most], "")
-	}
-	return s
-}
-
 func (e *Engine) isOurs(resolved string) bool {
 	folder, err := e.resolve(e.o.Folder)
 	return err == nil && strings.HasPrefix(resolved, folder+"/")
@@ -123,10 +108,10 @@ func (e *Engine) found(name string) (f wire.FoundCert, ok bool) {
 		names = names[:maxNames]
 	}
 	for i, n := range names {
-		names[i] = quoted(n, maxQuoted)
+		names[i] = controlplane.Line(n, maxQuoted)
 	}
 	serial := cert.SerialNumber.Text(16)
-	return wire.FoundCert{Path: e.inside(name), Names: names, Issuer: quoted(issuer, maxQuoted), Serial: serial[:min(len(serial), maxQuoted)], NotBefore: cert.NotBefore.UnixMilli(),
+	return wire.FoundCert{Path: e.inside(name), Names: names, Issuer: controlplane.Line(issuer, maxQuoted), Serial: serial[:min(len(serial), maxQuoted)], NotBefore: cert.NotBefore.UnixMilli(),
 		NotAfter: cert.NotAfter.UnixMilli(), Leaf: LeafHash(cert.Raw), UsedBy: []string{}}, true
 }
 

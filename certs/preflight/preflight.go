@@ -21,9 +21,10 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode"
 
 	"golang.org/x/sync/errgroup"
+
+	"ostler/controlplane"
 )
 
 // Way is how a CA is shown that a name is ours. The words are those of
@@ -108,7 +109,7 @@ type Problem struct {
 	Fatal bool `json:"fatal"`
 }
 
-// Bounds of what a problem quotes, in bytes: name servers, web servers and
+// Bounds of what a problem quotes, in characters: name servers, web servers and
 // records are those of strangers.
 const (
 	maxArg    = 300
@@ -117,24 +118,10 @@ const (
 
 // tidy makes what was quoted fit for people's eyes and terminals.
 func (p *Problem) tidy() {
-	p.Detail = quotable(p.Detail, maxDetail)
+	p.Detail = controlplane.Line(p.Detail, maxDetail)
 	for k, v := range p.Args {
-		p.Args[k] = quotable(v, maxArg)
+		p.Args[k] = controlplane.Line(v, maxArg)
 	}
-}
-
-// quotable is a text as one line of valid UTF-8 without control characters.
-func quotable(s string, most int) string {
-	s = strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, strings.ToValidUTF8(s, "?"))
-	if len(s) > most {
-		s = strings.ToValidUTF8(s[:most], "") + "..."
-	}
-	return s
 }
 
 // Checker looks at names. It keeps nothing between two checks and may be used by

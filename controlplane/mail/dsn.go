@@ -15,6 +15,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"ostler/controlplane"
 )
 
 // maxReport bounds a report, in bytes; whatever is returned with it is cut by
@@ -134,7 +136,7 @@ func (n *notification) recipient(fields textproto.MIMEHeader) {
 		return
 	}
 	n.action, n.status = action, statusForm.FindString(strings.TrimSpace(fields.Get("Status")))
-	n.diagnostic = bounded(afterType(fields.Get("Diagnostic-Code")), 500)
+	n.diagnostic = controlplane.Line(afterType(fields.Get("Diagnostic-Code")), 500)
 }
 
 func index(all []string, s string) int {

@@ -117,7 +117,7 @@ func failure(res result) error {
 	if res.outcome == OutcomeRefused {
 		cause = wire.CauseMailRefused
 	}
-	return jobs.Fail(cause, bounded(res.reply, 300))
+	return jobs.Fail(cause, controlplane.Line(res.reply, 300))
 }
 
 func (m *Mail) moment(name string) error {

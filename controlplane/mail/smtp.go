@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/wneessen/go-mail/smtp"
+
+	"ostler/controlplane"
 )
 
 // lastWord is how long a try that is told to stop still waits for the answer to
@@ -208,7 +210,7 @@ func said(err error) string {
 	if errors.As(err, &e) {
 		text = fmt.Sprintf("%d %s", e.Code, e.Msg)
 	}
-	return bounded(text, most)
+	return controlplane.Line(text, most)
 }
 
 // send hands a mail over. store is called when the server has taken the
@@ -247,7 +249,7 @@ func (s *session) send(env envelope, store func(r *result) error) result {
 	r := s.res
 	r.outcome, r.cause, r.code = OutcomeAccepted, CauseNone, 250
 	if closed, ok := w.(*smtp.DataCloser); ok {
-		r.reply = bounded("250 "+closed.ServerResponse(), 500)
+		r.reply = controlplane.Line("250 "+closed.ServerResponse(), 500)
 		r.queueID = queueID(closed.ServerResponse())
 	}
 	return r

@@ -46,7 +46,7 @@ func (p program) run(ctx context.Context, act string, r record) error {
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}
-		return fmt.Errorf("%s: %w: %s", p.path, err, short(said.String()))
+		return fmt.Errorf("%s: %w: %s", p.path, err, controlplane.Line(said.String(), maxSaid))
 	}
 	return nil
 }

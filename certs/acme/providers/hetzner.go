@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"ostler/controlplane"
 )
 
 // hetzner speaks the DNS part of the Hetzner Cloud API, version 1.
@@ -94,7 +96,7 @@ func (h hetzner) act(ctx context.Context, path string, in hetznerSet) error {
 		}
 	}
 	if e := got.Action.Error; e != nil {
-		return fmt.Errorf("%s: %s", e.Code, short(e.Message))
+		return fmt.Errorf("%s: %s", e.Code, controlplane.Line(e.Message, maxSaid))
 	}
 	return nil
 }

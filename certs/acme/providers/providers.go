@@ -27,6 +27,8 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+
+	"ostler/controlplane"
 )
 
 // prefix is the label before a name where dns-01 looks.
@@ -151,7 +153,7 @@ func (p *presenter) Record(ctx context.Context, name, keyAuth string) (string, s
 	}
 	end := chain[len(chain)-1]
 	if !nameForm.MatchString(end) || len(end) > 253 {
-		return "", "", fmt.Errorf("providers: %s%s leads to a name that is no host's: %q", prefix, name, short(end))
+		return "", "", fmt.Errorf("providers: %s%s leads to a name that is no host's: %q", prefix, name, controlplane.Line(end, maxSaid))
 	}
 	if p.within != "" && !strings.HasSuffix(end, "."+p.within) {
 		return "", "", fmt.Errorf("providers: %s%s leads to %s, which is not in our zone %s", prefix, name, end, p.within)
@@ -203,7 +205,7 @@ func (p *presenter) hush(err error) error {
 	for _, s := range p.secrets {
 		text = strings.ReplaceAll(text, s, "***")
 		for n := len(s) - 1; n >= leastSecret; n-- { // what was quoted may be cut within it
-			if rest, ok := strings.CutSuffix(text, s[:n]+cutMark); ok {
+			if rest, ok := strings.CutSuffix(text, s[:n]+controlplane.LineCut); ok {
 				text = rest + "***"
 				break
 			}

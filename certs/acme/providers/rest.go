@@ -78,7 +78,7 @@ func (r *rest) do(ctx context.Context, method, path string, query url.Values, in
 		return err
 	}
 	if resp.StatusCode/100 != 2 {
-		return &statusError{resp.StatusCode, short(string(got))}
+		return &statusError{resp.StatusCode, controlplane.Line(string(got), maxSaid)}
 	}
 	if out == nil {
 		return nil
@@ -89,17 +89,8 @@ func (r *rest) do(ctx context.Context, method, path string, query url.Values, in
 	return nil
 }
 
-// cutMark stands where a text was cut.
-const cutMark = "..."
-
-// short is the beginning of a text, on one line.
-func short(s string) string {
-	s = strings.Join(strings.Fields(s), " ")
-	if len(s) > 200 {
-		s = strings.ToValidUTF8(s[:200], "") + cutMark
-	}
-	return s
-}
+// maxSaid is how much of what a provider or a program says is passed on, in characters.
+const maxSaid = 200
 
 // http is the client for a provider's API. It follows no redirects: they would
 // take the credentials along.
