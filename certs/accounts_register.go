@@ -9,6 +9,7 @@ import (
 
 	"ostler/agents/wire"
 	"ostler/certs/acme"
+	"ostler/controlplane"
 	"ostler/controlplane/db"
 	"ostler/controlplane/jobs"
 )
@@ -47,7 +48,7 @@ func (s *Service) runRegister(ctx context.Context, job jobs.Job) (any, error) {
 		if e.Kind == acme.KindUnreachable || e.Kind == acme.KindRateLimited {
 			cause = wire.CauseCA
 		}
-		return nil, jobs.Fail(cause, short(e.Error()))
+		return nil, jobs.Fail(cause, controlplane.Line(e.Error(), maxDetail))
 	}
 	return p, err
 }

@@ -51,7 +51,7 @@ func authorityValue(tx *db.Tx, r authorityRow) (Authority, error) {
 	for _, st := range u {
 		if st.BlockedUntil.After(tx.Now) && st.BlockedUntil.After(a.BlockedUntil) {
 			a.BlockedUntil = st.BlockedUntil
-			a.BlockedWhy = Why{Code: WhyRateLimited, Args: map[string]string{"authority": r.Name}, Detail: short(st.Said), Until: st.BlockedUntil}
+			a.BlockedWhy = Why{Code: WhyRateLimited, Args: map[string]string{"authority": r.Name}, Detail: controlplane.Line(st.Said, maxDetail), Until: st.BlockedUntil}
 		}
 	}
 	return a, nil

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"ostler/certs/limits"
+	"ostler/controlplane"
 	"ostler/controlplane/db"
 )
 
@@ -54,7 +55,7 @@ func (a *attempt) mayOrder(ctx context.Context, fresh bool) (why *Why, err error
 
 // ofVerdict is a limit in the way, in our words.
 func ofVerdict(v limits.Verdict, ca authorityRow) *Why {
-	w := &Why{Code: WhyLimit, Until: v.NotBefore, Detail: short(v.Said), Args: map[string]string{"authority": ca.Name, "limit": limitWords[v.Limit],
+	w := &Why{Code: WhyLimit, Until: v.NotBefore, Detail: controlplane.Line(v.Said, maxDetail), Args: map[string]string{"authority": ca.Name, "limit": limitWords[v.Limit],
 		"count": fmt.Sprint(v.Used), "max": fmt.Sprint(v.Max)}}
 	switch {
 	case v.Limit == limits.FailedInRow:

@@ -124,7 +124,7 @@ func (s *Service) doneDeploy(tx *db.Tx, job jobs.Job) error {
 	}
 	why := hostWhy(job, WhyDeploy)
 	if res.Failure != nil {
-		why.Detail = short(res.Failure.Detail)
+		why.Detail = controlplane.Line(res.Failure.Detail, maxDetail)
 		if c, ok := causeCodes[res.Failure.Cause]; ok {
 			why.Code = c
 		}
@@ -188,7 +188,7 @@ func blame(why *Why, seen []wire.CertSeen) {
 			why.Name = e.Name
 			why.Args = map[string]string{"address": e.Address}
 			if e.Problem != "" {
-				why.Detail = short(e.Problem)
+				why.Detail = controlplane.Line(e.Problem, maxDetail)
 			}
 			return
 		}

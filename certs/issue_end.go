@@ -2,7 +2,6 @@ package certs
 
 import (
 	"encoding/json"
-	"strings"
 	"time"
 
 	"ostler/agents/wire"
@@ -182,11 +181,5 @@ func (s *Service) named(tx *db.Tx, authority string, why *Why) error {
 	return nil
 }
 
-// short is one technical line, cut where it is long.
-func short(line string) string {
-	line = strings.Join(strings.Fields(line), " ")
-	if len(line) > 500 {
-		line = strings.ToValidUTF8(line[:500], "")
-	}
-	return line
-}
+// maxDetail bounds a technical line of an attempt, in characters.
+const maxDetail = 500

@@ -178,7 +178,7 @@ func (a *attempt) look(ctx context.Context, acc account) (out ordered, stop bool
 	if err := ctx.Err(); err != nil {
 		return out, true, err
 	}
-	return ordered{Why: &Why{Code: string(p.Code), Name: p.Name, Args: p.Args, Detail: short(p.Detail)}}, true, a.giveBack(ctx)
+	return ordered{Why: &Why{Code: string(p.Code), Name: p.Name, Args: p.Args, Detail: controlplane.Line(p.Detail, maxDetail)}}, true, a.giveBack(ctx)
 }
 
 // held is a limit in the way: what time alone ends is waited for.
@@ -298,7 +298,7 @@ func readChain(chain []byte, row issueRow, names []string) (*x509.Certificate, [
 		}
 		c, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			return nil, [2]string{}, &Why{Code: WhyWrongChain, Detail: short(err.Error())}
+			return nil, [2]string{}, &Why{Code: WhyWrongChain, Detail: controlplane.Line(err.Error(), maxDetail)}
 		}
 		if leaf == nil {
 			leaf = c
@@ -313,7 +313,7 @@ func readChain(chain []byte, row issueRow, names []string) (*x509.Certificate, [
 	case err != nil || !bytes.Equal(csr.RawSubjectPublicKeyInfo, leaf.RawSubjectPublicKeyInfo):
 		return nil, [2]string{}, &Why{Code: WhyWrongChain, Detail: "it is for another key"}
 	case !slices.Equal(slices.Sorted(slices.Values(leaf.DNSNames)), slices.Sorted(slices.Values(names))):
-		return nil, [2]string{}, &Why{Code: WhyWrongChain, Detail: short(fmt.Sprintf("it is for %v", leaf.DNSNames))}
+		return nil, [2]string{}, &Why{Code: WhyWrongChain, Detail: controlplane.Line(fmt.Sprintf("it is for %v", leaf.DNSNames), maxDetail)}
 	}
 	one, whole := sha256.Sum256(leaf.Raw), sha256.Sum256(all)
 	return leaf, [2]string{hex.EncodeToString(one[:]), hex.EncodeToString(whole[:])}, nil
@@ -353,7 +353,7 @@ func jobDetail(job jobs.Job) string {
 	if job.Failure == nil {
 		return string(job.State)
 	}
-	return short(job.Failure.Detail)
+	return controlplane.Line(job.Failure.Detail, maxDetail)
 }
 
 // wait has an attempt go back into the line until an instant.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ostler/certs/acme"
+	"ostler/controlplane"
 	"ostler/controlplane/db"
 )
 
@@ -32,16 +33,16 @@ func whyOf(e *acme.Error, ca authorityRow) Why {
 	if !ok {
 		code = WhyInternal
 	}
-	w := Why{Code: code, Name: e.Name, Args: map[string]string{"authority": ca.Name}, Detail: short(e.Detail)}
+	w := Why{Code: code, Name: e.Name, Args: map[string]string{"authority": ca.Name}, Detail: controlplane.Line(e.Detail, maxDetail)}
 	if w.Detail == "" {
-		w.Detail = short(e.Error())
+		w.Detail = controlplane.Line(e.Error(), maxDetail)
 	}
 	if e.Link != "" {
 		w.Args["link"] = e.Link
 	}
 	for _, sub := range e.Sub { // the culprit among many names
 		if w.Name == "" && sub.Name != "" {
-			w.Name, w.Detail = sub.Name, short(sub.Detail)
+			w.Name, w.Detail = sub.Name, controlplane.Line(sub.Detail, maxDetail)
 		}
 	}
 	return w

@@ -115,5 +115,5 @@ func (s *Service) raiseARI(tx *db.Tx, cert certRow, ca authorityRow, err error) 
 		return err2
 	}
 	return s.findings.Raise(tx, findings.Finding{Key: findingKey(findings.CertARIBad, ca.ID), Subject: ca.ID, Kind: findings.CertARIBad, Severity: findings.Warn,
-		Owner: findings.Ops, Link: "/certificates/" + cert.ID, Args: map[string]string{"authority": ca.Name, "names": label(names), "because": short(err.Error())}})
+		Owner: findings.Ops, Link: "/certificates/" + cert.ID, Args: map[string]string{"authority": ca.Name, "names": label(names), "because": controlplane.Line(err.Error(), maxDetail)}})
 }

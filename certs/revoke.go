@@ -126,9 +126,9 @@ func (s *Service) runRevoke(ctx context.Context, job jobs.Job) (any, error) {
 		case acme.KindRevoked:
 			return p, nil
 		case acme.KindUnreachable, acme.KindRateLimited:
-			return nil, jobs.Fail(wire.CauseCA, short(e.Error()))
+			return nil, jobs.Fail(wire.CauseCA, controlplane.Line(e.Error(), maxDetail))
 		}
-		return nil, jobs.Fail(wire.CauseCARefused, short(e.Error()))
+		return nil, jobs.Fail(wire.CauseCARefused, controlplane.Line(e.Error(), maxDetail))
 	}
 	return p, err
 }

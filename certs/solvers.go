@@ -157,7 +157,7 @@ func (s *Service) presenter(ctx context.Context, cert certRow) (providers.Presen
 	}
 	p, err := providers.New(providers.Kind(rows[0].Kind), fields, o)
 	if err != nil {
-		return nil, "", &ownRefusal{Why{Code: WhyNoProvider, Detail: short(err.Error())}}
+		return nil, "", &ownRefusal{Why{Code: WhyNoProvider, Detail: controlplane.Line(err.Error(), maxDetail)}}
 	}
 	return p, rows[0].Zone, nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"ostler/agents/wire"
+	"ostler/controlplane"
 )
 
 const (
@@ -77,9 +78,5 @@ func failureOf(err error) wire.Failure {
 	if errors.As(err, &f) {
 		return f.Failure
 	}
-	detail := err.Error()
-	if len(detail) > 500 {
-		detail = detail[:500]
-	}
-	return wire.Failure{Cause: wire.CauseInternal, Detail: detail}
+	return wire.Failure{Cause: wire.CauseInternal, Detail: controlplane.Line(err.Error(), maxDetail)}
 }

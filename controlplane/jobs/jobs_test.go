@@ -479,9 +479,9 @@ func TestFailureOfAHostileHost(t *testing.T) {
 		}{
 			{"known", wire.Failure{Cause: wire.CauseDiskFull, Detail: "no room"}, wire.Failure{Cause: wire.CauseDiskFull, Detail: "no room"}},
 			{"from a newer agent", wire.Failure{Cause: "on_fire"}, wire.Failure{Cause: "on_fire"}},
-			{"zero byte and a name", wire.Failure{Cause: "Jane Doe\x00", Detail: "a\x00b\nc\u202ed"}, wire.Failure{Cause: wire.CauseInternal, Detail: "a b c d"}},
+			{"zero byte and a name", wire.Failure{Cause: "Jane Doe\x00", Detail: "a\x00b\nc\u202ed"}, wire.Failure{Cause: wire.CauseInternal, Detail: "a b c?d"}},
 			{"too long", wire.Failure{Cause: wire.Cause(strings.Repeat("x", 1<<20)), Detail: strings.Repeat("y", 1<<20)},
-				wire.Failure{Cause: wire.CauseInternal, Detail: strings.Repeat("y", 1000)}},
+				wire.Failure{Cause: wire.CauseInternal, Detail: strings.Repeat("y", 997) + "..."}},
 		} {
 			s := backup("repo")
 			s.MaxAttempts = 1

@@ -3,11 +3,10 @@ package jobs
 import (
 	"fmt"
 	"regexp"
-	"strings"
 	"time"
-	"unicode"
 
 	"ostler/agents/wire"
+	"ostler/controlplane"
 	"ostler/controlplane/bus"
 	"ostler/controlplane/db"
 )
@@ -127,7 +126,7 @@ func (j *Jobs) settle(tx *db.Tx, r *row, to State, f *wire.Failure, result []byt
 	})
 }
 
-// maxDetail bounds a failure's line, in bytes.
+// maxDetail bounds a failure's line, in characters.
 const maxDetail = 1000
 
 // causeForm is what a cause looks like. It is stored in clear and goes into
@@ -143,13 +142,7 @@ func bounded(f *wire.Failure) *wire.Failure {
 	if !causeForm.MatchString(string(g.Cause)) {
 		g.Cause = wire.CauseInternal
 	}
-	line := strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
-			return ' '
-		}
-		return r
-	}, g.Detail[:min(len(g.Detail), maxDetail)])
-	g.Detail = strings.ToValidUTF8(line, "?")
+	g.Detail = controlplane.Line(g.Detail, maxDetail)
 	return &g
 }
 
