@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"ostler/controlplane/bus"
@@ -123,6 +124,11 @@ type Service struct {
 	onChanged []func(tx *db.Tx, changes []Change) error
 	// due are called by Watch at every tick: each looks for what its time has come.
 	due []func(ctx context.Context) error
+	// placesSeen is where servers stood when entries were looked at last, reviewed
+	// when reviews were, scheduled whether the schedule of campaigns stands.
+	placesSeen atomic.Pointer[string]
+	reviewed   atomic.Int64
+	scheduled  atomic.Bool
 }
 
 // New returns the service and registers its jobs. Call it before jobs.Run.

@@ -39,7 +39,7 @@ CREATE TABLE access_notice_mails (
   notice_id   TEXT NOT NULL,
   customer_id TEXT NOT NULL,
   contact_id  TEXT NOT NULL,
-  name        BYTEA NOT NULL,
+  name        BYTEA,
   seq         BIGINT NOT NULL,
   state       TEXT NOT NULL,
   cause       TEXT NOT NULL,
@@ -126,11 +126,13 @@ CREATE TABLE access_campaign_items (
   answered_by  TEXT NOT NULL,
   because      BYTEA,
   answered_at  BIGINT NOT NULL,
-  revoke_at    BIGINT NOT NULL
+  revoke_at    BIGINT NOT NULL,
+  done_at      BIGINT NOT NULL
 );
 CREATE INDEX access_campaign_items_campaign ON access_campaign_items (campaign_id, answered_at, id);
 CREATE INDEX access_campaign_items_customer ON access_campaign_items (customer_id, campaign_id, id);
 CREATE INDEX access_campaign_items_due ON access_campaign_items (answered_at, revoke_at);
+CREATE INDEX access_campaign_items_undone ON access_campaign_items (done_at, answer);
 CREATE INDEX access_campaign_items_ground ON access_campaign_items (ground_id);
 
 -- Who may instruct us for a customer, and from when to when.
@@ -143,7 +145,7 @@ CREATE TABLE access_authorisations (
   acts        TEXT NOT NULL,
   from_at     BIGINT NOT NULL,
   until_at    BIGINT NOT NULL,
-  document    BYTEA NOT NULL,
+  document    BYTEA,
   ended_at    BIGINT NOT NULL,
   ended_by    TEXT NOT NULL,
   created_by  TEXT NOT NULL,
