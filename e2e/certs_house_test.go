@@ -29,12 +29,19 @@ type labHouse struct {
 // have certificates for.
 func newLabHouse(t *testing.T, database string, lab *world.Lab, sites ...string) *labHouse {
 	t.Helper()
+	h := bareLabHouse(t, database, lab, sites...)
+	h.ca = h.AddAuthority("Test authority", "primary", "default")
+	return h
+}
+
+// bareLabHouse is one whose plane does not know the authority yet.
+func bareLabHouse(t *testing.T, database string, lab *world.Lab, sites ...string) *labHouse {
+	t.Helper()
 	h := &labHouse{lab: lab, World: world.New(t, world.Options{Database: database, Lab: lab})}
 	h.maple = h.AddCustomers("maple")[0]
 	h.web = lab.NewWeb(lab.Address(), lab.Address())
 	h.host = h.AddHost("maple-1", lab.HostConfig(h.web)...)
 	h.tenancy = h.AddTenancy(h.maple, h.host, "/srv/maple", sites...)
-	h.ca = h.AddAuthority("Test authority", "primary", "default")
 	return h
 }
 
@@ -112,8 +119,6 @@ func (h *labHouse) wanted(x world.Cert, explanation string) {
 		r := h.maple.Cert(x.ID).Renewal
 		return len(h.maple.CertIssues(x.ID)) > 1 || r != nil && r.From == "ari" && r.Explanation == explanation
 	})
-	h.Plane.Stop() // it begins what is due when it starts, and every 15 s
-	h.StartPlane()
 }
 
 // again waits until there are n attempts at a certificate and the newest is over.

@@ -16,29 +16,27 @@ type killStep struct {
 	after bool
 }
 
-// killPlane has a certificate issued anew, kills the plane at a step, and
-// expects one order and one certificate in the end.
-func killPlane(t *testing.T, h *labHouse, x world.Cert, step killStep) {
+// killPlane has a certificate issued, kills the plane at a step, and expects one
+// order and one certificate in the end. The name is a new one: Pebble sometimes
+// takes one for valid that was so before.
+func killPlane(t *testing.T, h *labHouse, name string, step killStep) {
 	t.Helper()
-	before := len(h.maple.CertIssues(x.ID))
 	h.lab.Faults.Forget()
 	reached := h.lab.Faults.Hold(step.ask, step.after)
-	h.maple.Must(nil, http.MethodPost, "/certificates/"+x.ID+"/renew", nil)
+	x := h.ask(name)
 	within(t, step.name, reached)
 	h.Plane.Kill()
 	h.Passed("plane")
 	h.lab.Faults.OpenAll()
 	h.StartPlane()
-	h.again(x, before+1)
-	now := h.maple.CertServed(x.ID, certLimit)
-	h.shows(now)
-	if got := len(h.maple.CertIssues(x.ID)); got != before+1 {
-		t.Errorf("%s: attempts: got %d, want one more than %d", step.name, got, before)
+	h.shows(h.maple.CertServed(x.ID, certLimit))
+	if got := len(h.maple.CertIssues(x.ID)); got != 1 {
+		t.Errorf("%s: attempts: got %d, want 1", step.name, got)
 	}
 	if got := h.finalized(); got > 1 {
 		t.Errorf("%s: certificates: got %d, want 1", step.name, got)
 	}
-	if got := h.answeredOrders(x.Names[0]); got > 1 && !(step.ask == world.AskNewOrder && step.after) {
+	if got := h.answeredOrders(name); got > 1 && !(step.ask == world.AskNewOrder && step.after) {
 		t.Errorf("%s: orders: got %d, want 1", step.name, got)
 	}
 }
@@ -69,13 +67,15 @@ func (h *labHouse) answeredOrders(name string) (n int) {
 // same order.
 func TestPlaneKilledInOrder(t *testing.T) {
 	t.Parallel()
-	h := newLabHouse(t, "", world.NewLab(t, world.LabOptions{}), "shop.example")
-	x := h.served("shop.example")
-	for _, step := range []killStep{
-		{"before the names are looked at", world.AskAuthz, false},
-		{"after the signing request", world.AskFinalize, true},
+	h := newLabHouse(t, "", world.NewLab(t, world.LabOptions{}), "a.example", "b.example")
+	for _, step := range []struct {
+		site string
+		killStep
+	}{
+		{"a.example", killStep{"before the names are looked at", world.AskAuthz, false}},
+		{"b.example", killStep{"after the signing request", world.AskFinalize, true}},
 	} {
-		h.Step(t, step.name, func(t *testing.T) { killPlane(t, h, x, step) })
+		h.Step(t, step.name, func(t *testing.T) { killPlane(t, h, step.site, step.killStep) })
 	}
 }
 
