@@ -42,7 +42,7 @@ func (s *Service) AnswerItem(ctx context.Context, scope policy.Scope, item strin
 		if keep {
 			answer = AnswerKeep
 		}
-		row, err = s.answer(tx, r, answer, because)
+		row, err = s.answerItem(tx, r, answer, because)
 		return err
 	})
 	if err != nil {
@@ -61,9 +61,9 @@ func (s *Service) AnswerItem(ctx context.Context, scope policy.Scope, item strin
 	return out, wrap("answer", err)
 }
 
-// answer stores the answer to an item and closes its campaign where it was the
+// answerItem stores the answer to an item and closes its campaign where it was the
 // last one. What is revoked is carried out after it is stored, until it is done.
-func (s *Service) answer(tx *db.Tx, r campaignItemRow, answer, because string) (_ campaignItemRow, err error) {
+func (s *Service) answerItem(tx *db.Tx, r campaignItemRow, answer, because string) (_ campaignItemRow, err error) {
 	r.Answer, r.AnsweredAt, r.AnsweredBy = answer, tx.NowMillis(), actorOf(tx.Context()).ID
 	if answer == AnswerKeep || answer == AnswerEnded {
 		r.DoneAt = tx.NowMillis()
@@ -86,8 +86,13 @@ func (s *Service) answer(tx *db.Tx, r campaignItemRow, answer, because string) (
 
 func onCallKey(item string) string { return findings.AccessLastOnCall + ":" + item }
 
-// carryOut takes away what an answer revokes. Done twice it changes nothing.
+// carryOut takes away what an answer revokes. Done twice it changes nothing. A
+// customer's answer is carried out by the plane: lists of others who share a
+// server may change with it.
 func (s *Service) carryOut(ctx context.Context, r campaignItemRow) error {
+	if actorOf(ctx).Kind == controlplane.ActorContact {
+		ctx = asSystem(ctx)
+	}
 	if r.DoneAt > 0 {
 		return nil
 	}
@@ -174,7 +179,7 @@ func (s *Service) silence(tx *db.Tx, customer string) error {
 		case err != nil:
 			return err
 		case !open:
-			if _, err := s.answer(tx, r, AnswerEnded, ""); err != nil {
+			if _, err := s.answerItem(tx, r, AnswerEnded, ""); err != nil {
 				return err
 			}
 		case customer != "" && r.GroundID == last && r.LastOnCall == 0:
@@ -182,7 +187,7 @@ func (s *Service) silence(tx *db.Tx, customer string) error {
 				return err
 			}
 		default:
-			if _, err := s.answer(tx, r, AnswerSilence, ""); err != nil {
+			if _, err := s.answerItem(tx, r, AnswerSilence, ""); err != nil {
 				return err
 			}
 		}
