@@ -54,6 +54,7 @@ type DB struct {
 	dialect Dialect
 	write   *gorm.DB
 	read    *gorm.DB // the same as write on PostgreSQL
+	writer  *writer  // of SQLite
 	clock   Clock    // nil: ask PostgreSQL
 	log     *slog.Logger
 	closers []func() error
@@ -215,6 +216,9 @@ func (d *DB) run(ctx context.Context, g *gorm.DB, opts *sql.TxOptions, fn func(*
 }
 
 func (d *DB) once(ctx context.Context, g *gorm.DB, opts *sql.TxOptions, fn func(*Tx) error) (err error) {
+	if d.dialect == SQLite && g == d.write {
+		return d.onceLite(ctx, fn)
+	}
 	tx := &Tx{ctx: context.WithValue(ctx, inTx{}, true), dialect: d.dialect}
 	start := time.Now()
 	session, err := d.start(ctx, g, opts)
@@ -238,13 +242,18 @@ func (d *DB) once(ctx context.Context, g *gorm.DB, opts *sql.TxOptions, fn func(
 	if err = session.Commit().Error; err != nil {
 		return fmt.Errorf("db: commit: %w", err)
 	}
+	d.committed(ctx, tx, start)
+	return nil
+}
+
+// committed does what is left to do when a transaction is committed.
+func (d *DB) committed(ctx context.Context, tx *Tx, start time.Time) {
 	if took := time.Since(start); took > slowTx {
 		d.log.WarnContext(ctx, "db.slow", "took_ms", took.Milliseconds())
 	}
 	for _, f := range tx.after {
 		f()
 	}
-	return nil
 }
 
 // start begins a transaction.

@@ -50,6 +50,11 @@ func (d *DB) openSQLite(path string) error {
 	if d.write, err = d.pool("file:"+path+"?"+pragmas.Encode(), 1); err != nil {
 		return err
 	}
+	pool, err := d.write.DB()
+	if err != nil {
+		return fmt.Errorf("db: open sqlite: %w", err)
+	}
+	d.writer = newWriter(pool)
 	pragmas.Add("_pragma", "query_only(1)")
 	pragmas.Set("_txlock", "deferred")
 	d.read, err = d.pool("file:"+path+"?"+pragmas.Encode(), max(4, runtime.NumCPU()))
