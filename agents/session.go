@@ -11,7 +11,6 @@ import (
 	"ostler/agents/wire"
 	"ostler/controlplane"
 	"ostler/controlplane/bus"
-	"ostler/controlplane/db"
 )
 
 const (
@@ -22,6 +21,7 @@ const (
 	maxField    = 256
 	frameBurst  = 1000                  // frames of an agent at once: after a long silence it has many results
 	frameEvery  = 20 * time.Millisecond // and then one in this time
+	framesAhead = 3                     // read before they are taken; each may have wire.MaxFrame bytes
 )
 
 // Conn is one agent's connection. Read and Write may run at the same time.
@@ -48,7 +48,7 @@ type session struct {
 	beat    heartbeat
 	beating bool // beat waits to be written
 
-	hits allowance // of hints; the loop's own
+	hits allowance // of hints; the reader's own
 }
 
 // heartbeat is what a flush writes.
@@ -205,12 +205,14 @@ func (a *Agents) write(ctx context.Context, s *session, f wire.Frame) error {
 // ends with ctx; everything else is here, in order.
 func (a *Agents) loop(ctx context.Context, s *session) error {
 	ctx, stop := context.WithCancel(ctx)
-	frames, readErr := make(chan wire.Frame), make(chan error, 1)
-	go func() { readErr <- read(ctx, s.conn, frames, a.o.Wall) }()
+	frames, readErr := make(chan wire.Frame, framesAhead), make(chan error, 1)
+	go func() { readErr <- a.read(ctx, s, frames) }()
 	defer func() { stop(); <-readErr }()
 
 	wake, unsubscribe := a.Bus.Subscribe(bus.TopicAgentJobs(s.id.Server))
 	defer unsubscribe()
+	stops, unsubscribeStops := a.Bus.Subscribe(bus.TopicAgentCancels(s.id.Server))
+	defer unsubscribeStops()
 	sweep, silence := time.NewTimer(0), time.NewTimer(SilentAfter)
 	defer sweep.Stop()
 	defer silence.Stop()
@@ -222,16 +224,23 @@ func (a *Agents) loop(ctx context.Context, s *session) error {
 			return nil
 		case err = <-readErr:
 			readErr <- nil // for the deferred receive
+			if rest := pending(frames); len(rest) > 0 {
+				_ = a.hearAll(ctx, s, rest) // what is not acknowledged is said again
+			}
 			a.log.DebugContext(ctx, "agents.gone", "server", s.id.Server, "error", err)
 			return nil
 		case f := <-frames:
 			silence.Reset(SilentAfter)
-			err = a.hear(ctx, s, f)
+			err = a.hearAll(ctx, s, append([]wire.Frame{f}, pending(frames)...))
 		case <-wake:
 			err = a.send(ctx, s)
+		case <-stops:
+			err = a.sendCancels(ctx, s)
 		case <-sweep.C:
 			sweep.Reset(sweepMin + rand.N(sweepMin))
-			err = a.send(ctx, s)
+			if err = a.send(ctx, s); err == nil {
+				err = a.sendCancels(ctx, s)
+			}
 		case <-silence.C:
 			err = errSilent
 		case <-draining:
@@ -256,17 +265,20 @@ func (a *Agents) ending(ctx context.Context) error {
 	return cause
 }
 
-// read passes frames on, and no more of them than an agent has reason to send:
-// the rest stays on its way, so that one host cannot keep the database from all
+// read notes that the agent is heard, wakes who waits for a validator's hit, and
+// passes all other frames on: no more of them than an agent has reason to send.
+// The rest stays on its way, so that one host cannot keep the database from all
 // others.
-func read(ctx context.Context, conn Conn, frames chan<- wire.Frame, clock db.Clock) error {
+func (a *Agents) read(ctx context.Context, s *session, frames chan<- wire.Frame) error {
+	clock := a.o.Wall
 	spare, at := frameBurst, clock.Now()
 	for {
-		f, err := conn.Read(ctx)
+		f, err := s.conn.Read(ctx)
 		if err != nil {
 			return err
 		}
 		now := clock.Now()
+		s.hears(now, f.Heartbeat)
 		earned := max(0, now.Sub(at)) / frameEvery
 		spare, at = min(frameBurst, spare+int(min(earned, frameBurst))), at.Add(earned*frameEvery)
 		if spare--; spare < 0 {
@@ -276,6 +288,10 @@ func read(ctx context.Context, conn Conn, frames chan<- wire.Frame, clock db.Clo
 				return ctx.Err()
 			}
 		}
+		if f.Type == wire.FrameHit && f.Hit != nil {
+			a.hit(s, *f.Hit) // it is in a hurry, and stores nothing
+			continue
+		}
 		select {
 		case frames <- f:
 		case <-ctx.Done():
@@ -284,60 +300,8 @@ func read(ctx context.Context, conn Conn, frames chan<- wire.Frame, clock db.Clo
 	}
 }
 
-// hear takes one frame of the agent. An error ends the session; the agent
-// connects again and sends what was not acknowledged.
-func (a *Agents) hear(ctx context.Context, s *session, f wire.Frame) error {
-	s.hears(a.o.Wall.Now(), f.Heartbeat)
-	switch {
-	case f.Type == wire.FrameHeartbeat && f.Heartbeat != nil:
-		return nil
-	case f.Type == wire.FrameAccept && f.JobRef != nil:
-		ok, err := a.Jobs.Accept(ctx, s.id.Server, s.id.Agent, *f.JobRef)
-		if err != nil {
-			return fmt.Errorf("agents: accept: %w", err)
-		}
-		if !ok {
-			a.log.InfoContext(ctx, "agents.stale_accept", "server", s.id.Server, "job", f.JobRef.Job)
-		}
-		return nil
-	case f.Type == wire.FrameReject && f.Reject != nil:
-		if err := a.Jobs.Reject(ctx, s.id.Server, s.id.Agent, *f.Reject); err != nil {
-			return fmt.Errorf("agents: reject: %w", err)
-		}
-		return nil
-	case f.Type == wire.FrameProgress && f.Progress != nil:
-		if err := a.Jobs.Progress(ctx, s.id.Server, s.id.Agent, *f.Progress); err != nil {
-			return fmt.Errorf("agents: progress: %w", err)
-		}
-		return nil
-	case f.Type == wire.FrameResult && f.Result != nil:
-		return a.result(ctx, s, *f.Result)
-	case f.Type == wire.FrameHit && f.Hit != nil:
-		a.hit(s, *f.Hit)
-		return nil
-	}
-	return protocolError("a frame of an unknown type, or without its part")
-}
-
-// result stores a job's end, and only then acknowledges it.
-func (a *Agents) result(ctx context.Context, s *session, r wire.Result) error {
-	if !r.Outcome.Valid() {
-		return protocolError("a result without a known outcome")
-	}
-	known, err := a.Jobs.Finish(ctx, s.id.Server, s.id.Agent, r)
-	if err != nil {
-		return fmt.Errorf("agents: finish: %w", err)
-	}
-	if !known {
-		a.log.WarnContext(ctx, "agents.unknown_result", "server", s.id.Server, "job", r.Job)
-		return nil
-	}
-	ref := r.JobRef
-	return a.write(ctx, s, wire.Frame{Type: wire.FrameAck, JobRef: &ref})
-}
-
-// send offers what is due and passes on what people cancelled. Trouble on our
-// side keeps the session: the next sweep tries again.
+// send offers what is due. Trouble on our side keeps the session: the next
+// sweep tries again.
 func (a *Agents) send(ctx context.Context, s *session) error {
 	if a.o.Wall.Now().After(s.id.NotAfter) {
 		return errExpired // it comes back with a renewed one
@@ -356,6 +320,11 @@ func (a *Agents) send(ctx context.Context, s *session) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// sendCancels passes on what people cancelled.
+func (a *Agents) sendCancels(ctx context.Context, s *session) error {
 	refs, err := a.Jobs.CancelAsked(ctx, s.id.Server)
 	if err != nil && ctx.Err() == nil {
 		a.log.ErrorContext(ctx, "agents.cancels", "server", s.id.Server, "error", err)

@@ -32,6 +32,9 @@ func TopicCustomer(id string) string { return "customer:" + id }
 // TopicAgentJobs is the topic of the jobs that wait for one server's agent.
 func TopicAgentJobs(server string) string { return "agent-jobs:" + server }
 
+// TopicAgentCancels is the topic of one server's jobs that are out and to stop.
+func TopicAgentCancels(server string) string { return "agent-cancels:" + server }
+
 // TopicChallenge is the topic of a challenge's token: a validator fetched it.
 func TopicChallenge(token string) string { return "acme:" + token }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"ostler/agents/wire"
 	"ostler/controlplane"
@@ -20,6 +21,9 @@ const offerBatch = 32
 func (j *Jobs) Offers(ctx context.Context, server, agent string, sign func(wire.Envelope) (wire.SignedEnvelope, error)) ([]wire.Offer, error) {
 	ctx = asAgent(ctx, agent)
 	takeBack := func(tx *db.Tx) error {
+		if !j.mayTakeBack(tx, server, agent) {
+			return nil
+		}
 		return tx.Exec(`UPDATE jobs SET state = 'queued', lease_until = 0 WHERE server = ? AND executor = 'agent' AND state = 'offered'
 			AND cancel_asked = 0 AND (agent <> ? OR lease_until <= ?)`, server, agent, tx.NowMillis()).Error
 	}
@@ -49,6 +53,33 @@ func (j *Jobs) Offers(ctx context.Context, server, agent string, sign func(wire.
 	return offers, errors.Join(errs...)
 }
 
+// takeBackEvery is how often offers that were not accepted are looked for.
+const takeBackEvery = time.Second
+
+// tookBack is when the offers of a server were last taken back, and for whom.
+type tookBack struct {
+	agent string
+	at    int64
+}
+
+// mayTakeBack says whether it is time to look for offers that nobody accepted;
+// for another agent it always is.
+func (j *Jobs) mayTakeBack(tx *db.Tx, server, agent string) bool {
+	now := tx.NowMillis()
+	j.mu.Lock()
+	last := j.took[server]
+	j.mu.Unlock()
+	if since := now - last.at; last.agent == agent && since >= 0 && since < takeBackEvery.Milliseconds() {
+		return false
+	}
+	tx.AfterCommit(func() {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		j.took[server] = tookBack{agent, now}
+	})
+	return true
+}
+
 func (j *Jobs) offer(r *row, sign func(wire.Envelope) (wire.SignedEnvelope, error)) (wire.Offer, error) {
 	job, err := j.job(r)
 	if err != nil {
@@ -59,37 +90,6 @@ func (j *Jobs) offer(r *row, sign func(wire.Envelope) (wire.SignedEnvelope, erro
 		NotBefore: r.NotBefore, ExpiresAt: r.ExpiresAt, TimeoutSeconds: int((r.TimeoutMillis + 999) / 1000),
 	})
 	return wire.Offer{Epoch: r.Epoch, Envelope: signed}, err
-}
-
-// Accept stores that the job is in the host's journal: from now on it is
-// delivered. ok is false where the offer is no longer good; the host then must
-// not start. An accept that comes again, or late but in the newest epoch, is good.
-func (j *Jobs) Accept(ctx context.Context, server, agent string, ref wire.JobRef) (ok bool, err error) {
-	err = j.withRow(asAgent(ctx, agent), ref.Job, func(tx *db.Tx, r *row) error {
-		ok = false
-		if !mine(r, server, agent, ref.Epoch) || r.State.Terminal() {
-			return nil
-		}
-		ok = true
-		if r.State == Accepted || r.State == Running {
-			return nil
-		}
-		return j.accept(tx, r)
-	})
-	if errors.Is(err, errMoved) || db.IsDuplicate(err) {
-		return false, nil // a cancel, or another job of the resource, was faster
-	}
-	if err != nil {
-		return false, fmt.Errorf("jobs: accept: %w", err)
-	}
-	return ok, nil
-}
-
-func (j *Jobs) accept(tx *db.Tx, r *row) error {
-	return j.move(tx, r, Accepted, func(r *row) {
-		start(r, tx.NowMillis())
-		r.LeaseUntil = tx.NowMillis() + runLease(r).Milliseconds()
-	})
 }
 
 // Reject ends a job that the host refuses for good.
@@ -105,78 +105,6 @@ func (j *Jobs) Reject(ctx context.Context, server, agent string, rej wire.Reject
 	}
 	j.forgetProgress(server, rej.Job)
 	return nil
-}
-
-// Finish takes a job's result where server, agent and epoch are right. known
-// says that the plane needs nothing more of this epoch and the host may forget
-// it: the result is stored now or was before, or the job is over. Where it is
-// false the host keeps the result, and sends it in the epoch of the next offer.
-func (j *Jobs) Finish(ctx context.Context, server, agent string, res wire.Result) (known bool, err error) {
-	err = j.withRow(asAgent(ctx, agent), res.Job, func(tx *db.Tx, r *row) (err error) {
-		known, err = j.finish(tx, r, server, agent, res)
-		return err
-	})
-	if err != nil {
-		return false, fmt.Errorf("jobs: finish: %w", err)
-	}
-	j.forgetProgress(server, res.Job)
-	return known, nil
-}
-
-// FinishAll is Finish for what an agent has spooled, in one transaction: it
-// returns those that are known. Where one of them cannot be stored none is;
-// Finish then tells which.
-func (j *Jobs) FinishAll(ctx context.Context, server, agent string, results []wire.Result) (known []wire.JobRef, err error) {
-	err = j.db.Write(asAgent(ctx, agent), func(tx *db.Tx) error {
-		known = nil
-		for _, res := range results {
-			r, err := rowByID(tx, res.Job)
-			if err != nil {
-				return err
-			}
-			if r == nil {
-				continue
-			}
-			ok, err := j.finish(tx, r, server, agent, res)
-			if err != nil {
-				return err
-			}
-			if ok {
-				known = append(known, res.JobRef)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("jobs: finish: %w", err)
-	}
-	for _, res := range results {
-		j.forgetProgress(server, res.Job)
-	}
-	return known, nil
-}
-
-func (j *Jobs) finish(tx *db.Tx, r *row, server, agent string, res wire.Result) (known bool, err error) {
-	to, ok := outcomes[res.Outcome]
-	switch {
-	case !ok:
-		return false, fmt.Errorf("%s: unknown outcome %q", res.Job, res.Outcome)
-	case r.Server != server || r.Executor != string(Agent):
-		return false, nil
-	case r.State.Terminal() || res.Epoch <= r.SettledEpoch:
-		return true, nil
-	case !mine(r, server, agent, res.Epoch):
-		return false, nil
-	}
-	if r.State == Queued || r.State == Offered { // its accept was lost on the way
-		start(r, tx.NowMillis())
-	}
-	r.SettledEpoch = res.Epoch
-	failure := res.Failure
-	if failure == nil && (to == Failed || to == Interrupted) {
-		failure = &wire.Failure{Cause: wire.CauseInternal}
-	}
-	return true, j.settle(tx, r, to, failure, res.Data)
 }
 
 // CancelAsked returns the jobs of a server that are out and are to stop.

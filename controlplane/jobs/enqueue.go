@@ -33,6 +33,7 @@ func New(d *db.DB, k *secrets.Keeper, b *bus.Bus, o Options) *Jobs {
 		handlers: map[string]Handler{},
 		due:      map[string]func(*db.Tx, Schedule, time.Time) error{},
 		progress: map[reported]*progress{},
+		took:     map[string]tookBack{},
 	}
 }
 
@@ -74,13 +75,6 @@ func (j *Jobs) Enqueue(tx *db.Tx, s Spec) (Job, error) {
 	if err := j.checkSpec(s); err != nil {
 		return Job{}, err
 	}
-	if s.Key != "" {
-		if r, err := rowByKey(tx, s.Key); err != nil {
-			return Job{}, fmt.Errorf("jobs: enqueue: %w", err)
-		} else if r != nil {
-			return j.job(r)
-		}
-	}
 	r, err := j.newRow(tx, s)
 	if err != nil {
 		return Job{}, fmt.Errorf("jobs: enqueue %s: %w", s.Kind, err)
@@ -89,7 +83,7 @@ func (j *Jobs) Enqueue(tx *db.Tx, s Spec) (Job, error) {
 	if err != nil {
 		return Job{}, fmt.Errorf("jobs: enqueue %s: %w", s.Kind, err)
 	}
-	if !inserted { // somebody else was faster
+	if !inserted {
 		there, err := rowByKey(tx, r.Key)
 		if err != nil {
 			return Job{}, fmt.Errorf("jobs: enqueue %s: %w", s.Kind, err)
@@ -110,11 +104,15 @@ func (j *Jobs) Enqueue(tx *db.Tx, s Spec) (Job, error) {
 
 // supersede ends the older queued jobs of r's supersede key.
 func (j *Jobs) supersede(tx *db.Tx, r *row) error {
-	older, err := find(tx, 1000, "supersede_key = ? AND supersede_key <> '' AND state = 'queued' AND +seq < ?", r.Supersedes, r.Seq)
+	older, err := supersededBy(tx, r)
 	if err != nil {
 		return err
 	}
-	for _, o := range older {
+	for _, id := range older {
+		o, err := rowByID(tx, id)
+		if err != nil {
+			return err
+		}
 		if err := j.move(tx, o, Superseded, nil); err != nil {
 			return err
 		}

@@ -144,4 +144,5 @@ type Jobs struct {
 	due      map[string]func(tx *db.Tx, s Schedule, at time.Time) error
 	progress map[reported]*progress // by job: what was written and what waits
 	wokenAt  int64                  // the last pass of wakeServers
+	took     map[string]tookBack    // by server
 }

@@ -77,6 +77,9 @@ func (j *Jobs) wake(tx *db.Tx, r *row) {
 	successor := r.State.Terminal() && r.Resource != ""
 	if successor || r.CancelAsked == 1 || r.State == Queued && r.NotBefore <= tx.NowMillis() {
 		topics = append(topics, executorTopic(r))
+		if r.CancelAsked == 1 && r.Executor == string(Agent) {
+			topics = append(topics, bus.TopicAgentCancels(r.Server))
+		}
 		if successor && r.Executor == string(Agent) {
 			topics = append(topics, bus.TopicPlaneJobs) // a resource may be shared by both
 		}

@@ -66,7 +66,7 @@ func (j *Jobs) execute(ctx context.Context, r *row) {
 	case errors.Is(cause, errCancelled):
 		to = Cancelled
 	case ctx.Err() != nil:
-		j.finishPlane(ctx, r, func(tx *db.Tx, now *row) error { return j.release(tx, now) })
+		j.finishPlane(ctx, r, true, func(tx *db.Tx, now *row) error { return j.release(tx, now) })
 		return
 	case timedOut:
 		to, failure = Failed, &wire.Failure{Cause: wire.CauseTimeout, Detail: "it took longer than " + job.Timeout.String()}
@@ -74,7 +74,7 @@ func (j *Jobs) execute(ctx context.Context, r *row) {
 		f := failureOf(err)
 		to, failure = Failed, &f
 	}
-	j.finishPlane(ctx, r, func(tx *db.Tx, now *row) error {
+	j.finishPlane(ctx, r, to != Succeeded, func(tx *db.Tx, now *row) error {
 		now.SettledEpoch = now.Epoch
 		return j.settle(tx, now, to, failure, result)
 	})
@@ -140,7 +140,7 @@ func (j *Jobs) guard(ctx context.Context, r *row, stop context.CancelCauseFunc) 
 // watchPlane says whether a claim was asked to stop; errMoved where it is gone.
 func (j *Jobs) watchPlane(ctx context.Context, r *row) (cancelled bool, err error) {
 	err = j.db.Read(ctx, func(tx *db.Tx) error {
-		now, err := rowByID(tx, r.ID)
+		now, err := claimStanding(tx, r.Seq)
 		if err == nil {
 			cancelled, err = claimStands(now, r)
 		}
@@ -172,8 +172,9 @@ func claimStands(now, r *row) (cancelled bool, err error) {
 }
 
 // finishPlane writes the end of a run where the claim still holds. It outlives
-// ctx: what was done is to be known.
-func (j *Jobs) finishPlane(ctx context.Context, r *row, end func(tx *db.Tx, now *row) error) {
+// ctx: what was done is to be known. look says that the end depends on what was
+// asked of the job meanwhile; a success does not.
+func (j *Jobs) finishPlane(ctx context.Context, r *row, look bool, end func(tx *db.Tx, now *row) error) {
 	ctx, cancel := context.WithTimeout(controlplane.System(context.WithoutCancel(ctx), "jobs"), 30*time.Second)
 	defer cancel()
 	var err error
@@ -181,9 +182,14 @@ func (j *Jobs) finishPlane(ctx context.Context, r *row, end func(tx *db.Tx, now 
 		if try > 0 {
 			pause(ctx, 100*time.Millisecond<<try)
 		}
-		err = j.withRow(ctx, r.ID, func(tx *db.Tx, now *row) error {
-			if now.State != Running || now.Epoch != r.Epoch {
-				return nil
+		err = j.db.Write(ctx, func(tx *db.Tx) error {
+			if !look {
+				claimed := *r
+				return end(tx, &claimed)
+			}
+			now, err := rowByID(tx, r.ID)
+			if err != nil || now == nil || now.State != Running || now.Epoch != r.Epoch {
+				return err
 			}
 			return end(tx, now)
 		})
@@ -256,23 +262,28 @@ func (j *Jobs) runWorkers(ctx context.Context) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	freed := make(chan struct{}, j.o.Workers)
-	free := j.o.Workers
+	free, due := j.o.Workers, true // due: there may be jobs that nobody has claimed
 	for ctx.Err() == nil {
-		rows, err := j.claimPlane(ctx, free)
-		if err != nil && ctx.Err() == nil {
-			j.o.Log.ErrorContext(ctx, "jobs.claim", "error", err)
-		}
-		for _, r := range rows {
-			free--
-			wg.Go(func() { defer func() { freed <- struct{}{} }(); j.execute(ctx, r) })
+		if due && free > 0 {
+			rows, err := j.claimPlane(ctx, free)
+			if err != nil && ctx.Err() == nil {
+				j.o.Log.ErrorContext(ctx, "jobs.claim", "error", err)
+			}
+			due = len(rows) == free
+			for _, r := range rows {
+				free--
+				wg.Go(func() { defer func() { freed <- struct{}{} }(); j.execute(ctx, r) })
+			}
 		}
 		sweep := time.NewTimer(j.o.Sweep - j.o.Sweep/5 + rand.N(j.o.Sweep/5*2))
 		select {
 		case <-ctx.Done():
 		case <-woken:
+			due = true
 		case <-freed:
 			free++
 		case <-sweep.C:
+			due = true
 		}
 		sweep.Stop()
 	}

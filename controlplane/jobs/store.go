@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"gorm.io/gorm/clause"
-
 	"ostler/agents/wire"
 	"ostler/controlplane"
 	"ostler/controlplane/db"
@@ -52,6 +50,8 @@ type row struct {
 	CancelAsked   int64  `gorm:"column:cancel_asked"`
 	ActorKind     string `gorm:"column:actor_kind"`
 	ActorID       string `gorm:"column:actor_id"`
+
+	was *row // as it was read; nil where it was not, or not whole
 }
 
 func (row) TableName() string { return "jobs" }
@@ -121,28 +121,9 @@ func (j *Jobs) job(r *row) (Job, error) {
 	return job, nil
 }
 
-// insertRow queues a row; inserted is false where its key is taken.
-func insertRow(tx *db.Tx, r *row) (inserted bool, err error) {
-	res := tx.Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "unique_key"}}, DoNothing: true}).Create(r)
-	return res.RowsAffected == 1, res.Error
-}
-
 func rowByKey(tx *db.Tx, key string) (*row, error) { return one(tx, "unique_key = ?", key) }
 
 func rowByID(tx *db.Tx, id string) (*row, error) { return one(tx, "id = ?", id) }
-
-// lockedRow is rowByID for a transaction that is not serializable.
-func lockedRow(tx *db.Tx, id string) (*row, error) {
-	q := "SELECT * FROM jobs WHERE id = ?"
-	if tx.Dialect() == db.Postgres {
-		q += " FOR UPDATE"
-	}
-	var rows []*row
-	if err := tx.Raw(q, id).Scan(&rows).Error; err != nil || len(rows) == 0 {
-		return nil, err
-	}
-	return rows[0], nil
-}
 
 // one returns the row of a condition, nil where there is none.
 func one(tx *db.Tx, where string, args ...any) (*row, error) {
@@ -151,12 +132,6 @@ func one(tx *db.Tx, where string, args ...any) (*row, error) {
 		return nil, err
 	}
 	return rows[0], nil
-}
-
-// find returns at most n rows in the order in which they were queued.
-func find(tx *db.Tx, n int, where string, args ...any) (rows []*row, err error) {
-	err = tx.Where(where, args...).Order("+seq").Limit(n).Find(&rows).Error // + : by the condition's index, not by walking all jobs
-	return rows, err
 }
 
 // scoped returns the row of an id as far as the scope reaches.
@@ -178,25 +153,6 @@ func inScope(scope policy.Scope) (string, []any) {
 		return "1 = 0", nil
 	}
 	return "customer_id IN ? AND customer_id <> ''", []any{customers}
-}
-
-// mutable are the columns that a move writes.
-var mutable = []string{"state", "epoch", "attempt", "not_before", "offered_at", "accepted_at", "started_at", "finished_at", "lease_until",
-	"lost", "settled_epoch", "agent", "progress", "result", "failure_cause", "failure_detail", "cancel_asked"}
-
-// errMoved says that a row is not as it was read: somebody else moved it.
-var errMoved = errors.New("jobs: the job has moved on")
-
-// save writes r where the job still is in that state and epoch.
-func save(tx *db.Tx, r *row, state State, epoch int64) error {
-	res := tx.Model(&row{}).Where("seq = ? AND state = ? AND epoch = ?", r.Seq, state, epoch).Select(mutable).Updates(r)
-	if res.Error != nil {
-		return res.Error
-	}
-	if res.RowsAffected != 1 {
-		return errMoved
-	}
-	return nil
 }
 
 const forgetBatch = 100

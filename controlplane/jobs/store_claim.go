@@ -27,9 +27,9 @@ func (j *Jobs) claim(ctx context.Context, n int, before func(*db.Tx) error, wher
 				}
 			}
 			now := tx.NowMillis()
-			rows = nil
-			q := "SELECT q.* FROM jobs q WHERE " + where + " AND " + claimable + " ORDER BY q.seq LIMIT ?" + tx.SkipLocked()
-			if err := tx.Raw(q, append(append([]any{}, args...), now, now, now, now, n)...).Scan(&rows).Error; err != nil {
+			q := "SELECT " + allColumns + " FROM jobs q WHERE " + where + " AND " + claimable + " ORDER BY q.seq LIMIT ?" + tx.SkipLocked()
+			var err error
+			if rows, err = wholeRows(tx, q, append(append([]any{}, args...), now, now, now, now, n)...); err != nil {
 				return err
 			}
 			for _, r := range rows {
