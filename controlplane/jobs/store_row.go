@@ -70,14 +70,15 @@ func find(tx *db.Tx, n int, where string, args ...any) ([]*row, error) {
 }
 
 // insertRow queues a row that is new; inserted is false where its key is taken.
+// To have its number returned would cost as much again: nobody asks for it.
 func insertRow(tx *db.Tx, r *row) (inserted bool, err error) {
 	const q = `INSERT INTO jobs (id, kind, executor, server, customer_id, resource, unique_key, supersede_key, subject, title, params, max_attempts, not_before,
 		expires_at, timeout_ms, created_at, actor_kind, actor_id, state, epoch, attempt, offered_at, accepted_at, started_at, finished_at, lease_until, lost, settled_epoch,
 		agent, failure_cause, cancel_asked)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', 0, 0, 0, 0, 0, 0, 0, 0, 0, '', '', 0)
-		ON CONFLICT (unique_key) DO NOTHING RETURNING seq`
-	res := tx.Raw(q, r.ID, r.Kind, r.Executor, r.Server, r.Customer, r.Resource, r.Key, r.Supersedes, r.Subject, r.Title, r.Params, r.MaxAttempts, r.NotBefore,
-		r.ExpiresAt, r.TimeoutMillis, r.CreatedAt, r.ActorKind, r.ActorID).Scan(&r.Seq)
+		ON CONFLICT (unique_key) DO NOTHING`
+	res := tx.Exec(q, r.ID, r.Kind, r.Executor, r.Server, r.Customer, r.Resource, r.Key, r.Supersedes, r.Subject, r.Title, r.Params, r.MaxAttempts, r.NotBefore,
+		r.ExpiresAt, r.TimeoutMillis, r.CreatedAt, r.ActorKind, r.ActorID)
 	return res.RowsAffected == 1, res.Error
 }
 
@@ -147,11 +148,14 @@ func (r *row) changes() (set string, args []any) {
 // the job's customer.
 func acceptRow(tx *db.Tx, server, agent, id string, epoch int64) (customer string, ok bool, err error) {
 	now := tx.NowMillis()
-	res := tx.Raw(`UPDATE jobs SET state = 'accepted', attempt = attempt + 1, accepted_at = ?, started_at = ?, lost = 0,
+	res := tx.Exec(`UPDATE jobs SET state = 'accepted', attempt = attempt + 1, accepted_at = ?, started_at = 0, lost = 0,
 		lease_until = ? + CASE WHEN timeout_ms > 0 THEN timeout_ms ELSE ? END
-		WHERE id = ? AND server = ? AND agent = ? AND epoch = ? AND settled_epoch < ? AND executor = 'agent' AND state = 'offered' AND cancel_asked = 0
-		RETURNING customer_id`, now, now, now+agentGrace.Milliseconds(), agentMaxRun.Milliseconds(), id, server, agent, epoch, epoch).Scan(&customer)
-	return customer, res.RowsAffected == 1, res.Error
+		WHERE id = ? AND server = ? AND agent = ? AND epoch = ? AND settled_epoch < ? AND executor = 'agent' AND state = 'offered' AND cancel_asked = 0`,
+		now, now+agentGrace.Milliseconds(), agentMaxRun.Milliseconds(), id, server, agent, epoch, epoch)
+	if res.Error != nil || res.RowsAffected != 1 {
+		return "", false, res.Error
+	}
+	return customer, true, tx.Raw("SELECT customer_id FROM jobs WHERE id = ?", id).Scan(&customer).Error
 }
 
 // claimStanding reads of a claim only what says whether it stands.
@@ -173,7 +177,7 @@ func claimStanding(tx *db.Tx, seq int64) (*row, error) {
 // supersededBy are the ids of older queued jobs of r's supersede key, in their
 // order. Most often there are none.
 func supersededBy(tx *db.Tx, r *row) (ids []string, err error) {
-	err = tx.Raw("SELECT id FROM jobs WHERE supersede_key = ? AND supersede_key <> '' AND state = 'queued' AND +seq < ? ORDER BY +seq LIMIT 1000",
-		r.Supersedes, r.Seq).Scan(&ids).Error
+	err = tx.Raw("SELECT id FROM jobs WHERE supersede_key = ? AND supersede_key <> '' AND state = 'queued' AND id <> ? ORDER BY +seq LIMIT 1000",
+		r.Supersedes, r.ID).Scan(&ids).Error
 	return ids, err
 }
