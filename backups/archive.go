@@ -121,7 +121,7 @@ func (s *Service) doneDownload(tx *db.Tx, job jobs.Job) error {
 	if err != nil || !ok {
 		return err
 	}
-	res, ok := result[wire.DownloadResult](job)
+	res, ok := jobs.Result[wire.DownloadResult](job)
 	if !ok {
 		return s.restoreEnded(tx, &row, job)
 	}
@@ -143,7 +143,7 @@ func (s *Service) doneArchive(tx *db.Tx, job jobs.Job) error {
 	if err != nil || !ok {
 		return err
 	}
-	res, ok := result[wire.ArchiveResult](job)
+	res, ok := jobs.Result[wire.ArchiveResult](job)
 	if !ok {
 		return s.restoreEnded(tx, &row, job)
 	}

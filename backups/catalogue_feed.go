@@ -157,7 +157,7 @@ func (s *Service) doneCatalogue(tx *db.Tx, job jobs.Job) error {
 	if err != nil {
 		return err
 	}
-	res, ok := result[wire.CatalogueResult](job)
+	res, ok := jobs.Result[wire.CatalogueResult](job)
 	if ok {
 		if err := s.compareStore(tx, job, snap, res.Snapshots); err != nil {
 			return err

@@ -2,7 +2,6 @@ package backups
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -187,16 +186,6 @@ func (s *Service) serverName(tx *db.Tx, id string) (string, error) {
 		return "", fmt.Errorf("backups: server name: %w", err)
 	}
 	return srv.Name, nil
-}
-
-// result reads the answer of a job that succeeded. ok is false where the job
-// did not succeed, or its answer cannot be read: that counts as a failure,
-// since asking the same host again would bring the same answer.
-func result[T any](job jobs.Job) (res T, ok bool) {
-	if job.State != jobs.Succeeded {
-		return res, false
-	}
-	return res, json.Unmarshal(job.Result, &res) == nil
 }
 
 // causeOf is why a job came to nothing; one that succeeded with an answer that

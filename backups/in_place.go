@@ -154,7 +154,7 @@ func (s *Service) donePreview(tx *db.Tx, job jobs.Job) error {
 	if err != nil || !ok {
 		return err
 	}
-	res, ok := result[wire.Changes](job)
+	res, ok := jobs.Result[wire.Changes](job)
 	if !ok {
 		return s.restoreEnded(tx, &row, job)
 	}
@@ -200,7 +200,7 @@ func (s *Service) doneApply(tx *db.Tx, job jobs.Job) error {
 	if err != nil || !ok {
 		return err
 	}
-	res, ok := result[wire.Changes](job)
+	res, ok := jobs.Result[wire.Changes](job)
 	if !ok {
 		if !job.AcceptedAt.IsZero() { // the host had it: something may be changed
 			row.Touched = 1
@@ -293,7 +293,7 @@ func (s *Service) donePutBack(tx *db.Tx, job jobs.Job) error {
 	if err != nil || !ok {
 		return err
 	}
-	res, ok := result[wire.PutBackResult](job)
+	res, ok := jobs.Result[wire.PutBackResult](job)
 	if !ok {
 		return s.restoreEnded(tx, &row, job)
 	}

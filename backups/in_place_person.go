@@ -151,7 +151,7 @@ func (s *Service) doneUndo(tx *db.Tx, job jobs.Job) error {
 		return err
 	}
 	row.CancelAsked = 0
-	res, ok := result[wire.Changes](job)
+	res, ok := jobs.Result[wire.Changes](job)
 	if !ok {
 		row.State, row.UndoFailure = row.UndoneFrom, causeOf(job)
 		if row.UndoFailure == string(wire.CauseNothingToUndo) {

@@ -56,7 +56,7 @@ func (s *Service) raisePartial(tx *db.Tx, row runRow, p planRow, job jobs.Job) e
 	}
 	f := findings.Finding{Customer: row.CustomerID, Server: row.ServerID, Subject: p.ID, Severity: findings.Warn, Owner: findings.Ops, Link: "/jobs/" + row.JobID}
 	files, folders := row.UnreadCount, []string(nil)
-	if res, ok := result[wire.BackupResult](job); ok {
+	if res, ok := jobs.Result[wire.BackupResult](job); ok {
 		files, folders = res.UnreadCount, res.MissingPaths
 	}
 	missing, unread := f, f

@@ -72,7 +72,7 @@ func (s *Service) donePrepare(tx *db.Tx, job jobs.Job) error {
 	if RepositoryState(repo.State) != RepositoryPreparing {
 		return nil
 	}
-	res, ok := result[wire.RepoPrepared](job)
+	res, ok := jobs.Result[wire.RepoPrepared](job)
 	if !ok {
 		return s.repositoryFailed(tx, &repo, job)
 	}
@@ -265,7 +265,7 @@ func (s *Service) doneInit(tx *db.Tx, job jobs.Job) error {
 	if err != nil {
 		return err
 	}
-	res, ok := result[wire.RepoInitialised](job)
+	res, ok := jobs.Result[wire.RepoInitialised](job)
 	if !ok {
 		return s.repositoryFailed(tx, &repo, job)
 	}

@@ -226,7 +226,7 @@ func (s *Service) doneBackup(tx *db.Tx, job jobs.Job) error {
 		return err
 	}
 	row.FinishedAt = tx.NowMillis()
-	if res, ok := result[wire.BackupResult](job); ok && resticID.MatchString(res.SnapshotID) {
+	if res, ok := jobs.Result[wire.BackupResult](job); ok && resticID.MatchString(res.SnapshotID) {
 		if err := s.snapshotArrived(tx, &row, repo, res); err != nil {
 			return err
 		}

@@ -49,7 +49,7 @@ func (s *Service) Found(ctx context.Context, scope policy.Scope, server string) 
 
 // doneLook keeps what a host saw.
 func (s *Service) doneLook(tx *db.Tx, job jobs.Job) error {
-	res, ok := result[wire.CertLooked](job)
+	res, ok := jobs.Result[wire.CertLooked](job)
 	if !ok {
 		return nil // the server's silence, or its policy, has findings of its own
 	}
@@ -257,7 +257,7 @@ func (s *Service) doneTake(tx *db.Tx, job jobs.Job) error {
 	if err != nil {
 		return err
 	}
-	res, ok := result[wire.CertTaken](job)
+	res, ok := jobs.Result[wire.CertTaken](job)
 	if !ok {
 		why := hostWhy(job, WhyRenewer)
 		return s.raise(tx, cert, findings.CertRenewer, findings.Bad, findings.Ops, map[string]string{"renewer": p.Renewer, "because": why.Detail})

@@ -171,14 +171,14 @@ func (s *Service) wentBack(tx *db.Tx, cert *certRow, res wire.CertDeployed) erro
 // deployed reads what the host says of an installation: a job that failed may
 // say it too.
 func deployed(job jobs.Job) (wire.CertDeployed, bool) {
-	if res, ok := result[wire.CertDeployed](job); ok {
+	if res, ok := jobs.Result[wire.CertDeployed](job); ok {
 		return res, true
 	}
 	if len(job.Result) == 0 {
 		return wire.CertDeployed{}, false
 	}
 	job.State = jobs.Succeeded
-	return result[wire.CertDeployed](job)
+	return jobs.Result[wire.CertDeployed](job)
 }
 
 // blame names the first endpoint that shows something else.

@@ -1,7 +1,6 @@
 package certs
 
 import (
-	"encoding/json"
 	"time"
 
 	"ostler/agents/wire"
@@ -14,15 +13,6 @@ import (
 
 // forAttempts is the scope of what follows from jobs.
 func forAttempts() policy.Scope { return policy.AllCustomers("certificates: what a job brought") }
-
-// result reads the answer of a job that succeeded. ok is false where the job
-// did not succeed, or its answer cannot be read.
-func result[T any](job jobs.Job) (res T, ok bool) {
-	if job.State != jobs.Succeeded {
-		return res, false
-	}
-	return res, json.Unmarshal(job.Result, &res) == nil
-}
 
 // hostWhy is why a host's job came to nothing; code is for what has no better one.
 func hostWhy(job jobs.Job, code string) Why {

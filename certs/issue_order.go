@@ -325,7 +325,7 @@ func (s *Service) doneOrder(tx *db.Tx, job jobs.Job) error {
 	if err != nil || !ok || row.JobID != job.ID {
 		return err
 	}
-	out, ok := result[ordered](job)
+	out, ok := jobs.Result[ordered](job)
 	if !ok {
 		return s.fail(tx, &cert, &row, Why{Code: WhyInternal, Detail: jobDetail(job)})
 	}

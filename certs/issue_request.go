@@ -15,7 +15,7 @@ func (s *Service) doneRequest(tx *db.Tx, job jobs.Job) error {
 	if err != nil || !ok || row.JobID != job.ID {
 		return err
 	}
-	res, ok := result[wire.CertRequested](job)
+	res, ok := jobs.Result[wire.CertRequested](job)
 	if !ok {
 		return s.fail(tx, &cert, &row, hostWhy(job, WhyHostFailed))
 	}

@@ -136,7 +136,7 @@ func (s *Service) runRevoke(ctx context.Context, job jobs.Job) (any, error) {
 // doneRevoke notes a revocation. Where it is of what is installed, a new one is
 // asked for.
 func (s *Service) doneRevoke(tx *db.Tx, job jobs.Job) error {
-	p, ok := result[revokeParams](job)
+	p, ok := jobs.Result[revokeParams](job)
 	if !ok {
 		return nil // the job shows why, and is a finding where it is stuck
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -69,8 +68,8 @@ func (a *App) verifyLedger(ctx context.Context, _ jobs.Job) (any, error) {
 }
 
 func (a *App) ledgerVerified(tx *db.Tx, job jobs.Job) error {
-	var v ledgerCheck
-	if job.State != jobs.Succeeded || json.Unmarshal(job.Result, &v) != nil {
+	v, ok := jobs.Result[ledgerCheck](job)
+	if !ok {
 		v = ledgerCheck{Detail: "the nightly verification could not be carried out"}
 	}
 	if v.OK {
