@@ -64,9 +64,15 @@ type CertIssue struct {
 // for ("default").
 func (w *World) AddAuthority(name, role, profile string) (id string) {
 	w.T.Helper()
+	return w.AddAuthorityOf(w.Lab, name, role, profile)
+}
+
+// AddAuthorityOf is AddAuthority for the authority of another lab.
+func (w *World) AddAuthorityOf(l *Lab, name, role, profile string) (id string) {
+	w.T.Helper()
 	var out struct{ ID string }
-	w.Staff().Must(&out, http.MethodPost, "/certificate-authorities", map[string]any{"name": name, "directory": w.Lab.Faults.Directory, "role": role,
-		"profile": profile, "roots": string(w.Lab.CA.TLSRoot)})
+	w.Staff().Must(&out, http.MethodPost, "/certificate-authorities", map[string]any{"name": name, "directory": l.Faults.Directory, "role": role,
+		"profile": profile, "roots": string(l.CA.TLSRoot)})
 	return out.ID
 }
 

@@ -74,6 +74,18 @@ func NewLab(t testing.TB, o LabOptions) *Lab {
 	return l
 }
 
+// Second is another authority: it asks the same DNS, and looks for http-01 at the
+// same port. Names and hosts are those of the first.
+func (l *Lab) Second() *Lab {
+	l.T.Helper()
+	ca, err := acmelab.NewCA(acmelab.CAOptions{Dir: l.root.TempDir(), Listen: FreeAddr(l.T), Manage: FreeAddr(l.T), HTTPPort: l.HTTPPort, DNS: l.DNS.Addr})
+	l.must(err)
+	other := &Lab{T: l.T, root: l.root, CA: ca, DNS: l.DNS, HTTPPort: l.HTTPPort, TLSPort: l.TLSPort, net: l.net}
+	other.StartCA()
+	other.Faults = newFaults(l.root, ca)
+	return other
+}
+
 // StartCA starts the authority (again, after it was stopped: it has forgotten
 // every account and certificate then), and waits for it.
 func (l *Lab) StartCA() {
