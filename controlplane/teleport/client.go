@@ -205,7 +205,7 @@ func (c *Client) connect() (*link, error) {
 		// us retries with pauses.
 		CircuitBreakerConfig: breaker.NoopBreakerConfig(),
 		DialOpts: []grpc.DialOption{
-			grpc.WithTransportCredentials(n.credentials(credentials.NewTLS(client.ConfigureALPN(conf, c.opts.Cluster)))),
+			grpc.WithTransportCredentials(n.credentials(credentials.NewTLS(client.ConfigureALPN(conf, c.opts.Cluster)), c.opts.DialTimeout/2)),
 			grpc.WithConnectParams(grpc.ConnectParams{
 				Backoff:           backoff.Config{BaseDelay: 200 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: retryDelay},
 				MinConnectTimeout: c.opts.DialTimeout,
@@ -248,7 +248,7 @@ func (c *Client) ready(ctx context.Context, l *link) error {
 			if why := l.notes.why(); why != nil {
 				return why
 			}
-			return &connectError{context.DeadlineExceeded}
+			return &connectError{err: context.DeadlineExceeded}
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net"
 	"regexp"
@@ -29,7 +28,7 @@ func (c *Client) name(err error) error {
 	}
 	var connect *connectError
 	if errors.As(err, &connect) {
-		return c.nameConnect(connect.err)
+		return c.nameConnect(connect)
 	}
 	code := status.Code(unwrapTrace(err))
 	switch {
@@ -53,7 +52,7 @@ func (c *Client) name(err error) error {
 }
 
 // nameConnect says why no connection came about.
-func (c *Client) nameConnect(err error) error {
+func (c *Client) nameConnect(err *connectError) error {
 	var (
 		unknown  x509.UnknownAuthorityError
 		hostname x509.HostnameError
@@ -70,10 +69,10 @@ func (c *Client) nameConnect(err error) error {
 			invalid.Cert.NotBefore.UTC().Format(time.RFC3339), invalid.Cert.NotAfter.UTC().Format(time.RFC3339))
 	case errors.As(err, &invalid):
 		return fmt.Errorf("%w: %s", ErrWrongCA, plain(err))
-	case strings.Contains(text, "remote error: tls:"), errors.Is(err, io.EOF) && c.ended():
-		return c.nameAlert(text)
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return fmt.Errorf("%w: no answer within %s", ErrUnreachable, c.opts.DialTimeout)
+	case strings.Contains(text, "remote error: tls:"), c.ended() && !err.dialing:
+		return c.nameAlert(text)
 	}
 	return fmt.Errorf("%w: %s", ErrUnreachable, plain(err))
 }

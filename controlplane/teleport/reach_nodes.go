@@ -33,7 +33,7 @@ func (m *chart) toNodes(w Way, r Role, u User, d denials) (Way, bool) {
 		for _, v := range values {
 			if isPattern(v) {
 				w.Patterns = append(w.Patterns, v)
-			} else {
+			} else if v != "" { // of a trait that the user does not have; nodes tell whether it matches any
 				w.Values = append(w.Values, v)
 			}
 		}
@@ -65,10 +65,13 @@ func (m *chart) denied(w *Way, labels map[string][]string, d denials) bool {
 			continue // it takes some nodes away, not a value
 		}
 		values, named := deny[m.key]
-		if !named || slices.Contains(values, wildcard) && w.Via != ViaOther {
+		if !named {
 			return true
 		}
 		w.Except = append(w.Except, values...)
+	}
+	if slices.Contains(w.Except, wildcard) { // nodes without the label may be left
+		w.Via, w.Values, w.Patterns, w.Except = ViaOther, nil, nil, []string{wildcard}
 	}
 	w.Values = slices.DeleteFunc(w.Values, func(v string) bool { return v != wildcard && matchesValue(w.Except, v) })
 	slices.Sort(w.Except)
