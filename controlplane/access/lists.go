@@ -5,13 +5,24 @@ import (
 	"errors"
 	"time"
 
+	"ostler/controlplane/customers"
+	"ostler/controlplane/db"
 	"ostler/controlplane/policy"
 )
 
 var errContract = errors.New("access: not there yet")
 
 // registerLists hooks up grants, people and lists.
-func (s *Service) registerLists() {}
+func (s *Service) registerLists() {
+	s.customers.OnTenancyChanged(func(tx *db.Tx, now customers.Tenancy) error {
+		if now.EndedAt.IsZero() {
+			return nil
+		}
+		return s.lodgersChanged(tx, now.Server)
+	})
+	s.customers.OnTenancyMade(func(tx *db.Tx, made customers.Tenancy) error { return s.lodgersChanged(tx, made.Server) })
+	s.due = append(s.due, s.spansDue, s.grantsDue, s.papersDue, s.staffDue)
+}
 
 // At selects a list's two times; zero is now.
 type At struct{ At, KnownAt time.Time }
@@ -71,92 +82,4 @@ func (s *Service) Matrix(ctx context.Context, scope policy.Scope, limit int, pag
 // every span that the tables hold otherwise. It reads in batches.
 func (s *Service) VerifyReplay(ctx context.Context) (checked int, differ []string, err error) {
 	return 0, nil, errContract
-}
-
-// NewGrant is what a grant is made of: Person or Team, not both.
-type NewGrant struct {
-	Customer     string // id or slug
-	Person, Team string
-	Role         string
-	Kind         GrantKind // "" is normal; baseline only by AcceptBaseline
-	Reason       string
-	Ticket       string
-	// NoTicketUntil takes a grant without a ticket while the ticket system is
-	// down: it is filled in by then (at most 24 h), or the grant ends.
-	NoTicketUntil time.Time
-	From, Until   time.Time // From zero is now; Until is required
-}
-
-// Grant proposes or makes a grant. A grant is refused while the person's
-// confidentiality agreement, training or acknowledgement of the customer's brief
-// is missing or expires before it begins; of a team, whoever lacks one is named.
-// Permission: access.write.
-//
-// Errors: invalid with fields, conflict (the same is granted already), not found.
-func (s *Service) Grant(ctx context.Context, scope policy.Scope, in NewGrant) (Grant, error) {
-	return Grant{}, errContract
-}
-
-// Answer approves or refuses a proposed grant: a second person of ours, who is
-// not the one who granted it and gains nothing by it, or a designee of the
-// customer. Permission: access.approve.
-func (s *Service) Answer(ctx context.Context, scope policy.Scope, grant string, yes bool, note string) (Grant, error) {
-	return Grant{}, errContract
-}
-
-// Extend moves a grant's end, with a reason of its own. It needs what a new grant needs.
-func (s *Service) Extend(ctx context.Context, scope policy.Scope, grant string, until time.Time, reason, ticket string) (Grant, error) {
-	return Grant{}, errContract
-}
-
-// FillTicket gives a grant the ticket that it lacked.
-func (s *Service) FillTicket(ctx context.Context, scope policy.Scope, grant, ticket string) (Grant, error) {
-	return Grant{}, errContract
-}
-
-// Revoke ends a grant now, with why. Revoking it again changes nothing. Permission: access.write.
-func (s *Service) Revoke(ctx context.Context, scope policy.Scope, grant, why string) (Grant, error) {
-	return Grant{}, errContract
-}
-
-// Review notes that somebody other than its user looked at a break-glass grant
-// or a baseline. Permission: access.approve.
-func (s *Service) Review(ctx context.Context, scope policy.Scope, grant, note string) (Grant, error) {
-	return Grant{}, errContract
-}
-
-// GrantFilter narrows Grants; zero fields do not.
-type GrantFilter struct {
-	Customer, Person, Team string
-	States                 []GrantState
-	Limit                  int
-	PageToken              string
-}
-
-// Grants lists grants, newest first. Permission: access.read.
-func (s *Service) Grants(ctx context.Context, scope policy.Scope, f GrantFilter) (items []Grant, next string, err error) {
-	return nil, "", errContract
-}
-
-// GetGrant returns one grant. Permission: access.read.
-func (s *Service) GetGrant(ctx context.Context, scope policy.Scope, id string) (Grant, error) {
-	return Grant{}, errContract
-}
-
-// Leave ends everything that a person has, on every customer at once, and locks
-// them out for good: one transaction, then one job to the cluster. Permission:
-// access.write over all customers. Leaving again changes nothing.
-func (s *Service) Leave(ctx context.Context, scope policy.Scope, person, why string) (customers int, err error) {
-	return 0, errContract
-}
-
-// PutTeam makes or changes a team; whoever is taken out loses what it gave them.
-// Permission: access.write over all customers.
-func (s *Service) PutTeam(ctx context.Context, scope policy.Scope, t Team) (Team, error) {
-	return Team{}, errContract
-}
-
-// Teams lists teams by name with their members. Permission: access.read over all customers.
-func (s *Service) Teams(ctx context.Context, scope policy.Scope) ([]Team, error) {
-	return nil, errContract
 }

@@ -9,6 +9,7 @@ import (
 
 	"ostler/controlplane"
 	"ostler/controlplane/db"
+	"ostler/controlplane/findings"
 	"ostler/controlplane/ledger"
 	"ostler/controlplane/policy"
 )
@@ -224,4 +225,51 @@ func (s *Service) answerable(tx *db.Tx, persons []personRow) (map[string]personR
 		out[p.ID] = owner
 	}
 	return out, nil
+}
+
+// paperAhead is how long before its end a paper is asked for anew.
+const paperAhead = 30 * 24 * time.Hour
+
+var paperWords = map[PaperKind]string{PaperConfidentiality: "The confidentiality agreement", PaperTraining: "The training", PaperBrief: "The acknowledgement of the duty brief"}
+
+// papersDue raises a finding of each paper that ends within thirty days.
+func (s *Service) papersDue(ctx context.Context) error {
+	ctx = controlplane.System(ctx, "access")
+	return wrap("papers due", s.db.Write(ctx, func(tx *db.Tx) error {
+		rows, err := endingPapers(tx)
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		for _, r := range rows {
+			if err := s.raisePaper(tx, r); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
+func (s *Service) raisePaper(tx *db.Tx, r paperRow) error {
+	names, err := s.namesIn(tx, []string{r.PersonID})
+	if err != nil {
+		return err
+	}
+	args, severity, told := map[string]string{"person": names[r.PersonID], "what": paperWords[PaperKind(r.Kind)]}, findings.Warn, int64(1)
+	if left := millis(r.UntilAt).Sub(tx.Now); left > 0 {
+		args["for"] = findings.Ago("en", left)
+	} else {
+		severity, told = findings.Bad, 2
+	}
+	if r.CustomerID != "" {
+		c, err := s.customers.CustomerIn(tx, everybody, r.CustomerID)
+		if err != nil {
+			return err
+		}
+		args["where"] = c.Name
+	}
+	if err := markTold(tx, r.ID, told); err != nil {
+		return err
+	}
+	return s.findings.Raise(tx, findings.Finding{Key: paperFinding(r), Customer: r.CustomerID, Subject: r.PersonID, Kind: findings.AccessPaperExpiring, Severity: severity,
+		Owner: findings.Ops, Args: args, Link: "/access/persons/" + r.PersonID})
 }

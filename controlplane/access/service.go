@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -122,6 +123,15 @@ type Service struct {
 	opts      Options
 	// onChanged are told of every difference that settle wrote, in its transaction.
 	onChanged []func(tx *db.Tx, changes []Change) error
+	// onBegun are told of what was written before and begins now, onGrant of every
+	// grant whose state or terms changed, onLeave of persons who left: each in
+	// its transaction.
+	onBegun []func(tx *db.Tx, changes []Change) error
+	onGrant []func(tx *db.Tx, g Grant) error
+	onLeave []func(tx *db.Tx, p Person, why string) error
+	// staffLast is what was settled last of whom our staff are.
+	staffMu   sync.Mutex
+	staffLast string
 	// due are called by Watch at every tick: each looks for what its time has come.
 	due []func(ctx context.Context) error
 	// placesSeen is where servers stood when entries were looked at last, reviewed

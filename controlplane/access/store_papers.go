@@ -64,9 +64,14 @@ func replacePapers(tx *db.Tx, p Paper) error {
 	return nil
 }
 
-// endingPapers are papers of persons who are here that end before an instant and of which nobody was told.
-func endingPapers(tx *db.Tx, before int64) (rows []paperRow, err error) {
-	err = tx.Where("replaced_at = 0 AND until_at > 0 AND until_at <= ? AND told = 0 AND person_id IN (SELECT id FROM access_persons WHERE left_at = 0)", before).
-		Order("until_at, id").Limit(200).Find(&rows).Error
+// endingPapers are papers, of persons who are here, of whose end somebody is to
+// be told now: when it comes near, and when it is there.
+func endingPapers(tx *db.Tx) (rows []paperRow, err error) {
+	err = tx.Where("replaced_at = 0 AND until_at > 0 AND (until_at <= ? AND told = 0 OR until_at <= ? AND told = 1)", tx.Now.Add(paperAhead).UnixMilli(), tx.NowMillis()).
+		Where("person_id IN (SELECT id FROM access_persons WHERE left_at = 0)").Order("until_at, id").Limit(200).Find(&rows).Error
 	return rows, err
+}
+
+func markTold(tx *db.Tx, id string, told int64) error {
+	return tx.Exec("UPDATE access_papers SET told = ? WHERE id = ?", told, id).Error
 }

@@ -198,3 +198,16 @@ func (p Person) shown(scope policy.Scope) Person {
 	}
 	return p
 }
+
+// staffRows are the persons who are our staff, by staff id.
+func staffRows(tx *db.Tx) (map[string]personRow, error) {
+	var rows []personRow
+	if err := tx.Where("staff_id <> ''").Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("find staff: %w", err)
+	}
+	out := make(map[string]personRow, len(rows))
+	for _, r := range rows {
+		out[r.StaffID] = r
+	}
+	return out, nil
+}

@@ -205,3 +205,14 @@ func (r changeRow) value() Change {
 		Ground: r.Ground, Baseline: r.Baseline == 1, Span: r.SpanID, Person: r.PersonID, Way: Way(r.Way), Role: r.Role, Server: r.ServerID, At: at(r.At),
 		Until: at(r.UntilAt), KnownAt: at(r.KnownAt), EnforcedAt: at(r.EnforcedAt), NotifiedAt: at(r.NotifiedAt), AcknowledgedAt: at(r.AcknowledgedAt)}
 }
+
+// customersWith are those customers that ever had a span of a source.
+func customersWith(tx *db.Tx, source string, customers []string) (map[string]bool, error) {
+	var ids []string
+	err := tx.Raw("SELECT DISTINCT customer_id FROM access_changes WHERE source = ? AND customer_id IN "+listed(tx.Dialect()), source, list(customers)).Scan(&ids).Error
+	out := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		out[id] = true
+	}
+	return out, err
+}

@@ -66,7 +66,7 @@ func must[T any](t testing.TB) func(v T, err error) T {
 // plainHasher makes sign-ins cheap: nobody signs in here.
 type plainHasher struct{}
 
-func (plainHasher) Hash(password string) (string, error)            { return password, nil }
+func (plainHasher) Hash(password string) (string, error)          { return password, nil }
 func (plainHasher) Verify(encoded, password string) (bool, error) { return encoded == password, nil }
 
 // newWorld is a world with one cluster at most.

@@ -111,6 +111,8 @@ type Store struct {
 	ledger *ledger.Ledger
 	// changed are told of tenancies that were changed or ended.
 	changed []func(tx *db.Tx, now Tenancy) error
+	// made are told of tenancies that are new.
+	made []func(tx *db.Tx, made Tenancy) error
 }
 
 // OnTenancyChanged has f told, in the same transaction, of a tenancy that was changed
@@ -118,6 +120,21 @@ type Store struct {
 // covers. Call it before the store is used.
 func (s *Store) OnTenancyChanged(f func(tx *db.Tx, now Tenancy) error) {
 	s.changed = append(s.changed, f)
+}
+
+// OnTenancyMade has f told, in the same transaction, of a tenancy that is new.
+// Call it before the store is used.
+func (s *Store) OnTenancyMade(f func(tx *db.Tx, made Tenancy) error) {
+	s.made = append(s.made, f)
+}
+
+func (s *Store) tellMade(tx *db.Tx, made Tenancy) error {
+	for _, f := range s.made {
+		if err := f(tx, made); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *Store) tellChanged(tx *db.Tx, now Tenancy) error {

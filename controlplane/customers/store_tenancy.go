@@ -127,7 +127,10 @@ func (s *Store) CreateTenancy(ctx context.Context, scope policy.Scope, in NewTen
 		if err := tx.Create(&row).Error; err != nil {
 			return err
 		}
-		return s.append(tx, entry(t, "tenancy.created"))
+		if err := s.append(tx, entry(t, "tenancy.created")); err != nil {
+			return err
+		}
+		return s.tellMade(tx, t)
 	})
 	return t, wrap("create tenancy", err)
 }

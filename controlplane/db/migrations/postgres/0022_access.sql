@@ -41,7 +41,7 @@ CREATE TABLE access_papers (
   recorded_at BIGINT NOT NULL,
   replaced_at BIGINT NOT NULL, -- 0 is the newest of its kind
   reference   BYTEA,
-  told        BIGINT NOT NULL  -- 1: that it ends is a finding
+  told        BIGINT NOT NULL  -- 1: that it ends soon is a finding; 2: that it has ended
 );
 CREATE INDEX access_papers_person ON access_papers (person_id, kind, customer_id);
 CREATE INDEX access_papers_until ON access_papers (until_at) WHERE replaced_at = 0 AND until_at > 0;
@@ -89,7 +89,6 @@ CREATE TABLE access_grants (
   reviewed_at BIGINT NOT NULL,
   review_note BYTEA,
   owner_id    TEXT NOT NULL,
-  asked       BIGINT NOT NULL, -- days before its end for which renewal was asked for last
   next_at     BIGINT NOT NULL, -- when something of it is due; 0 is never
   version     BIGINT NOT NULL
 );
