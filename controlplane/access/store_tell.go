@@ -165,7 +165,7 @@ func itemsOf(tx *db.Tx, notices []string) (map[string][]changeRow, error) {
 		return out, nil
 	}
 	var rows []struct {
-		changeRow
+		Change   changeRow `gorm:"embedded"`
 		NoticeID string
 	}
 	q := tx.Table("access_notice_items i").Select("c.*, i.notice_id").Joins("JOIN access_changes c ON c.id = i.change_id")
@@ -173,7 +173,7 @@ func itemsOf(tx *db.Tx, notices []string) (map[string][]changeRow, error) {
 		return nil, fmt.Errorf("find items: %w", err)
 	}
 	for _, r := range rows {
-		out[r.NoticeID] = append(out[r.NoticeID], r.changeRow)
+		out[r.NoticeID] = append(out[r.NoticeID], r.Change)
 	}
 	return out, nil
 }
