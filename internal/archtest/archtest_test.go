@@ -43,6 +43,7 @@ func TestCheck(t *testing.T) {
 		{"db imports ledger", tree("controlplane/db/x.go", "db", "ostler/controlplane/ledger"), "(foundation)"},
 		{"edge imports edge", tree("web/x.go", "web", "ostler/controlplane/server"), "(edge)"},
 		{"engine imports db", tree("backups/restic/x.go", "restic", "ostler/controlplane/db"), "(db)"},
+		{"engine has a library and its part", tree("controlplane/teleport/x.go", "teleport", "github.com/gravitational/teleport/api/types", "google.golang.org/grpc/codes"), ""},
 		{"engine has two libraries", tree("backups/restic/x.go", "restic", "golang.org/x/sys/unix", "a.example/b/c/d", "a.example/b/e"), "[engine]"},
 		{"nouns import a library", tree("controlplane/x.go", "controlplane", "github.com/google/uuid"), "standard library only"},
 		{"wire imports nouns", tree("agents/wire/x.go", "wire", "ostler/controlplane"), "(nouns)"},

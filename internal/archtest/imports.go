@@ -99,9 +99,10 @@ func checkEngines(t *tree) []Breach {
 				continue
 			}
 			lib := i.path
-			if parts := strings.Split(i.path, "/"); len(parts) > 3 {
-				lib = strings.Join(parts[:3], "/")
+			if names := strings.Split(i.path, "/"); len(names) > 3 {
+				lib = strings.Join(names[:3], "/")
 			}
+			lib = wholeOf(lib)
 			if first[entry] == "" {
 				first[entry] = lib
 			} else if first[entry] != lib {
@@ -110,6 +111,16 @@ func checkEngines(t *tree) []Breach {
 		}
 	}
 	return found
+}
+
+// wholeOf is the library that one is a part of: itself, mostly.
+func wholeOf(lib string) string {
+	for part, whole := range parts {
+		if under(part, lib) {
+			return whole
+		}
+	}
+	return lib
 }
 
 // checkLinks follows our own imports from roots and reports the way to each

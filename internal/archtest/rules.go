@@ -58,6 +58,7 @@ var libraries = []library{
 		why: "gorm lives only in controlplane/db and in a package's store*.go"},
 	{path: "github.com/go-acme/lego", files: []string{"certs/acme/..."}, tests: true, why: "lego lives only in certs/acme"},
 	{path: "github.com/gravitational/teleport", files: []string{"controlplane/teleport/..."}, why: "Teleport's api lives only in controlplane/teleport"},
+	{path: "google.golang.org/grpc", files: []string{"controlplane/teleport/..."}, why: "gRPC is Teleport's connection, and nobody else's"},
 	{path: "github.com/hashicorp/vault", files: []string{"controlplane/secrets/..."}, tests: true, why: "Vault's api lives only in controlplane/secrets"},
 	{path: "github.com/wneessen/go-mail", files: []string{"controlplane/mail/..."}, why: "go-mail lives only in controlplane/mail"},
 	{path: "github.com/emersion", files: []string{"controlplane/mail/mailtest/..."}, tests: true, why: "a mail server is for tests and for the demo only"},
@@ -87,6 +88,13 @@ var (
 
 // freeLibraries do not count where an engine may have one library.
 var freeLibraries = []string{"golang.org/x/"}
+
+// parts are libraries that another one hands out in its own api: Teleport's
+// client is a connection of gRPC, and its errors are of trace.
+var parts = map[string]string{
+	"google.golang.org/grpc":         "github.com/gravitational/teleport",
+	"github.com/gravitational/trace": "github.com/gravitational/teleport",
+}
 
 // clockless packages take the time from their caller; a folder that another
 // entry of layers matches more closely (backups/restic, agents/host) is not meant.

@@ -88,7 +88,8 @@ func (c *Cluster) RemoveRole(name string) {
 	c.roleDeleted("admin", name)
 }
 
-// Options of a role that our client does not model, for tests of what it keeps.
+// Unmodelled are fields of a role that our client does not model, for tests of
+// what it keeps.
 type Unmodelled struct {
 	Description    string
 	Label          string // a label of the role itself, "other" by key
