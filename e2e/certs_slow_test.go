@@ -96,16 +96,6 @@ func (h *labHouse) agentKilled(t *testing.T, x world.Cert, n int) {
 	}
 }
 
-// keys are the private keys of a certificate on the host.
-func (h *labHouse) keys(x world.Cert) []string {
-	h.T.Helper()
-	keys, err := filepath.Glob(filepath.Join(h.host.CertFolder(), x.Folder, "[0-9]*", "privkey.pem"))
-	if err != nil {
-		h.T.Fatal(err)
-	}
-	return keys
-}
-
 // A hundred broken names keep nobody else waiting: the good ones take at most
 // twice as long as without them.
 func TestSlowBrokenNamesHoldUpNobody(t *testing.T) {
