@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"io"
 	"os"
 	"path/filepath"
@@ -26,6 +25,7 @@ import (
 	"ostler/controlplane/db/dbtest"
 	"ostler/controlplane/findings"
 	"ostler/controlplane/jobs"
+	"ostler/controlplane/jobs/jobstest"
 	"ostler/controlplane/ledger"
 	"ostler/controlplane/policy"
 	"ostler/controlplane/secrets"
@@ -61,7 +61,7 @@ type house struct {
 
 	// lists are the offers to list a snapshot for its plan's catalogue: one
 	// follows each backup, and most tests leave it where it is.
-	lists []wire.Offer
+	lists []jobstest.Job
 }
 
 func must[T any](t *testing.T) func(v T, err error) T {
@@ -108,45 +108,39 @@ func (h *house) owner(customer string) (context.Context, policy.Scope) {
 	return controlplane.WithActor(h.t.Context(), a), policy.ScopeOf(a)
 }
 
+// agent plays the agent of the server.
+func (h *house) agent() jobstest.Agent {
+	return jobstest.Agent{T: h.t, Jobs: h.jobs, Server: h.server.ID, ID: agentID}
+}
+
 // take has the played host take the next job of a kind, and returns its params.
+// Lists of a backup's files are set aside until one asks for them.
 func (h *house) take(kind wire.Action, params any) wire.JobRef {
 	h.t.Helper()
-	ctx := controlplane.WithActor(h.t.Context(), controlplane.Actor{Kind: controlplane.ActorAgent, ID: agentID})
-	sign := func(e wire.Envelope) (wire.SignedEnvelope, error) {
-		payload, err := json.Marshal(e)
-		return wire.SignedEnvelope{Payload: payload}, err
-	}
 	for range 10 {
-		offers := must[[]wire.Offer](h.t)(h.jobs.Offers(ctx, h.server.ID, agentID, sign))
+		due := h.agent().Offered()
 		if kind == wire.ActionCatalogue {
-			offers, h.lists = append(h.lists, offers...), nil
+			due, h.lists = append(h.lists, due...), nil
 		}
-		for i, o := range offers {
-			var e wire.Envelope
-			if err := json.Unmarshal(o.Envelope.Payload, &e); err != nil {
-				h.t.Fatal(err)
-			}
-			if e.Action != kind && e.Action == wire.ActionCatalogue {
-				h.lists = append(h.lists, o)
+		for i, j := range due {
+			if j.Action != kind && j.Action == wire.ActionCatalogue {
+				h.lists = append(h.lists, j)
 				continue
 			}
-			if e.Action != kind {
-				h.t.Fatalf("offered %s, want %s", e.Action, kind)
+			if j.Action != kind {
+				h.t.Fatalf("offered %s, want %s", j.Action, kind)
 			}
-			ref := wire.JobRef{Job: e.Job, Epoch: o.Epoch}
-			if ok := must[bool](h.t)(h.jobs.Accept(ctx, h.server.ID, agentID, ref)); !ok {
+			if !h.agent().Accept(j) {
 				if kind == wire.ActionCatalogue {
 					continue // it was set aside for too long
 				}
 				h.t.Fatal("accept refused")
 			}
-			if err := json.Unmarshal(e.Params, params); err != nil {
-				h.t.Fatal(err)
-			}
+			j.Read(h.t, params)
 			if kind == wire.ActionCatalogue {
-				h.lists = offers[i+1:]
+				h.lists = due[i+1:]
 			}
-			return ref
+			return j.Ref
 		}
 		h.tick()
 	}
@@ -154,30 +148,12 @@ func (h *house) take(kind wire.Action, params any) wire.JobRef {
 	return wire.JobRef{}
 }
 
-func (h *house) finish(ref wire.JobRef, data any) {
-	h.t.Helper()
-	raw, err := json.Marshal(data)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	h.end(wire.Result{JobRef: ref, Outcome: wire.Succeeded, Data: raw})
-}
+func (h *house) finish(ref wire.JobRef, data any) { h.t.Helper(); h.agent().Finish(ref, data) }
 
-func (h *house) end(r wire.Result) {
-	h.t.Helper()
-	ctx := controlplane.WithActor(h.t.Context(), controlplane.Actor{Kind: controlplane.ActorAgent, ID: agentID})
-	if known := must[bool](h.t)(h.jobs.Finish(ctx, h.server.ID, agentID, r)); !known {
-		h.t.Fatal("the result is not known")
-	}
-}
+func (h *house) end(r wire.Result) { h.t.Helper(); h.agent().End(r) }
 
 // tick has the plane do its own jobs.
-func (h *house) tick() {
-	h.t.Helper()
-	if err := h.jobs.Tick(controlplane.System(h.t.Context(), "test")); err != nil {
-		h.t.Fatal(err)
-	}
-}
+func (h *house) tick() { h.t.Helper(); h.agent().Tick() }
 
 func fingerprint(p string) string {
 	sum := sha256.Sum256([]byte("ostler key fingerprint v1\n" + p))

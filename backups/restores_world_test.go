@@ -193,26 +193,13 @@ func (h *house) sweep() {
 // offered takes one job of a kind, and lets any other fail; none is a zero ref.
 func (h *house) offered(kind wire.Action, params any) (found wire.JobRef) {
 	h.t.Helper()
-	ctx := controlplane.WithActor(h.t.Context(), controlplane.Actor{Kind: controlplane.ActorAgent, ID: agentID})
-	sign := func(e wire.Envelope) (wire.SignedEnvelope, error) {
-		payload, err := json.Marshal(e)
-		return wire.SignedEnvelope{Payload: payload}, err
-	}
-	for _, o := range must[[]wire.Offer](h.t)(h.jobs.Offers(ctx, h.server.ID, agentID, sign)) {
-		var e wire.Envelope
-		if err := json.Unmarshal(o.Envelope.Payload, &e); err != nil {
-			h.t.Fatal(err)
-		}
-		ref := wire.JobRef{Job: e.Job, Epoch: o.Epoch}
-		must[bool](h.t)(h.jobs.Accept(ctx, h.server.ID, agentID, ref))
-		if e.Action != kind {
-			h.end(wire.Result{JobRef: ref, Outcome: wire.Failed, Failure: &wire.Failure{Cause: wire.CauseInternal}})
+	for _, j := range h.agent().Take() {
+		if j.Action != kind {
+			h.end(wire.Result{JobRef: j.Ref, Outcome: wire.Failed, Failure: &wire.Failure{Cause: wire.CauseInternal}})
 			continue
 		}
-		if err := json.Unmarshal(e.Params, params); err != nil {
-			h.t.Fatal(err)
-		}
-		found = ref
+		j.Read(h.t, params)
+		found = j.Ref
 	}
 	h.tick()
 	return found

@@ -65,7 +65,7 @@ func TestTwoReplicas(t *testing.T) {
 		sys := controlplane.System(t.Context(), "test")
 		for range 4 {
 			for _, o := range h.offers() {
-				h.finish(o.ref, h.good(o))
+				h.finish(o.Ref, h.good(o))
 			}
 			var wg sync.WaitGroup
 			wg.Go(func() { _ = h.jobs.Tick(sys) })
@@ -142,7 +142,7 @@ func TestBrokenNamesHoldNobodyUp(t *testing.T) {
 		}
 		for all := h.offers(); len(all) > 0; all = h.offers() { // every signing request is there
 			for _, o := range all {
-				h.finish(o.ref, h.good(o))
+				h.finish(o.Ref, h.good(o))
 			}
 		}
 		h.host(nil)

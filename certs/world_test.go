@@ -31,6 +31,7 @@ import (
 	"ostler/controlplane/db/dbtest"
 	"ostler/controlplane/findings"
 	"ostler/controlplane/jobs"
+	"ostler/controlplane/jobs/jobstest"
 	"ostler/controlplane/ledger"
 	"ostler/controlplane/policy"
 	"ostler/controlplane/secrets"
@@ -153,57 +154,22 @@ func (h *house) owner(customer string) (context.Context, policy.Scope) {
 }
 
 // offer is a job that the played host took.
-type offer struct {
-	ref    wire.JobRef
-	action wire.Action
-	params json.RawMessage
+type offer = jobstest.Job
+
+// agent plays the agent of the server.
+func (h *house) agent() jobstest.Agent {
+	return jobstest.Agent{T: h.t, Jobs: h.jobs, Server: h.server.ID, ID: agentID}
 }
 
 // offers takes all that is due for the host.
-func (h *house) offers() (out []offer) {
-	h.t.Helper()
-	ctx := controlplane.WithActor(h.t.Context(), controlplane.Actor{Kind: controlplane.ActorAgent, ID: agentID})
-	sign := func(e wire.Envelope) (wire.SignedEnvelope, error) {
-		payload, err := json.Marshal(e)
-		return wire.SignedEnvelope{Payload: payload}, err
-	}
-	for _, o := range must[[]wire.Offer](h.t)(h.jobs.Offers(ctx, h.server.ID, agentID, sign)) {
-		var e wire.Envelope
-		if err := json.Unmarshal(o.Envelope.Payload, &e); err != nil {
-			h.t.Fatal(err)
-		}
-		ref := wire.JobRef{Job: e.Job, Epoch: o.Epoch}
-		if must[bool](h.t)(h.jobs.Accept(ctx, h.server.ID, agentID, ref)) {
-			out = append(out, offer{ref, e.Action, e.Params})
-		}
-	}
-	return out
-}
+func (h *house) offers() []offer { h.t.Helper(); return h.agent().Take() }
 
-func (h *house) finish(ref wire.JobRef, data any) {
-	h.t.Helper()
-	raw, err := json.Marshal(data)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	h.end(wire.Result{JobRef: ref, Outcome: wire.Succeeded, Data: raw})
-}
+func (h *house) finish(ref wire.JobRef, data any) { h.t.Helper(); h.agent().Finish(ref, data) }
 
-func (h *house) end(r wire.Result) {
-	h.t.Helper()
-	ctx := controlplane.WithActor(h.t.Context(), controlplane.Actor{Kind: controlplane.ActorAgent, ID: agentID})
-	if known := must[bool](h.t)(h.jobs.Finish(ctx, h.server.ID, agentID, r)); !known {
-		h.t.Fatal("the result is not known")
-	}
-}
+func (h *house) end(r wire.Result) { h.t.Helper(); h.agent().End(r) }
 
 // tick has the plane do its own jobs.
-func (h *house) tick() {
-	h.t.Helper()
-	if err := h.jobs.Tick(controlplane.System(h.t.Context(), "test")); err != nil {
-		h.t.Fatal(err)
-	}
-}
+func (h *house) tick() { h.t.Helper(); h.agent().Tick() }
 
 // look has the plane begin what is due.
 func (h *house) look() {
@@ -224,13 +190,13 @@ func (h *house) host(odd map[wire.Action]func(o offer) wire.Result) {
 			return
 		}
 		for _, o := range all {
-			if fn := odd[o.action]; fn != nil {
+			if fn := odd[o.Action]; fn != nil {
 				r := fn(o)
-				r.JobRef = o.ref
+				r.JobRef = o.Ref
 				h.end(r)
 				continue
 			}
-			h.finish(o.ref, h.good(o))
+			h.finish(o.Ref, h.good(o))
 		}
 	}
 	h.t.Fatal("the host's jobs do not end")
@@ -239,7 +205,7 @@ func (h *house) host(odd map[wire.Action]func(o offer) wire.Result) {
 // good is what a good host answers.
 func (h *house) good(o offer) any {
 	h.t.Helper()
-	switch o.action {
+	switch o.Action {
 	case wire.ActionCertRequest:
 		var p wire.CertRequestParams
 		h.read(o, &p)
@@ -262,12 +228,7 @@ func (h *house) good(o offer) any {
 	return wire.CertForgotten{}
 }
 
-func (h *house) read(o offer, v any) {
-	h.t.Helper()
-	if err := json.Unmarshal(o.params, v); err != nil {
-		h.t.Fatal(err)
-	}
-}
+func (h *house) read(o offer, v any) { h.t.Helper(); o.Read(h.t, v) }
 
 // create makes a certificate for names of the tenancy.
 func (h *house) create(names ...string) certs.Certificate {

@@ -14,6 +14,7 @@ import (
 	"ostler/backups/catalogue"
 	"ostler/controlplane"
 	"ostler/controlplane/db"
+	"ostler/controlplane/jobs/jobstest"
 	"ostler/controlplane/mail"
 	"ostler/controlplane/policy"
 	"ostler/controlplane/secrets"
@@ -21,46 +22,27 @@ import (
 
 const hostAgent = "agt_00000000000000000000000001"
 
-// take plays a server's agent: it takes the next job of a kind and reads its
-// parameters.
+// agent plays a server's agent, which leaves what a test does not ask for.
+func (w *world) agent(srv string) jobstest.Agent {
+	return jobstest.Agent{T: w.t, Jobs: w.jobs, Server: srv, ID: hostAgent,
+		Sign:   func(e wire.Envelope) (wire.SignedEnvelope, error) { return wire.Sign(w.signer.key, e) },
+		Leaves: func(wire.Action) bool { return true }}
+}
+
+// take has it take the next job of a kind and reads its parameters.
 func (w *world) take(srv string, kind wire.Action, params any) wire.JobRef {
 	w.t.Helper()
-	ctx := controlplane.WithActor(w.t.Context(), controlplane.Actor{Kind: controlplane.ActorAgent, ID: hostAgent})
-	for range 10 {
-		offers, err := w.jobs.Offers(ctx, srv, hostAgent, func(e wire.Envelope) (wire.SignedEnvelope, error) { return wire.Sign(w.signer.key, e) })
-		w.must(err)
-		for _, o := range offers {
-			var e wire.Envelope
-			w.must(json.Unmarshal(o.Envelope.Payload, &e))
-			if e.Action != kind {
-				continue
-			}
-			w.must(json.Unmarshal(e.Params, params))
-			ref := wire.JobRef{Job: e.Job, Epoch: o.Epoch}
-			if ok, err := w.jobs.Accept(ctx, srv, hostAgent, ref); err != nil || !ok {
-				w.t.Fatalf("accept %s: %v, %v", kind, ok, err)
-			}
-			return ref
-		}
-		w.tick()
-	}
-	w.t.Fatalf("no %s was offered", kind)
-	return wire.JobRef{}
+	return w.agent(srv).Next(kind, params)
 }
 
 // finish ends a job as the host does: with data, or with a failure.
 func (w *world) finish(srv string, ref wire.JobRef, data any, failure *wire.Failure) {
 	w.t.Helper()
-	ctx := controlplane.WithActor(w.t.Context(), controlplane.Actor{Kind: controlplane.ActorAgent, ID: hostAgent})
-	r := wire.Result{JobRef: ref, Outcome: wire.Failed, Failure: failure}
-	if failure == nil {
-		raw, err := json.Marshal(data)
-		w.must(err)
-		r.Outcome, r.Data = wire.Succeeded, raw
+	if failure != nil {
+		w.agent(srv).End(wire.Result{JobRef: ref, Outcome: wire.Failed, Failure: failure})
+		return
 	}
-	if known, err := w.jobs.Finish(ctx, srv, hostAgent, r); err != nil || !known {
-		w.t.Fatalf("finish: %v, %v", known, err)
-	}
+	w.agent(srv).Finish(ref, data)
 }
 
 // tick has the plane do its own jobs.
