@@ -366,8 +366,3 @@ func random() string {
 	_, _ = rand.Read(b[:]) // crypto/rand.Read never returns an error
 	return hex.EncodeToString(b[:])
 }
-
-// livePath is where services find a file of a certificate, beneath the root.
-func (e *Engine) livePath(folder, file string) string {
-	return path.Join(e.o.Folder, folder, liveLink, file)
-}
