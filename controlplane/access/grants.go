@@ -96,6 +96,9 @@ func (s *Service) grantIn(tx *db.Tx, scope policy.Scope, in NewGrant, owner stri
 		return row, err
 	}
 	row.OwnerID = owner
+	if err := s.Hold(tx, customer.ID, row.Ticket); err != nil {
+		return row, err
+	}
 	persons, err := s.personsOf(tx, row)
 	if err != nil {
 		return row, err
@@ -264,6 +267,11 @@ func (s *Service) insertGrant(tx *db.Tx, row *grantRow, reason string) (err erro
 	}
 	if row.Needs == "" {
 		return s.activate(tx, row)
+	}
+	if slices.Contains(row.needs(), needCustomer) {
+		if err := s.askCustomer(tx, *row, reason); err != nil {
+			return err
+		}
 	}
 	return s.grantChanged(tx, *row)
 }

@@ -25,6 +25,11 @@ func (s *Service) Answer(ctx context.Context, scope policy.Scope, grant string, 
 		if err != nil {
 			return row, err
 		}
+		if yes {
+			if err := s.Hold(tx, row.CustomerID, row.ID, row.Ticket); err != nil {
+				return row, err
+			}
+		}
 		var c inputs
 		if note = c.line("/note", note, maxReason, ""); c.err() != nil {
 			return row, c.err()
@@ -186,6 +191,11 @@ func (s *Service) Review(ctx context.Context, scope policy.Scope, grant, note st
 		}
 		if err := s.grantEntry(tx, row, "grant.reviewed", map[string]any{}, note); err != nil {
 			return row, err
+		}
+		if GrantKind(row.Kind) == GrantBreakGlass {
+			if err := s.tellReviewed(tx, row, note); err != nil {
+				return row, err
+			}
 		}
 		return row, s.saveGrant(tx, &row)
 	})
