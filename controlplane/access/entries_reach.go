@@ -105,6 +105,9 @@ func (s *Service) settleRows(tx *db.Tx, rows []entryRow, only []string) ([]Chang
 				continue
 			}
 			w := want{Customer: at[0], Server: at[1], Person: r.PersonID, Way: Way(r.Way), Role: r.Role, Ground: r.ID, Until: controlplane.FromMillis(r.UntilAt), Why: why}
+			if r.CustomerID != "" && r.CustomerID != at[0] { // a neighbour's reason is the neighbour's
+				w.Why = "reaches a server that you share with others"
+			}
 			// A server that comes later is reached from then on, not from the entry's beginning.
 			if from := controlplane.FromMillis(r.FromAt); from.After(tx.Now) || r.BegunAt == 0 {
 				w.From = from

@@ -96,6 +96,14 @@ func (s *Service) gather(tx *db.Tx, changes []Change) error {
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return wrap("gather notices", err)
 	}
+	// Who took emergency access to a server that is shared did so to every tenant.
+	type who struct{ person, role string }
+	taken := map[who]bool{}
+	for _, c := range changes {
+		if c.Column == Listed && c.Added && urgent[c.Ground] {
+			taken[who{c.Person, c.Role}] = true
+		}
+	}
 	var fresh []noticeRow
 	var items []noticeItemRow
 	for _, customer := range ids {
@@ -110,7 +118,7 @@ func (s *Service) gather(tx *db.Tx, changes []Change) error {
 			h = noticeHours
 		}
 		for _, c := range mine[customer] {
-			r.take(c, time.Duration(h)*time.Hour, urgent[c.Ground], tx.NowMillis())
+			r.take(c, time.Duration(h)*time.Hour, c.Added && taken[who{c.Person, c.Role}], tx.NowMillis())
 			items = append(items, noticeItemRow{ChangeID: c.ID, NoticeID: r.ID, CustomerID: customer})
 		}
 		if !there {

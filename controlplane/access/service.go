@@ -139,6 +139,8 @@ type Service struct {
 	placesSeen atomic.Pointer[string]
 	reviewed   atomic.Int64
 	scheduled  atomic.Bool
+	// observed is the latest interval for which this process asked for a look at the cluster.
+	observed atomic.Int64
 }
 
 // New returns the service and registers its jobs. Call it before jobs.Run.
