@@ -27,11 +27,23 @@ func TestHear(t *testing.T) {
 		refs := p.offers(agent)
 		woken, cancel := p.bus.Subscribe(bus.TopicJob(refs[1].Job))
 		defer cancel()
+		customers, cancel := p.bus.Subscribe(bus.TopicCustomer(customer))
+		defer cancel()
+		ok, err := p.Hear(p.ctx, server, agent, []jobs.Said{{Accept: &refs[1]}})
+		p.must(err)
+		if !slices.Equal(ok, []bool{true}) {
+			t.Errorf("an accept: got %v", ok)
+		}
+		select {
+		case <-customers:
+		default:
+			t.Error("the accept did not wake the customer's pages")
+		}
 		said := []jobs.Said{
 			{Accept: &refs[0]}, {Accept: &refs[1]}, {Result: &wire.Result{JobRef: refs[0], Outcome: wire.Succeeded}},
 			{Accept: &wire.JobRef{Job: refs[2].Job, Epoch: 7}}, {Result: &wire.Result{JobRef: wire.JobRef{Job: "job_unknown", Epoch: 1}, Outcome: wire.Succeeded}},
 		}
-		ok, err := p.Hear(p.ctx, server, agent, said)
+		ok, err = p.Hear(p.ctx, server, agent, said)
 		p.must(err)
 		if want := []bool{true, true, true, false, false}; !slices.Equal(ok, want) {
 			t.Errorf("answers: got %v, want %v", ok, want)

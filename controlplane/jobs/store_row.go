@@ -155,7 +155,8 @@ func acceptRow(tx *db.Tx, server, agent, id string, epoch int64) (customer strin
 	if res.Error != nil || res.RowsAffected != 1 {
 		return "", false, res.Error
 	}
-	return customer, true, tx.Raw("SELECT customer_id FROM jobs WHERE id = ?", id).Scan(&customer).Error
+	err = tx.Raw("SELECT customer_id FROM jobs WHERE id = ?", id).Scan(&customer).Error
+	return customer, true, err
 }
 
 // claimStanding reads of a claim only what says whether it stands.
