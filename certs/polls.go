@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
 	"ostler/certs/acme"
 	"ostler/certs/limits"
-	"ostler/controlplane"
 	"ostler/controlplane/db"
 )
 
@@ -177,22 +177,38 @@ func (s *Service) pollAt(ctx context.Context, authority string, rows []certRow) 
 // about: one that has taken its place since has a window of its own.
 func (s *Service) keepAnswers(ctx context.Context, ca authorityRow, rows []certRow, answers map[string]answer) error {
 	return s.db.Write(ctx, func(tx *db.Tx) error {
-		for _, r := range rows {
-			a, ok := answers[r.ID]
-			if !ok {
-				continue // its turn did not come: it is asked about when the claim ends
-			}
-			now, err := db.One[certRow](tx, forAttempts(), "certificate", r.ID)
-			if controlplane.ErrorCode(err) == controlplane.CodeNotFound || err == nil && (now.AriID != r.AriID || now.EndedAt > 0) {
-				continue
-			}
-			if err == nil {
-				err = s.polled(tx, &now, ca, a.info, a.err)
-			}
-			if err != nil {
+		for part := range slices.Chunk(rows, idsAtOnce) {
+			if err := s.keepPart(tx, ca, part, answers); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+// keepPart keeps what was said of a few certificates, in their order.
+func (s *Service) keepPart(tx *db.Tx, ca authorityRow, part []certRow, answers map[string]answer) error {
+	ids := make([]string, len(part))
+	for i, r := range part {
+		ids[i] = r.ID
+	}
+	now, err := db.Where[certRow](tx, forAttempts(), "id", 0, "id IN ?", ids)
+	if err != nil {
+		return err
+	}
+	byID := make(map[string]*certRow, len(now))
+	for i := range now {
+		byID[now[i].ID] = &now[i]
+	}
+	for _, r := range part {
+		a, ok := answers[r.ID]
+		row := byID[r.ID]
+		if !ok || row == nil || row.AriID != r.AriID || row.EndedAt > 0 {
+			continue // where its turn did not come, it is asked about when the claim ends
+		}
+		if err := s.polled(tx, row, ca, a.info, a.err); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
 	"ostler/agents/wire"
@@ -40,9 +41,21 @@ type certRow struct {
 	CreatedAt                                                                                                int64 `gorm:"autoCreateTime:false"`
 	UpdatedAt                                                                                                int64 `gorm:"autoUpdateTime:false"`
 	EndedAt                                                                                                  int64
+
+	was *certRow
 }
 
 func (certRow) TableName() string { return "certificates" }
+
+// Was is the row as it was read; db.Save writes what has changed since.
+func (r *certRow) Was() *certRow { return r.was }
+
+// AfterFind keeps the row as it was read.
+func (r *certRow) AfterFind(*gorm.DB) error {
+	was := *r
+	was.was, r.was = nil, &was
+	return nil
+}
 
 // names are the DNS names, in their order.
 func (r certRow) names() ([]string, error) { return decode[[]string](r.Names) }
@@ -97,9 +110,21 @@ type issueRow struct {
 	Endpoints                                            string
 	StartedBy                                            string
 	StartedAt, StartAt, EndedAt, NextTry                 int64
+
+	was *issueRow
 }
 
 func (issueRow) TableName() string { return "cert_issues" }
+
+// Was is the row as it was read; db.Save writes what has changed since.
+func (r *issueRow) Was() *issueRow { return r.was }
+
+// AfterFind keeps the row as it was read.
+func (r *issueRow) AfterFind(*gorm.DB) error {
+	was := *r
+	was.was, r.was = nil, &was
+	return nil
+}
 
 func (r issueRow) value() (i Issue, err error) {
 	at := controlplane.FromMillis
