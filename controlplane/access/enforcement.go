@@ -1,10 +1,10 @@
 package access
 
 import (
-	"context"
 	"time"
 
-	"ostler/controlplane/policy"
+	"ostler/agents/wire"
+	"ostler/controlplane/jobs"
 )
 
 // Mode is how the cluster is dealt with.
@@ -21,7 +21,19 @@ const (
 func (m Mode) Valid() bool { return m == Observe || m == Shadow || m == Enforce }
 
 // registerEnforcement hooks up the cluster and the hosts.
-func (s *Service) registerEnforcement() {}
+func (s *Service) registerEnforcement() {
+	s.onChanged = append(s.onChanged, s.enforceChanges)
+	s.onBegun = append(s.onBegun, s.enforceChanges)
+	s.onLeave = append(s.onLeave, s.enforceLeaving)
+	s.due = append(s.due, s.dueObserve, s.dueScans, s.dueBaselines)
+	if s.cluster != nil {
+		s.jobs.Handle(jobObserve, jobs.Handler{Run: s.runObserve})
+		s.jobs.Handle(jobEnforce, jobs.Handler{Run: s.runEnforce, Done: s.doneEnforce, Backoff: enforceBackoff, Retry: func(f wire.Failure) bool { return f.Cause != wire.CauseExists }})
+	}
+	s.jobs.Handle(jobHost, jobs.Handler{Run: s.runHost})
+	s.jobs.Handle(string(wire.ActionAccessScan), jobs.Handler{Done: s.doneScan})
+	s.jobs.Handle(string(wire.ActionEndLogin), jobs.Handler{Done: s.doneEnd})
+}
 
 // Enforcement is how the cluster stands.
 type Enforcement struct {
@@ -71,28 +83,6 @@ type ForeignRole struct {
 	Until      time.Time
 }
 
-// Enforcement returns how the cluster stands. Permission: access.read over all customers.
-func (s *Service) Enforcement(ctx context.Context, scope policy.Scope) (Enforcement, error) {
-	return Enforcement{}, errContract
-}
-
-// SetMode changes the mode, with why. Enforce is refused before the cluster was
-// looked at, and while persons with grants have no Teleport user. Permission: access.admin.
-func (s *Service) SetMode(ctx context.Context, scope policy.Scope, m Mode, why string) (Enforcement, error) {
-	return Enforcement{}, errContract
-}
-
-// Look has the cluster, and where server is not "" that host, looked at now, and
-// returns the job. Permission: access.write.
-func (s *Service) Look(ctx context.Context, scope policy.Scope, server string) (job string, err error) {
-	return "", errContract
-}
-
-// AcceptRole notes that a person answers for a foreign role until a date. Permission: access.admin.
-func (s *Service) AcceptRole(ctx context.Context, scope policy.Scope, role, owner string, until time.Time, reason string) error {
-	return errContract
-}
-
 // Found is a way in that a scan found on a host.
 type Found struct {
 	ID, Server, ServerName string // key_
@@ -105,7 +95,8 @@ type Found struct {
 	PersonName             string
 	// Of the customer: the customer let them in.
 	Customer    string
-	ConfirmedBy string // con_: the customer said that they did
+	Confirmed   string // "yes" or "no": what the customer said; "" is nothing yet
+	ConfirmedBy string // con_: who said so
 	ConfirmedAt time.Time
 	// Baseline: it was there before us; Owner answers for it until ReviewBy.
 	Baseline bool
@@ -128,37 +119,3 @@ const (
 	FoundCA      FoundKind = "ca"      // an authority whose certificates sshd takes
 	FoundLogin   FoundKind = "login"   // a session that runs now
 )
-
-// FoundFilter narrows ListFound; zero fields do not.
-type FoundFilter struct {
-	Customer, Server, Person string
-	Unexplained              bool // neither a person's, nor the customer's, nor accepted
-	Gone                     bool
-	Limit                    int
-	PageToken                string
-}
-
-// ListFound lists what scans found. A customer sees what is on their servers;
-// on a shared server, their own and ours. Permission: access.read.
-func (s *Service) ListFound(ctx context.Context, scope policy.Scope, f FoundFilter) (items []Found, next string, err error) {
-	return nil, "", errContract
-}
-
-// Explain says whose a way in is: a person's, or (of the customer) the customer's.
-// Permission: access.write.
-func (s *Service) Explain(ctx context.Context, scope policy.Scope, found, person, customer string) (Found, error) {
-	return Found{}, errContract
-}
-
-// ConfirmFound is the customer's word that they let somebody in, with a name, or
-// that they did not: then it becomes a finding at once. Permission: access.confirm.
-func (s *Service) ConfirmFound(ctx context.Context, scope policy.Scope, found string, yes bool, name string) (Found, error) {
-	return Found{}, errContract
-}
-
-// AcceptBaseline accepts everything unexplained on a server (or, with server "",
-// what the cluster enforces) as it was found, with an owner and a review date.
-// Permission: access.admin.
-func (s *Service) AcceptBaseline(ctx context.Context, scope policy.Scope, server, owner string, review time.Time, reason string) (n int, err error) {
-	return 0, errContract
-}

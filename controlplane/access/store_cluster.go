@@ -164,6 +164,14 @@ func openKick(tx *db.Tx, person string) (kickRow, error) {
 	return rows[0], nil
 }
 
+func kickByID(tx *db.Tx, id string) (kickRow, error) {
+	var rows []kickRow
+	if err := tx.Where("id = ?", id).Limit(1).Find(&rows).Error; err != nil || len(rows) == 0 {
+		return kickRow{}, err
+	}
+	return rows[0], nil
+}
+
 // openKicks are the persons with one.
 func openKicks(tx *db.Tx) (map[string]bool, error) {
 	var ids []string
@@ -278,5 +286,5 @@ func stampEnforced(tx *db.Tx, person string, since int64) error {
 	return nil
 }
 
-// newID of rows that nobody sees.
+// rowID is one of rows that nobody sees.
 func rowID() string { return controlplane.NewID("row_") }

@@ -16,6 +16,13 @@ func (s *Store) LookedAfter(scope policy.Scope) (query string, args []any) {
 	return query + " AND EXISTS (SELECT 1 FROM tenancies t WHERE t.server_id = servers.id AND t.ended_at = 0 AND t.customer_id IN ?)", []any{scope.Customers()}
 }
 
+// Active is the servers of which an agent has enrolled, as far as the scope
+// reaches: id.
+func (s *Store) Active(scope policy.Scope) (query string, args []any) {
+	query, args = s.LookedAfter(scope)
+	return "SELECT id FROM (" + query + " AND state = 'active') x", args
+}
+
 // Living is the tenancies that have not ended, as far as the scope reaches: id,
 // server_id and customer_id.
 func (s *Store) Living(scope policy.Scope) (query string, args []any) {

@@ -2,6 +2,7 @@ package findings
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"ostler/controlplane/db"
@@ -53,4 +54,13 @@ func scan(tx *db.Tx, q string, args []any) (out []row, err error) {
 		out = append(out, r)
 	}
 	return out, nil
+}
+
+// OpenKeys are the keys of the open findings of a kind, for whoever raises all
+// that are and closes the others; it shows nobody's finding.
+func (f *Findings) OpenKeys(tx *db.Tx, kind string) (keys []string, err error) {
+	if err := tx.Raw(`SELECT "key" FROM findings WHERE kind = ? AND closed_at = 0 ORDER BY "key"`, kind).Scan(&keys).Error; err != nil {
+		return nil, fmt.Errorf("findings: open keys: %w", err)
+	}
+	return keys, nil
 }

@@ -79,6 +79,7 @@ CREATE TABLE access_found (
   server_id       TEXT NOT NULL,
   kind            TEXT NOT NULL,
   mark            BLOB NOT NULL,
+  print           BLOB,
   data            BLOB NOT NULL,
   person_id       TEXT NOT NULL,
   confirmed       TEXT NOT NULL,
@@ -97,6 +98,7 @@ CREATE TABLE access_found (
 CREATE INDEX access_found_server ON access_found (server_id, gone_at);
 CREATE INDEX access_found_customer ON access_found (customer_id, id);
 CREATE INDEX access_found_person ON access_found (person_id, id);
+CREATE INDEX access_found_print ON access_found (print);
 CREATE INDEX access_found_review ON access_found (review_by);
 
 -- How hosts were last looked at.

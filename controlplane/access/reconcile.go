@@ -1,0 +1,391 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"ostler/agents/wire"
+	"ostler/controlplane"
+	"ostler/controlplane/db"
+	"ostler/controlplane/findings"
+	"ostler/controlplane/jobs"
+	"ostler/controlplane/ledger"
+	"ostler/controlplane/teleport"
+)
+
+const (
+	// enforceAttempts is how often one job tries: a cluster that is down longer is
+	// tried again by the next look.
+	enforceAttempts = 8
+	// longestKick bounds a lock that is set again because a session went on.
+	longestKick = time.Hour
+	kickPrefix  = "ostler-kick-"
+)
+
+// enforceBackoff is short at first: a lock takes half a second to bite.
+func enforceBackoff(attempt int) time.Duration {
+	return min(time.Second<<max(0, attempt-1), time.Minute)
+}
+
+// enforceChanges has the cluster follow what was changed in lists, in the
+// transaction of the change.
+func (s *Service) enforceChanges(tx *db.Tx, changes []Change) error {
+	if s.cluster == nil {
+		return nil
+	}
+	removal := map[string]bool{}
+	for _, c := range changes {
+		if c.Column == Listed && c.Way == WayTeleport && c.Source == "grant" && c.Person != "" && (c.Kind == Added || c.Kind == Removed) {
+			removal[c.Person] = removal[c.Person] || c.Kind == Removed
+		}
+	}
+	if len(removal) == 0 {
+		return nil
+	}
+	row, _, err := s.clusterIn(tx)
+	if err != nil || Mode(row.Mode) != Enforce {
+		return err
+	}
+	for _, c := range changes { // in their order: each person once
+		kick, wanted := removal[c.Person]
+		if !wanted || c.Column != Listed {
+			continue
+		}
+		delete(removal, c.Person)
+		if err := s.enforceLater(tx, c.Person, kick); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// enforceLeaving locks a person out of the cluster who left, whatever they had.
+func (s *Service) enforceLeaving(tx *db.Tx, p Person, _ string) error {
+	if s.cluster == nil {
+		return nil
+	}
+	row, _, err := s.clusterIn(tx)
+	if err != nil || Mode(row.Mode) != Enforce {
+		return err
+	}
+	return s.enforceLater(tx, p.ID, true)
+}
+
+// enforceLater queues the job that makes the cluster follow one person's lists.
+// Where something was taken away, sessions that run are to end too.
+func (s *Service) enforceLater(tx *db.Tx, person string, removal bool) error {
+	if removal {
+		k, err := openKick(tx, person)
+		if err != nil {
+			return err
+		}
+		if k.ID == "" {
+			k = kickRow{ID: strings.TrimPrefix(rowID(), "row_"), Person: person, State: kickWanted, AskedAt: tx.NowMillis()}
+			if err := db.Insert(tx, &k); err != nil {
+				return err
+			}
+		}
+	}
+	_, err := s.jobs.Enqueue(tx, jobs.Spec{Kind: jobEnforce, Executor: jobs.Plane, Resource: "access.person:" + person, Supersedes: jobEnforce + ":" + person,
+		Subject: person, Params: struct{}{}, Timeout: 5 * time.Minute, MaxAttempts: enforceAttempts, Title: "job.access_enforce"})
+	return err
+}
+
+// enforcement is one run of the job for one person.
+type enforcement struct {
+	s      *Service
+	person Person
+	dir    *directory
+	wants  []desired
+	kick   kickRow
+	state  teleport.State
+	// refused says that the cluster did not take a lock from us.
+	refused bool
+}
+
+// errStillIn ends a run after a lock: the next one sees whether the session is over.
+var errStillIn = jobs.Fail(wire.CauseTimeout, "a session that a lock was set against was not seen to end yet")
+
+// runEnforce makes the cluster follow one person's lists as they are now:
+// narrow the roles, lock where a session runs on, and confirm by looking.
+func (s *Service) runEnforce(ctx context.Context, job jobs.Job) (any, error) {
+	e := &enforcement{s: s}
+	going, err := e.read(ctx, job.Subject)
+	if err != nil || !going {
+		return nil, err
+	}
+	if err := e.putRoles(ctx); err != nil {
+		return nil, s.lost(ctx, err)
+	}
+	if err := e.putUsers(ctx); err != nil {
+		return nil, s.lost(ctx, err)
+	}
+	if e.state, err = s.cluster.Observe(ctx); err != nil {
+		return nil, s.lost(ctx, err)
+	}
+	if e.state.Skipped > 0 {
+		return nil, s.lost(ctx, &uncleanError{e.state.Unread})
+	}
+	again, err := e.cut(ctx)
+	if err != nil {
+		return nil, s.lost(ctx, err)
+	}
+	if err := e.confirm(ctx); err != nil {
+		return nil, err
+	}
+	if again {
+		return nil, errStillIn
+	}
+	return nil, nil
+}
+
+// lost notes trouble with the cluster and returns it: the job is tried again.
+func (s *Service) lost(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	var own *jobs.FailError
+	if errors.As(err, &own) {
+		return err
+	}
+	if t := troubleOf(err); t != troubleOther {
+		if noted := s.noteTrouble(ctx, err); noted != nil {
+			return noted
+		}
+	}
+	return jobs.Fail(wire.CauseTimeout, controlplane.Line(err.Error(), 300))
+}
+
+// read reads what is wanted; going is false where nothing may be changed.
+func (e *enforcement) read(ctx context.Context, person string) (going bool, err error) {
+	if err := e.s.customersReady(ctx); err != nil {
+		return false, err
+	}
+	err = e.s.db.Write(ctx, func(tx *db.Tx) error {
+		going = false
+		row, _, err := e.s.clusterIn(tx)
+		if err != nil || Mode(row.Mode) != Enforce {
+			return err
+		}
+		if e.dir, err = e.s.directoryIn(tx); err != nil {
+			return err
+		}
+		e.person = e.dir.people[person]
+		if e.person.ID == "" {
+			return nil
+		}
+		lines, err := listedLines(tx, person)
+		if err != nil {
+			return err
+		}
+		e.wants = e.s.desire(e.dir, lines, person)
+		if e.kick, err = openKick(tx, person); err != nil {
+			return err
+		}
+		for _, w := range e.wants { // known before it is made: an answer may be lost
+			if _, known := e.dir.ours[w.name]; known {
+				continue
+			}
+			r := clusterRole{Name: w.name, Person: w.person, Role: w.role, MadeAt: tx.NowMillis()}
+			if err := db.Insert(tx, &r); err != nil {
+				return err
+			}
+		}
+		going = true
+		return nil
+	})
+	if err != nil {
+		return false, fmt.Errorf("access: enforce: %w", err)
+	}
+	return going, nil
+}
+
+// putRoles makes each role what it ought to be, those first that lose something.
+func (e *enforcement) putRoles(ctx context.Context) error {
+	order := slices.Clone(e.wants)
+	slices.SortStableFunc(order, func(a, b desired) int { return min(1, len(a.slugs)) - min(1, len(b.slugs)) })
+	for _, w := range order {
+		err := e.s.cluster.PutRole(ctx, w.teleport(e.s.opts.LabelKey))
+		if errors.Is(err, teleport.ErrNotOurs) {
+			return jobs.Fail(wire.CauseExists, "a role of the name "+w.name+" is there and is not ours")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// putUsers gives the person's users their roles; users of those who left are
+// locked for good and lose them.
+func (e *enforcement) putUsers(ctx context.Context) error {
+	var add, all []string
+	for _, w := range e.wants {
+		all = append(all, w.name)
+		if len(w.slugs) > 0 {
+			add = append(add, w.name)
+		}
+	}
+	for _, u := range e.person.TeleportUsers {
+		remove := []string(nil)
+		if !e.person.LeftAt.IsZero() {
+			err := e.s.cluster.PutLock(ctx, teleport.Lock{Name: e.s.leftLock(e.person.ID, u), User: u, Message: "This account was closed."})
+			if refusal(err) {
+				e.refused = true
+			} else if err != nil {
+				return err
+			}
+			add, remove = nil, all
+		}
+		if len(add)+len(remove) == 0 {
+			continue
+		}
+		err := e.s.cluster.SetUserRoles(ctx, u, add, remove)
+		// The connector gives roles to users of single sign-on, and there may be no
+		// such user: the next look shows what they lack.
+		if err != nil && !errors.Is(err, teleport.ErrSSO) && !errors.Is(err, teleport.ErrRefused) && !errors.Is(err, teleport.ErrNotFound) {
+			return err
+		}
+	}
+	return nil
+}
+
+// refusal reports whether the cluster does not do a thing, or not for us.
+func refusal(err error) bool {
+	return errors.Is(err, teleport.ErrRefused) || errors.Is(err, teleport.ErrDenied)
+}
+
+// running are the sessions of the person that nothing allows any more: on a node
+// that their user does not reach with that login.
+func (e *enforcement) running() (list []teleport.Live) {
+	if e.kick.ID == "" && e.person.LeftAt.IsZero() {
+		return nil
+	}
+	asked := unlocked(e.state)
+	ways := teleport.Reaches(asked, e.s.opts.LabelKey)
+	for _, l := range e.state.Live {
+		for _, u := range e.person.TeleportUsers {
+			if l.User != u && !slices.Contains(l.Participants, u) {
+				continue
+			}
+			allowed := e.person.LeftAt.IsZero() && slices.ContainsFunc(ways, func(w teleport.Way) bool {
+				return w.User == u && slices.Contains(w.Nodes, l.Node) && (l.User != u || slices.Contains(w.Logins, l.Login))
+			})
+			if !allowed {
+				l.User = u // whom to cut
+				list = append(list, l)
+				break
+			}
+		}
+	}
+	return list
+}
+
+// unlocked is a state without the short locks of ours: what is allowed once they end.
+func unlocked(s teleport.State) teleport.State {
+	s.Locks = slices.DeleteFunc(slices.Clone(s.Locks), func(l teleport.Lock) bool { return strings.HasPrefix(l.Name, kickPrefix) })
+	return s
+}
+
+// cut ends sessions that nothing allows any more. again says that a lock was set
+// whose effect was not seen yet.
+func (e *enforcement) cut(ctx context.Context) (again bool, err error) {
+	running := e.running()
+	if len(running) == 0 {
+		if e.kick.ID != "" {
+			e.kick.State = kickDone
+		}
+		return false, nil
+	}
+	if e.kick.ID == "" { // left, and nobody asked: whatever runs is to end
+		e.kick = kickRow{ID: strings.TrimPrefix(rowID(), "row_"), Person: e.person.ID, State: kickWanted}
+	}
+	if e.kick.State == kickHost || e.kick.State == kickGap || e.refused || e.state.LocksRefused {
+		e.refused = true
+		return false, nil
+	}
+	now, err := e.s.db.Now(ctx)
+	if err != nil {
+		return false, err
+	}
+	// The cluster's clock decides when a lock ends: where ours is behind, a short
+	// one is over before it bites, so each further one lasts longer.
+	until := now.Add(min(e.s.opts.Kick<<min(e.kick.Locks, 10), longestKick))
+	for i, u := range usersOf(running) {
+		err := e.s.cluster.PutLock(ctx, teleport.Lock{Name: fmt.Sprintf("%s%s-%d", kickPrefix, e.kick.ID, i), User: u, Message: "Access to a server of this session was taken away. Sign in again for the others.", Expires: until})
+		if refusal(err) {
+			e.refused = true
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	e.kick.State, e.kick.Locks = kickLocked, e.kick.Locks+1
+	return true, nil
+}
+
+func usersOf(list []teleport.Live) (users []string) {
+	for _, l := range list {
+		if !slices.Contains(users, l.User) {
+			users = append(users, l.User)
+		}
+	}
+	return users
+}
+
+// confirm stores what the look after the change says: the columns of this
+// person, when it was so, and how far the sessions are.
+func (e *enforcement) confirm(ctx context.Context) error {
+	s := e.s
+	err := s.db.Write(ctx, func(tx *db.Tx) error {
+		row, kept, err := s.clusterIn(tx)
+		if err != nil {
+			return err
+		}
+		d, err := s.directoryIn(tx)
+		if err != nil {
+			return err
+		}
+		state := unlocked(e.state)
+		v := d.look(state, s.opts.LabelKey)
+		only := []string{e.person.ID}
+		v.enforced = onlyOf(v.enforced, only)
+		p := part{Source: sourceTeleport, Customers: d.ids, Persons: only, Why: "taken away in the cluster"}
+		if err := s.settleColumns(tx, d, p, state, v, d.acceptedWants(tx.Now, v.enforced)); err != nil {
+			return err
+		}
+		if s.lockedForGood(e.person, state) {
+			if err := forgetCerts(tx, e.person.ID); err != nil {
+				return err
+			}
+		}
+		if err := stampEnforced(tx, e.person.ID, tx.Now.Add(-stampFor).UnixMilli()); err != nil {
+			return err
+		}
+		row.WantsHash = ""
+		if err := s.saveCluster(tx, row, kept); err != nil {
+			return err
+		}
+		if err := e.saveKick(tx, d); err != nil {
+			return err
+		}
+		customers := []any{}
+		for _, w := range e.wants {
+			customers = append(customers, fmt.Sprintf("%s: %d customers", w.role, len(w.slugs)))
+		}
+		_, err = s.ledger.Append(tx, ledger.Entry{Subject: e.person.ID, Kind: "access.enforced", Data: map[string]any{"roles": customers, "kick": e.kick.State, "left": !e.person.LeftAt.IsZero()}})
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("access: enforce: %w", err)
+	}
+	return nil
+}
+
+// gapKey is the finding of a person whose session could not be ended.
+func gapKey(person string) string { return findings.AccessLocksRefused + ":" + person }
