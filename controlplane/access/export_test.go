@@ -1,6 +1,11 @@
 package access
 
-import "ostler/controlplane/db"
+import (
+	"context"
+	"errors"
+
+	"ostler/controlplane/db"
+)
 
 // What the rules of settle are tested by.
 type (
@@ -23,3 +28,11 @@ var (
 	Fork      = fork
 	Ancestors = ancestors
 )
+
+// Due does once what Watch does again and again.
+func (s *Service) Due(ctx context.Context) (err error) {
+	for _, due := range s.due {
+		err = errors.Join(err, due(ctx))
+	}
+	return err
+}

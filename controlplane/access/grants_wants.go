@@ -168,7 +168,7 @@ func sharedWants(reached []reach, tenants []tenant, persons []string, now int64)
 				if f, u := firstStretch(own); until == 0 || u != 0 && f <= max(from, now) && u >= until {
 					continue
 				}
-				wants = append(wants, want{Customer: customer, Person: k.person, Way: WayTeleport, Role: k.role, Server: server, Ground: server, From: millis(from), Until: millis(until)})
+				wants = append(wants, want{Customer: customer, Person: k.person, Way: WayTeleport, Role: k.role, Server: server, Ground: server, From: millis(max(from, now)), Until: millis(until)})
 			}
 		}
 	}

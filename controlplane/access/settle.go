@@ -221,8 +221,8 @@ func (d *diff) add(w wanted) {
 	d.events = append(d.events, event{kind: Added, row: row, wanted: w})
 }
 
-// end ends a span. One that lies ahead never was; one that began did last, even
-// where the clock was set back meanwhile.
+// end ends a span. One that lies ahead, or ends as it begins, never was; one that
+// began did last, even where the clock was set back meanwhile.
 func (d *diff) end(row spanRow, at int64, why string) {
 	if why == "" {
 		why = WhyEnded
@@ -232,7 +232,7 @@ func (d *diff) end(row spanRow, at int64, why string) {
 	case row.UntilAt != 0 && row.UntilAt <= at:
 		e.over = true
 		e.row.Live = 0
-	case row.Begun == 0 && at <= row.FromAt:
+	case row.Begun == 0 && at < row.FromAt, at == row.FromAt:
 		e.void = true
 		e.row = row.superseded(d.now)
 	default:

@@ -1,0 +1,55 @@
+package access
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"ostler/controlplane"
+)
+
+// grounds fills in why somebody stands there, by what ticket and by whom: of the
+// customer's own grants and entries, the latest first.
+func (b *listing) grounds() error {
+	var grants, entries []string
+	for _, e := range b.lines {
+		for _, r := range e.spans {
+			switch {
+			case Column(r.Col) != Listed:
+			case strings.HasPrefix(r.Ground, controlplane.PrefixGrant):
+				grants = append(grants, r.Ground)
+			case strings.HasPrefix(r.Ground, controlplane.PrefixAccessEntry):
+				entries = append(entries, r.Ground)
+			}
+		}
+	}
+	infos := map[string]groundInfo{}
+	if err := b.s.grantGrounds(b.tx, unique(grants), infos); err != nil {
+		return err
+	}
+	if err := b.s.entryGrounds(b.tx, b.list.Customer, unique(entries), infos); err != nil {
+		return err
+	}
+	for _, e := range b.lines {
+		var all []groundInfo
+		for _, r := range e.spans {
+			if i, known := infos[r.Ground]; known && Column(r.Col) == Listed {
+				all = append(all, i)
+			}
+		}
+		slices.SortFunc(all, func(x, y groundInfo) int { return cmp.Or(cmp.Compare(y.at, x.at), strings.Compare(y.id, x.id)) })
+		for i, g := range all {
+			if i == 0 {
+				e.line.Reason, e.line.Ticket, e.by = g.reason, g.ticket, g.by
+			}
+			e.line.Grants = append(e.line.Grants, g.id)
+		}
+	}
+	return nil
+}
+
+// groundInfo is what a list says of a ground.
+type groundInfo struct {
+	id, reason, ticket, by string
+	at                     int64
+}
