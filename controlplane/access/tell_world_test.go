@@ -2,6 +2,7 @@ package access_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -77,7 +78,7 @@ func (w *world) asContact(c customers.Contact) (context.Context, policy.Scope) {
 	return controlplane.WithActor(w.t.Context(), a), policy.ScopeOf(a)
 }
 
-// due does what is due.
+// tellDue does what is due.
 func (w *world) tellDue() {
 	w.t.Helper()
 	if err := w.access.TellDue(w.t.Context()); err != nil {
@@ -147,7 +148,20 @@ func (w *world) found(customer string) (kinds []string) {
 	return kinds
 }
 
-// entries are the kinds of the ledger's entries about a subject, in order.
+// open are the open findings of a kind.
+func (w *world) open(kind string) []findings.Finding {
+	w.t.Helper()
+	items, _, err := w.findings.List(w.ctx, w.all, findings.Filter{Kinds: []string{kind}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return items
+}
+
+// asError is errors.As for what people read.
+func asError(err error, to **controlplane.Error) bool { return errors.As(err, to) }
+
+// ledgerOf are the kinds of the ledger's entries about a subject, in order.
 func (w *world) ledgerOf(subject string) (kinds []string) {
 	w.t.Helper()
 	if err := w.db.Read(w.ctx, func(tx *db.Tx) error {
@@ -161,7 +175,7 @@ func (w *world) ledgerOf(subject string) (kinds []string) {
 // code is the code of an error.
 func code(err error) controlplane.Code { return controlplane.ErrorCode(err) }
 
-// listed settles what is listed for customers by a source of the test.
+// list settles what is listed for customers by a source of the test.
 func (w *world) list(c customers.Customer, wants ...access.Want) []access.Change {
 	w.t.Helper()
 	for i := range wants {
