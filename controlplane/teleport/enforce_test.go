@@ -262,3 +262,50 @@ func TestLocksRefused(t *testing.T) {
 		})
 	}
 }
+
+// Somebody writes in between: we read again, and do not go on for ever.
+func TestConflicts(t *testing.T) {
+	c, cl, role := acme(t, teleporttest.Options{})
+	must(t, c.PutRole(teleport.Role{Name: "more"}))
+	c.Conflict(2)
+	must(t, cl.PutRole(reaching(t), role))
+	c.Conflict(2)
+	must(t, cl.SetUserRoles(reaching(t), "anna", []string{"more"}, nil))
+	c.Conflict(100)
+	if err := cl.PutRole(reaching(t), role); !errors.Is(err, teleport.ErrChanged) {
+		t.Errorf("role: got %v, want ErrChanged", err)
+	}
+	if err := cl.SetUserRoles(reaching(t), "anna", nil, []string{"more"}); !errors.Is(err, teleport.ErrChanged) {
+		t.Errorf("user: got %v, want ErrChanged", err)
+	}
+	c.Conflict(0)
+	role.Revision = "one that was"
+	if err := cl.PutRole(reaching(t), role); !errors.Is(err, teleport.ErrChanged) {
+		t.Errorf("an older revision: got %v, want ErrChanged", err)
+	}
+	if err := cl.PutRole(reaching(t), teleport.Role{Name: "gone", Owner: "stf_1", Revision: "x"}); !errors.Is(err, teleport.ErrChanged) {
+		t.Errorf("a role that is gone: got %v, want ErrChanged", err)
+	}
+}
+
+// Each call names a permission that the identity lacks.
+func TestDenied(t *testing.T) {
+	c, _, role := acme(t, teleporttest.Options{})
+	cl := client(t, c, teleporttest.RoleReader)
+	ctx := reaching(t)
+	for name, err := range map[string]error{
+		"put role":       cl.PutRole(ctx, role),
+		"make role":      cl.PutRole(ctx, teleport.Role{Name: "more", Owner: "stf_1"}),
+		"delete role":    cl.DeleteRole(ctx, role.Name),
+		"set user roles": cl.SetUserRoles(ctx, "anna", []string{"admin"}, nil),
+		"put lock":       cl.PutLock(ctx, teleport.Lock{Name: "chg_1", User: "anna"}),
+		"delete lock":    cl.DeleteLock(ctx, "chg_1"),
+	} {
+		if !errors.Is(err, teleport.ErrDenied) {
+			t.Errorf("%s: got %v, want ErrDenied", name, err)
+		}
+	}
+	if got := c.RolesOf("anna"); !slices.Equal(got, []string{role.Name}) {
+		t.Errorf("got roles %v, want them untouched", got)
+	}
+}

@@ -21,7 +21,7 @@ import (
 // get through as it is.
 func (c *Client) name(err error) error {
 	for _, ours := range []error{ErrUnreachable, ErrWrongCA, ErrExpired, ErrIdentity, ErrDenied, ErrRefused, ErrNotOurs,
-		ErrNotFound, ErrChanged, ErrInUse, ErrClock, ErrSSO} {
+		ErrNotFound, ErrChanged, ErrInUse, ErrClock, ErrSSO, ErrTooMuch} {
 		if errors.Is(err, ours) {
 			return err
 		}
@@ -45,6 +45,8 @@ func (c *Client) name(err error) error {
 		return ErrDenied
 	case trace.IsNotFound(err):
 		return ErrNotFound
+	case trace.IsLimitExceeded(err):
+		return ErrTooMuch
 	case trace.IsCompareFailed(err) || trace.IsAlreadyExists(err):
 		return ErrChanged
 	}

@@ -206,3 +206,61 @@ func TestIdentityLosesItsRole(t *testing.T) {
 		t.Errorf("locked out: got %v, want ErrDenied", err)
 	}
 }
+
+// A renewal while a recording is read does not cut it.
+func TestRenewalDoesNotCut(t *testing.T) {
+	c, _, _ := acme(t, teleporttest.Options{UploadDelay: time.Nanosecond})
+	s := connect(t, c, "anna", "deploy", "n-acme")
+	for range 200 {
+		s.Print(strings.Repeat("x", 1000)) // more than is under way at once
+	}
+	s.End()
+	dir := t.TempDir()
+	file, err := c.IdentityFile(dir, "bot-ostler", time.Hour, teleporttest.RoleAdmin)
+	must(t, err)
+	cl := open(t, teleport.Options{Addr: c.Addr(), IdentityFile: file})
+	seen := 0
+	must(t, cl.Stream(reaching(t), s.ID, func(teleport.Event) error {
+		if seen++; seen == 1 {
+			if _, err := c.IdentityFile(dir, "bot-ostler", 2*time.Hour, teleporttest.RoleAdmin); err != nil {
+				return err
+			}
+			_, _, err := cl.Ping(reaching(t))
+			return err
+		}
+		return nil
+	}))
+	if seen != 202 {
+		t.Errorf("got %d events, want 202", seen)
+	}
+}
+
+// Many at once, while the file changes: each has its answer.
+func TestManyCallers(t *testing.T) {
+	c := fake(t, teleporttest.Options{})
+	dir := t.TempDir()
+	file, err := c.IdentityFile(dir, "bot-ostler", time.Hour, teleporttest.RoleAdmin)
+	must(t, err)
+	cl := open(t, teleport.Options{Addr: c.Addr(), IdentityFile: file})
+	errs := make(chan error)
+	for range 8 {
+		go func() {
+			var first error
+			for range 20 {
+				if _, err := cl.Observe(context.WithoutCancel(t.Context())); err != nil && first == nil {
+					first = err
+				}
+			}
+			errs <- first
+		}()
+	}
+	for range 5 {
+		_, err := c.IdentityFile(dir, "bot-ostler", time.Hour, teleporttest.RoleAdmin)
+		must(t, err)
+	}
+	for range 8 {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -111,5 +111,6 @@ var (
 	ErrChanged     = errors.New("it was changed meanwhile")
 	ErrInUse       = errors.New("it is still in use")
 	ErrClock       = errors.New("the cluster's certificate is not valid at this time")
+	ErrTooMuch     = errors.New("the answer is larger than the cluster sends, or it is busy")
 	ErrSSO         = errors.New("the user's roles come from single sign-on") // with ErrRefused
 )

@@ -117,8 +117,8 @@ func (s *server) write(ctx context.Context, method string, r *types.RoleV6, verb
 		if have == nil {
 			return nil, trace.NotFound("role %s is not found", r.GetName())
 		}
-		if have.GetRevision() != r.GetRevision() {
-			return nil, trace.CompareFailed("resource revision does not match, it may have been concurrently created|modified|deleted")
+		if err := s.c.conflict(have.GetRevision(), r.GetRevision()); err != nil {
+			return nil, err
 		}
 	}
 	if err := s.c.storeRole(who.user, r); err != nil {

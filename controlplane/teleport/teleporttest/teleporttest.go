@@ -26,6 +26,7 @@ import (
 	"github.com/gravitational/teleport/api/metadata"
 	"github.com/gravitational/teleport/api/types"
 	"github.com/gravitational/teleport/api/utils/grpc/interceptors"
+	"github.com/gravitational/trace"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 )
@@ -83,6 +84,7 @@ type Cluster struct {
 	locksOff  error
 	calls     map[string]int
 	revisions int64
+	conflicts int
 }
 
 // New makes a cluster with the roles above, one user "admin", and no nodes.
@@ -232,6 +234,24 @@ func (c *Cluster) Deny(kind string, verbs ...string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.denied[kind] = verbs
+}
+
+// Conflict has the next n writes that name a revision find that somebody else
+// wrote in between.
+func (c *Cluster) Conflict(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.conflicts = n
+}
+
+// conflict is the refusal of a write over an older revision. c.mu is held.
+func (c *Cluster) conflict(have, written string) error {
+	if c.conflicts > 0 {
+		c.conflicts--
+	} else if have == written {
+		return nil
+	}
+	return trace.CompareFailed("resource revision does not match, it may have been concurrently created|modified|deleted")
 }
 
 // Calls is how often a method ("/proto.AuthService/UpsertLock") was called.

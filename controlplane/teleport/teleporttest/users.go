@@ -223,8 +223,8 @@ func (s *usersServer) UpdateUser(ctx context.Context, req *userspb.UpdateUserReq
 	if have == nil {
 		return nil, trace.NotFound("user %q not found", req.User.GetName())
 	}
-	if have.GetRevision() != req.User.GetRevision() {
-		return nil, trace.CompareFailed("resource revision does not match, it may have been concurrently created|modified|deleted")
+	if err := s.c.conflict(have.GetRevision(), req.User.GetRevision()); err != nil {
+		return nil, err
 	}
 	if err := s.c.storeUser(who.user, req.User); err != nil {
 		return nil, err
