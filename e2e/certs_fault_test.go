@@ -147,7 +147,7 @@ func TestCertificateOneNameFails(t *testing.T) {
 // does not show, is taken back, and a finding says so.
 func TestCertificateNotServed(t *testing.T) {
 	t.Parallel()
-	h := newLabHouse(t, "", world.NewLab(t, world.LabOptions{}), "shop.example", "both.example")
+	h := newLabHouse(t, "", world.NewLab(t, world.LabOptions{Settle: 6 * time.Second}), "shop.example", "both.example")
 	old := h.served("shop.example")
 	t.Run("the configuration is refused", func(t *testing.T) {
 		if err := h.web.Break(true); err != nil {
