@@ -69,11 +69,12 @@ func (g *facts) tenancies(ts []customers.Tenancy, plans []planState, name func(s
 	}
 }
 
-// everywhere adds what is open about the certificates and the backups of all
+// everywhere adds what is open about the certificates, the access lists and the backups of all
 // tenancies that the reader sees, by few questions: how runs ended is for
 // findings to say.
 func (v *visit) everywhere(g *facts) {
 	g.certs(certs.Filter{})
+	g.access("")
 	scope, err := v.scope(policy.PlanRead)
 	var open []backups.Plan
 	var unplanned []customers.Tenancy

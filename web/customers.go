@@ -159,6 +159,10 @@ func (v *visit) customerParts(page *Customer, scope policy.Scope, c customers.Cu
 	g.servers(listed(slices.SortedFunc(maps.Values(servers), func(a, b customers.Server) int { return strings.Compare(a.Name, b.Name) }), status))
 	g.tenancies(tenancies, plans, func(id string) string { return servers[id].Name })
 	g.certs(certs.Filter{Customer: c.ID})
+	g.access(c.ID)
+	if v.p.Access != nil && v.can(policy.AccessRead) {
+		page.Access = Link{v.t("customer.access_open"), "/access?" + query("customer", c.ID)}
+	}
 	page.Plans = v.planRows(plans, func(p planState) string { return servers[p.Server].Name })
 	if v.can(policy.PeopleRead) {
 		people, err := v.contacts(c.ID)

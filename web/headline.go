@@ -14,30 +14,33 @@ type OpenKind string
 
 // The kinds of open facts, worst first.
 const (
-	OpenBad        OpenKind = "bad"        // a finding that is bad
-	OpenFailed     OpenKind = "failed"     // the latest backup failed or is missing
-	OpenExpired    OpenKind = "expired"    // a certificate is installed that is valid no more
-	OpenRevoked    OpenKind = "revoked"    // a certificate is installed that was revoked
-	OpenUnserved   OpenKind = "unserved"   // a certificate was issued, and something else is served
-	OpenSilent     OpenKind = "silent"     // a server is not heard of
-	OpenUnread     OpenKind = "unread"     // a slice could not be asked: nothing is known of it
-	OpenWarn       OpenKind = "warn"       // a finding that warns
-	OpenRenewal    OpenKind = "renewal"    // a certificate could not be issued or renewed, or is late
-	OpenPartial    OpenKind = "partial"    // the latest backup left files out
-	OpenKey        OpenKind = "key"        // a recovery key nobody has confirmed
-	OpenIssuing    OpenKind = "issuing"    // a certificate that was never issued yet
-	OpenUnknown    OpenKind = "unknown"    // a finding about something not known
-	OpenNever      OpenKind = "never"      // a server that no agent has ever spoken for
-	OpenNoPlan     OpenKind = "no_plan"    // somebody lives on a server, and no plan backs it up
-	OpenNoBackup   OpenKind = "no_backup"  // a plan without any backup yet
-	OpenUnattested OpenKind = "unattested" // a stretch of time nobody measured
-	OpenNoServers  OpenKind = "no_servers" // nothing is looked after yet
+	OpenBad         OpenKind = "bad"         // a finding that is bad
+	OpenFailed      OpenKind = "failed"      // the latest backup failed or is missing
+	OpenExpired     OpenKind = "expired"     // a certificate is installed that is valid no more
+	OpenRevoked     OpenKind = "revoked"     // a certificate is installed that was revoked
+	OpenUnserved    OpenKind = "unserved"    // a certificate was issued, and something else is served
+	OpenSilent      OpenKind = "silent"      // a server is not heard of
+	OpenAccess      OpenKind = "access"      // what a list says and what is enforced differ
+	OpenUnread      OpenKind = "unread"      // a slice could not be asked: nothing is known of it
+	OpenWarn        OpenKind = "warn"        // a finding that warns
+	OpenRenewal     OpenKind = "renewal"     // a certificate could not be issued or renewed, or is late
+	OpenTold        OpenKind = "told"        // a change of a list was not told in time
+	OpenPartial     OpenKind = "partial"     // the latest backup left files out
+	OpenKey         OpenKind = "key"         // a recovery key nobody has confirmed
+	OpenIssuing     OpenKind = "issuing"     // a certificate that was never issued yet
+	OpenUnknown     OpenKind = "unknown"     // a finding about something not known
+	OpenNever       OpenKind = "never"       // a server that no agent has ever spoken for
+	OpenNoPlan      OpenKind = "no_plan"     // somebody lives on a server, and no plan backs it up
+	OpenNoBackup    OpenKind = "no_backup"   // a plan without any backup yet
+	OpenUnconfirmed OpenKind = "unconfirmed" // a list that is not confirmed
+	OpenUnattested  OpenKind = "unattested"  // a stretch of time nobody measured
+	OpenNoServers   OpenKind = "no_servers"  // nothing is looked after yet
 )
 
 // openOrder is the kinds, worst first.
 var openOrder = []OpenKind{
-	OpenBad, OpenFailed, OpenExpired, OpenRevoked, OpenUnserved, OpenSilent, OpenUnread, OpenWarn, OpenRenewal, OpenPartial, OpenKey,
-	OpenNoPlan, OpenNoBackup, OpenIssuing, OpenUnknown, OpenNever, OpenUnattested, OpenNoServers,
+	OpenBad, OpenFailed, OpenExpired, OpenRevoked, OpenUnserved, OpenSilent, OpenAccess, OpenUnread, OpenWarn, OpenRenewal, OpenTold, OpenPartial, OpenKey,
+	OpenNoPlan, OpenNoBackup, OpenIssuing, OpenUnknown, OpenNever, OpenUnconfirmed, OpenUnattested, OpenNoServers,
 }
 
 // Valid reports whether k is a known kind.
@@ -46,9 +49,9 @@ func (k OpenKind) Valid() bool { return slices.Contains(openOrder, k) }
 // Tone returns how an open fact of the kind looks. None is ToneGood.
 func (k OpenKind) Tone() Tone {
 	switch k {
-	case OpenSilent, OpenUnread, OpenWarn, OpenRenewal, OpenPartial, OpenKey, OpenNoPlan, OpenNoBackup:
+	case OpenSilent, OpenAccess, OpenTold, OpenUnread, OpenWarn, OpenRenewal, OpenPartial, OpenKey, OpenNoPlan, OpenNoBackup:
 		return ToneWarn
-	case OpenIssuing, OpenUnknown, OpenNever, OpenUnattested, OpenNoServers:
+	case OpenIssuing, OpenUnknown, OpenNever, OpenUnconfirmed, OpenUnattested, OpenNoServers:
 		return ToneUnknown
 	}
 	return ToneBad // an unknown kind too
@@ -181,6 +184,7 @@ var openTexts = map[OpenKind]string{
 	OpenFailed: "open.failed", OpenSilent: "open.silent", OpenUnread: "open.unread",
 	OpenPartial: "open.partial", OpenKey: "open.key", OpenNever: "open.never",
 	OpenExpired: "open.expired", OpenRevoked: "open.revoked", OpenUnserved: "open.unserved", OpenRenewal: "open.renewal", OpenIssuing: "open.issuing",
+	OpenAccess: "open.access", OpenTold: "open.access_told", OpenUnconfirmed: "open.access_unconfirmed",
 	OpenNoPlan: "open.no_plan", OpenNoBackup: "open.no_backup", OpenUnattested: "open.unattested", OpenNoServers: "open.no_servers",
 }
 

@@ -10,7 +10,7 @@ import (
 
 var openKinds = []web.OpenKind{
 	web.OpenBad, web.OpenFailed, web.OpenSilent, web.OpenUnread, web.OpenWarn, web.OpenPartial, web.OpenKey,
-	web.OpenExpired, web.OpenRevoked, web.OpenUnserved, web.OpenRenewal, web.OpenIssuing, web.OpenUnknown, web.OpenNever, web.OpenNoPlan, web.OpenNoBackup, web.OpenUnattested, web.OpenNoServers,
+	web.OpenExpired, web.OpenRevoked, web.OpenUnserved, web.OpenRenewal, web.OpenIssuing, web.OpenUnknown, web.OpenNever, web.OpenNoPlan, web.OpenNoBackup, web.OpenAccess, web.OpenTold, web.OpenUnconfirmed, web.OpenUnattested, web.OpenNoServers,
 }
 
 // No headline is better than the worst open fact: for every kind, alone or

@@ -33,6 +33,7 @@ func (p *Portal) home(v *visit) error {
 	}
 	g.tenancies(ts, plans, func(id string) string { return names[id] })
 	g.certs(certs.Filter{})
+	lists := g.access(v.actor.Customer)
 	page := &Home{Page: v.page("home", v.t("home.title"), ""), Servers: v.homeServers(servers, plans)}
 	recent, _, err := v.events(ledger.Filter{Limit: 24})
 	if err != nil {
@@ -47,6 +48,7 @@ func (p *Portal) home(v *visit) error {
 		g.unread("slice.backups", err)
 	}
 	page.GetBack = v.getBack(plans)
+	page.Access = v.accessAtHome(lists)
 	page.Live, page.Refresh = []string{bus.TopicCustomer(v.actor.Customer)}, 60
 	for _, s := range servers {
 		page.Live = append(page.Live, bus.TopicServer(s.Server))

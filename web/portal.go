@@ -13,6 +13,7 @@ import (
 	"ostler/agents"
 	"ostler/backups"
 	"ostler/certs"
+	"ostler/controlplane/access"
 	"ostler/controlplane/bus"
 	"ostler/controlplane/customers"
 	"ostler/controlplane/findings"
@@ -32,6 +33,7 @@ type Deps struct {
 	Agents    *agents.Agents
 	Backups   *backups.Service
 	Certs     *certs.Service
+	Access    *access.Service
 	Bus       *bus.Bus
 	// Now is the plane's time: (*db.DB).Now.
 	Now func(context.Context) (time.Time, error)

@@ -143,6 +143,9 @@ func (r *Renderer) funcs() template.FuncMap {
 		"eventline":   func(v paged, e Event) template.HTML { return eventLine(tx, v.base(), e) },
 		"serverrow":   func(v paged, r ServerRow) template.HTML { return serverRow(tx, v.base(), r) },
 		"customerrow": func(v paged, r CustomerRow) template.HTML { return customerRow(tx, v.base(), r) },
+		"gridrows":    func(v paged, g Grid) template.HTML { return gridRows(tx, v.base(), g) },
+		"matrixrow":   func(v paged, r MatrixRow) template.HTML { return matrixRow(tx, v.base(), r) },
+		"formfield":   formField,
 		"days":        func(v paged, events []Event) []eventDay { return byDay(events, v.base().zone()) },
 	}
 }

@@ -12,6 +12,7 @@ type Home struct {
 	Query     FindForm // of the search for a file: empty here
 	GetBack   string   // address where a file is looked for; "" hides the search
 	Asked     []AskedFile
+	Access    Link // who can reach the servers, in a sentence
 }
 
 // AskedFile is a file that somebody had fetched or put back.

@@ -241,6 +241,7 @@ type Customer struct {
 	Help    Link
 	Asks    string
 	Assists []AssistRow
+	Access  Link // who can reach their servers
 }
 
 // Template names the template.
