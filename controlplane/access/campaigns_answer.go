@@ -51,6 +51,10 @@ func (s *Service) AnswerItem(ctx context.Context, scope policy.Scope, item strin
 	if err := s.carryOut(ctx, row); err != nil {
 		return out, wrap("answer", err)
 	}
+	// A customer's transaction does not see what others have not answered.
+	if err := s.db.Write(asSystem(ctx), endCampaigns); err != nil {
+		return out, wrap("answer", err)
+	}
 	err = s.db.Read(asSystem(ctx), func(tx *db.Tx) error {
 		items, err := s.campaignItemsOf(tx, []campaignItemRow{row})
 		if err == nil {
@@ -61,8 +65,8 @@ func (s *Service) AnswerItem(ctx context.Context, scope policy.Scope, item strin
 	return out, wrap("answer", err)
 }
 
-// answerItem stores the answer to an item and closes its campaign where it was the
-// last one. What is revoked is carried out after it is stored, until it is done.
+// answerItem stores the answer to an item. What is revoked is carried out after it
+// is stored, until it is done.
 func (s *Service) answerItem(tx *db.Tx, r campaignItemRow, answer, because string) (_ campaignItemRow, err error) {
 	r.Answer, r.AnsweredAt, r.AnsweredBy = answer, tx.NowMillis(), actorOf(tx.Context()).ID
 	if answer == AnswerKeep || answer == AnswerEnded {
@@ -75,9 +79,6 @@ func (s *Service) answerItem(tx *db.Tx, r campaignItemRow, answer, because strin
 		return r, err
 	}
 	if err := s.findings.Close(tx, onCallKey(r.ID), "somebody answered"); err != nil {
-		return r, err
-	}
-	if err := endCampaign(tx, r.CampaignID); err != nil {
 		return r, err
 	}
 	return r, s.note(tx, ledger.Entry{Customer: r.CustomerID, Subject: r.GroundID, Kind: "access.recertified",
@@ -139,6 +140,7 @@ func (s *Service) campaignsDue(ctx context.Context) error {
 		}
 		errs = append(errs, wrap("revoke what was not confirmed", s.db.Write(ctx, func(tx *db.Tx) error { return s.silence(tx, customer) })))
 	}
+	errs = append(errs, wrap("end campaigns", s.db.Write(ctx, endCampaigns)))
 	var undone []campaignItemRow
 	err = s.db.Read(ctx, func(tx *db.Tx) (err error) { undone, err = undoneItems(tx); return err })
 	errs = append(errs, wrap("campaigns", err))

@@ -152,10 +152,10 @@ func isOwn(tx *db.Tx, r campaignItemRow, staff string) (bool, error) {
 	return n > 0, err
 }
 
-// endCampaign ends a campaign of which nothing is open any more.
-func endCampaign(tx *db.Tx, id string) error {
-	return tx.Exec("UPDATE access_campaigns SET ended_at = ? WHERE id = ? AND ended_at = 0 AND NOT EXISTS (SELECT 1 FROM access_campaign_items WHERE campaign_id = ? AND answered_at = 0)",
-		tx.NowMillis(), id, id).Error
+// endCampaigns ends campaigns of which nothing is open any more.
+func endCampaigns(tx *db.Tx) error {
+	return tx.Exec("UPDATE access_campaigns SET ended_at = ? WHERE ended_at = 0 AND NOT EXISTS (SELECT 1 FROM access_campaign_items i WHERE i.campaign_id = access_campaigns.id AND i.answered_at = 0)",
+		tx.NowMillis()).Error
 }
 
 // itemDone notes that an answer was carried out.
