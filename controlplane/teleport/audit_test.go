@@ -152,3 +152,17 @@ func TestRecordingDenied(t *testing.T) {
 		t.Errorf("got %v, want ErrDenied", err)
 	}
 }
+
+// A lock's event does not say whom it keeps out: its name leads to our change.
+func TestLockEventsNameTheChange(t *testing.T) {
+	clk := newClock()
+	_, cl, _ := acme(t, teleporttest.Options{Now: clk.now})
+	from := clk.now()
+	must(t, cl.PutLock(reaching(t), teleport.Lock{Name: "chg_1", User: "anna"}))
+	clk.add(time.Second)
+	list, _, err := cl.Events(reaching(t), from, clk.now(), []string{"lock.created"}, 0, "")
+	must(t, err)
+	if len(list) != 1 || !strings.Contains(string(list[0].Raw), "chg_1") || strings.Contains(string(list[0].Raw), "anna") {
+		t.Errorf("got %v, want one event that names chg_1 and not anna", list)
+	}
+}

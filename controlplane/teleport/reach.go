@@ -29,7 +29,8 @@ func (v Via) Valid() bool {
 
 // Way is one way in of one user by one role. Each of Logins is reached on each
 // node that the role matches: a role is a product. Two roles of one user do
-// not multiply on Teleport's nodes: each is checked with its own logins.
+// not multiply on Teleport's nodes: each is checked with its own logins
+// (Principals says where they do).
 type Way struct {
 	User, Connector string
 	Bot             bool
@@ -90,6 +91,27 @@ func Reaches(s State, labelKey string) []Way {
 		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.Role, b.Role), cmp.Compare(a.Via, b.Via))
 	})
 	return out
+}
+
+// Principals are the logins that a new certificate of the user carries: those of
+// all their roles. Teleport's nodes look at each role by itself; a server whose
+// own sshd trusts the cluster's CA takes every one of them, whatever its labels
+// are: there roles do multiply. A template that we do not evaluate stands as it
+// is.
+func Principals(s State, user string) []string {
+	m := mapOf(s, "")
+	var out []string
+	for _, u := range s.Users {
+		if u.Name != user || over(u.Expires, s.At) || m.lockedOut(u) {
+			continue
+		}
+		for _, name := range u.Roles {
+			logins, unknown := fill(m.roles[name].Allow.Logins, u.Traits)
+			out = slices.Concat(out, logins, unknown)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // over reports whether something that ends at end is over; zero never is.
@@ -190,7 +212,7 @@ func (m *chart) waysOf(u User) []Way {
 
 // without is list less what is taken away; "*" and patterns take as in a cluster.
 func without(list, taken []string) []string {
-	return slices.DeleteFunc(slices.Clone(list), func(v string) bool { return matchesValue(taken, v) })
+	return slices.DeleteFunc(slices.Clone(list), matcher(taken))
 }
 
 // exactly is list less what is taken away by name.

@@ -73,7 +73,8 @@ func (m *chart) denied(w *Way, labels map[string][]string, d denials) bool {
 	if slices.Contains(w.Except, wildcard) { // nodes without the label may be left
 		w.Via, w.Values, w.Patterns, w.Except = ViaOther, nil, nil, []string{wildcard}
 	}
-	w.Values = slices.DeleteFunc(w.Values, func(v string) bool { return v != wildcard && matchesValue(w.Except, v) })
+	except := matcher(w.Except)
+	w.Values = slices.DeleteFunc(w.Values, func(v string) bool { return v != wildcard && except(v) })
 	slices.Sort(w.Except)
 	w.Except = slices.Compact(w.Except)
 	return false
@@ -99,8 +100,13 @@ func covers(deny, allow map[string][]string, key string) bool {
 // reached fills in the nodes that are there now, and the values that only they
 // tell.
 func (m *chart) reached(w *Way, labels map[string][]string, d denials) {
+	mine := selectorOf(labels)
+	var denied []selector
+	for _, labels := range d.nodes {
+		denied = append(denied, selectorOf(labels))
+	}
 	for _, n := range m.nodes {
-		if !matches(labels, n.Labels) || slices.ContainsFunc(d.nodes, func(deny map[string][]string) bool { return matches(deny, n.Labels) }) {
+		if !mine.matches(n.Labels) || slices.ContainsFunc(denied, func(s selector) bool { return s.matches(n.Labels) }) {
 			continue
 		}
 		w.Nodes = append(w.Nodes, n.ID)

@@ -1,6 +1,8 @@
 package teleport_test
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -339,5 +341,47 @@ func TestWayReaches(t *testing.T) {
 	}
 	if teleport.Via("").Valid() || teleport.Via("by magic").Valid() {
 		t.Error("a way that we do not know is valid")
+	}
+}
+
+func TestPrincipals(t *testing.T) {
+	s := teleport.State{
+		At: at,
+		Roles: []teleport.Role{
+			{Name: "a", Allow: allow([]string{"root", "{{internal.logins}}"}, labels{"customer": {"acme"}})},
+			{Name: "b", Allow: allow([]string{"deploy", "root", "{{email.local(external.email)}}"}, labels{"customer": {"bolt"}})},
+			{Name: "c", Allow: allow([]string{"never"}, nil), Expires: at},
+		},
+		Users: []teleport.User{
+			{Name: "anna", Roles: []string{"a", "b", "c", "gone"}, Traits: labels{"logins": {"anna"}}},
+			{Name: "bert", Roles: []string{"a"}},
+		},
+		Locks: []teleport.Lock{{User: "bert"}},
+	}
+	if got, want := teleport.Principals(s, "anna"), []string{"anna", "deploy", "root", "{{email.local(external.email)}}"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	for _, who := range []string{"bert", "nobody"} {
+		if got := teleport.Principals(s, who); len(got) > 0 {
+			t.Errorf("%s: got %v, want none", who, got)
+		}
+	}
+}
+
+// As many users and nodes as a large company has, with patterns.
+func BenchmarkReaches(b *testing.B) {
+	s := teleport.State{At: at}
+	for i := range 10_000 {
+		s.Nodes = append(s.Nodes, teleport.Node{ID: fmt.Sprintf("n-%05d", i), Labels: map[string]string{"customer": fmt.Sprintf("c-%03d", i%500), "env": "prod"}})
+	}
+	for i := range 200 {
+		role := fmt.Sprintf("r-%03d", i)
+		s.Roles = append(s.Roles, teleport.Role{Name: role, Allow: allow([]string{"deploy"}, labels{"customer": {fmt.Sprintf("c-%03d", i), "c-1*", "^c-2[0-9]5$"}})})
+		s.Users = append(s.Users, teleport.User{Name: fmt.Sprintf("u-%03d", i), Roles: []string{role}})
+	}
+	for b.Loop() {
+		if got := teleport.Reaches(s, "customer"); len(got) != 200 {
+			b.Fatalf("got %d ways, want 200", len(got))
+		}
 	}
 }
