@@ -17,6 +17,7 @@ import (
 	"ostler/backups"
 	"ostler/certs"
 	"ostler/controlplane"
+	"ostler/controlplane/access"
 	"ostler/controlplane/bus"
 	"ostler/controlplane/customers"
 	"ostler/controlplane/db"
@@ -55,6 +56,7 @@ type App struct {
 	Agents    *agents.Agents
 	Backups   *backups.Service
 	Certs     *certs.Service
+	Access    *access.Service
 	Server    *server.Server
 	signer    *signer.Client
 	blobs     *blob.Bucket
@@ -161,7 +163,10 @@ func (a *App) slices(ctx context.Context, o AppOptions) (err error) {
 			s, err := a.Agents.Status(ctx, scope, server)
 			return s.SealKey, err
 		}})
-	return a.openCerts(ctx)
+	if err := a.openCerts(ctx); err != nil {
+		return err
+	}
+	return a.openAccess()
 }
 
 // edges wires the API, the agents' endpoints and the pages.
@@ -172,7 +177,7 @@ func (a *App) edges(o AppOptions) (err error) {
 		note = "This is a demo: the companies, the people and their files are made up."
 	}
 	portal, err := web.New(web.Deps{Identity: a.Identity, Customers: a.Customers, Findings: a.Findings, Jobs: a.Jobs, Ledger: a.Ledger, Agents: a.Agents,
-		Backups: a.Backups, Certs: a.Certs, Bus: a.Bus, Now: a.DB.Now},
+		Backups: a.Backups, Certs: a.Certs, Access: a.Access, Bus: a.Bus, Now: a.DB.Now},
 		web.Options{Company: c.Portal.Company, URL: c.Portal.URL, Secure: c.Portal.TLSCert != "", EnrolURL: c.enrolURL(), Note: note, Mails: a.Mail.Configured(), Log: a.log})
 	if err != nil {
 		return err
@@ -196,7 +201,7 @@ func (a *App) Run(ctx context.Context) error {
 	sys := controlplane.System(ctx, "serve")
 	g, gctx := errgroup.WithContext(sys)
 	parts := map[string]func(context.Context) error{
-		"ledger": a.Ledger.Run, "jobs": a.Jobs.Run, "agents": a.Agents.Run, "identity": a.Identity.Run, "backups": a.Backups.Watch, "certs": a.Certs.Watch,
+		"ledger": a.Ledger.Run, "jobs": a.Jobs.Run, "agents": a.Agents.Run, "identity": a.Identity.Run, "backups": a.Backups.Watch, "certs": a.Certs.Watch, "access": a.Access.Watch,
 		"server": func(ctx context.Context) error { return a.Server.Run(ctx, nil) }, "secrets": a.refreshKeys,
 	}
 	if a.DB.Dialect() == db.Postgres {

@@ -75,6 +75,20 @@ const configExample = `  data_dir: /var/lib/ostler          # database, keyring,
     concurrent: 8                    # orders at one authority at a time
     fallback_after_hours: 72         # of failure, until the fall-back authority is asked
     dns_program: ""                  # that a DNS provider of the kind exec may run
+  teleport:
+    addr: ""                         # host:port; of the auth service; "": no cluster is looked at
+    cluster: ""                      # its name, where addr is a proxy with TLS routing
+    identity_file: ""                # kept fresh by tbot; read anew when it changes
+  access:                            # lists of who can reach servers
+    mode: observe                    # until a person says otherwise: observe, shadow, enforce
+    label_key: customer              # the label of Teleport's nodes that names the customer
+    roles: []                        # name, title, logins, max_ttl; []: engineer and operator
+    look_minutes: 5                  # between looks at the cluster
+    scan_minutes: 60                 # between looks at each host
+    gather_seconds: 120              # changes within them go out as one mail
+    ticket_link: ""                  # https://tickets.example.com/{ticket}
+    ticket_check: ""                 # asked by POST whether a ticket is good
+    zone: UTC                        # where working days are counted
   replica: ""                        # "": the host's name; PostgreSQL only
 `
 
@@ -95,6 +109,8 @@ type Config struct {
 	Log      LogConfig      `koanf:"log"`
 	Mail     MailConfig     `koanf:"mail"`
 	Certs    CertsConfig    `koanf:"certs"`
+	Teleport TeleportConfig `koanf:"teleport"`
+	Access   AccessConfig   `koanf:"access"`
 }
 
 // DatabaseConfig says where the truth is.
@@ -159,6 +175,7 @@ func defaults() Config {
 		Log:     LogConfig{Level: "info", Format: "json"},
 		Mail:    MailConfig{TLS: "starttls", WithoutTLS: "wait"},
 		Certs:   defaultCerts(),
+		Access:  defaultAccess(),
 	}
 }
 
