@@ -36,3 +36,13 @@ func (s *Service) Due(ctx context.Context) (err error) {
 	}
 	return err
 }
+
+// OnBegun has f told of what begins.
+func (s *Service) OnBegun(f func(tx *db.Tx, changes []Change) error) {
+	s.onBegun = append(s.onBegun, f)
+}
+
+// OnLeave has f told of who leaves.
+func (s *Service) OnLeave(f func(tx *db.Tx, p Person, why string) error) {
+	s.onLeave = append(s.onLeave, f)
+}

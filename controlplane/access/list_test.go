@@ -18,10 +18,11 @@ func (w *world) read(c customers.Customer, at access.At) access.List {
 	return must[access.List](w.t)(w.access.List(w.ctx, w.all, c.ID, at))
 }
 
-// who are the listed lines in short: "Bob Builder teleport operator @shared-1".
+// who are the listed lines in short, but for what staff can do by their role
+// here: "Bob Builder teleport operator @shared-1".
 func who(l access.List) (out []string) {
 	for _, x := range l.Lines {
-		if x.Listed == nil {
+		if x.Listed == nil || x.Way == access.WayAdmin || x.Way == access.WayRestore {
 			continue
 		}
 		s := fmt.Sprintf("%s%s %s %s", x.Person.Name, x.Unknown, x.Way, x.Role)

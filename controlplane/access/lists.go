@@ -1,7 +1,6 @@
 package access
 
 import (
-	"context"
 	"errors"
 
 	"ostler/controlplane/customers"
@@ -20,10 +19,4 @@ func (s *Service) registerLists() {
 	})
 	s.customers.OnTenancyMade(func(tx *db.Tx, made customers.Tenancy) error { return s.lodgersChanged(tx, made.Server) })
 	s.due = append(s.due, s.spansDue, s.grantsDue, s.papersDue, s.staffDue)
-}
-
-// VerifyReplay rebuilds all spans from the ledger's entries alone and names
-// every span that the tables hold otherwise. It reads in batches.
-func (s *Service) VerifyReplay(ctx context.Context) (checked int, differ []string, err error) {
-	return 0, nil, errContract
 }
