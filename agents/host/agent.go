@@ -113,6 +113,7 @@ type Agent struct {
 	busy       map[string]bool
 	running    [2]int // heavy, light
 	stopping   bool
+	freeing    *time.Timer // gives memory back; nil before the first job
 	// unspooled are results that could not be written to the disk.
 	unspooled map[string]wire.Result
 

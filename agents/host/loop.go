@@ -269,24 +269,11 @@ func (a *Agent) schedule() {
 			idle := a.running == [2]int{}
 			a.mu.Unlock()
 			if idle {
-				debug.FreeOSMemory() // hours may pass until the next job
+				a.freeLater()
 			}
 			a.schedule()
 		})
 	}
-}
-
-// lightPlaces is how many light jobs run for each place of heavy ones.
-const lightPlaces = 4
-
-// weight says what an action's places are counted with (0 heavy, 1 light), and
-// how many there are.
-func weight(action wire.Action, parallel int) (kind, places int) {
-	switch action {
-	case wire.ActionCertRequest, wire.ActionCertDeploy, wire.ActionCertLook, wire.ActionCertForget:
-		return 1, lightPlaces * parallel
-	}
-	return 0, parallel
 }
 
 // run takes one job from its start in the journal to its result in the spool.

@@ -201,7 +201,7 @@ func (d *deployment) forward(ctx context.Context) error {
 	if len(d.p.Endpoints) == 0 {
 		return nil // what nobody looked at is not served
 	}
-	d.out.Seen = d.settle(ctx, d.p.Endpoints, []sight{d.want})
+	d.out.Seen = d.settle(ctx, d.p.Endpoints, []sight{d.want}, d.s.state.Reloaded)
 	if wrong := unlike(d.out.Seen); len(wrong) > 0 {
 		return fail(wire.CauseNotServed, nil, "%s", notServed(wrong, len(d.out.Seen)))
 	}
@@ -240,7 +240,7 @@ func (d *deployment) back(ctx context.Context, why error) {
 	if err != nil || len(d.p.Endpoints) == 0 {
 		return
 	}
-	d.out.Back = d.settle(ctx, d.p.Endpoints, []sight{old})
+	d.out.Back = d.settle(ctx, d.p.Endpoints, []sight{old}, true)
 	if wrong := unlike(d.out.Back); len(wrong) > 0 {
 		failure.Detail += "; after going back, the one before is not shown: " + notServed(wrong, len(d.p.Endpoints))
 	}

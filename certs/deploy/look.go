@@ -20,7 +20,7 @@ import (
 
 // How an endpoint is looked at.
 const (
-	inARow    = 4 // handshakes, since workers of before a reload may still answer
+	inARow    = 4 // handshakes after a reload: workers of before it may still answer
 	atOnce    = 8 // endpoints
 	firstWait = 20 * time.Millisecond
 	lastWait  = 500 * time.Millisecond
@@ -74,15 +74,19 @@ func (e *Engine) look(ctx context.Context, list []wire.Endpoint, right []sight) 
 }
 
 // settle sees every endpoint until it shows what is right several times in a
-// row, or the time for that is over.
-func (e *Engine) settle(ctx context.Context, list []wire.Endpoint, right []sight) []wire.CertSeen {
+// row (once where nothing was reloaded), or the time for that is over.
+func (e *Engine) settle(ctx context.Context, list []wire.Endpoint, right []sight, reloaded bool) []wire.CertSeen {
+	enough := 1
+	if reloaded {
+		enough = inARow
+	}
 	end := time.Now().Add(e.o.Settle)
 	return each(list, func(ep wire.Endpoint) wire.CertSeen {
 		wait := firstWait
 		for row := 0; ; {
 			seen := e.see(ctx, ep, right)
 			if seen.Right {
-				if row++; row == inARow {
+				if row++; row == enough {
 					return seen
 				}
 			} else {
