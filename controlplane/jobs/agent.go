@@ -24,10 +24,10 @@ func (j *Jobs) Offers(ctx context.Context, server, agent string, sign func(wire.
 		if !j.mayTakeBack(tx, server, agent) {
 			return nil
 		}
-		return tx.Exec(`UPDATE jobs SET state = 'queued', lease_until = 0 WHERE server = ? AND executor = 'agent' AND state = 'offered'
+		return tx.Exec(`UPDATE jobs SET state = 'queued', lease_until = 0 WHERE server = ? AND executor = 'agent' AND `+open+` AND state = 'offered'
 			AND cancel_asked = 0 AND (agent <> ? OR lease_until <= ?)`, server, agent, tx.NowMillis()).Error
 	}
-	rows, err := j.claim(ctx, offerBatch, takeBack, "q.executor = 'agent' AND q.server = ?", []any{server}, func(tx *db.Tx, r *row) {
+	rows, err := j.claim(ctx, offerBatch, takeBack, "q.executor = 'agent' AND q.server = ? AND q."+open, []any{server}, func(tx *db.Tx, r *row) {
 		r.State, r.Agent = Offered, agent
 		r.LeaseUntil = tx.Now.Add(offerLease).UnixMilli()
 	})
@@ -110,7 +110,7 @@ func (j *Jobs) Reject(ctx context.Context, server, agent string, rej wire.Reject
 // CancelAsked returns the jobs of a server that are out and are to stop.
 func (j *Jobs) CancelAsked(ctx context.Context, server string) (refs []wire.JobRef, err error) {
 	err = j.db.Read(ctx, func(tx *db.Tx) error {
-		rows, err := find(tx, 200, "server = ? AND executor = 'agent' AND state IN ('offered', 'accepted', 'running') AND cancel_asked = 1", server)
+		rows, err := find(tx, 200, "server = ? AND executor = 'agent' AND "+open+" AND state IN ('offered', 'accepted', 'running') AND cancel_asked = 1", server)
 		for _, r := range rows {
 			refs = append(refs, r.ref())
 		}
@@ -159,7 +159,7 @@ func (j *Jobs) Reconnected(ctx context.Context, server, agent string, running []
 	}
 	var ids []string
 	err := j.db.Read(ctx, func(tx *db.Tx) error {
-		return tx.Raw(`SELECT id FROM jobs WHERE server = ? AND executor = 'agent' AND state IN ('queued', 'offered', 'accepted', 'running') AND epoch > 0
+		return tx.Raw(`SELECT id FROM jobs WHERE server = ? AND executor = 'agent' AND `+open+` AND epoch > 0
 			ORDER BY +seq`, server).Scan(&ids).Error
 	})
 	if err != nil {

@@ -105,7 +105,7 @@ func (f Filter) conditions(scope policy.Scope) (string, []any, error) {
 		add("kind IN ?", f.Kinds)
 	}
 	if f.Open {
-		where = append(where, "state IN ('queued', 'offered', 'accepted', 'running')") // as the partial indexes say it
+		where = append(where, open)
 	}
 	if len(f.States) > 0 {
 		add("state IN ?", f.States)
@@ -158,7 +158,7 @@ func (j *Jobs) cancel(tx *db.Tx, r *row) error {
 // not over, as Cancel does, inside a transaction that takes their ground away.
 // which chooses by the job's subject.
 func (j *Jobs) CancelOpen(tx *db.Tx, server, customer, kind string, which func(subject string) (bool, error)) error {
-	rows, err := find(tx, -1, "server = ? AND customer_id = ? AND executor = 'agent' AND kind = ? AND state IN ('queued', 'offered', 'accepted', 'running')", server, customer, kind)
+	rows, err := find(tx, -1, "server = ? AND customer_id = ? AND executor = 'agent' AND kind = ? AND "+open, server, customer, kind)
 	if err != nil {
 		return fmt.Errorf("jobs: cancel open: %w", err)
 	}

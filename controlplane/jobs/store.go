@@ -198,7 +198,7 @@ func stuck(tx *db.Tx, scope string, args []any, n int) (rows []*row, err error) 
 		SELECT seq FROM jobs WHERE ` + out + ` AND lease_until < ?
 		UNION SELECT seq FROM jobs WHERE state IN ('accepted', 'running') AND accepted_at + ? * CASE WHEN timeout_ms > 0 THEN timeout_ms ELSE ? END < ?
 		UNION SELECT seq FROM jobs WHERE state = 'queued' AND expires_at > 0 AND expires_at < ?
-		UNION SELECT seq FROM jobs WHERE state IN ('queued', 'offered') AND executor = 'agent' AND attempt = 0 AND epoch >= ?)
+		UNION SELECT seq FROM jobs WHERE ` + open + ` AND state IN ('queued', 'offered') AND executor = 'agent' AND attempt = 0 AND epoch >= ?)
 		ORDER BY seq LIMIT ?`
 	all := append(append([]any{}, args...), due, stuckTimes, agentMaxRun.Milliseconds(), due, due, stuckOffers, n)
 	return rows, tx.Raw(q, all...).Scan(&rows).Error

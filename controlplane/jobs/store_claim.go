@@ -7,6 +7,9 @@ import (
 	"ostler/controlplane/db"
 )
 
+// open is the condition of jobs that are not over, as the partial indexes say it.
+const open = "state IN ('queued', 'offered', 'accepted', 'running')"
+
 // claimable is the part of a claim that keeps the order: of each resource the
 // earliest queued job whose time has come, while no other holds it. Its
 // arguments are four times now. The + has SQLite walk the queue in its order.

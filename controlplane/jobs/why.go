@@ -87,7 +87,7 @@ func blocker(tx *db.Tx, r *row) (*row, error) {
 	if err != nil || held != nil {
 		return held, err
 	}
-	return one(tx, "server = ? AND resource = ? AND state = 'queued' AND seq < ? AND not_before <= ? AND (expires_at = 0 OR expires_at > ?)",
+	return one(tx, "server = ? AND resource = ? AND "+open+" AND state = 'queued' AND seq < ? AND not_before <= ? AND (expires_at = 0 OR expires_at > ?)",
 		r.Server, r.Resource, r.Seq, tx.NowMillis(), tx.NowMillis())
 }
 
