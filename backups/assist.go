@@ -74,8 +74,9 @@ func sentence(pointer, v string, most int, lines bool) (string, error) {
 
 // StartAssist begins an assist of the actor, staff with restore.assist; one that
 // they have open ends. It stands in the customer's ledger and timeline
-// ("restore.assist_started"). customer is an id or a slug. Errors: forbidden,
-// invalid (/reason, /ticket), not_found.
+// ("restore.assist_started") with the authorisation by which it is done. customer
+// is an id or a slug. Errors: forbidden, invalid (/reason, /ticket), not_found,
+// conflict where nobody may tell us to, or the instruction of the ticket is paused.
 func (s *Service) StartAssist(ctx context.Context, customer, reason, ticket string) (Assist, error) {
 	a, err := assistant(ctx)
 	if err != nil {
@@ -96,6 +97,10 @@ func (s *Service) StartAssist(ctx context.Context, customer, reason, ticket stri
 		if err != nil {
 			return err
 		}
+		authorisation, err := s.instructed(tx, c.ID, ticket)
+		if err != nil {
+			return err
+		}
 		if before, open, err := openAssist(tx, a.ID); err != nil {
 			return err
 		} else if open {
@@ -112,7 +117,7 @@ func (s *Service) StartAssist(ctx context.Context, customer, reason, ticket stri
 		}
 		tx.AfterCommit(func() { s.opts.Bus.Publish(bus.TopicCustomer(c.ID)) })
 		_, err = s.ledger.Append(tx, ledger.Entry{Customer: c.ID, Subject: row.ID, Kind: "restore.assist_started",
-			Data:     map[string]any{"ticket": ticket, "until": controlplane.Instant(controlplane.FromMillis(row.EndsAt))},
+			Data:     map[string]any{"ticket": ticket, "authorisation": authorisation, "until": controlplane.Instant(controlplane.FromMillis(row.EndsAt))},
 			Personal: map[string]string{"reason": reason}})
 		return err
 	})
@@ -120,6 +125,17 @@ func (s *Service) StartAssist(ctx context.Context, customer, reason, ticket stri
 		return Assist{}, err
 	}
 	return s.openAssistRow(row)
+}
+
+// instructed returns the authorisation by which staff may restore for a customer.
+func (s *Service) instructed(tx *db.Tx, customer, ticket string) (string, error) {
+	if s.told == nil {
+		return "", nil
+	}
+	if err := s.told.Hold(tx, customer, ticket); err != nil {
+		return "", err
+	}
+	return s.told.Authorised(tx, customer, "restore", "")
 }
 
 // EndAssist ends an assist of the actor; it may have ended already. Errors:
@@ -223,7 +239,8 @@ func sayWhy() error {
 }
 
 // restorer checks that the actor may restore for a customer, and returns the
-// assist under which staff do; its zero value for everybody else.
+// assist under which staff do; its zero value for everybody else. Staff may not
+// while what they were told to do is paused.
 func (s *Service) restorer(tx *db.Tx, scope policy.Scope, customer string) (assistRow, error) {
 	a, _ := controlplane.ActorFrom(tx.Context())
 	switch {
@@ -239,6 +256,9 @@ func (s *Service) restorer(tx *db.Tx, scope policy.Scope, customer string) (assi
 	row, open, err := openAssist(tx, a.ID)
 	if err == nil && (!open || row.CustomerID != customer) {
 		err = sayWhy()
+	}
+	if err == nil && s.told != nil {
+		err = s.told.Hold(tx, customer, row.ID, row.Ticket)
 	}
 	return row, err
 }

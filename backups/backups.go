@@ -213,7 +213,8 @@ type Service struct {
 	findings  *findings.Findings
 	customers *customers.Store
 	blobs     *blob.Bucket
-	mail      Mailer // nil: nobody is mailed
+	mail      Mailer       // nil: nobody is mailed
+	told      Instructions // nil: nobody is asked
 	opts      Options
 	uploads   *turns // bounds the chunks in memory
 	searches  *turns // bounds the work in catalogues
@@ -231,6 +232,16 @@ type Deps struct {
 	Customers *customers.Store
 	Blobs     *blob.Bucket
 	Mail      Mailer // nil: nobody is mailed
+	// Instructions are asked before staff restore for a customer; nil: nobody is.
+	Instructions Instructions
+}
+
+// Instructions say who may tell us to restore, and what of it is paused.
+type Instructions interface {
+	// Authorised returns what an act for a customer may be done by. Errors: conflict.
+	Authorised(tx *db.Tx, customer, act, by string) (id string, err error)
+	// Hold refuses what is paused: an assist or a ticket. Errors: conflict.
+	Hold(tx *db.Tx, customer string, about ...string) error
 }
 
 // Letter is a mail to one person. It has the fields of package mail's Message,
@@ -293,7 +304,7 @@ func New(d Deps, o Options) *Service {
 		o.FindTime = 5 * time.Second
 	}
 	s := &Service{db: d.DB, keeper: d.Keeper, ledger: d.Ledger, jobs: d.Jobs, findings: d.Findings,
-		customers: d.Customers, blobs: d.Blobs, mail: d.Mail, opts: o, uploads: newTurns(maxUploads), searches: newTurns(maxSearches),
+		customers: d.Customers, blobs: d.Blobs, mail: d.Mail, told: d.Instructions, opts: o, uploads: newTurns(maxUploads), searches: newTurns(maxSearches),
 		index: catalogue.NewCache(o.CatalogueCache), tables: newSegmentTables()}
 	s.handle()
 	s.handleCatalogue()
