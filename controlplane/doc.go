@@ -31,7 +31,8 @@
 // name to what a handshake shows). They do not import each other. Engines do one
 // thing with one outside program and know no customer: backups/restic runs
 // restic, certs/acme talks to certificate authorities, certs/deploy installs on
-// the host, signer signs what hosts are asked to do.
+// the host, teleport asks a cluster who reaches what and keeps roles and locks
+// there, signer signs what hosts are asked to do.
 //
 // agents/wire is the protocol of the hosts, agents/host the other side of it:
 // the agent verifies a job's signature and its own policy, writes the job to

@@ -134,7 +134,7 @@ func (c *Client) take() (*link, error) {
 	}
 	if c.reload() {
 		if err := c.drop(); err != nil {
-			c.opts.Log.Warn("closing the connection of the identity before", "error", err)
+			c.opts.Log.Warn("teleport.close", "error", err)
 		}
 	}
 	if c.link == nil {
@@ -180,7 +180,7 @@ func (c *Client) reload() bool {
 	next, err := readIdentity(c.opts.IdentityFile)
 	if err != nil {
 		c.id.refuse()
-		c.opts.Log.Warn("the identity file has changed and cannot be used; the identity before stays", "error", err)
+		c.opts.Log.Warn("teleport.identity_refused", "error", err)
 		return false
 	}
 	c.id = next

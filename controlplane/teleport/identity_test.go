@@ -115,6 +115,26 @@ func TestSilentPeer(t *testing.T) {
 	failing(t, cl, teleport.ErrUnreachable, file)
 }
 
+// A cluster that takes a call and does not answer is given up, and is fine later.
+func TestNoAnswer(t *testing.T) {
+	c := fake(t, teleporttest.Options{})
+	file := identity(t, c, time.Hour)
+	slow := open(t, teleport.Options{Addr: c.Addr(), IdentityFile: file, CallTimeout: 50 * time.Millisecond})
+	release := c.Stall()
+	failing(t, slow, teleport.ErrUnreachable, file)
+	release()
+	_, _, err := to(t, c.Addr(), file).Ping(reaching(t))
+	must(t, err)
+}
+
+// The address of a proxy, which is told the cluster by ALPN.
+func TestByProxyAddress(t *testing.T) {
+	c := fake(t, teleporttest.Options{})
+	cl := open(t, teleport.Options{Addr: c.Addr(), Cluster: "fake.example", IdentityFile: identity(t, c, time.Hour)})
+	_, _, err := cl.Ping(reaching(t))
+	must(t, err)
+}
+
 func TestIdentityFileFaults(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, content string) string {

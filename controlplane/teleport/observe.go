@@ -18,7 +18,8 @@ const pageSize = 200
 
 // Observe reads all of the cluster's roles, users, locks, nodes and live
 // sessions. What the identity may not read is counted in Skipped; where it may
-// read neither roles nor users it is ErrDenied.
+// read neither roles nor users it is ErrDenied. A lock is in force before it is
+// there to read: for up to a second.
 func (c *Client) Observe(ctx context.Context) (State, error) {
 	s := State{At: time.Now().UTC()}
 	err := c.with(ctx, "observe", func(l *link) error {

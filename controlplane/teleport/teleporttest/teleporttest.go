@@ -85,6 +85,7 @@ type Cluster struct {
 	calls     map[string]int
 	revisions int64
 	conflicts int
+	stalled   chan struct{} // nil unless calls wait
 }
 
 // New makes a cluster with the roles above, one user "admin", and no nodes.
@@ -147,7 +148,7 @@ func (c *Cluster) Listen() error {
 	ready := make(chan struct{})
 	go func() {
 		if err := c.serve(context.Background(), l, ready); err != nil {
-			c.opts.Log.Error("the fake cluster has stopped serving", "error", err)
+			c.opts.Log.Error("teleporttest.stopped", "error", err)
 		}
 	}()
 	<-ready
@@ -187,8 +188,30 @@ func (c *Cluster) serve(ctx context.Context, l net.Listener, ready chan<- struct
 func (c *Cluster) count(ctx context.Context, req any, info *grpc.UnaryServerInfo, h grpc.UnaryHandler) (any, error) {
 	c.mu.Lock()
 	c.calls[info.FullMethod]++
+	stalled := c.stalled
 	c.mu.Unlock()
+	if stalled != nil {
+		select {
+		case <-stalled:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 	return h(ctx, req)
+}
+
+// Stall has the cluster take calls and answer none, until release is called.
+func (c *Cluster) Stall() (release func()) {
+	stalled := make(chan struct{})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stalled = stalled
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.stalled = nil
+		close(stalled)
+	}
 }
 
 func (c *Cluster) theGate() *gate {
