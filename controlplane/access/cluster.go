@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -107,6 +108,7 @@ func (s *Service) noteState(ctx context.Context, state teleport.State) error {
 	if err := s.customersReady(ctx); err != nil {
 		return err
 	}
+	state = unlocked(state) // a short lock of ours takes nothing away
 	expiry := s.cluster.Expiry()
 	err := s.db.Write(ctx, func(tx *db.Tx) error {
 		row, kept, err := s.clusterIn(tx)
@@ -126,12 +128,8 @@ func (s *Service) noteState(ctx context.Context, state teleport.State) error {
 		}
 		wants := s.desire(d, lines, "")
 		planned, missing := s.plan(d, wants, state)
-		if Mode(row.Mode) == Enforce {
-			for _, id := range d.personsOf(withPeople(planned, d, wants)) {
-				if err := s.enforceLater(tx, id, false); err != nil {
-					return err
-				}
-			}
+		if err := s.enforcePlanned(tx, row, d.personsOf(withPeople(planned, d, wants))); err != nil {
+			return err
 		}
 		kept.Planned, kept.Missing, kept.Connector = planned[:min(len(planned), maxPlanned)], missing, connector(d, wants, state)
 		kept.Cluster, kept.Version, kept.Unread = state.Cluster, state.Version, nil
@@ -153,6 +151,27 @@ func (s *Service) noteState(ctx context.Context, state teleport.State) error {
 	return s.judgeDrift(ctx)
 }
 
+// enforcePlanned has the cluster follow the lists of those for whom it does not,
+// and whose sessions were to end.
+func (s *Service) enforcePlanned(tx *db.Tx, row clusterRow, persons []string) error {
+	if Mode(row.Mode) != Enforce {
+		return nil
+	}
+	kicks, err := openKicks(tx)
+	if err != nil {
+		return err
+	}
+	for _, id := range persons {
+		kicks[id] = true
+	}
+	for _, id := range slices.Sorted(maps.Keys(kicks)) {
+		if err := s.enforceLater(tx, id, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // maxPlanned bounds what is kept of what would change.
 const maxPlanned = 500
 
@@ -172,6 +191,9 @@ func withPeople(planned []PlannedChange, d *directory, wants []desired) []Planne
 func (s *Service) settleState(tx *db.Tx, row *clusterRow, d *directory, state teleport.State, kept *seen) ([]listedRow, error) {
 	lines, err := listedLines(tx, "")
 	if err != nil {
+		return nil, err
+	}
+	if err := s.forgetLocked(tx, d, state); err != nil {
 		return nil, err
 	}
 	certs, err := certsOut(tx)
@@ -264,6 +286,18 @@ func (s *Service) certsLeft(tx *db.Tx, d *directory, state teleport.State, chang
 		rows = append(rows, certRow{ID: rowID(), Customer: c.Customer, Person: c.Person, Role: c.Role, Server: c.Server, From: tx.NowMillis(), Until: tx.Now.Add(life).UnixMilli()})
 	}
 	return insertAll(tx, rows)
+}
+
+// forgetLocked forgets the certificates of those whom the cluster lets in no more.
+func (s *Service) forgetLocked(tx *db.Tx, d *directory, state teleport.State) error {
+	for _, id := range slices.Sorted(maps.Keys(d.people)) {
+		if p := d.people[id]; !p.LeftAt.IsZero() && s.lockedForGood(p, state) {
+			if err := forgetCerts(tx, id); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // lockedForGood reports whether every user of a person is locked without an end.

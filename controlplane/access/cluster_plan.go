@@ -237,6 +237,18 @@ func (d *directory) personsOf(changes []PlannedChange) []string {
 	return slices.Sorted(maps.Keys(ids))
 }
 
+// replan replaces what is planned about one person.
+func (d *directory) replan(old, fresh []PlannedChange, person string) []PlannedChange {
+	mine := func(c PlannedChange) bool { return slices.Contains(d.personsOf([]PlannedChange{c}), person) }
+	out := slices.DeleteFunc(slices.Clone(old), mine)
+	for _, c := range fresh {
+		if mine(c) && len(out) < maxPlanned {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
 // adopt takes in roles of ours that the cluster has and we do not know: after a
 // restore of our database, or where a role was made and its answer lost.
 func (d *directory) adopt(tx *db.Tx, st teleport.State, roles []Role) error {

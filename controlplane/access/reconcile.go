@@ -352,6 +352,9 @@ func (e *enforcement) confirm(ctx context.Context) error {
 			return err
 		}
 		state := unlocked(e.state)
+		if err := s.forgetLocked(tx, d, state); err != nil {
+			return err
+		}
 		v := d.look(state, s.opts.LabelKey)
 		only := []string{e.person.ID}
 		v.enforced = onlyOf(v.enforced, only)
@@ -359,15 +362,12 @@ func (e *enforcement) confirm(ctx context.Context) error {
 		if err := s.settleColumns(tx, d, p, state, v, d.acceptedWants(tx.Now, v.enforced)); err != nil {
 			return err
 		}
-		if s.lockedForGood(e.person, state) {
-			if err := forgetCerts(tx, e.person.ID); err != nil {
-				return err
-			}
-		}
 		if err := stampEnforced(tx, e.person.ID, tx.Now.Add(-stampFor).UnixMilli()); err != nil {
 			return err
 		}
 		row.WantsHash = ""
+		planned, _ := s.plan(d, e.wants, e.state)
+		kept.Planned = d.replan(kept.Planned, planned, e.person.ID)
 		if err := s.saveCluster(tx, row, kept); err != nil {
 			return err
 		}
