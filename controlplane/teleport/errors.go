@@ -85,7 +85,7 @@ func (c *Client) nameAlert(text string) error {
 	case c.ended():
 		return fmt.Errorf("%w on %s", ErrExpired, c.Expiry().UTC().Format(time.RFC3339))
 	case strings.Contains(text, "expired certificate"):
-		return fmt.Errorf("%w by the cluster's clock; ours says that it ends on %s", ErrExpired, c.Expiry().UTC().Format(time.RFC3339))
+		return fmt.Errorf("%w by the cluster's clock, or is not valid there yet; by ours it ends on %s; check the clocks", ErrExpired, c.Expiry().UTC().Format(time.RFC3339))
 	case strings.Contains(text, "unknown certificate authority"):
 		return fmt.Errorf("%w: the cluster does not know the CA that signed it", ErrIdentity)
 	}

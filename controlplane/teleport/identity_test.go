@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gravitational/teleport/api/identityfile"
+
 	"ostler/controlplane/teleport"
 	"ostler/controlplane/teleport/teleporttest"
 )
@@ -71,6 +73,26 @@ func TestConnectionFaults(t *testing.T) {
 		defer c.Skew(0)
 		if text := failing(t, to(t, c.Addr(), file), teleport.ErrExpired, file); !strings.Contains(text, "clock") {
 			t.Errorf("got %q, want it to speak of clocks", text)
+		}
+	})
+	t.Run("the cluster's clock is behind", func(t *testing.T) {
+		file := identity(t, c, time.Hour)
+		c.Skew(-48 * time.Hour)
+		defer c.Skew(0)
+		if text := failing(t, to(t, c.Addr(), file), teleport.ErrExpired, file); !strings.Contains(text, "clock") {
+			t.Errorf("got %q, want it to speak of clocks", text)
+		}
+	})
+	t.Run("an identity of another cluster that trusts this one", func(t *testing.T) {
+		theirs, err := identityfile.ReadFile(identity(t, other, time.Hour))
+		must(t, err)
+		ours, err := identityfile.ReadFile(good)
+		must(t, err)
+		theirs.CACerts = ours.CACerts
+		file := filepath.Join(t.TempDir(), "mixed")
+		must(t, identityfile.Write(theirs, file))
+		if text := failing(t, to(t, c.Addr(), file), teleport.ErrIdentity, file); !strings.Contains(text, "CA") && !strings.Contains(text, "accept") {
+			t.Errorf("got %q, want it to say that the cluster does not take it", text)
 		}
 	})
 	t.Run("our clock is behind", func(t *testing.T) {
