@@ -50,8 +50,10 @@ func chromium(t testing.TB) string {
 
 // Tab is one page of a person: it shares no cookies with other tabs.
 type Tab struct {
-	T   testing.TB
-	ctx context.Context
+	T testing.TB
+	// Strict has Check ask axe everything in every view.
+	Strict bool
+	ctx    context.Context
 }
 
 // View is how a page is looked at.
@@ -194,11 +196,17 @@ func (t *Tab) Shot(file string) {
 	}
 }
 
+// axe's rules: all of them, and those that a theme or a width can change.
+const (
+	allRules  = `["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]`
+	viewRules = `{type: "rule", values: ["color-contrast", "target-size", "link-in-text-block", "scrollable-region-focusable"]}`
+)
+
 // Check looks at the page in every view: no violation of WCAG 2.2 AA by
 // axe-core, no violation of the security policy, no script error, nothing that
-// overflows the window. axe sees each theme and each width once: neither has
-// rules of the other. Where OSTLERTEST_SHOTS names a folder, it leaves pictures
-// there.
+// overflows the window. axe takes most of the time: unless the tab is strict, it
+// sees each theme and each width once, and asks once only what neither is likely
+// to change. Where OSTLERTEST_SHOTS names a folder, Check leaves pictures there.
 func (t *Tab) Check(name string) {
 	t.T.Helper()
 	axe, err := os.ReadFile(filepath.Join(Root(), "e2e", "testdata", "axe.min.js"))
@@ -216,24 +224,28 @@ func (t *Tab) Check(name string) {
 		if dir := os.Getenv("OSTLERTEST_SHOTS"); dir != "" {
 			t.Shot(filepath.Join(dir, name+"-"+v.String()+".png"))
 		}
-		if i != 0 && i != len(Views)-1 {
-			continue
-		}
-		rules := `["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]`
-		if i > 0 { // what a theme or a width can change
-			rules = `{type: "rule", values: ["color-contrast", "target-size", "link-in-text-block", "scrollable-region-focusable"]}`
-		}
-		report := Eval[string](t, `axe.run(document, {runOnly: `+rules+`}).then(r => JSON.stringify(
-			r.violations.map(v => v.id + ": " + v.help + " — " + v.nodes.slice(0, 3).map(n => n.target.join(" ") + " " + (n.any[0] || n.all[0] || n.none[0] || {}).message).join("; "))))`)
-		var bad []string
-		if err := json.Unmarshal([]byte(report), &bad); err != nil {
-			t.T.Fatal(err)
-		}
-		for _, b := range bad {
-			t.T.Errorf("%s, %s: axe: %s", name, v, b)
+		switch {
+		case t.Strict || i == 0:
+			t.axe(name+", "+v.String(), allRules)
+		case i == len(Views)-1:
+			t.axe(name+", "+v.String(), viewRules)
 		}
 	}
 	for _, f := range Eval[[]string](t, `window.__faults || []`) {
 		t.T.Errorf("%s: %s", name, f)
+	}
+}
+
+// axe asks the rules of the page as it looks now.
+func (t *Tab) axe(name, rules string) {
+	t.T.Helper()
+	report := Eval[string](t, `axe.run(document, {runOnly: `+rules+`, resultTypes: ["violations"]}).then(r => JSON.stringify(
+		r.violations.map(v => v.id + ": " + v.help + " — " + v.nodes.slice(0, 3).map(n => n.target.join(" ") + " " + (n.any[0] || n.all[0] || n.none[0] || {}).message).join("; "))))`)
+	var bad []string
+	if err := json.Unmarshal([]byte(report), &bad); err != nil {
+		t.T.Fatal(err)
+	}
+	for _, b := range bad {
+		t.T.Errorf("%s: axe: %s", name, b)
 	}
 }
