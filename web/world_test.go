@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -32,6 +31,7 @@ import (
 	"ostler/controlplane/findings"
 	"ostler/controlplane/identity"
 	"ostler/controlplane/jobs"
+	"ostler/controlplane/jobs/jobstest"
 	"ostler/controlplane/ledger"
 	"ostler/controlplane/policy"
 	"ostler/controlplane/secrets"
@@ -233,58 +233,26 @@ func heading(page string) string {
 	return said
 }
 
+// agent plays the agent of the server.
+func (h *house) agent() jobstest.Agent {
+	return jobstest.Agent{T: h.t, Jobs: h.jobs, Server: h.server.ID, ID: agentID, Leaves: lists}
+}
+
+// lists of a backup's files follow each backup.
+func lists(kind wire.Action) bool { return kind == wire.ActionCatalogue }
+
 // take has the played host take the next job of a kind.
 func (h *house) take(kind wire.Action, params any) wire.JobRef {
 	h.t.Helper()
-	ctx := controlplane.WithActor(h.t.Context(), controlplane.Actor{Kind: controlplane.ActorAgent, ID: agentID})
-	sign := func(e wire.Envelope) (wire.SignedEnvelope, error) {
-		payload, err := json.Marshal(e)
-		return wire.SignedEnvelope{Payload: payload}, err
-	}
-	for range 10 {
-		for _, o := range ok[[]wire.Offer](h.t)(h.jobs.Offers(ctx, h.server.ID, agentID, sign)) {
-			var e wire.Envelope
-			if err := json.Unmarshal(o.Envelope.Payload, &e); err != nil {
-				h.t.Fatal(err)
-			}
-			if e.Action == wire.ActionCatalogue && e.Action != kind {
-				continue // one follows each backup
-			}
-			if e.Action != kind {
-				h.t.Fatalf("offered %s, want %s", e.Action, kind)
-			}
-			if err := json.Unmarshal(e.Params, params); err != nil {
-				h.t.Fatal(err)
-			}
-			ref := wire.JobRef{Job: e.Job, Epoch: o.Epoch}
-			if accepted := ok[bool](h.t)(h.jobs.Accept(ctx, h.server.ID, agentID, ref)); !accepted {
-				h.t.Fatal("accept refused")
-			}
-			return ref
-		}
-		h.tick()
-	}
-	h.t.Fatalf("no %s was offered", kind)
-	return wire.JobRef{}
+	return h.agent().Next(kind, params)
 }
 
-func (h *house) end(r wire.Result) {
-	h.t.Helper()
-	ctx := controlplane.WithActor(h.t.Context(), controlplane.Actor{Kind: controlplane.ActorAgent, ID: agentID})
-	ok[bool](h.t)(h.jobs.Finish(ctx, h.server.ID, agentID, r))
-}
+func (h *house) end(r wire.Result) { h.t.Helper(); h.agent().End(r) }
 
-func (h *house) finish(ref wire.JobRef, data any) {
-	h.t.Helper()
-	h.end(wire.Result{JobRef: ref, Outcome: wire.Succeeded, Data: ok[[]byte](h.t)(json.Marshal(data))})
-}
+func (h *house) finish(ref wire.JobRef, data any) { h.t.Helper(); h.agent().Finish(ref, data) }
 
-func (h *house) tick() {
-	h.t.Helper()
-	if err := h.jobs.Tick(h.ctx); err != nil {
-		h.t.Fatal(err)
-	}
-}
+// tick has the plane do its own jobs.
+func (h *house) tick() { h.t.Helper(); h.agent().Tick() }
 
 // prepared answers as a host that made its passwords.
 func (h *house) prepared() {
