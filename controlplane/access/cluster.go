@@ -202,11 +202,11 @@ func (s *Service) settleState(tx *db.Tx, row *clusterRow, d *directory, state te
 	}
 	v := d.look(state, s.opts.LabelKey)
 	kept.Foreign = v.foreign
-	s.answerFor(tx.Now, d, kept)
+	answerFor(tx.Now, d, kept)
 	listed := d.acceptedWants(tx.Now, v.enforced)
 	hash := hashOf(listed, v.enforced, d.could(v, state, certs))
-	if hash == row.WantsHash {
-		return lines, nil
+	if err := s.noteSessions(tx, d, state, v); err != nil || hash == row.WantsHash {
+		return lines, err
 	}
 	since(v.enforced, lines, controlplane.FromMillis(row.LookedAt))
 	p := part{Source: sourceTeleport, Customers: d.ids, Why: "not in the cluster any more", Baseline: row.LookedAt == 0}
@@ -328,10 +328,10 @@ func (d *directory) acceptedWants(now time.Time, enforced []want) (out []want) {
 }
 
 // answerFor says who answers for foreign roles.
-func (s *Service) answerFor(now time.Time, d *directory, kept *seen) {
+func answerFor(now time.Time, d *directory, kept *seen) {
 	for i, f := range kept.Foreign {
 		if a, ok := d.accepted[f.Role]; ok && a.Until > now.UnixMilli() {
-			kept.Foreign[i].AcceptedBy, kept.Foreign[i].Until = a.Owner, controlplane.FromMillis(a.Until)
+			kept.Foreign[i].AcceptedBy, kept.Foreign[i].Until = d.people[a.Owner].Name, controlplane.FromMillis(a.Until)
 		}
 	}
 }

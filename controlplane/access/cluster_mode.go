@@ -21,7 +21,23 @@ func (s *Service) Enforcement(ctx context.Context, scope policy.Scope) (out Enfo
 		return Enforcement{}, err
 	}
 	err = s.db.Read(ctx, func(tx *db.Tx) error { out, err = s.enforcementIn(tx); return err })
-	return out, wrap("enforcement", err)
+	if err != nil {
+		return Enforcement{}, wrap("enforcement", err)
+	}
+	return s.nameMode(ctx, out)
+}
+
+// nameMode puts the name where the id of who set the mode stands.
+func (s *Service) nameMode(ctx context.Context, e Enforcement) (Enforcement, error) {
+	if e.ModeBy == "" {
+		return e, nil
+	}
+	names, err := s.identity.Names(ctx, []string{e.ModeBy})
+	if err != nil {
+		return Enforcement{}, wrap("enforcement", err)
+	}
+	e.ModeBy = names[e.ModeBy]
+	return e, nil
 }
 
 func (s *Service) enforcementIn(tx *db.Tx) (Enforcement, error) {
@@ -87,7 +103,10 @@ func (s *Service) SetMode(ctx context.Context, scope policy.Scope, m Mode, why s
 		out, err = s.enforcementIn(tx)
 		return err
 	})
-	return out, wrap("set mode", err)
+	if err != nil {
+		return Enforcement{}, wrap("set mode", err)
+	}
+	return s.nameMode(ctx, out)
 }
 
 func (s *Service) mayAdmin(ctx context.Context, scope policy.Scope) error {
@@ -227,6 +246,10 @@ func (s *Service) acceptRoles(tx *db.Tx, roles []string, owner string, until tim
 	if err != nil {
 		return err
 	}
+	names, err := s.namesIn(tx, []string{owner})
+	if err != nil {
+		return err
+	}
 	for _, role := range roles {
 		sealed, err := s.keeper.Seal("", secrets.AD{Table: "access_cluster_accepted", Column: "reason", Row: role}, []byte(reason))
 		if err != nil {
@@ -244,7 +267,7 @@ func (s *Service) acceptRoles(tx *db.Tx, roles []string, owner string, until tim
 		}
 		for i, f := range kept.Foreign {
 			if f.Role == role {
-				kept.Foreign[i].AcceptedBy, kept.Foreign[i].Until = owner, until
+				kept.Foreign[i].AcceptedBy, kept.Foreign[i].Until = names[owner], until
 			}
 		}
 	}

@@ -237,6 +237,21 @@ func (d *directory) alive(g *gather, s teleport.State, nodes map[string]string, 
 	}
 }
 
+// noteSessions notes who uses their access now.
+func (s *Service) noteSessions(tx *db.Tx, d *directory, state teleport.State, v sight) error {
+	for _, l := range state.Live {
+		server := v.nodes[l.Node]
+		for _, tenant := range d.tenants[server] {
+			for _, person := range d.users[l.User] {
+				if err := s.noteUsed(tx, tenant, person, WayTeleport, server, tx.NowMillis()); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
 // maxReaches bounds the customers that a foreign role is said to reach.
 const maxReaches = 20
 

@@ -41,7 +41,7 @@ type Enforcement struct {
 	Fake       bool // the cluster says itself that it is none
 	Mode       Mode
 	ModeSince  time.Time
-	ModeBy     string
+	ModeBy     string // name
 	Cluster    string
 	Version    string
 	LookedAt   time.Time // latest clean look
@@ -78,7 +78,7 @@ type ForeignRole struct {
 	Users   []string
 	Reaches []string // customers' slugs; "*" is all
 	Why     string   // "wildcard", "label", "expression", "admin"
-	// AcceptedBy and Until: a person answers for it till then; "" nobody does.
+	// AcceptedBy (a name) answers for it till Until; "" nobody does.
 	AcceptedBy string
 	Until      time.Time
 }

@@ -64,6 +64,14 @@ func (s *Service) settleHost(tx *db.Tx, server string, first bool) error {
 			w.left[r.Person] = p.LeftAt > 0
 		}
 		w.add(r, d)
+		if r.Kind != string(FoundLogin) || r.Person == "" {
+			continue
+		}
+		for _, c := range tenants {
+			if err := s.noteUsed(tx, c, r.Person, WayLogin, server, r.SeenAt); err != nil {
+				return err
+			}
+		}
 	}
 	for _, p := range []struct {
 		column Column

@@ -63,22 +63,6 @@ func (p *plane) foundOn(f access.FoundFilter) (out []string) {
 	return out
 }
 
-// found is the way in of a kind.
-func (p *plane) way(kind access.FoundKind) access.Found {
-	p.t.Helper()
-	items, _, err := p.access.ListFound(p.ctx, p.all, access.FoundFilter{})
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	for _, x := range items {
-		if x.Kind == kind {
-			return x
-		}
-	}
-	p.t.Fatalf("no %s was found", kind)
-	return access.Found{}
-}
-
 func TestFirstScan(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		p := newPlane(t, d, clock)

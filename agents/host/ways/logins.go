@@ -32,7 +32,7 @@ func (s *scan) readLogins(ctx context.Context) {
 		s.teleport(procs)
 		known = known || len(procs) > 0 && len(s.out.Logins) > 0
 	}
-	if !known {
+	if !known && s.o.Proc != "" { // a tree of files has no sessions
 		s.unread("/run/utmp")
 	}
 }

@@ -113,7 +113,6 @@ func TestUnread(t *testing.T) {
 		{"a netgroup", host{"etc/sudoers": "+ops ALL=(ALL) ALL\n"}, "/etc/sudoers: members of +ops"},
 		{"a group of a directory", host{"etc/sudoers": "%wheel ALL=(ALL) ALL\n"}, "/etc/sudoers: members of %wheel"},
 		{"doas", host{"etc/doas.conf": "permit :wheel\n"}, "/etc/doas.conf"},
-		{"no utmp", host{"run/utmp": "(gone)"}, "/run/utmp"},
 		{"files that include each other", host{"etc/sudoers": "@include sudoers.a\n", "etc/sudoers.a": "@include sudoers\n"}, "/etc/sudoers.a: included too deep"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -282,6 +281,16 @@ func TestLogins(t *testing.T) {
 	want = []wire.HostLogin{{Account: "ada", Line: "pts/3", From: "192.0.2.8", Since: 1795000000000, PID: 77}}
 	if got := scan(t, h); !reflect.DeepEqual(got.Logins, want) || len(got.Unread) != 0 {
 		t.Errorf("logind: got %+v, unread %q, want %+v", got.Logins, got.Unread, want)
+	}
+}
+
+func TestNoUtmp(t *testing.T) {
+	root := base.with(host{"run/utmp": "(gone)"}).write(t)
+	for proc, want := range map[string]bool{"": false, t.TempDir(): true} {
+		got, err := ways.Scan(t.Context(), ways.Options{Root: root, Proc: proc, Now: now})
+		if err != nil || slices.Contains(got.Unread, "/run/utmp") != want {
+			t.Errorf("with processes %v: got unread %q, %v", want, got.Unread, err)
+		}
 	}
 }
 
