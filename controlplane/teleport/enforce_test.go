@@ -3,6 +3,7 @@ package teleport_test
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -307,5 +308,25 @@ func TestDenied(t *testing.T) {
 	}
 	if got := c.RolesOf("anna"); !slices.Equal(got, []string{role.Name}) {
 		t.Errorf("got roles %v, want them untouched", got)
+	}
+}
+
+// Somebody's own identity, where the cluster asks for a second factor, may read
+// and not change; the error says what does.
+func TestSecondFactor(t *testing.T) {
+	c, cl, role := acme(t, teleporttest.Options{})
+	c.RequireMFA(true)
+	ctx := reaching(t)
+	if _, err := cl.Observe(ctx); err != nil {
+		t.Errorf("observe: got %v, want nil", err)
+	}
+	for name, err := range map[string]error{
+		"put role":       cl.PutRole(ctx, role),
+		"put lock":       cl.PutLock(ctx, teleport.Lock{Name: "chg_1", User: "anna"}),
+		"set user roles": cl.SetUserRoles(ctx, "anna", []string{"admin"}, nil),
+	} {
+		if !errors.Is(err, teleport.ErrDenied) || !strings.Contains(err.Error(), "second factor") {
+			t.Errorf("%s: got %v, want ErrDenied that speaks of a second factor", name, err)
+		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gravitational/teleport/api/mfa"
 	"github.com/gravitational/trace"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -36,6 +37,8 @@ func (c *Client) name(err error) error {
 		return fmt.Errorf("%w: no answer within %s", ErrUnreachable, c.opts.CallTimeout)
 	case code == codes.Unavailable || trace.IsConnectionProblem(err):
 		return fmt.Errorf("%w: the connection was lost", ErrUnreachable)
+	case errors.Is(err, &mfa.ErrAdminActionMFARequired):
+		return fmt.Errorf("%w: the cluster asks for a second factor, which only identities of bots are let off", ErrDenied)
 	case trace.IsNotImplemented(err) || code == codes.Unimplemented:
 		return fmt.Errorf("%w: it does not know the call; it may be too old", ErrRefused)
 	case trace.IsAccessDenied(err):

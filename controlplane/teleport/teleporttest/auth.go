@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/gravitational/teleport/api/mfa"
 	"github.com/gravitational/teleport/api/types"
 	"github.com/gravitational/trace"
 	"google.golang.org/grpc/credentials"
@@ -65,6 +66,9 @@ func (c *Cluster) allow(ctx context.Context, kind string, verbs ...string) (call
 	for _, verb := range verbs {
 		if slices.Contains(c.denied[kind], verb) || !may(who.roles, kind, verb) {
 			return caller{}, trace.AccessDenied("access denied to perform action %q on %q", verb, kind)
+		}
+		if c.mfa && slices.Contains([]string{types.VerbCreate, types.VerbUpdate, types.VerbDelete}, verb) {
+			return caller{}, trace.Wrap(&mfa.ErrAdminActionMFARequired)
 		}
 	}
 	return who, nil

@@ -85,6 +85,7 @@ type Cluster struct {
 	calls     map[string]int
 	revisions int64
 	conflicts int
+	mfa       bool
 	stalled   chan struct{} // nil unless calls wait
 }
 
@@ -257,6 +258,14 @@ func (c *Cluster) Deny(kind string, verbs ...string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.denied[kind] = verbs
+}
+
+// RequireMFA has the cluster ask for a second factor before each change, as a
+// real one does of users that are no bots.
+func (c *Cluster) RequireMFA(on bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.mfa = on
 }
 
 // Conflict has the next n writes that name a revision find that somebody else
