@@ -34,7 +34,7 @@ type Entry struct {
 	ReviewBy       time.Time
 	EndedAt        time.Time
 	EndedBy        string
-	EndedWhy       string
+	EndedWhy       string // one of the words WhyEnded ..., or what somebody wrote
 	CreatedBy      string
 	Version        int64
 }

@@ -143,6 +143,11 @@ func (s *Service) tenancyChanged(tx *db.Tx, t customers.Tenancy) error {
 	if !slices.Contains(only, t.Customer) {
 		only = append(only, t.Customer)
 	}
+	// Whoever has come to the server since waits for the next look: it makes their
+	// key first, which a transaction cannot.
+	if only, err = listedBy(tx, sourceEntry, only); err != nil || len(only) == 0 {
+		return wrap("tenancy changed", err)
+	}
 	_, err = s.settleRows(tx, rows, only)
 	return wrap("tenancy changed", err)
 }
@@ -183,9 +188,9 @@ func (s *Service) endOver(tx *db.Tx) error {
 		if err != nil {
 			return err
 		}
-		at, why := r.UntilAt, "its time was over"
+		at, why := r.UntilAt, WhyExpired
 		if p.LeftAt > 0 && (at == 0 || p.LeftAt < at) {
-			at, why = p.LeftAt, "they left"
+			at, why = p.LeftAt, WhyLeft
 		}
 		if err := s.endEntry(tx, &r, at, why); err != nil {
 			return err

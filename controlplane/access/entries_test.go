@@ -223,7 +223,7 @@ func TestEntriesFollowTheWorld(t *testing.T) {
 		w.after(31 * day)
 		same(w.t, "its time is over", w.onLists(w.harbour), nil)
 		items, _, err := w.access.Entries(w.ctx, w.all, access.EntryFilter{Ended: true, Person: w.bob.ID, Ways: []access.Way{access.WayPhysical}})
-		if err != nil || len(items) != 1 || items[0].ID != physical.ID || !items[0].EndedAt.Equal(physical.Until) || items[0].EndedWhy != "its time was over" {
+		if err != nil || len(items) != 1 || items[0].ID != physical.ID || !items[0].EndedAt.Equal(physical.Until) || items[0].EndedWhy != access.WhyExpired {
 			w.t.Errorf("ended: got %+v, %v", items, err)
 		}
 

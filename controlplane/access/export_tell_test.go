@@ -3,6 +3,7 @@ package access
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // TellDue does what is due of notices, entries and campaigns.
@@ -15,3 +16,6 @@ func Stands(f Facility, location, rack string) bool { return f.stands(location, 
 
 // SourceEntry is the source of what entries put on lists.
 const SourceEntry = sourceEntry
+
+// Sentence is Change.sentence.
+func Sentence(c Change, server string, zone *time.Location) string { return c.sentence(server, zone) }

@@ -74,6 +74,9 @@ func (s *Service) PutFacility(ctx context.Context, scope policy.Scope, f Facilit
 	if err := f.check(); err != nil {
 		return Facility{}, err
 	}
+	if err := s.keyAll(ctx); err != nil {
+		return Facility{}, err
+	}
 	papers, err := json.Marshal(f.Certificates)
 	if err != nil {
 		return Facility{}, wrap("put facility", err)

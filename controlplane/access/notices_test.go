@@ -46,7 +46,7 @@ func TestChangesGatherIntoOneMail(t *testing.T) {
 		want := []string{
 			"Bob Builder can sign in to your servers (operator), from 20 November 2026 10:00 CET, without an end yet. Why: looks after the shop.",
 			"Cleo Clark can sign in to your servers (operator), from 20 November 2026 10:00 CET, without an end yet. Why: looks after the shop.",
-			"Bob Builder can no longer sign in to your servers (operator), since 20 November 2026 10:00 CET. Why: ended.",
+			"Bob Builder can no longer sign in to your servers (operator), since 20 November 2026 10:00 CET.",
 		}
 		same(w.t, "items", lines, want)
 		n := w.notices(w.maple)

@@ -93,10 +93,24 @@ func (c Change) sentence(server string, zone *time.Location) string {
 	default:
 		s = fmt.Sprintf("%s can %s, from %s%s", who, can, instantWords(c.At, zone), untilWords(c.Until, zone))
 	}
-	if c.Why != "" {
-		return s + ". Why: " + sentencePart(c.Why) + "."
+	why, word := whyWords[c.Why]
+	if !word {
+		why = sentencePart(c.Why)
 	}
-	return s + "."
+	if why == "" {
+		return s + "."
+	}
+	return s + ". Why: " + why + "."
+}
+
+// whyWords are the words of a change's Why as people read them.
+var whyWords = map[string]string{
+	WhyEnded:   "",
+	WhyExpired: "its time was over",
+	WhyLeft:    "they left the company",
+	WhyTeam:    "they are not in the team any more",
+	WhyTenancy: "no server is shared any more",
+	WhyTicket:  "no ticket was filled in",
 }
 
 func untilWords(at time.Time, zone *time.Location) string {

@@ -182,7 +182,8 @@ func overdueItems(tx *db.Tx, customer string) ([]campaignItemRow, error) {
 // activeGrants are the grants by which somebody could come to a customer's
 // servers now, the latest granted first.
 func activeGrants(tx *db.Tx, customer string) (ids []string, err error) {
-	err = tx.Table("access_grants").Where("customer_id = ? AND state = ? AND from_at <= ? AND until_at > ?", customer, string(GrantActive), tx.NowMillis(), tx.NowMillis()).
+	err = tx.Table("access_grants").Where("customer_id = ? AND state = ? AND kind <> ? AND from_at <= ? AND until_at > ?",
+		customer, string(GrantActive), string(GrantBreakGlass), tx.NowMillis(), tx.NowMillis()).
 		Order("granted_at DESC, id DESC").Pluck("id", &ids).Error
 	return ids, err
 }

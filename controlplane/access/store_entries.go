@@ -132,3 +132,10 @@ func leftOf(tx *db.Tx, persons []string, now time.Time) (map[string]bool, error)
 	}
 	return out, nil
 }
+
+// listedBy are those of some customers on whose lists a source has put somebody.
+func listedBy(tx *db.Tx, source string, customers []string) (ids []string, err error) {
+	q := tx.Table(spanRow{}.TableName()).Where("live = 1 AND col = ? AND source = ?", string(Listed), source)
+	err = oneOf(q, tx.Dialect(), "customer_id", customers).Distinct("customer_id").Order("customer_id").Pluck("customer_id", &ids).Error
+	return ids, err
+}
