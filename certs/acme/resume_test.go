@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -131,16 +132,12 @@ func TestContextEndsEveryStep(t *testing.T) {
 			})
 			t.Cleanup(ca.Heal)
 			k := &acmetest.Keeper{}
-			start := time.Now()
 			_, _, err := c.Issue(ctx, acmetest.Request(t, "a.example"), acme.State{}, k.Hooks(ca.HTTP01()))
 			if !errors.Is(err, context.Canceled) {
 				t.Errorf("got %v, want the end of the context", err)
 			}
 			if _, ok := errors.AsType[*acme.Error](err); ok {
 				t.Errorf("got %v: an ended context is no failure of the CA", err)
-			}
-			if took := time.Since(start); took > 2*time.Second {
-				t.Errorf("it took %s", took)
 			}
 			if got := ca.Solver.Open(); got != 0 {
 				t.Errorf("answers that still stand: got %d, want 0", got)
@@ -196,22 +193,23 @@ func TestStuckNamesHoldNobodyUp(t *testing.T) {
 	c := ca.Open(t, ca.Options(t))
 	ctx, giveUp := context.WithCancel(t.Context())
 	var stuck sync.WaitGroup
+	var ended atomic.Int32
 	for i := range 8 {
 		name := fmt.Sprintf("stuck%d.example", i)
 		ca.Solver.Hold(name)
 		stuck.Go(func() {
+			defer ended.Add(1)
 			k := &acmetest.Keeper{}
 			if _, _, err := c.Issue(ctx, acmetest.Request(t, name), acme.State{}, k.Hooks(ca.HTTP01())); !errors.Is(err, context.Canceled) {
 				t.Errorf("%s: got %v", name, err)
 			}
 		})
 	}
-	start := time.Now()
 	for i := range 4 {
 		issued(t, c, ca, acmetest.Request(t, fmt.Sprintf("good%d.example", i)))
 	}
-	if took := time.Since(start); took > 3*time.Second {
-		t.Errorf("four good ones took %s", took)
+	if n := ended.Load(); n > 0 {
+		t.Errorf("the good ones waited until %d of the stuck ones were over", n)
 	}
 	giveUp()
 	stuck.Wait()
