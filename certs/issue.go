@@ -248,14 +248,21 @@ var errMoved = fmt.Errorf("certs: the attempt has moved on")
 // open is an attempt that goes on, with its certificate. ok is false where it
 // has ended: what comes in late is ignored.
 func (s *Service) openIssue(tx *db.Tx, id string) (row issueRow, cert certRow, ok bool, err error) {
-	rows, err := company[issueRow](tx, "id", 1, "id = ?", id)
-	if err != nil || len(rows) == 0 || rows[0].EndedAt > 0 {
+	if row, ok, err = s.openRow(tx, id); err != nil || !ok {
 		return row, cert, false, err
 	}
-	row = rows[0]
 	certs, err := company[certRow](tx, "id", 1, "id = ?", row.CertificateID)
 	if err != nil || len(certs) == 0 {
 		return row, cert, false, err
 	}
 	return row, certs[0], true, nil
+}
+
+// openRow is openIssue without the certificate.
+func (s *Service) openRow(tx *db.Tx, id string) (row issueRow, ok bool, err error) {
+	rows, err := company[issueRow](tx, "id", 1, "id = ?", id)
+	if err != nil || len(rows) == 0 || rows[0].EndedAt > 0 {
+		return row, false, err
+	}
+	return rows[0], true, nil
 }

@@ -251,7 +251,7 @@ func (a *attempt) keep(ctx context.Context, chain []byte) (ordered, error) {
 		return ordered{Why: why}, a.giveBack(ctx)
 	}
 	err := a.s.db.Write(ctx, func(tx *db.Tx) error {
-		row, _, ok, err := a.s.openIssue(tx, a.row.ID)
+		row, ok, err := a.s.openRow(tx, a.row.ID)
 		if err != nil {
 			return err
 		}

@@ -103,7 +103,7 @@ func (s *Service) stopUnissued(tx *db.Tx, cert *certRow, why Why) error {
 	if cert.OpenIssue == "" {
 		return nil
 	}
-	row, _, ok, err := s.openIssue(tx, cert.OpenIssue)
+	row, ok, err := s.openRow(tx, cert.OpenIssue)
 	if err != nil || ok && row.Serial != "" {
 		return err
 	}
@@ -257,7 +257,7 @@ func (s *Service) CancelIssue(ctx context.Context, scope policy.Scope, id string
 // cancelOpen stops the open attempt of a certificate, and saves both. An order
 // under way at the CA ends at its next step.
 func (s *Service) cancelOpen(tx *db.Tx, cert *certRow, why Why) error {
-	row, _, ok, err := s.openIssue(tx, cert.OpenIssue)
+	row, ok, err := s.openRow(tx, cert.OpenIssue)
 	if err != nil {
 		return err
 	}
@@ -340,7 +340,7 @@ func pausedArgs(cert certRow) map[string]string {
 
 // reasonsOpen says what the open attempt waits for.
 func (s *Service) reasonsOpen(tx *db.Tx, cert certRow, ca authorityRow) ([]Why, error) {
-	row, _, ok, err := s.openIssue(tx, cert.OpenIssue)
+	row, ok, err := s.openRow(tx, cert.OpenIssue)
 	if err != nil || !ok {
 		return []Why{{Code: WhyUnderWay, Args: map[string]string{"state": "ending"}}}, err
 	}

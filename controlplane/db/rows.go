@@ -12,7 +12,11 @@ import (
 
 // Insert adds a row. Errors: a duplicate (IsDuplicate) where its key is taken.
 func Insert[T any](tx *Tx, row *T) error {
-	if err := tx.Create(row).Error; err != nil {
+	err := tx.Create(row).Error
+	if r, ok := any(row).(remembers[T]); ok && err == nil {
+		err = r.AfterFind(tx.DB)
+	}
+	if err != nil {
 		return fmt.Errorf("db: insert %T: %w", row, err)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package db_test
 
 import (
+	"fmt"
 	"testing"
 
 	"gorm.io/gorm"
@@ -69,6 +70,13 @@ func TestSaveWritesWhatChanged(t *testing.T) {
 		fresh := remembered{Name: "a", Value: []byte("4"), UpdatedAt: 9}
 		write(func(tx *db.Tx) error { return db.Save(tx, &fresh) }) // nothing is remembered: all of it
 		want("4", 9)
+		write(func(tx *db.Tx) error {
+			next := remembered{Name: "b", Value: []byte("5")}
+			if err := db.Insert(tx, &next); err != nil || next.was == nil {
+				return fmt.Errorf("inserted: %w, remembered %v", err, next.was)
+			}
+			return tx.Exec("DELETE FROM settings WHERE name = 'b'").Error
+		})
 		write(func(tx *db.Tx) error { return tx.Exec("DELETE FROM settings").Error })
 		row.UpdatedAt = 5
 		if err := d.Write(t.Context(), func(tx *db.Tx) error { return db.Save(tx, &row) }); !db.IsNotFound(err) {
