@@ -83,6 +83,9 @@ func (v *visit) changeWhat(x access.Change) Cell {
 	if x.Added {
 		key = keys[1]
 	}
+	if x.Kind == access.Moved {
+		key = "changes.moved"
+	}
 	if x.Person == "" {
 		tone = ToneWarn
 	}
@@ -94,7 +97,7 @@ func (v *visit) changeWhat(x access.Change) Cell {
 }
 
 // changeWhys are the reasons that are words of the program's.
-var changeWhys = map[string]string{"expired": "changes.why_expired", "left": "changes.why_left", "found": "changes.why_found", "revoked": "changes.why_revoked", "gone": "changes.why_gone", "moved": "changes.why_moved"}
+var changeWhys = map[string]string{access.WhyEnded: "changes.why_ended", access.WhyExpired: "changes.why_expired", access.WhyLeft: "changes.why_left", access.WhyTeam: "changes.why_team", access.WhyTenancy: "changes.why_moved", access.WhyTicket: "changes.why_ticket", "found": "changes.why_found"}
 
 func (v *visit) changeWhy(why string) string {
 	if key, ok := changeWhys[why]; ok {
@@ -122,6 +125,9 @@ func (v *visit) course(t time.Time, w access.Way) Cell {
 }
 
 func (v *visit) toldAt(x access.Change) Cell {
+	if x.Baseline && x.NotifiedAt.IsZero() {
+		return Cell{State: State{ToneUnknown, v.t("access.first_list")}}
+	}
 	if x.Column != access.Listed {
 		return Cell{State: State{ToneUnknown, v.t("access.never_told")}}
 	}

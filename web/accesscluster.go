@@ -57,7 +57,7 @@ func (p *Portal) enforcement(v *visit) error {
 }
 
 func (v *visit) enforcementPage(e access.Enforcement) *Access {
-	page := v.accessPage("/access/enforcement", v.t("cluster.title"), "")
+	page := v.accessPage("/access/teleport", v.t("cluster.title"), "")
 	page.Crumbs = v.accessCrumbs("", "")
 	v.saidOfCluster(page, e)
 	if !e.Configured {
@@ -76,7 +76,7 @@ func (v *visit) enforcementPage(e access.Enforcement) *Access {
 		page.Acts = append(page.Acts, Act{Label: v.t("cluster.look"), Href: "/access/look", Post: true})
 	}
 	if v.can(policy.AccessAdmin) {
-		page.Acts = append(page.Acts, Act{Label: v.t("cluster.set_mode"), Href: "/access/enforcement/mode"})
+		page.Acts = append(page.Acts, Act{Label: v.t("cluster.set_mode"), Href: "/access/teleport/mode"})
 	}
 	page.Sections = []Section{v.plannedSection(e), v.foreignSection(e)}
 	if e.Connector != "" {
@@ -162,7 +162,7 @@ func (v *visit) foreignSection(e access.Enforcement) Section {
 		}
 		var acts []Act
 		if v.can(policy.AccessAdmin) {
-			acts = []Act{{Label: v.t("foreign.accept"), Href: "/access/enforcement/role?" + query("role", f.Role)}}
+			acts = []Act{{Label: v.t("foreign.accept"), Href: "/access/teleport/role?" + query("role", f.Role)}}
 		}
 		s.Grid.Rows = append(s.Grid.Rows, GridRow{Cells: []Cell{{Link: Link{Label: f.Role}, Code: true}, {Link: Link{Label: strings.Join(f.Users, ", ")}}, {Link: Link{Label: reaches}}, {Link: Link{Label: why}}, state, {Acts: acts}}})
 	}
@@ -179,8 +179,8 @@ func (v *visit) modeForm() (policy.Scope, *AccessForm, error) {
 	if err != nil {
 		return scope, nil, err
 	}
-	page := v.accessForm(v.t("cluster.set_mode"), v.t("mode.say"), "/access/enforcement/mode", "/access/enforcement", v.t("mode.do"))
-	page.Crumbs = append(v.accessCrumbs("", ""), Link{v.t("cluster.title"), "/access/enforcement"})
+	page := v.accessForm(v.t("cluster.set_mode"), v.t("mode.say"), "/access/teleport/mode", "/access/teleport", v.t("mode.do"))
+	page.Crumbs = append(v.accessCrumbs("", ""), Link{v.t("cluster.title"), "/access/teleport"})
 	f := v.entered("mode", v.t("cluster.mode"), string(e.Mode))
 	for _, m := range []access.Mode{access.Observe, access.Shadow, access.Enforce} {
 		keys := modeTexts[m]
@@ -206,7 +206,7 @@ func (p *Portal) modeSet(v *visit) error {
 	if _, err := p.Access.SetMode(v.ctx, scope, access.Mode(v.formValue("mode")), v.formValue("why")); err != nil {
 		return v.invalid(page, err)
 	}
-	return v.redirect("/access/enforcement", "saved")
+	return v.redirect("/access/teleport", "saved")
 }
 
 // accessLook has the cluster, or a host, looked at now.
@@ -222,7 +222,7 @@ func (p *Portal) accessLook(v *visit) error {
 		}
 		return v.invalid(v.enforcementPage(e), err)
 	}
-	return v.redirect("/access/enforcement", "looked")
+	return v.redirect("/access/teleport", "looked")
 }
 
 // foreignForm asks who answers for a role that is not ours.
@@ -235,9 +235,9 @@ func (v *visit) foreignForm() (policy.Scope, string, *AccessForm, error) {
 	if role == "" {
 		return scope, "", nil, controlplane.NotFound("role")
 	}
-	page := v.accessForm(v.t("foreign.accept"), v.t("foreign.accept_say", "role", role), "/access/enforcement/role", "/access/enforcement", v.t("foreign.accept_do"))
+	page := v.accessForm(v.t("foreign.accept"), v.t("foreign.accept_say", "role", role), "/access/teleport/role", "/access/teleport", v.t("foreign.accept_do"))
 	page.Tone = ToneWarn
-	page.Crumbs = append(v.accessCrumbs("", ""), Link{v.t("cluster.title"), "/access/enforcement"})
+	page.Crumbs = append(v.accessCrumbs("", ""), Link{v.t("cluster.title"), "/access/teleport"})
 	page.Lines = []string{v.t("foreign.line_1"), v.t("foreign.line_2")}
 	owners, err := v.personChoices(v.t("grant.choose"), human)
 	if err != nil {
@@ -268,7 +268,7 @@ func (p *Portal) foreignRoleAccept(v *visit) error {
 	if err != nil {
 		return v.invalid(page, err)
 	}
-	return v.redirect("/access/enforcement", "saved")
+	return v.redirect("/access/teleport", "saved")
 }
 
 // sayOfMode is the sentence before the lists are enforced.

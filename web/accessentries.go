@@ -197,7 +197,7 @@ func (v *visit) entryEndForm() (*AccessForm, error) {
 		return nil, err
 	}
 	id := v.c.Param("id")
-	e, err := v.entryByID(scope, id)
+	e, err := v.p.Access.GetEntry(v.ctx, scope, id)
 	if err != nil {
 		return nil, err
 	}
@@ -206,24 +206,6 @@ func (v *visit) entryEndForm() (*AccessForm, error) {
 	page.Lines = []string{v.t("entries.end_1"), v.t("grant.revoke_3")}
 	page.Fields = []FormField{v.entered("why", v.t("col.why"), "").hint(v.t("grant.why_hint"))}
 	return page, nil
-}
-
-// entryByID looks through the entries that are there.
-func (v *visit) entryByID(scope policy.Scope, id string) (access.Entry, error) {
-	for token := ""; ; {
-		items, next, err := v.p.Access.Entries(v.ctx, scope, access.EntryFilter{Limit: 200, PageToken: token})
-		if err != nil {
-			return access.Entry{}, err
-		}
-		for _, e := range items {
-			if e.ID == id {
-				return e, nil
-			}
-		}
-		if token = next; next == "" {
-			return access.Entry{}, controlplane.NotFound("entry")
-		}
-	}
 }
 
 func (p *Portal) entryEnd(v *visit) error {

@@ -68,6 +68,8 @@ func (v *visit) foundState(x access.Found) (State, string) {
 	switch {
 	case !x.GoneAt.IsZero():
 		return State{ToneUnknown, v.t("found.gone")}, v.moment(x.GoneAt)
+	case x.Confirmed == "no":
+		return State{ToneBad, v.t("found.not_theirs")}, v.moment(x.ConfirmedAt)
 	case x.Customer != "" && !x.ConfirmedAt.IsZero():
 		return State{ToneGood, v.t("found.customers")}, x.PersonName
 	case x.Customer != "":
@@ -80,30 +82,12 @@ func (v *visit) foundState(x access.Found) (State, string) {
 	return State{ToneBad, v.t("found.nobody")}, ""
 }
 
-// foundByID looks through what scans found.
-func (v *visit) foundByID(scope policy.Scope, id string) (access.Found, error) {
-	for token := ""; ; {
-		items, next, err := v.p.Access.ListFound(v.ctx, scope, access.FoundFilter{Limit: 200, PageToken: token})
-		if err != nil {
-			return access.Found{}, err
-		}
-		for _, x := range items {
-			if x.ID == id {
-				return x, nil
-			}
-		}
-		if token = next; next == "" {
-			return access.Found{}, controlplane.NotFound("finding")
-		}
-	}
-}
-
 func (v *visit) explainForm() (policy.Scope, access.Found, *AccessForm, error) {
 	scope, err := v.scope(policy.AccessWrite)
 	if err != nil {
 		return scope, access.Found{}, nil, err
 	}
-	x, err := v.foundByID(scope, v.c.Param("id"))
+	x, err := v.p.Access.GetFound(v.ctx, scope, v.c.Param("id"))
 	if err != nil {
 		return scope, x, nil, err
 	}

@@ -19,7 +19,13 @@ func gridRows(tx *Text, p *Page, g Grid) template.HTML {
 			} else {
 				m.raw("<td>")
 			}
-			m.gridCell(c)
+			if was := len(m.b); i < len(g.Heads) && g.Heads[i] != "" {
+				if m.gridCell(c); len(m.b) == was {
+					m.soft("–")
+				}
+			} else {
+				m.gridCell(c)
+			}
 			m.raw("</td>")
 		}
 		m.raw("</tr>\n")

@@ -135,10 +135,7 @@ func (v *visit) flaggedSection(scope policy.Scope, customer string) (Section, er
 			state = State{ToneGood, v.t(decisionTexts[x.Decision])}
 			why.Notes = []string{PlainName([]byte(x.Reasons))}
 		}
-		var acts []Act
-		if v.staff() && x.DecidedAt.IsZero() && v.can(policy.AccessApprove) {
-			acts = []Act{{Label: v.t("flagged.decide"), Href: v.ofCustomer("/access/instructions/"+x.ID, customer)}}
-		}
+		acts := []Act{{Label: v.t("flagged.open"), Href: "/access/instructions/" + x.ID}}
 		what := v.ticket(x.Ticket)
 		what.Notes = []string{PlainName([]byte(x.What))}
 		s.Grid.Rows = append(s.Grid.Rows, GridRow{ID: x.ID, Cells: []Cell{what, why, {State: state}, {At: x.FlaggedAt}, {Acts: acts}}})
@@ -270,50 +267,61 @@ func (p *Portal) instructionFlag(v *visit) error {
 	return v.redirect(v.ofCustomer("/access/instructing", c.ID), "flagged")
 }
 
-// decideForm asks how a disputed instruction was settled.
-func (v *visit) decideForm() (policy.Scope, customers.Customer, *AccessForm, error) {
-	scope, c, err := v.accessOf(policy.AccessApprove)
-	if err == nil && c.ID == "" {
-		err = controlplane.NotFound("instruction")
-	}
+// instructionPage is one instruction that we paused: what was asked, why it may
+// break the law, how it was settled, and the form to settle it.
+func (v *visit) instructionPage(perm policy.Permission) (policy.Scope, access.Instruction, *AccessForm, error) {
+	scope, err := v.scope(perm)
 	if err != nil {
-		return scope, c, nil, err
+		return scope, access.Instruction{}, nil, err
 	}
-	list, err := v.p.Access.Instructions(v.ctx, scope, c.ID)
+	x, err := v.p.Access.GetInstruction(v.ctx, scope, v.c.Param("id"))
 	if err != nil {
-		return scope, c, nil, err
+		return scope, x, nil, err
 	}
-	i := slices.IndexFunc(list, func(x access.Instruction) bool { return x.ID == v.c.Param("id") })
-	if i < 0 {
-		return scope, c, nil, controlplane.NotFound("instruction")
+	c, err := v.p.Customers.GetCustomer(v.ctx, scope, x.Customer)
+	if err != nil {
+		return scope, x, nil, err
 	}
 	back := v.ofCustomer("/access/instructing", c.ID)
-	page := v.accessForm(v.t("flagged.decide"), v.t("flagged.decide_say", "company", c.Name), v.ofCustomer("/access/instructions/"+list[i].ID, c.ID), back, v.t("flagged.decide_do"))
-	page.Crumbs = append(v.accessCrumbs(c.ID, c.Name), Link{v.t("instructing.title"), back})
-	page.Answers = []Pair{{Label: v.t("flagged.what"), Value: PlainName([]byte(list[i].What))}, {Label: v.t("flagged.why"), Value: PlainName([]byte(list[i].Why))}, {Label: v.t("flagged.at"), Value: v.moment(list[i].FlaggedAt)}}
+	page := v.accessForm(v.t("flagged.title"), v.t("flagged.say"), "/access/instructions/"+x.ID, back, v.t("flagged.decide_do"))
+	page.Tone, page.Crumbs = ToneWarn, append(v.accessCrumbs(c.ID, c.Name), Link{v.t("instructing.title"), back})
+	page.About = v.t("flagged.about")
+	page.Answers = []Pair{{Label: v.t("flagged.what"), Value: PlainName([]byte(x.What))}, {Label: v.t("flagged.why"), Value: PlainName([]byte(x.Why))}, {Label: v.t("col.ticket"), Value: x.Ticket}, {Label: v.t("flagged.at"), Value: v.moment(x.FlaggedAt)}}
+	if !x.DecidedAt.IsZero() {
+		page.Say, page.Tone, page.Do = v.t("flagged.say_decided", "how", v.t(decisionTexts[x.Decision])), ToneGood, ""
+		page.Answers = append(page.Answers, Pair{Label: v.t("flagged.reasons"), Value: PlainName([]byte(x.Reasons))}, Pair{Label: v.t("flagged.decided_at"), Value: v.moment(x.DecidedAt)})
+		return scope, x, page, nil
+	}
+	if !v.can(policy.AccessApprove) {
+		page.Do = ""
+		return scope, x, page, nil
+	}
 	f := v.entered("decision", v.t("flagged.decision"), "")
 	for _, d := range []string{"withdrawn", "changed", "lawful"} {
+		if d == "lawful" && !v.staff() { // we have to say so
+			continue
+		}
 		f.Radios = append(f.Radios, RoleChoice{Value: d, Label: capital(v.t(decisionTexts[d])), Chosen: f.Value == d})
 	}
 	page.Fields = []FormField{f, v.entered("reasons", v.t("flagged.reasons"), "").rows(3)}
-	return scope, c, page, nil
+	return scope, x, page, nil
 }
 
-func (p *Portal) instructionDecide(v *visit) error {
-	_, _, page, err := v.decideForm()
+func (p *Portal) instruction(v *visit) error {
+	_, _, page, err := v.instructionPage(policy.AccessRead)
 	if err != nil {
 		return err
 	}
 	return v.render(page)
 }
 
-func (p *Portal) instructionDecideDo(v *visit) error {
-	scope, c, page, err := v.decideForm()
+func (p *Portal) instructionDecide(v *visit) error {
+	scope, x, page, err := v.instructionPage(policy.AccessApprove)
 	if err != nil {
 		return err
 	}
-	if _, err := p.Access.DecideInstruction(v.ctx, scope, v.c.Param("id"), v.formValue("decision"), v.formValue("reasons")); err != nil {
+	if _, err := p.Access.DecideInstruction(v.ctx, scope, x.ID, v.formValue("decision"), v.formValue("reasons")); err != nil {
 		return v.invalid(page, err)
 	}
-	return v.redirect(v.ofCustomer("/access/instructing", c.ID), "saved")
+	return v.redirect("/access/instructions/"+x.ID, "saved")
 }

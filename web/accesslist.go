@@ -19,7 +19,7 @@ var listGroups = []struct {
 }{
 	{"unknown", "access.unknown", "access.unknown_lead", func(l access.Line) bool { return l.Person.ID == "" && l.Way != access.WayCustomer }},
 	{"staff", "access.staff", "access.staff_lead", func(l access.Line) bool {
-		return l.Way == access.WayTeleport || l.Way == access.WayLogin || l.Way == access.WayRestore
+		return l.Person.Kind != access.KindCustomer && (l.Way == access.WayTeleport || l.Way == access.WayLogin || l.Way == access.WayRestore)
 	}},
 	{"admins", "access.admins", "access.admins_lead", func(l access.Line) bool { return l.Way == access.WayAdmin || l.Way == access.WayBackupKey }},
 	{"places", "access.places", "access.places_lead", func(l access.Line) bool { return l.Way == access.WayPhysical || l.Way == access.WayVisit }},
@@ -225,6 +225,9 @@ func (v *visit) lineHow(l access.Line) Cell {
 func (v *visit) lineWhy(l access.Line) Cell {
 	c := v.ticket(l.Ticket)
 	c.Notes = append(c.Notes, PlainName([]byte(l.Reason)))
+	if l.Shared {
+		c.Notes = append(c.Notes, v.t("access.shared"))
+	}
 	if l.By != "" {
 		c.Notes = append(c.Notes, v.t("access.by", "name", l.By))
 	}
@@ -276,6 +279,8 @@ func (v *visit) lineEnforced(l access.Line, at time.Time) Cell {
 			c.Notes = []string{v.t("access.could_until", "when", v.moment(u))}
 		}
 		return c
+	case l.Way == access.WayAdmin && l.Role != access.RoleOstler, l.Way == access.WayService, l.Way == access.WayCustomer: // no scan shows it, nor has to
+		return Cell{State: State{ToneUnknown, v.t("access.kept")}}
 	case l.Listed != nil:
 		return Cell{State: State{ToneWarn, v.t("access.not_enforced")}}
 	}

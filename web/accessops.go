@@ -83,7 +83,7 @@ func (v *visit) overviewFacts(items []access.Summary, waiting []access.Grant, e 
 	for _, s := range items {
 		expiring += s.Expiring
 	}
-	cluster := Fact{Label: "Teleport", State: v.clusterState(e), Link: Link{v.t("cluster.title"), "/access/enforcement"}}
+	cluster := Fact{Label: "Teleport", State: v.clusterState(e), Link: Link{v.t("cluster.title"), "/access/teleport"}}
 	if e.Configured {
 		cluster.At = e.LookedAt
 	}

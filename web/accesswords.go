@@ -72,6 +72,12 @@ func (v *visit) ticket(ref string) Cell {
 
 // roleTitle is what a grant's role gives, as the configuration says it.
 func (v *visit) roleTitle(name string) string {
+	switch name {
+	case access.RoleOstler:
+		return v.t("access.role_ostler")
+	case access.RoleAssist:
+		return v.t("access.role_restore")
+	}
 	for _, r := range v.p.Access.Roles() {
 		if r.Name == name && r.Title != "" {
 			return r.Title
@@ -115,7 +121,10 @@ func (v *visit) accessParts(customer, current string) []Filter {
 	list := []Link{{v.t("access.list"), "/access"}, {v.t("changes.title"), "/access/changes"}, {v.t("notices.title"), "/access/notices"}, {v.t("instructing.title"), "/access/instructing"}, {v.t("about.title"), "/access/about"}}
 	if v.staff() && customer == "" {
 		list = []Link{{v.t("accessops.title"), "/access"}, {v.t("matrix.title"), "/access/matrix"}, {v.t("persons.title"), "/access/persons"}, {v.t("teams.title"), "/access/teams"}, {v.t("grants.title"), "/access/grants"},
-			{v.t("entries.title"), "/access/entries"}, {v.t("found.title"), "/access/found"}, {v.t("cluster.title"), "/access/enforcement"}, {v.t("recert.title"), "/access/campaigns"}, {v.t("facilities.title"), "/access/facilities"}}
+			{v.t("entries.title"), "/access/entries"}, {v.t("found.title"), "/access/found"}, {v.t("cluster.title"), "/access/teleport"}, {v.t("recert.title"), "/access/campaigns"}, {v.t("facilities.title"), "/access/facilities"}}
+	}
+	if v.staff() && customer != "" {
+		list[0].Label = v.t("access.their_list")
 	}
 	var out []Filter
 	for _, l := range list {

@@ -89,6 +89,7 @@ type AccessForm struct {
 	Action, Back, Do string
 	Lines            []string // what will happen
 	Answers          []Pair   // what was entered, to be looked at once more
+	About            string   // heading of what stands there; "" says to check it
 	Hidden           []Pair   // Label is the input's name
 	Fields           []FormField
 	Change           string // says "change" where answers are looked at once more

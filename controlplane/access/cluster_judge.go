@@ -124,7 +124,7 @@ func (s *Service) judgeNames(tx *db.Tx, d *directory) error {
 				continue
 			}
 			x := findings.Finding{Key: findings.AccessSameLogin + ":" + s.unknownIndex(name)[:16], Group: findings.AccessSameLogin, Kind: findings.AccessSameLogin, Severity: findings.Warn, Owner: findings.Ops,
-				Subject: ids[0], Args: map[string]string{"what": name, "person": d.people[ids[0]].Name, "other": d.people[ids[1]].Name}, Link: "/access/people/" + ids[0]}
+				Subject: ids[0], Args: map[string]string{"what": name, "person": d.people[ids[0]].Name, "other": d.people[ids[1]].Name}, Link: "/access/persons/" + ids[0]}
 			open[x.Key] = true
 			if err := s.findings.Raise(tx, x); err != nil {
 				return err
@@ -286,7 +286,7 @@ func (s *Service) raiseDrift(tx *db.Tx, list []*drift) error {
 		}
 		if err := s.findings.Raise(tx, findings.Finding{Key: x.key, Group: findings.AccessDrift + ":" + r.PersonID + r.UnknownIndex, Kind: findings.AccessDrift, Customer: r.CustomerID,
 			Severity: severity, Owner: findings.Ops, Subject: r.PersonID, Args: map[string]string{"person": person, "where": called[r.CustomerID], "because": because},
-			Link: "/access/customers/" + r.CustomerID}); err != nil {
+			Link: "/access?customer=" + r.CustomerID}); err != nil {
 			return err
 		}
 	}
