@@ -140,9 +140,17 @@ func (s *Service) campaignsDue(ctx context.Context) error {
 		}
 		errs = append(errs, wrap("revoke what was not confirmed", s.db.Write(ctx, func(tx *db.Tx) error { return s.silence(tx, customer) })))
 	}
-	errs = append(errs, wrap("end campaigns", s.db.Write(ctx, endCampaigns)))
 	var undone []campaignItemRow
-	err = s.db.Read(ctx, func(tx *db.Tx) (err error) { undone, err = undoneItems(tx); return err })
+	over := false
+	err = s.db.Read(ctx, func(tx *db.Tx) (err error) {
+		if undone, err = undoneItems(tx); err == nil {
+			over, err = campaignsOver(tx)
+		}
+		return err
+	})
+	if err == nil && over {
+		err = s.db.Write(ctx, endCampaigns)
+	}
 	errs = append(errs, wrap("campaigns", err))
 	for _, r := range undone {
 		errs = append(errs, wrap("carry out "+r.ID, s.carryOut(ctx, r)))
@@ -213,7 +221,8 @@ func (s *Service) lastOnCall(tx *db.Tx, r campaignItemRow) error {
 		return err
 	}
 	if err := s.findings.Raise(tx, findings.Finding{Key: onCallKey(r.ID), Customer: r.CustomerID, Subject: r.GroundID, Kind: findings.AccessLastOnCall, Severity: findings.Bad,
-		Owner: findings.Ops, Args: map[string]string{"person": items[0].Name, "where": c.Name, "by": "on " + day(until.Truncate(time.Minute))}}); err != nil {
+		Owner: findings.Ops, Args: map[string]string{"person": items[0].Name, "where": c.Name, "by": "on " + day(until.Truncate(time.Minute))},
+		Link: "/access/campaigns/" + r.CampaignID}); err != nil {
 		return err
 	}
 	return s.note(tx, ledger.Entry{Customer: r.CustomerID, Subject: r.GroundID, Kind: "access.recertify_extended",

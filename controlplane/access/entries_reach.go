@@ -156,14 +156,21 @@ func (s *Service) tenancyChanged(tx *db.Tx, t customers.Tenancy) error {
 // moved and customers that came, and says what is to be looked at again.
 func (s *Service) entriesDue(ctx context.Context) error {
 	ctx = asSystem(ctx)
-	err := s.db.Write(ctx, s.endOver)
-	if err != nil {
-		return wrap("end entries", err)
-	}
+	var over []entryRow
 	var seen string
-	err = s.db.Read(ctx, func(tx *db.Tx) error { seen, err = s.placesNow(tx); return err })
+	err := s.db.Read(ctx, func(tx *db.Tx) (err error) {
+		if over, err = entriesOver(tx); err == nil {
+			seen, err = s.placesNow(tx)
+		}
+		return err
+	})
 	if err != nil {
 		return wrap("entries", err)
+	}
+	if len(over) > 0 {
+		if err := s.db.Write(ctx, s.endOver); err != nil {
+			return wrap("end entries", err)
+		}
 	}
 	if s.placesSeen.Load() == nil || *s.placesSeen.Load() != seen {
 		if err := s.keyAll(ctx); err != nil {
@@ -272,7 +279,8 @@ func (s *Service) reviewDue(tx *db.Tx, r entryRow) error {
 	}
 	if r.ReviewBy > 0 && r.ReviewBy <= tx.NowMillis() {
 		f := findings.Finding{Key: reviewKey(r.ID), Customer: r.CustomerID, Server: r.ServerID, Subject: r.ID, Kind: findings.AccessBaselineReview, Severity: findings.Warn,
-			Owner: findings.Ops, Args: map[string]string{"where": where, "person": names[r.PersonID], "by": day(controlplane.FromMillis(r.ReviewBy))}}
+			Owner: findings.Ops, Args: map[string]string{"where": where, "person": names[r.PersonID], "by": day(controlplane.FromMillis(r.ReviewBy))},
+			Link: "/access/entries"}
 		if err := s.findings.Raise(tx, f); err != nil {
 			return err
 		}
@@ -293,5 +301,6 @@ func (s *Service) reviewDue(tx *db.Tx, r entryRow) error {
 	}
 	return s.findings.Raise(tx, findings.Finding{Key: ownerlessKey(r.ID), Customer: r.CustomerID, Server: r.ServerID, Subject: r.ID, Kind: findings.AccessUnexplained,
 		Severity: findings.Bad, Owner: findings.Ops,
-		Args: map[string]string{"what": names[r.PersonID], "where": where, "because": "The person who answered for this service account has left"}})
+		Args: map[string]string{"what": names[r.PersonID], "where": where, "because": "The person who answered for this service account has left"},
+		Link: "/access/persons/" + r.PersonID})
 }

@@ -186,5 +186,6 @@ func (s *Service) facilityPapers(tx *db.Tx, f Facility) error {
 	if left := worst.Sub(tx.Now); left > 0 {
 		args["for"], severity = findings.Ago("en", left), findings.Warn
 	}
-	return s.findings.Raise(tx, findings.Finding{Key: key, Subject: f.ID, Kind: findings.AccessFacilityPaper, Severity: severity, Owner: findings.Ops, Args: args})
+	return s.findings.Raise(tx, findings.Finding{Key: key, Subject: f.ID, Kind: findings.AccessFacilityPaper, Severity: severity, Owner: findings.Ops, Args: args,
+		Link: "/access/facilities/" + f.ID})
 }

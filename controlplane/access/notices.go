@@ -172,8 +172,12 @@ func (s *Service) noticesDue(ctx context.Context) error {
 			break
 		}
 	}
-	errs = append(errs, wrap("late notices", s.db.Write(ctx, s.lateNotices)))
-	return errors.Join(errs...)
+	var late []noticeRow
+	err := s.db.Read(ctx, func(tx *db.Tx) (err error) { late, err = overdueNotices(tx); return err })
+	if err == nil && len(late) > 0 {
+		err = s.db.Write(ctx, s.lateNotices)
+	}
+	return errors.Join(append(errs, wrap("late notices", err))...)
 }
 
 // askAgain is when it is looked whether a customer whom no mail reaches has

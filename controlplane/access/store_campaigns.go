@@ -152,10 +152,19 @@ func isOwn(tx *db.Tx, r campaignItemRow, staff string) (bool, error) {
 	return n > 0, err
 }
 
-// endCampaigns ends campaigns of which nothing is open any more.
+// campaignOver is the SQL of campaigns of which nothing is open any more.
+const campaignOver = "ended_at = 0 AND NOT EXISTS (SELECT 1 FROM access_campaign_items i WHERE i.campaign_id = access_campaigns.id AND i.answered_at = 0)"
+
+// campaignsOver reports whether there are such campaigns.
+func campaignsOver(tx *db.Tx) (bool, error) {
+	var n int64
+	err := tx.Raw("SELECT COUNT(*) FROM access_campaigns WHERE " + campaignOver).Scan(&n).Error
+	return n > 0, err
+}
+
+// endCampaigns ends them.
 func endCampaigns(tx *db.Tx) error {
-	return tx.Exec("UPDATE access_campaigns SET ended_at = ? WHERE ended_at = 0 AND NOT EXISTS (SELECT 1 FROM access_campaign_items i WHERE i.campaign_id = access_campaigns.id AND i.answered_at = 0)",
-		tx.NowMillis()).Error
+	return tx.Exec("UPDATE access_campaigns SET ended_at = ? WHERE "+campaignOver, tx.NowMillis()).Error
 }
 
 // itemDone notes that an answer was carried out.
