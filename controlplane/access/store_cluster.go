@@ -251,7 +251,8 @@ func listedLines(tx *db.Tx, person string) (rows []listedRow, err error) {
 
 // sameLine joins a span of one column to those of another that say the same: of
 // one server, or of all of the customer's.
-const sameLine = `o.live = 1 AND o.customer_id = a.customer_id AND o.person_id = a.person_id AND o.way = a.way AND o.role = a.role AND (o.server_id = a.server_id OR o.server_id = '')`
+// The index of the customer is the short one: a person may stand on every list.
+const sameLine = `o.live = 1 AND o.customer_id = a.customer_id AND o.person_id || '' = a.person_id AND o.way = a.way AND o.role = a.role AND (o.server_id = a.server_id OR o.server_id = '')`
 
 // driftRow is a line that one column has and the other lacks.
 type driftRow struct {
@@ -275,7 +276,7 @@ func drifting(tx *db.Tx, limit int) (rows []driftRow, err error) {
 // stampEnforced notes that the cluster does what was changed in lists: of one
 // person, or of all. Older changes than since stay as they are.
 func stampEnforced(tx *db.Tx, person string, since int64) error {
-	const there = "EXISTS (SELECT 1 FROM access_spans o WHERE o.live = 1 AND o.col = 'enforced' AND o.customer_id = access_changes.customer_id AND o.person_id = access_changes.person_id AND o.way = access_changes.way AND o.role = access_changes.role AND (o.server_id = access_changes.server_id OR o.server_id = ''))"
+	const there = "EXISTS (SELECT 1 FROM access_spans o WHERE o.live = 1 AND o.col = 'enforced' AND o.customer_id = access_changes.customer_id AND o.person_id || '' = access_changes.person_id AND o.way = access_changes.way AND o.role = access_changes.role AND (o.server_id = access_changes.server_id OR o.server_id = ''))"
 	query := "UPDATE access_changes SET enforced_at = ? WHERE enforced_at = 0 AND col = 'listed' AND way = 'teleport' AND person_id <> '' AND known_at >= ? AND at <= ? AND ((kind = 'removed' AND NOT " + there + ") OR (kind <> 'removed' AND " + there + "))"
 	args := []any{tx.NowMillis(), since, tx.NowMillis()}
 	if person != "" {
