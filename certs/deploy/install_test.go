@@ -9,6 +9,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -80,7 +81,10 @@ func TestRollback(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			w.opts.Command = 300 * time.Millisecond
+			w.opts.Command = time.Minute
+			if slices.Contains(tt.reload, "sleep") {
+				w.opts.Command = 2 * time.Second
+			}
 			at := listen(t, w.loaded, wire.ProtocolTLS)
 			w.served(w.params(1, at))
 			endpoints := []wire.Endpoint{at}

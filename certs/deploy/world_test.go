@@ -131,7 +131,7 @@ type world struct {
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{t: t, root: t.TempDir(), loaded: t.TempDir(), ca: newAuthority(t), logs: &bytes.Buffer{}}
-	w.opts = deploy.Options{Root: w.root, Settle: 300 * time.Millisecond, Handshake: 2 * time.Second, Command: 5 * time.Second,
+	w.opts = deploy.Options{Root: w.root, Settle: 300 * time.Millisecond, Handshake: 2 * time.Second, Command: time.Minute,
 		Log:      slog.New(slog.NewJSONHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Services: map[wire.Service]deploy.Commands{wire.ServiceNginx: {Test: []string{"true"}, Reload: w.copies()}}}
 	w.open()
