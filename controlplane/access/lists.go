@@ -1,13 +1,9 @@
 package access
 
 import (
-	"errors"
-
 	"ostler/controlplane/customers"
 	"ostler/controlplane/db"
 )
-
-var errContract = errors.New("access: not there yet")
 
 // registerLists hooks up grants, people and lists.
 func (s *Service) registerLists() {

@@ -70,9 +70,6 @@ func (s *Service) addPerson(tx *db.Tx, scope policy.Scope, in NewPerson) (Person
 	if err := db.Insert(tx, &row); err != nil {
 		return Person{}, err
 	}
-	if err := s.indexNames(tx, row, p); err != nil {
-		return Person{}, err
-	}
 	if err := s.personEntry(tx, row, p, "person.added"); err != nil {
 		return Person{}, err
 	}
@@ -171,9 +168,6 @@ func (s *Service) savePerson(tx *db.Tx, row *personRow, p Person) error {
 		return err
 	}
 	if err := db.Save(tx, row); err != nil {
-		return err
-	}
-	if err := s.indexNames(tx, *row, p); err != nil {
 		return err
 	}
 	return s.personEntry(tx, *row, p, "person.changed")

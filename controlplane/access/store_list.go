@@ -181,3 +181,14 @@ func lateNoticesOf(tx *db.Tx, customers []string) (map[string]bool, error) {
 	}
 	return out, err
 }
+
+// customersOwn are the persons of customers' own.
+func customersOwn(tx *db.Tx, customers []string) (map[string]bool, error) {
+	var ids []string
+	err := tx.Raw("SELECT id FROM access_persons WHERE kind = ? AND customer_id IN "+listed(tx.Dialect()), string(KindCustomer), list(customers)).Scan(&ids).Error
+	out := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		out[id] = true
+	}
+	return out, err
+}

@@ -31,22 +31,6 @@ type personRow struct {
 
 func (personRow) TableName() string { return "access_persons" }
 
-// nameRow is a name that a person uses in the cluster or on hosts, blind.
-type nameRow struct {
-	Kind       string
-	NameIndex  []byte
-	PersonID   string
-	CustomerID string
-}
-
-func (nameRow) TableName() string { return "access_names" }
-
-// Kinds of names that persons use.
-const (
-	nameTeleport = "teleport"
-	nameLogin    = "login"
-)
-
 // ready makes the keys of customers, before a transaction seals with them.
 func (s *Service) ready(ctx context.Context, customers ...string) error {
 	for _, c := range append(customers, "") {
@@ -111,32 +95,6 @@ func (s *Service) namesIn(tx *db.Tx, ids []string) (map[string]string, error) {
 		}
 	}
 	return names, nil
-}
-
-// personsNamed are those who use a name in the cluster (nameTeleport) or on
-// hosts (nameLogin): several, where they share it.
-func (s *Service) personsNamed(tx *db.Tx, kind, name string) (ids []string, err error) {
-	err = tx.Raw("SELECT n.person_id FROM access_names n JOIN access_persons p ON p.id = n.person_id WHERE n.kind = ? AND n.name_index = ? ORDER BY n.person_id",
-		kind, s.keeper.Index("access."+kind, name)).Scan(&ids).Error
-	return ids, err
-}
-
-// indexNames writes the blind indexes of a person's names anew.
-func (s *Service) indexNames(tx *db.Tx, row personRow, p Person) error {
-	if err := tx.Where("person_id = ?", row.ID).Delete(&nameRow{}).Error; err != nil {
-		return fmt.Errorf("index names: %w", err)
-	}
-	var rows []nameRow
-	seen := map[string]bool{}
-	for kind, names := range map[string][]string{nameTeleport: p.TeleportUsers, nameLogin: p.Logins} {
-		for _, n := range names {
-			index := s.keeper.Index("access."+kind, n)
-			if key := kind + string(index); !seen[key] {
-				rows, seen[key] = append(rows, nameRow{Kind: kind, NameIndex: index, PersonID: row.ID, CustomerID: row.CustomerID}), true
-			}
-		}
-	}
-	return insertAll(tx, rows)
 }
 
 // sealPerson puts what is personal into a row.

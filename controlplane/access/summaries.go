@@ -107,11 +107,15 @@ func (s *Service) summaries(tx *db.Tx, page []customers.Customer, lines map[stri
 	if err != nil {
 		return nil, err
 	}
+	theirs, err := customersOwn(tx, ids)
+	if err != nil {
+		return nil, err
+	}
 	for _, c := range page {
 		x := Summary{Customer: c.ID, Name: c.Name, Expiring: ending[c.ID], ChangedAt: millis(changed[c.ID]), NoticeLate: late[c.ID]}
 		persons := map[string]bool{}
 		for _, l := range lines[c.ID] {
-			if l.Way != WayCustomer {
+			if l.Way != WayCustomer && !theirs[l.key.person] {
 				persons[l.key.person+l.key.unknown] = true
 			}
 			if !l.agrees() {

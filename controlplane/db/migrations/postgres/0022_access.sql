@@ -19,16 +19,6 @@ CREATE TABLE access_persons (
 CREATE UNIQUE INDEX access_persons_staff ON access_persons (staff_id) WHERE staff_id <> '';
 CREATE INDEX access_persons_customer ON access_persons (customer_id);
 
--- The names that persons use in the cluster and on hosts, as blind indexes.
-CREATE TABLE access_names (
-  kind        TEXT NOT NULL, -- teleport, login
-  name_index  BYTEA NOT NULL,
-  person_id   TEXT NOT NULL REFERENCES access_persons (id),
-  customer_id TEXT NOT NULL,
-  PRIMARY KEY (kind, name_index, person_id)
-);
-CREATE INDEX access_names_person ON access_names (person_id);
-
 CREATE TABLE access_papers (
   id          TEXT PRIMARY KEY,
   person_id   TEXT NOT NULL REFERENCES access_persons (id),
@@ -233,10 +223,6 @@ ALTER TABLE access_persons ENABLE ROW LEVEL SECURITY;
 ALTER TABLE access_persons FORCE ROW LEVEL SECURITY;
 CREATE POLICY customer ON access_persons USING (current_setting('ostler.customer', true) = '*' OR customer_id = '' OR customer_id = current_setting('ostler.customer', true));
 
-ALTER TABLE access_names ENABLE ROW LEVEL SECURITY;
-ALTER TABLE access_names FORCE ROW LEVEL SECURITY;
-CREATE POLICY customer ON access_names USING (current_setting('ostler.customer', true) = '*' OR customer_id = '' OR customer_id = current_setting('ostler.customer', true));
-
 ALTER TABLE access_papers ENABLE ROW LEVEL SECURITY;
 ALTER TABLE access_papers FORCE ROW LEVEL SECURITY;
 CREATE POLICY customer ON access_papers USING (current_setting('ostler.customer', true) = '*' OR customer_id = '' OR customer_id = current_setting('ostler.customer', true));
@@ -251,5 +237,4 @@ DROP TABLE access_grants;
 DROP TABLE access_members;
 DROP TABLE access_teams;
 DROP TABLE access_papers;
-DROP TABLE access_names;
 DROP TABLE access_persons;
