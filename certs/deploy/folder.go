@@ -258,7 +258,52 @@ func replaceLink(dir *os.Root, name, target string) error {
 
 // writeFile puts data at name in dir so that a crash leaves the old content or
 // the new, never a part: a temporary file, fsync, rename, fsync of the folder.
-func writeFile(dir *os.Root, name string, data []byte, mode fs.FileMode) (err error) {
+func writeFile(dir *os.Root, name string, data []byte, mode fs.FileMode) error {
+	if err := placeFile(dir, name, data, mode); err != nil {
+		return err
+	}
+	return syncFolder(dir)
+}
+
+// toWrite is a file to be written.
+type toWrite struct {
+	name string
+	data []byte
+	mode fs.FileMode
+}
+
+// writeFiles puts files at their names in dir, where they have other content or
+// another mode. The last one says that all are there: the others are durable
+// before it has its name. at is told of each.
+func writeFiles(dir *os.Root, at func(string), files ...toWrite) error {
+	for i, f := range files {
+		last := i == len(files)-1
+		if last && i > 0 {
+			if err := syncFolder(dir); err != nil {
+				return err
+			}
+		}
+		if !unchanged(dir, f) {
+			if err := placeFile(dir, f.name, f.data, f.mode); err != nil {
+				return err
+			}
+		}
+		at("file " + f.name)
+	}
+	return syncFolder(dir)
+}
+
+func unchanged(dir *os.Root, f toWrite) bool {
+	old, err := readSmall(dir, f.name)
+	if err != nil || !bytes.Equal(old, f.data) {
+		return false
+	}
+	info, err := dir.Lstat(f.name)
+	return err == nil && info.Mode() == f.mode
+}
+
+// placeFile is writeFile before the name is durable.
+func placeFile(dir *os.Root, name string, data []byte, mode fs.FileMode) (err error) {
 	tmp := tmpPrefix + random()
 	f, err := dir.OpenFile(tmp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -282,21 +327,7 @@ func writeFile(dir *os.Root, name string, data []byte, mode fs.FileMode) (err er
 	if err == nil {
 		err = dir.Rename(tmp, name)
 	}
-	if err != nil {
-		return err
-	}
-	return syncFolder(dir)
-}
-
-// keep is writeFile where the file has other content or another mode.
-func keep(dir *os.Root, name string, data []byte, mode fs.FileMode) error {
-	old, err := readSmall(dir, name)
-	if err == nil && bytes.Equal(old, data) {
-		if info, err := dir.Lstat(name); err == nil && info.Mode() == mode {
-			return nil
-		}
-	}
-	return writeFile(dir, name, data, mode)
+	return err
 }
 
 // readSmall reads a regular file of ours in dir; a link is not followed.

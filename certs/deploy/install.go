@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net/netip"
-	"os"
 	"strings"
 	"time"
 
@@ -91,20 +90,13 @@ func (e *Engine) install(s *shelf, p wire.CertDeployParams, c chain) error {
 	} else if old, err := readSmall(r, fullchainFile); err == nil && live == p.Round && !bytes.Equal(old, full) {
 		return fail(wire.CauseChain, nil, "this round is in use with another certificate; a new one needs a new round")
 	}
-	for _, f := range []struct {
-		name string
-		data []byte
-		mode os.FileMode
-	}{
-		{leafFile, c[:1].pem(), 0o644},
-		{chainFile, c[1:].pem(), 0o644},
-		{combinedFile, append(append([]byte{}, full...), key...), 0o600},
-		{fullchainFile, full, 0o644}, // last: with it the round is whole
-	} {
-		if err := keep(r, f.name, f.data, f.mode); err != nil {
-			return diskFailure(err, "the chain cannot be written")
-		}
-		e.at("file " + f.name)
+	if err := writeFiles(r, e.at,
+		toWrite{leafFile, c[:1].pem(), 0o644},
+		toWrite{chainFile, c[1:].pem(), 0o644},
+		toWrite{combinedFile, append(append([]byte{}, full...), key...), 0o600},
+		toWrite{fullchainFile, full, 0o644}, // last: with it the round is whole
+	); err != nil {
+		return diskFailure(err, "the chain cannot be written")
 	}
 	return nil
 }

@@ -63,14 +63,9 @@ func (e *Engine) makePlaceholder(s *shelf, names []string) error {
 		return err
 	}
 	both := append(append([]byte{}, cert...), key...)
-	for _, f := range []struct {
-		name string
-		data []byte
-		mode fs.FileMode
-	}{{keyFile, key, 0o600}, {leafFile, cert, 0o644}, {chainFile, cert, 0o644}, {combinedFile, both, 0o600}, {fullchainFile, cert, 0o644}} {
-		if err := writeFile(r, f.name, f.data, f.mode); err != nil {
-			return diskFailure(err, "the placeholder cannot be written")
-		}
+	if err := writeFiles(r, func(string) {}, toWrite{keyFile, key, 0o600}, toWrite{leafFile, cert, 0o644}, toWrite{chainFile, cert, 0o644},
+		toWrite{combinedFile, both, 0o600}, toWrite{fullchainFile, cert, 0o644}); err != nil {
+		return diskFailure(err, "the placeholder cannot be written")
 	}
 	return nil
 }
