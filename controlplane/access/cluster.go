@@ -148,7 +148,7 @@ func (s *Service) noteState(ctx context.Context, state teleport.State) error {
 	if err != nil {
 		return fmt.Errorf("access: observe: %w", err)
 	}
-	return s.judgeDrift(ctx)
+	return s.judgeDrift(ctx, "")
 }
 
 // enforcePlanned has the cluster follow the lists of those for whom it does not,

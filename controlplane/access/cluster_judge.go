@@ -83,7 +83,7 @@ func foreignText(f ForeignRole) string {
 	what := map[string]string{
 		"admin":      "whoever has it can give themselves access to every server",
 		"wildcard":   "it matches every server",
-		"expression": "it matches by an expression, so what it reaches cannot be told",
+		"expression": "what it reaches cannot be told from here: it matches by an expression, or joins others' sessions",
 		"label":      "it names customers' servers",
 	}[f.Why]
 	return held + ", and " + what
@@ -205,15 +205,16 @@ type drift struct {
 }
 
 // judgeDrift raises a finding for each person and customer whose columns differ,
-// and closes those whose agree again. What an enforcement is at work on waits.
-func (s *Service) judgeDrift(ctx context.Context) error {
+// and closes those whose agree again: of one person, or of all where that is "".
+// What an enforcement is at work on waits.
+func (s *Service) judgeDrift(ctx context.Context, person string) error {
 	var rows []driftRow
 	var busy map[string]bool
 	var now time.Time
 	err := s.db.Read(ctx, func(tx *db.Tx) (err error) {
 		now = tx.Now
 		if busy, err = openKicks(tx); err == nil {
-			rows, err = drifting(tx, maxDrift)
+			rows, err = drifting(tx, person, maxDrift)
 		}
 		return err
 	})
@@ -240,14 +241,14 @@ func (s *Service) judgeDrift(ctx context.Context) error {
 		byKey[key] = d
 		list = append(list, d)
 	}
-	err = s.db.Write(ctx, func(tx *db.Tx) error { return s.raiseDrift(tx, list) })
+	err = s.db.Write(ctx, func(tx *db.Tx) error { return s.raiseDrift(tx, list, person) })
 	if err != nil {
 		return fmt.Errorf("access: drift: %w", err)
 	}
 	return nil
 }
 
-func (s *Service) raiseDrift(tx *db.Tx, list []*drift) error {
+func (s *Service) raiseDrift(tx *db.Tx, list []*drift, person string) error {
 	ids := map[string]bool{}
 	for _, x := range list {
 		if x.row.PersonID != "" {
@@ -273,9 +274,9 @@ func (s *Service) raiseDrift(tx *db.Tx, list []*drift) error {
 			continue
 		}
 		r := x.row
-		person := names[r.PersonID]
+		name := names[r.PersonID]
 		if r.PersonID == "" {
-			if person, err = s.open(r.CustomerID, "access_spans", "unknown", r.ID, r.Unknown); err != nil {
+			if name, err = s.open(r.CustomerID, "access_spans", "unknown", r.ID, r.Unknown); err != nil {
 				return err
 			}
 		}
@@ -285,12 +286,24 @@ func (s *Service) raiseDrift(tx *db.Tx, list []*drift) error {
 			because, severity = "Nobody granted "+r.Role+", and it has been so since "+day(controlplane.FromMillis(r.FromAt))+" at the earliest", findings.Bad
 		}
 		if err := s.findings.Raise(tx, findings.Finding{Key: x.key, Group: findings.AccessDrift + ":" + r.PersonID + r.UnknownIndex, Kind: findings.AccessDrift, Customer: r.CustomerID,
-			Severity: severity, Owner: findings.Ops, Subject: r.PersonID, Args: map[string]string{"person": person, "where": called[r.CustomerID], "because": because},
+			Severity: severity, Owner: findings.Ops, Subject: r.PersonID, Args: map[string]string{"person": name, "where": called[r.CustomerID], "because": because},
 			Link: "/access?customer=" + r.CustomerID}); err != nil {
 			return err
 		}
 	}
-	return s.closeOthers(tx, findings.AccessDrift, open, "the columns agree again")
+	keys, err := s.findings.OpenKeys(tx, findings.AccessDrift)
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if open[key] || person != "" && !strings.HasSuffix(key, ":"+person) {
+			continue
+		}
+		if err := s.findings.Close(tx, key, "the columns agree again"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // roleIn is the cluster's role of a ground.

@@ -312,10 +312,8 @@ func (d *directory) why(w teleport.Way) (why string, reaches []string) {
 		return "admin", []string{"*"}
 	case teleport.ViaWildcard:
 		return "wildcard", []string{"*"}
-	case teleport.ViaExpression:
+	case teleport.ViaExpression, teleport.ViaJoin:
 		return "expression", nil
-	case teleport.ViaJoin:
-		return "", nil
 	}
 	for _, id := range d.reached(w) {
 		reaches = append(reaches, d.slugs[id])

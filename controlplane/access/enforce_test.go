@@ -505,6 +505,32 @@ func TestRestoredDatabase(t *testing.T) {
 	}
 }
 
+// TestMayNotWrite has an identity that may look and not change.
+func TestMayNotWrite(t *testing.T) {
+	clock := &dbtest.Clock{}
+	p := enforcing(t, dbtest.SQLite(t, clock), clock)
+	p.c.before = func(call string) error {
+		if strings.HasPrefix(call, "role") {
+			return teleport.ErrDenied
+		}
+		return nil
+	}
+	p.grant(p.maple, p.bob, "operator", 100)
+	p.tick()
+	if f := p.one(findings.AccessClusterIdentity); !strings.Contains(f.Args["because"], "not change") {
+		t.Errorf("got %+v", f.Args)
+	}
+	if st := p.state(); st.Trouble != "" {
+		t.Errorf("it may look: got trouble %q", st.Trouble)
+	}
+	p.c.before = nil
+	clock.Advance(5 * time.Minute)
+	p.look()
+	p.tick()
+	same(t, "findings", p.open(), nil)
+	same(t, "role", p.c.labels(t), []string{"maple"})
+}
+
 // TestNotOurs: a role of the name that we would take belongs to somebody else.
 func TestNotOurs(t *testing.T) {
 	clock := &dbtest.Clock{}

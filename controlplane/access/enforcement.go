@@ -25,6 +25,7 @@ func (s *Service) registerEnforcement() {
 	s.onChanged = append(s.onChanged, s.enforceChanges)
 	s.onBegun = append(s.onBegun, s.enforceChanges)
 	s.onLeave = append(s.onLeave, s.enforceLeaving)
+	s.customers.OnTenancyChanged(s.hostTenancy)
 	s.due = append(s.due, s.dueObserve, s.dueScans, s.dueBaselines)
 	if s.cluster != nil {
 		s.jobs.Handle(jobObserve, jobs.Handler{Run: s.runObserve})

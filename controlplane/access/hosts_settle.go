@@ -28,6 +28,14 @@ func (s *Service) hostLater(tx *db.Tx, server, customer string) error {
 	return err
 }
 
+// hostTenancy takes who lives on a server no more out of the columns of its ways in.
+func (s *Service) hostTenancy(tx *db.Tx, now customers.Tenancy) error {
+	if now.EndedAt.IsZero() {
+		return nil
+	}
+	return s.hostLater(tx, now.Server, "")
+}
+
 func (s *Service) runHost(ctx context.Context, job jobs.Job) (any, error) {
 	if err := s.customersReady(ctx); err != nil {
 		return nil, err

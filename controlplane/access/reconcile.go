@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"ostler/agents/wire"
@@ -31,70 +30,6 @@ func enforceBackoff(attempt int) time.Duration {
 	return min(time.Second<<max(0, attempt-1), time.Minute)
 }
 
-// enforceChanges has the cluster follow what was changed in lists, in the
-// transaction of the change.
-func (s *Service) enforceChanges(tx *db.Tx, changes []Change) error {
-	if s.cluster == nil {
-		return nil
-	}
-	removal := map[string]bool{}
-	for _, c := range changes {
-		if c.Column == Listed && c.Way == WayTeleport && c.Source == "grant" && c.Person != "" && (c.Kind == Added || c.Kind == Removed) {
-			removal[c.Person] = removal[c.Person] || c.Kind == Removed
-		}
-	}
-	if len(removal) == 0 {
-		return nil
-	}
-	row, _, err := s.clusterIn(tx)
-	if err != nil || Mode(row.Mode) != Enforce {
-		return err
-	}
-	for _, c := range changes { // in their order: each person once
-		kick, wanted := removal[c.Person]
-		if !wanted || c.Column != Listed {
-			continue
-		}
-		delete(removal, c.Person)
-		if err := s.enforceLater(tx, c.Person, kick); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// enforceLeaving locks a person out of the cluster who left, whatever they had.
-func (s *Service) enforceLeaving(tx *db.Tx, p Person, _ string) error {
-	if s.cluster == nil {
-		return nil
-	}
-	row, _, err := s.clusterIn(tx)
-	if err != nil || Mode(row.Mode) != Enforce {
-		return err
-	}
-	return s.enforceLater(tx, p.ID, true)
-}
-
-// enforceLater queues the job that makes the cluster follow one person's lists.
-// Where something was taken away, sessions that run are to end too.
-func (s *Service) enforceLater(tx *db.Tx, person string, removal bool) error {
-	if removal {
-		k, err := openKick(tx, person)
-		if err != nil {
-			return err
-		}
-		if k.ID == "" {
-			k = kickRow{ID: strings.TrimPrefix(rowID(), "row_"), Person: person, State: kickWanted, AskedAt: tx.NowMillis()}
-			if err := db.Insert(tx, &k); err != nil {
-				return err
-			}
-		}
-	}
-	_, err := s.jobs.Enqueue(tx, jobs.Spec{Kind: jobEnforce, Executor: jobs.Plane, Resource: "access.person:" + person, Supersedes: jobEnforce + ":" + person,
-		Subject: person, Params: struct{}{}, Timeout: 5 * time.Minute, MaxAttempts: enforceAttempts, Title: "job.access_enforce"})
-	return err
-}
-
 // enforcement is one run of the job for one person.
 type enforcement struct {
 	s      *Service
@@ -105,6 +40,8 @@ type enforcement struct {
 	state  teleport.State
 	// refused says that the cluster did not take a lock from us.
 	refused bool
+	// taken is the name of a role that we would make and that is another's.
+	taken string
 }
 
 // errStillIn ends a run after a lock: the next one sees whether the session is over.
@@ -118,11 +55,12 @@ func (s *Service) runEnforce(ctx context.Context, job jobs.Job) (any, error) {
 	if err != nil || !going {
 		return nil, err
 	}
-	if err := e.putRoles(ctx); err != nil {
-		return nil, s.lost(ctx, err)
-	}
-	if err := e.putUsers(ctx); err != nil {
-		return nil, s.lost(ctx, err)
+	for _, put := range []func(context.Context) error{e.putRoles, e.putUsers} {
+		if err := put(ctx); errors.Is(err, teleport.ErrDenied) {
+			return nil, s.mayNotWrite(ctx, err)
+		} else if err != nil {
+			return nil, s.lost(ctx, err)
+		}
 	}
 	if e.state, err = s.cluster.Observe(ctx); err != nil {
 		return nil, s.lost(ctx, err)
@@ -137,7 +75,13 @@ func (s *Service) runEnforce(ctx context.Context, job jobs.Job) (any, error) {
 	if err := e.confirm(ctx); err != nil {
 		return nil, err
 	}
-	if again {
+	if err := s.judgeDrift(ctx, e.person.ID); err != nil {
+		return nil, err
+	}
+	switch {
+	case e.taken != "":
+		return nil, jobs.Fail(wire.CauseExists, "a role of the name "+e.taken+" is there and is not ours")
+	case again:
 		return nil, errStillIn
 	}
 	return nil, nil
@@ -158,6 +102,21 @@ func (s *Service) lost(ctx context.Context, err error) error {
 		}
 	}
 	return jobs.Fail(wire.CauseTimeout, controlplane.Line(err.Error(), 300))
+}
+
+// writeKey is the finding that our identity may look and not change.
+const writeKey = findings.AccessClusterIdentity + ":write"
+
+// mayNotWrite raises that our identity may not change what it has to.
+func (s *Service) mayNotWrite(ctx context.Context, why error) error {
+	err := s.db.Write(ctx, func(tx *db.Tx) error {
+		return s.findings.Raise(tx, findings.Finding{Key: writeKey, Kind: findings.AccessClusterIdentity, Severity: findings.Bad, Owner: findings.Ops, Subject: sourceTeleport,
+			Args: map[string]string{"because": "It may look, and not change roles or users: lists are not enforced. Give its role create and update on roles, and update on users"}, Link: linkCluster})
+	})
+	if err != nil {
+		return fmt.Errorf("access: enforce: %w", err)
+	}
+	return jobs.Fail(wire.CauseTimeout, controlplane.Line(why.Error(), 300))
 }
 
 // read reads what is wanted; going is false where nothing may be changed.
@@ -211,7 +170,8 @@ func (e *enforcement) putRoles(ctx context.Context) error {
 	for _, w := range order {
 		err := e.s.cluster.PutRole(ctx, w.teleport(e.s.opts.LabelKey))
 		if errors.Is(err, teleport.ErrNotOurs) {
-			return jobs.Fail(wire.CauseExists, "a role of the name "+w.name+" is there and is not ours")
+			e.taken = w.name // the others are still to be made right
+			continue
 		}
 		if err != nil {
 			return err
@@ -259,85 +219,6 @@ func refusal(err error) bool {
 	return errors.Is(err, teleport.ErrRefused) || errors.Is(err, teleport.ErrDenied)
 }
 
-// running are the sessions of the person that nothing allows any more: on a node
-// that their user does not reach with that login.
-func (e *enforcement) running() (list []teleport.Live) {
-	if e.kick.ID == "" && e.person.LeftAt.IsZero() {
-		return nil
-	}
-	asked := unlocked(e.state)
-	ways := teleport.Reaches(asked, e.s.opts.LabelKey)
-	for _, l := range e.state.Live {
-		for _, u := range e.person.TeleportUsers {
-			if l.User != u && !slices.Contains(l.Participants, u) {
-				continue
-			}
-			allowed := e.person.LeftAt.IsZero() && slices.ContainsFunc(ways, func(w teleport.Way) bool {
-				return w.User == u && slices.Contains(w.Nodes, l.Node) && (l.User != u || slices.Contains(w.Logins, l.Login))
-			})
-			if !allowed {
-				l.User = u // whom to cut
-				list = append(list, l)
-				break
-			}
-		}
-	}
-	return list
-}
-
-// unlocked is a state without the short locks of ours: what is allowed once they end.
-func unlocked(s teleport.State) teleport.State {
-	s.Locks = slices.DeleteFunc(slices.Clone(s.Locks), func(l teleport.Lock) bool { return strings.HasPrefix(l.Name, kickPrefix) })
-	return s
-}
-
-// cut ends sessions that nothing allows any more. again says that a lock was set
-// whose effect was not seen yet.
-func (e *enforcement) cut(ctx context.Context) (again bool, err error) {
-	running := e.running()
-	if len(running) == 0 {
-		if e.kick.ID != "" {
-			e.kick.State = kickDone
-		}
-		return false, nil
-	}
-	if e.kick.ID == "" { // left, and nobody asked: whatever runs is to end
-		e.kick = kickRow{ID: strings.TrimPrefix(rowID(), "row_"), Person: e.person.ID, State: kickWanted}
-	}
-	if e.kick.State == kickHost || e.kick.State == kickGap || e.refused || e.state.LocksRefused {
-		e.refused = true
-		return false, nil
-	}
-	now, err := e.s.db.Now(ctx)
-	if err != nil {
-		return false, err
-	}
-	// The cluster's clock decides when a lock ends: where ours is behind, a short
-	// one is over before it bites, so each further one lasts longer.
-	until := now.Add(min(e.s.opts.Kick<<min(e.kick.Locks, 10), longestKick))
-	for i, u := range usersOf(running) {
-		err := e.s.cluster.PutLock(ctx, teleport.Lock{Name: fmt.Sprintf("%s%s-%d", kickPrefix, e.kick.ID, i), User: u, Message: "Access to a server of this session was taken away. Sign in again for the others.", Expires: until})
-		if refusal(err) {
-			e.refused = true
-			return false, nil
-		}
-		if err != nil {
-			return false, err
-		}
-	}
-	e.kick.State, e.kick.Locks = kickLocked, e.kick.Locks+1
-	return true, nil
-}
-
-func usersOf(list []teleport.Live) (users []string) {
-	for _, l := range list {
-		if !slices.Contains(users, l.User) {
-			users = append(users, l.User)
-		}
-	}
-	return users
-}
-
 // confirm stores what the look after the change says: the columns of this
 // person, when it was so, and how far the sessions are.
 func (e *enforcement) confirm(ctx context.Context) error {
@@ -372,6 +253,9 @@ func (e *enforcement) confirm(ctx context.Context) error {
 			return err
 		}
 		if err := e.saveKick(tx, d); err != nil {
+			return err
+		}
+		if err := s.findings.Close(tx, writeKey, "the cluster took a change"); err != nil {
 			return err
 		}
 		customers := []any{}

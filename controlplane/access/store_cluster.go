@@ -262,14 +262,19 @@ type driftRow struct {
 }
 
 // drifting are the lines by Teleport or the hosts that are enforced and not
-// listed, and those by Teleport that are listed and not enforced.
-func drifting(tx *db.Tx, limit int) (rows []driftRow, err error) {
-	const columns = "SELECT a.col, a.customer_id, a.person_id, a.unknown_index, a.way, a.role, a.server_id, a.source, a.id, a.unknown, a.from_at, a.known_from FROM access_spans a WHERE a.live = 1 AND a.begun = 1 AND "
+// listed, and those by Teleport that are listed and not enforced: of one person
+// where that is not "".
+func drifting(tx *db.Tx, person string, limit int) (rows []driftRow, err error) {
+	columns := "SELECT a.col, a.customer_id, a.person_id, a.unknown_index, a.way, a.role, a.server_id, a.source, a.id, a.unknown, a.from_at, a.known_from FROM access_spans a WHERE a.live = 1 AND a.begun = 1 AND "
+	args := []any{limit}
+	if person != "" {
+		columns, args = columns+"a.person_id = ? AND ", []any{person, limit}
+	}
 	var more []driftRow
 	err1 := tx.Raw(columns+`a.col = 'enforced' AND a.source IN ('teleport', 'host') AND NOT EXISTS (SELECT 1 FROM access_spans o
-		WHERE `+sameLine+` AND o.unknown_index = a.unknown_index AND o.col = 'listed' AND o.begun = 1) ORDER BY a.customer_id, a.person_id, a.id LIMIT ?`, limit).Scan(&rows).Error
+		WHERE `+sameLine+` AND o.unknown_index = a.unknown_index AND o.col = 'listed' AND o.begun = 1) ORDER BY a.customer_id, a.person_id, a.id LIMIT ?`, args...).Scan(&rows).Error
 	err2 := tx.Raw(columns+`a.col = 'listed' AND a.way = 'teleport' AND a.source = 'grant' AND NOT EXISTS (SELECT 1 FROM access_spans o
-		WHERE `+sameLine+` AND o.col = 'enforced') ORDER BY a.customer_id, a.person_id, a.id LIMIT ?`, limit).Scan(&more).Error
+		WHERE `+sameLine+` AND o.col = 'enforced') ORDER BY a.customer_id, a.person_id, a.id LIMIT ?`, args...).Scan(&more).Error
 	return append(rows, more...), errors.Join(err1, err2)
 }
 
