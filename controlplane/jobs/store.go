@@ -123,7 +123,13 @@ func (j *Jobs) job(r *row) (Job, error) {
 
 func rowByKey(tx *db.Tx, key string) (*row, error) { return one(tx, "unique_key = ?", key) }
 
-func rowByID(tx *db.Tx, id string) (*row, error) { return one(tx, "id = ?", id) }
+func rowByID(tx *db.Tx, id string) (*row, error) {
+	rows, err := wholeRows(tx, "SELECT "+allColumns+" FROM jobs WHERE id = ?", id)
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	return rows[0], nil
+}
 
 // one returns the row of a condition, nil where there is none.
 func one(tx *db.Tx, where string, args ...any) (*row, error) {

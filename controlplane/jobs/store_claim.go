@@ -3,6 +3,8 @@ package jobs
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"ostler/controlplane/db"
 )
@@ -17,6 +19,16 @@ const claimable = `q.state = 'queued' AND +q.not_before <= ? AND (q.expires_at =
 	SELECT 1 FROM jobs o WHERE o.server = q.server AND o.resource = q.resource AND o.state IN ('queued', 'offered', 'accepted', 'running')
 		AND (o.state <> 'queued' OR o.seq < q.seq AND o.not_before <= ? AND (o.expires_at = 0 OR o.expires_at > ?))))`
 
+// claimableAt is claimable with its arguments. SQLite compares them with the
+// conditions of partial indexes, for which it makes the statement a second time
+// once they are bound: it gets them written out.
+func claimableAt(tx *db.Tx, now int64) (string, []any) {
+	if tx.Dialect() == db.SQLite {
+		return strings.ReplaceAll(claimable, "?", strconv.FormatInt(now, 10)), nil
+	}
+	return claimable, []any{now, now, now, now}
+}
+
 // claim takes at most n claimable jobs of a condition and has change prepare
 // each; it returns none where another replica was faster.
 func (j *Jobs) claim(ctx context.Context, n int, before func(*db.Tx) error, where string, args []any, change func(*db.Tx, *row)) ([]*row, error) {
@@ -30,9 +42,10 @@ func (j *Jobs) claim(ctx context.Context, n int, before func(*db.Tx) error, wher
 				}
 			}
 			now := tx.NowMillis()
-			q := "SELECT " + allColumns + " FROM jobs q WHERE " + where + " AND " + claimable + " ORDER BY q.seq LIMIT ?" + tx.SkipLocked()
+			due, times := claimableAt(tx, now)
+			q := "SELECT " + allColumns + " FROM jobs q WHERE " + where + " AND " + due + " ORDER BY q.seq LIMIT ?" + tx.SkipLocked()
 			var err error
-			if rows, err = wholeRows(tx, q, append(append([]any{}, args...), now, now, now, now, n)...); err != nil {
+			if rows, err = wholeRows(tx, q, append(append(append([]any{}, args...), times...), n)...); err != nil {
 				return err
 			}
 			for _, r := range rows {
