@@ -35,7 +35,12 @@ func (p *Portal) accessAbout(v *visit) error {
 			page.Say, page.Tone = v.t("about.say_ended", "what", ended, "where", f.Name), ToneWarn
 		}
 	}
-	page.Sections = []Section{v.placesSection(places), v.termsSection(terms), v.recordingSection(terms.RecordingMonths)}
+	told, _, err := v.recordingSection()
+	if err != nil {
+		return err
+	}
+	terms.Customer = c.ID
+	page.Sections = []Section{v.placesSection(places), v.termsSection(terms), told}
 	return v.render(page)
 }
 
@@ -94,7 +99,7 @@ func (v *visit) termsSection(t access.Terms) Section {
 		s.Items = append(s.Items, v.t("terms.brief", "version", t.BriefVersion))
 		s.Notes = lines(t.Brief)
 	}
-	s.Items = append(s.Items, v.t("terms.break_glass"))
+	s.Items = append(s.Items, v.t("terms.break_glass"), v.t("terms.recordings", "n", t.RecordingMonths))
 	if v.staff() && v.can(policy.AccessWrite) {
 		s.Acts = []Act{{Label: v.t("terms.change"), Href: v.ofCustomer("/access/terms", t.Customer)}}
 	}
@@ -102,9 +107,41 @@ func (v *visit) termsSection(t access.Terms) Section {
 }
 
 // recordingSection is what staff are told about the recording of their sessions.
-func (v *visit) recordingSection(months int) Section {
-	return Section{ID: "recording", Title: v.t("recording.title"), Lead: v.t("recording.lead"),
-		Items: []string{v.t("recording.what"), v.t("recording.why"), v.t("recording.who"), v.t("recording.long", "n", months)}}
+func (v *visit) recordingSection() (Section, access.StaffNotice, error) {
+	n, err := v.p.Access.StaffNotice(v.ctx)
+	return Section{ID: "recording", Title: v.t("recording.title"), Lead: v.t("recording.lead"), Items: n.Text}, n, err
+}
+
+// recording is what the reader, one of staff, is told about what is recorded.
+func (p *Portal) recording(v *visit) error {
+	page, _, err := v.recordingPage()
+	if err != nil {
+		return err
+	}
+	return v.render(page)
+}
+
+func (v *visit) recordingPage() (*Access, access.StaffNotice, error) {
+	s, n, err := v.recordingSection()
+	page := &Access{Page: v.page("access", v.t("recording.title"), v.t("recording.say")), Sections: []Section{s}}
+	page.Crumbs, page.Tone = v.accessCrumbs("", ""), ToneBusy
+	if !n.AcknowledgedAt.IsZero() {
+		page.Say, page.Tone = v.t("recording.said", "when", v.moment(n.AcknowledgedAt)), ToneGood
+		return page, n, err
+	}
+	page.Acts = []Act{{Label: v.t("notice.acknowledge"), Href: "/access/recording?" + query("text", n.SHA256), Post: true, Strong: true}}
+	return page, n, err
+}
+
+func (p *Portal) recordingNoted(v *visit) error {
+	if err := p.Access.AcknowledgeStaffNotice(v.ctx, v.c.QueryParam("text")); err != nil {
+		page, _, perr := v.recordingPage()
+		if perr != nil {
+			return perr
+		}
+		return v.invalid(page, err)
+	}
+	return v.redirect("/access/recording", "acknowledged")
 }
 
 // termsForm are a customer's terms as a form.

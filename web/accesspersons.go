@@ -123,20 +123,17 @@ func (p *Portal) personOf(v *visit) error {
 	if len(held) > 0 {
 		page.Sections = append(page.Sections, Section{ID: "entries", Title: v.t("entries.title"), Grid: v.entryGrid(held)})
 	}
-	if human(x) {
-		page.Sections = append(page.Sections, v.recordingSection(defaultRecording))
+	if x.Staff == v.actor.ID {
+		page.Acts = append(page.Acts, Act{Label: v.t("recording.title"), Href: "/access/recording"})
 	}
 	if v.can(policy.AccessWrite) && x.LeftAt.IsZero() {
-		page.Acts = []Act{{Label: v.t("person_of.edit"), Href: self + "/edit"}, {Label: v.t("person_of.leave"), Href: self + "/leave"}}
+		page.Acts = append(page.Acts, []Act{{Label: v.t("person_of.edit"), Href: self + "/edit"}, {Label: v.t("person_of.leave"), Href: self + "/leave"}}...)
 	}
 	if page.Events, _, err = v.events(ledger.Filter{Subject: x.ID, Limit: 20}); err != nil {
 		return err
 	}
 	return v.render(page)
 }
-
-// defaultRecording is for how many months recordings are kept where nothing else was agreed.
-const defaultRecording = 12
 
 func (v *visit) papersSection(x access.Person, self string) Section {
 	s := Section{ID: "papers", Title: v.t("persons.papers"), Empty: v.t("person_of.no_papers"), Grid: Grid{Heads: []string{v.t("paper.paper"), v.t("col.since"), v.t("col.until"), v.t("col.state"), v.t("paper.reference")}}}

@@ -63,6 +63,8 @@ func (p *Portal) accessPeoplePages() []route {
 // accessStaffPages are for those who grant access and answer for it.
 func (p *Portal) accessStaffPages() []route {
 	return []route{
+		get("/access/recording", policy.Staff, policy.SelfRead, "portal.recording", p.recording),
+		post("/access/recording", policy.Staff, policy.SelfWrite, "portal.recording.noted", p.recordingNoted),
 		get("/access/matrix", policy.Staff, policy.AccessRead, "portal.matrix", p.matrix),
 		get("/access/grants", policy.Staff, policy.AccessRead, "portal.grants", p.grants),
 		get("/access/grants/new", policy.Staff, policy.AccessWrite, "portal.grant.new", p.grantNew),

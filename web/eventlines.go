@@ -60,6 +60,23 @@ var eventLooks = map[string]eventLook{
 	"certificate.campaign_started": {"event.campaign_started", ToneWarn}, "certificate.campaign_done": {"event.campaign_done", ToneGood}, "certificate.campaign_cancelled": {"event.campaign_cancelled", ToneUnknown},
 	"authority.added": {"event.authority_added", ""}, "authority.changed": {"event.authority_changed", ""}, "authority.registered": {"event.authority_registered", ToneGood},
 	"authority.key_changed": {"event.authority_key_changed", ""}, "dns_provider.added": {"event.provider_added", ""}, "dns_provider.removed": {"event.provider_removed", ""},
+	"access.added": {"event.access_added", ""}, "access.removed": {"event.access_removed", ""}, "access.end_moved": {"event.access_moved", ""},
+	"access.authorised": {"event.access_authorised", ""}, "access.authorisation_ended": {"event.access_authorisation_ended", ""}, "access.campaign_started": {"event.access_campaign", ""},
+	"access.recertified": {"event.access_recertified", ""}, "access.recertify_extended": {"event.access_recertify_extended", ToneWarn}, "access.cluster_lost": {"event.access_cluster_lost", ToneBad},
+	"access.cluster_found": {"event.access_cluster_found", ToneGood}, "access.mode_changed": {"event.access_mode", ToneWarn}, "access.role_accepted": {"event.access_role_accepted", ToneWarn},
+	"access.entry_added": {"event.access_entry_added", ""}, "access.entry_ended": {"event.access_entry_ended", ""}, "access.entry_reviewed": {"event.access_entry_reviewed", ToneGood},
+	"facility.changed": {"event.facility_changed", ""}, "access.way_explained": {"event.access_way_explained", ToneGood}, "access.way_confirmed": {"event.access_way_confirmed", ""},
+	"access.baseline_accepted": {"event.access_baseline", ToneWarn}, "access.way_found": {"event.access_way_found", ToneWarn}, "access.way_gone": {"event.access_way_gone", ""},
+	"access.instruction_flagged": {"event.access_flagged", ToneWarn}, "access.instruction_decided": {"event.access_decided", ToneGood}, "access.notice_sent": {"event.access_notice_sent", ""},
+	"access.notice_unreachable": {"event.access_notice_unreachable", ToneBad}, "access.notice_late": {"event.access_notice_late", ToneWarn}, "access.notice_read": {"event.access_notice_read", ToneGood},
+	"access.notice_accepted": {"event.access_notice_accepted", ToneGood}, "access.notice_bounced": {"event.access_notice_bounced", ToneWarn}, "access.notice_called": {"event.access_notice_called", ""},
+	"access.notice_acknowledged": {"event.access_notice_acknowledged", ToneGood}, "access.enforced": {"event.access_enforced", ToneGood}, "access.login_ended": {"event.access_login_ended", ToneGood},
+	"access.terms_changed": {"event.access_terms", ""}, "grant.made": {"event.grant_made", ""}, "grant.answered": {"event.grant_answered", ""},
+	"grant.ticket_filled": {"event.grant_ticket", ""}, "grant.reviewed": {"event.grant_reviewed", ToneGood}, "grant.extended": {"event.grant_extended", ""},
+	"grant.active": {"event.grant_active", ToneGood}, "grant.revoked": {"event.grant_revoked", ""}, "grant.expired": {"event.grant_expired", ""},
+	"grant.refused": {"event.grant_refused", ""}, "person.added": {"event.person_added", ""}, "person.changed": {"event.person_changed", ""},
+	"person.left": {"event.person_left", ToneWarn}, "paper.recorded": {"event.paper_recorded", ""}, "staff.notice_acknowledged": {"event.staff_notice", ToneGood},
+	"team.changed": {"event.team_changed", ""}, "team.made": {"event.team_made", ""},
 	"log.opened": {"event.log_opened", ""}, "ledger.forgotten": {"event.ledger_forgotten", ""}, "store.added": {"event.store_added", ""},
 }
 
@@ -121,6 +138,7 @@ func (v *visit) tell(items []ledger.Item) ([]Event, error) {
 		it.Data = withName(it.Data, called[it.Subject], v.t("word.certificate"))
 		e := v.event(it, name, names[it.Actor.ID])
 		v.eventOfCert(&e, it)
+		v.eventOfAccess(&e, it)
 		v.eventOfRestore(&e, it, kept)
 		if e.Detail == "" && it.Subject != it.Actor.ID {
 			e.Detail = names[it.Subject]

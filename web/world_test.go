@@ -24,6 +24,7 @@ import (
 	"ostler/backups"
 	"ostler/certs"
 	"ostler/controlplane"
+	"ostler/controlplane/access"
 	"ostler/controlplane/bus"
 	"ostler/controlplane/customers"
 	"ostler/controlplane/db"
@@ -59,6 +60,7 @@ type house struct {
 	agents    *agents.Agents
 	backups   *backups.Service
 	certs     *certs.Service
+	access    *access.Service
 	bus       *bus.Bus
 	portal    *web.Portal
 	url       string
@@ -117,6 +119,7 @@ func newHouse(t *testing.T, d *db.DB, clock *dbtest.Clock) *house {
 		See: func(_ context.Context, e wire.Endpoint, _ time.Duration) wire.CertSeen {
 			return wire.CertSeen{Endpoint: e, Problem: "connection refused"}
 		}}))
+	h.access = ok[*access.Service](t)(access.New(access.Deps{DB: d, Keeper: k, Ledger: l, Jobs: h.jobs, Findings: h.findings, Customers: h.customers, Identity: h.identity}, access.Options{Bus: h.bus, TicketLink: "https://tickets.example/{ticket}"}))
 	h.serve(web.Options{Company: "Harbour Hosting", EnrolURL: "https://localhost:8445", BrowseWait: time.Millisecond, Mails: true})
 	h.people()
 	return h
@@ -125,7 +128,7 @@ func newHouse(t *testing.T, d *db.DB, clock *dbtest.Clock) *house {
 // serve opens the portal.
 func (h *house) serve(o web.Options) {
 	h.t.Helper()
-	h.portal = ok[*web.Portal](h.t)(web.New(web.Deps{Identity: h.identity, Customers: h.customers, Findings: h.findings, Jobs: h.jobs, Ledger: h.ledger, Agents: h.agents, Backups: h.backups, Certs: h.certs, Bus: h.bus, Now: h.d.Now}, o))
+	h.portal = ok[*web.Portal](h.t)(web.New(web.Deps{Identity: h.identity, Customers: h.customers, Findings: h.findings, Jobs: h.jobs, Ledger: h.ledger, Agents: h.agents, Backups: h.backups, Certs: h.certs, Access: h.access, Bus: h.bus, Now: h.d.Now}, o))
 	e := echo.New()
 	h.portal.Register(e)
 	e.HTTPErrorHandler = h.portal.Fault
