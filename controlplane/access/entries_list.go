@@ -44,9 +44,22 @@ func (s *Service) Entries(ctx context.Context, scope policy.Scope, f EntryFilter
 			next = rows[limit-1].ID
 		}
 		items, err = s.entriesOf(tx, rows)
+		for i := range items {
+			items[i] = items[i].shown(scope)
+		}
 		return err
 	})
 	return items, next, wrap("entries", err)
+}
+
+// shown is an entry as a scope may see it: of a neighbour on a shared server who
+// can come, and not whose or why.
+func (e Entry) shown(scope policy.Scope) Entry {
+	if scope.All() || e.Customer == "" || scope.Allows(e.Customer) {
+		return e
+	}
+	e.Customer, e.Reason, e.Ticket, e.EndedWhy, e.EndedBy, e.CreatedBy = "", "", "", "", "", ""
+	return e
 }
 
 // entriesReaching reads entries until there are enough that reach a scope.

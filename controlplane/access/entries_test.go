@@ -110,6 +110,11 @@ func TestEntriesReachLists(t *testing.T) {
 			if err != nil || (len(items) > 0) != (len(tc.harbour) > 0) {
 				w.t.Errorf("%s: harbour sees %v, %v", tc.name, items, err)
 			}
+			for _, x := range items {
+				if x.Customer != "" || x.PersonName == "" || (x.Reason == "") != (tc.entry.Customer != "") {
+					w.t.Errorf("%s: harbour sees of a neighbour's: %+v", tc.name, x)
+				}
+			}
 			ended := must[access.Entry](w.t)(w.access.EndEntry(w.ctx, w.all, e.ID, "it is done"))
 			if ended.EndedAt.IsZero() || ended.EndedWhy != "it is done" || ended.PersonName == "" {
 				w.t.Errorf("%s: ended: got %+v", tc.name, ended)

@@ -214,7 +214,7 @@ func (s *Service) sendNotice(tx *db.Tx, id string) error {
 	if err != nil {
 		return err
 	}
-	l := Letter{Key: "access.notice:" + r.ID + ":" + to.ID, Customer: c.ID, Person: to.ID, To: to.Email, Name: to.Name, Lang: to.Language,
+	l := Letter{Key: fmt.Sprint("access.notice:", r.ID, ":", to.ID, ":", to.Version), Customer: c.ID, Person: to.ID, To: to.Email, Name: to.Name, Lang: to.Language,
 		Template: mailChanged, Path: noticePath(r.ID), Subject: r.ID}
 	lines, emergency, err := s.itemLines(tx, c, items[r.ID])
 	if err != nil {
@@ -264,7 +264,8 @@ func noticeFacts(items []changeRow, mail, contact string) map[string]any {
 }
 
 // nextContact is the owner who is tried next, and how many were before; whoever
-// the latest mails did not reach comes last.
+// the latest mails did not reach comes last. One whose address was changed since
+// is tried again.
 func (s *Service) nextContact(tx *db.Tx, r noticeRow) (next customers.Contact, tried int, err error) {
 	mails, err := mailsOf(tx, []string{r.ID})
 	if err != nil {
@@ -295,7 +296,7 @@ func (s *Service) nextContact(tx *db.Tx, r noticeRow) (next customers.Contact, t
 		return -1
 	})
 	for _, c := range owners {
-		if !slices.ContainsFunc(mails[r.ID], func(m noticeMailRow) bool { return m.ContactID == c.ID }) {
+		if !slices.ContainsFunc(mails[r.ID], func(m noticeMailRow) bool { return m.ContactID == c.ID && m.At >= c.UpdatedAt.UnixMilli() }) {
 			return c, len(mails[r.ID]), nil
 		}
 	}

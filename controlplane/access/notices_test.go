@@ -8,6 +8,7 @@ import (
 
 	"ostler/controlplane"
 	"ostler/controlplane/access"
+	"ostler/controlplane/customers"
 	"ostler/controlplane/db"
 	"ostler/controlplane/db/dbtest"
 	"ostler/controlplane/mail"
@@ -231,6 +232,25 @@ func TestNobodyToTell(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A contact whose address was put right is tried again.
+func TestAnAddressThatWasPutRight(t *testing.T) {
+	tellEach(t, func(w *teller) {
+		dora := w.contact(w.harbour, "Dora", "owner")
+		w.list(w.harbour, operator(w.bob))
+		w.after(2 * time.Minute)
+		w.becomes(changed, "Dora@harbour.example", mail.Failed, mail.CauseRefused)
+		w.after(time.Minute)
+		right := "dora@harbour.example.org"
+		must[customers.Contact](w.t)(w.customers.UpdateContact(w.ctx, w.all, dora.ID, customers.ContactChange{Email: &right}))
+		w.after(25 * time.Hour)
+		w.after(25 * time.Hour)
+		same(w.t, "mails", w.to(), []string{changed + " Dora@harbour.example", changed + " " + right})
+		if n := w.notices(w.harbour)[0]; n.State != access.NoticeSent || !n.Late {
+			w.t.Errorf("got %+v", n)
+		}
+	})
 }
 
 // What ends while nobody looks is told late, and says so.

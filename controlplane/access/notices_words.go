@@ -91,6 +91,10 @@ func (c Change) sentence(server string, zone *time.Location) string {
 			s = fmt.Sprintf("%s can %s%s; before, it was to end at another time", who, can, untilWords(c.Until, zone))
 		}
 	default:
+		if c.Baseline {
+			s = fmt.Sprintf("%s can %s; it was so before we kept this list%s", who, can, untilWords(c.Until, zone))
+			break
+		}
 		s = fmt.Sprintf("%s can %s, from %s%s", who, can, instantWords(c.At, zone), untilWords(c.Until, zone))
 	}
 	why, word := whyWords[c.Why]

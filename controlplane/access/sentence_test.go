@@ -21,6 +21,8 @@ func TestChangesReadAsSentences(t *testing.T) {
 			"Bob can sign in to your servers (operator), from 1 March 2026 12:00 UTC until 1 March 2026 13:00 UTC. Why: looks after it."},
 		{"end", access.Change{Kind: access.Removed, Name: "Bob", Way: access.WayTeleport, At: at, Why: access.WhyLeft}, "web-1",
 			"Bob can no longer sign in to web-1, since 1 March 2026 12:00 UTC. Why: they left the company."},
+		{"baseline", access.Change{Kind: access.Added, Baseline: true, Name: "Bob", Way: access.WayLogin, Role: "root", At: at}, "web-1",
+			"Bob can log in to web-1 directly (root); it was so before we kept this list, without an end yet."},
 		{"moved", access.Change{Kind: access.Moved, Name: "Bob", Way: access.WayPhysical, Role: "rack 7", At: at, Until: at}, "web-1",
 			"Bob can stand before web-1 (rack 7) until 1 March 2026 12:00 UTC; before, it was to end at another time."},
 		{"another ground", access.Change{Kind: access.Ground, Name: "Bob", Way: access.WayBackupKey, At: at}, "",
