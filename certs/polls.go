@@ -112,7 +112,7 @@ func (s *Service) claimPolls(ctx context.Context) (mine []certRow, err error) {
 		if err := claimDue(tx, due, tx.NowMillis(), mark); err != nil {
 			return err
 		}
-		mine, err = company[certRow](tx, "id", 0, "poll_at = ? AND due_at <= ? AND due_at > 0 AND ended_at = 0", mark, tx.NowMillis())
+		mine, err = claimedPolls(tx, mark)
 		return err
 	})
 	return mine, err
@@ -192,7 +192,7 @@ func (s *Service) keepPart(tx *db.Tx, ca authorityRow, part []certRow, answers m
 	for i, r := range part {
 		ids[i] = r.ID
 	}
-	now, err := db.Where[certRow](tx, forAttempts(), "id", 0, "id IN ?", ids)
+	now, err := polledCerts(tx, ids)
 	if err != nil {
 		return err
 	}

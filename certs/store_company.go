@@ -165,3 +165,25 @@ func claimDue(tx *db.Tx, ids []string, now, mark int64) error {
 	}
 	return nil
 }
+
+// claimedPolls are the certificates of a claim, as far as is needed to ask about them.
+func claimedPolls(tx *db.Tx, mark int64) (rows []certRow, err error) {
+	err = tx.Select("id", "issued_by", "ari_id").Where("poll_at = ? AND due_at <= ? AND due_at > 0 AND ended_at = 0", mark, tx.NowMillis()).Order("id").Find(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("certs: claimed polls: %w", err)
+	}
+	return rows, nil
+}
+
+// polledCerts are certificates as far as an answer about their renewal needs
+// them (polled, due): a sweep over all of them reads each. What is not read here
+// is not written either.
+func polledCerts(tx *db.Tx, ids []string) (rows []certRow, err error) {
+	err = tx.Select("id", "customer_id", "server_id", "names", "ari_id", "issued_round", "not_before", "not_after", "hurried",
+		"plan_for", "renew_from", "window_start", "window_end", "renew_at", "explanation", "poll_at", "ari_failures",
+		"attempts", "next_try", "paused_until", "open_issue", "look_at", "notice_at", "due_at", "ended_at").Where("id IN ?", ids).Find(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("certs: polled: %w", err)
+	}
+	return rows, nil
+}
