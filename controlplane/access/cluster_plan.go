@@ -24,6 +24,12 @@ const (
 // certLife is how long a certificate lasts where a role does not say.
 const certLife = 12 * time.Hour
 
+// SharedLabel begins the label's value of a node on which several customers
+// live; the server's name follows it. A customer's own slug there would let
+// whoever looks after a neighbour onto all of that customer's servers, or keep
+// out whoever looks after this one. No slug has a colon.
+const SharedLabel = "shared:"
+
 // desired is what a role of ours ought to be.
 type desired struct {
 	name, person, role string
@@ -60,7 +66,7 @@ func (s *Service) desire(d *directory, lines []listedRow, only string) []desired
 	for _, l := range lines {
 		if l.Source == "grant" && l.ServerID == "" && d.people[l.PersonID].LeftAt.IsZero() {
 			k := key{l.PersonID, l.Role}
-			slugs[k] = append(slugs[k], d.slugs[l.CustomerID])
+			slugs[k] = append(append(slugs[k], d.slugs[l.CustomerID]), d.shared[l.CustomerID]...)
 		}
 	}
 	names := map[key]string{}

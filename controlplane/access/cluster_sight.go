@@ -23,6 +23,7 @@ type directory struct {
 	servers  map[string]string   // by host name
 	hosts    map[string]string   // host names by server
 	tenants  map[string][]string // by server
+	shared   map[string][]string // label values of shared servers, by customer
 	people   map[string]Person
 	users    map[string][]string // persons by Teleport user
 	logins   map[string][]string // persons by login on hosts
@@ -33,7 +34,7 @@ type directory struct {
 // directoryIn reads the directory.
 func (s *Service) directoryIn(tx *db.Tx) (*directory, error) {
 	d := &directory{slugs: map[string]string{}, names: map[string]string{}, bySlug: map[string]string{}, servers: map[string]string{}, hosts: map[string]string{},
-		tenants: map[string][]string{}, people: map[string]Person{}, users: map[string][]string{}, logins: map[string][]string{}, ours: map[string]clusterRole{}}
+		tenants: map[string][]string{}, shared: map[string][]string{}, people: map[string]Person{}, users: map[string][]string{}, logins: map[string][]string{}, ours: map[string]clusterRole{}}
 	called, err := s.called(tx)
 	if err != nil {
 		return nil, err
@@ -51,6 +52,13 @@ func (s *Service) directoryIn(tx *db.Tx) (*directory, error) {
 	}
 	for _, l := range living {
 		d.tenants[l.ServerID] = append(d.tenants[l.ServerID], l.CustomerID)
+	}
+	for server, tenants := range d.tenants {
+		for _, c := range tenants {
+			if len(tenants) > 1 {
+				d.shared[c] = append(d.shared[c], SharedLabel+d.hosts[server])
+			}
+		}
 	}
 	rows, err := peopleRows(tx, enforcing())
 	if err != nil {

@@ -206,7 +206,7 @@ func newPlane(t testing.TB, d *db.DB, clock *dbtest.Clock) *plane {
 	c.nodes = []teleport.Node{
 		{ID: p.mapleOne.ID, Hostname: "maple-1", Labels: map[string]string{"customer": "maple"}},
 		{ID: p.harbourOne.ID, Hostname: "harbour-1", Labels: map[string]string{"customer": "harbour"}},
-		{ID: p.shared.ID, Hostname: "shared-1", Labels: map[string]string{"customer": "maple"}},
+		{ID: p.shared.ID, Hostname: "shared-1", Labels: map[string]string{"customer": access.SharedLabel + "shared-1"}},
 	}
 	return p
 }

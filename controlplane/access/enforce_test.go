@@ -458,7 +458,8 @@ func TestLocksRefused(t *testing.T) {
 	}
 }
 
-// TestSharedServerIsEnforced: who reaches it by one tenant's label stands on every tenant's list.
+// TestSharedServerIsEnforced: a grant for one tenant reaches the server by its own
+// label, and nothing else of a neighbour; who does stands on every tenant's list.
 func TestSharedServerIsEnforced(t *testing.T) {
 	clock := &dbtest.Clock{}
 	p := enforcing(t, dbtest.SQLite(t, clock), clock)
@@ -466,6 +467,7 @@ func TestSharedServerIsEnforced(t *testing.T) {
 	p.grant(p.maple, p.bob, "operator", 100)
 	p.tick()
 	same(t, "maple", p.columns(p.maple), []string{"Bob Builder operator listed enforced could"})
+	same(t, "labels", p.c.labels(t), []string{"maple", "shared:shared-1"})
 	same(t, "harbour", p.columns(p.harbour), []string{"Bob Builder operator @shared-1 listed enforced could"})
 	p.look()
 	same(t, "findings", p.open(), nil)

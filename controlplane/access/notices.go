@@ -130,7 +130,7 @@ func (s *Service) gather(tx *db.Tx, changes []Change) error {
 		}
 	}
 	if len(urgent) > 0 {
-		tx.AfterCommit(func() { s.opts.Bus.Publish(topicWatch) })
+		tx.AfterCommit(func() { s.opts.Bus.Publish(TopicWatch) })
 	}
 	return wrap("gather notices", errors.Join(insertAll(tx, fresh), insertAll(tx, items)))
 }

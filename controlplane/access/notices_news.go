@@ -104,7 +104,7 @@ func (s *Service) cameBack(tx *db.Tx, r noticeRow, m noticeMailRow) error {
 	if err := stamp(tx, "notified_at", r.ID, 0); err != nil {
 		return err
 	}
-	tx.AfterCommit(func() { s.opts.Bus.Publish(topicWatch) })
+	tx.AfterCommit(func() { s.opts.Bus.Publish(TopicWatch) })
 	return s.note(tx, ledger.Entry{Customer: r.CustomerID, Subject: r.ID, Kind: "access.notice_bounced",
 		Data: map[string]any{"mail": m.MailID, "contact": m.ContactID, "state": m.State, "cause": m.Cause}})
 }

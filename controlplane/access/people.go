@@ -152,7 +152,7 @@ func (s *Service) ChangePerson(ctx context.Context, scope policy.Scope, id strin
 			return err
 		}
 		if in.TeleportUsers != nil || in.Logins != nil {
-			tx.AfterCommit(func() { s.opts.Bus.Publish(topicWatch) })
+			tx.AfterCommit(func() { s.opts.Bus.Publish(TopicWatch) })
 		}
 		out, err = s.person(row)
 		return err

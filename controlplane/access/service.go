@@ -192,7 +192,7 @@ func (s *Service) Roles() []Role { return s.opts.Roles }
 func (s *Service) Watch(ctx context.Context) error {
 	t := time.NewTicker(s.opts.Tick)
 	defer t.Stop()
-	wake, cancel := s.opts.Bus.Subscribe(topicWatch)
+	wake, cancel := s.opts.Bus.Subscribe(TopicWatch)
 	defer cancel()
 	for {
 		for _, due := range s.due {
@@ -209,5 +209,5 @@ func (s *Service) Watch(ctx context.Context) error {
 	}
 }
 
-// topicWatch wakes Watch before its tick.
-const topicWatch = "access.watch"
+// TopicWatch wakes Watch before its tick.
+const TopicWatch = "access.watch"
