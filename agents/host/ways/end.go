@@ -15,7 +15,7 @@ import (
 const userVariable = "SSH_TELEPORT_USER"
 
 // endRounds bounds how often what a session starts meanwhile is looked for.
-const endRounds = 20
+const endRounds = 200
 
 // EndLogins ends an account's sessions that came through Teleport and are, by
 // what Teleport told them, of that user. A session that does not say whose it
