@@ -16,6 +16,7 @@ import (
 
 	"ostler/agents/wire"
 	"ostler/certs/deploy"
+	"ostler/internal/killpoint"
 )
 
 func TestDeploy(t *testing.T) {
@@ -136,7 +137,7 @@ func TestGoesBackPastAnUnprovenRound(t *testing.T) {
 	at := listen(t, w.loaded, wire.ProtocolTLS)
 	w.served(w.params(1, at))
 	w.e.SetAt(killAt("reloaded", 1))
-	if got := until(func() { _, _ = w.deploy(t.Context(), w.params(2, at)) }); got != "reloaded" || w.live() != "2" {
+	if got := killpoint.Until(func() { _, _ = w.deploy(t.Context(), w.params(2, at)) }); got != "reloaded" || w.live() != "2" {
 		t.Fatalf("killed at %q, live %s", got, w.live())
 	}
 	w.set([]string{"false"}, w.copies()) // the configuration is refused from now on

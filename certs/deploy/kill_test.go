@@ -7,32 +7,15 @@ import (
 	"time"
 
 	"ostler/agents/wire"
+	"ostler/internal/killpoint"
 )
-
-// killed is what is thrown at a point: nothing of an error's path runs after it.
-type killed struct{ point string }
-
-// until runs f, and returns the point at which it was killed; "" for none.
-func until(f func()) (point string) {
-	defer func() {
-		switch k := recover().(type) {
-		case nil:
-		case killed:
-			point = k.point
-		default:
-			panic(k)
-		}
-	}()
-	f()
-	return ""
-}
 
 // killAt kills at the nth time that a point is reached.
 func killAt(point string, n int) func(string) {
 	return func(p string) {
 		if p == point {
 			if n--; n == 0 {
-				panic(killed{p})
+				killpoint.Kill(p)
 			}
 		}
 	}
@@ -42,7 +25,7 @@ func killAt(point string, n int) func(string) {
 func killNth(n int) func(string) {
 	return func(p string) {
 		if n--; n == 0 {
-			panic(killed{p})
+			killpoint.Kill(p)
 		}
 	}
 }
@@ -71,7 +54,7 @@ func eachKill(t *testing.T, least int, scenario func(t *testing.T, w *world) (ki
 			w := newWorld(t)
 			kill, after := scenario(t, w)
 			w.e.SetAt(killNth(n))
-			point := until(kill)
+			point := killpoint.Until(kill)
 			if point == "" {
 				t.Fatal("not killed")
 			}

@@ -18,6 +18,7 @@ import (
 
 	"ostler/agents/wire"
 	"ostler/certs/deploy"
+	"ostler/internal/killpoint"
 )
 
 func any1(string) bool { return true }
@@ -397,7 +398,7 @@ func TestForget(t *testing.T) {
 	wantCause(t, err, wire.CauseCertFolder)
 	w.put("etc/nginx/nginx.conf", nil)
 	w.e.SetAt(killAt("deleted", 1))
-	if point := until(func() { _, _ = forget() }); point != "deleted" {
+	if point := killpoint.Until(func() { _, _ = forget() }); point != "deleted" {
 		t.Fatalf("killed at %q", point)
 	}
 	w.open()

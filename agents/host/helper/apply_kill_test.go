@@ -12,25 +12,8 @@ import (
 
 	"ostler/agents/host/helper"
 	"ostler/agents/wire"
+	"ostler/internal/killpoint"
 )
-
-// killed is what a fault throws: no clean-up of an error's path runs after it.
-type killed struct{ point string }
-
-// until runs f, and returns the point at which it was killed; "" for none.
-func until(f func()) (point string) {
-	defer func() {
-		switch k := recover().(type) {
-		case nil:
-		case killed:
-			point = k.point
-		default:
-			panic(k)
-		}
-	}()
-	f()
-	return ""
-}
 
 // nth calls act at the nth point, counted from 1.
 func nth(n int, act func(point string) error) func(string) error {
@@ -42,7 +25,10 @@ func nth(n int, act func(point string) error) func(string) error {
 	}
 }
 
-func kill(point string) error { panic(killed{point}) }
+func kill(point string) error {
+	killpoint.Kill(point)
+	return nil
+}
 
 // small is a restore with every kind of act in it.
 func small(t *testing.T) (*world, helper.Apply) {
@@ -81,7 +67,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 				}
 				fs()
 				helper.At(w.h, nth(n, kill))
-				point := until(func() { _, _ = w.h.Apply(t.Context(), a, nil) })
+				point := killpoint.Until(func() { _, _ = w.h.Apply(t.Context(), a, nil) })
 				for _, name := range []string{"f", "l"} { // never a moment without either
 					if _, err := os.Lstat(w.root + www + "/" + name); err != nil {
 						t.Errorf("%s: killed at %s: %v", how, point, err)
@@ -155,7 +141,7 @@ func TestUndoKilledAtEveryStep(t *testing.T) {
 			before := contents(t, w.root+www)
 			w.apply(a)
 			helper.At(w.h, nth(n, kill))
-			point := until(func() { _, _ = w.h.Undo(t.Context(), undoAsk(), nil) })
+			point := killpoint.Until(func() { _, _ = w.h.Undo(t.Context(), undoAsk(), nil) })
 			if point == "" {
 				break
 			}

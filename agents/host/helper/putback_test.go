@@ -13,6 +13,7 @@ import (
 	"ostler/agents/host/helper"
 	"ostler/agents/wire"
 	"ostler/backups/restic"
+	"ostler/internal/killpoint"
 )
 
 // engine is a repository with one file; it runs nothing.
@@ -216,7 +217,7 @@ func TestPutBackSweepsAfterAKill(t *testing.T) {
 	for n := 1; ; n++ {
 		w := lost(t)
 		helper.At(w.h, nth(n, kill))
-		point := until(func() { _, _ = w.h.PutBack(t.Context(), putBack("new"), nil) })
+		point := killpoint.Until(func() { _, _ = w.h.PutBack(t.Context(), putBack("new"), nil) })
 		if point == "" {
 			break
 		}
