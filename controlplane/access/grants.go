@@ -103,6 +103,9 @@ func (s *Service) grantIn(tx *db.Tx, scope policy.Scope, in NewGrant, owner stri
 	if err != nil {
 		return row, err
 	}
+	if err := s.alone(tx, persons, customer.ID); err != nil {
+		return row, err
+	}
 	if GrantKind(row.Kind) != GrantBaseline {
 		if err := s.gate(tx, whoPointer(row), persons, terms, millis(row.FromAt)); err != nil {
 			return row, err
@@ -202,6 +205,19 @@ func (s *Service) personsOf(tx *db.Tx, row grantRow) ([]personRow, error) {
 		return nil, controlplane.Invalid(controlplane.Field{Pointer: "/person", Message: "There is no such person."})
 	}
 	return rows, nil
+}
+
+// alone refuses a grant to a customer's own person where it would reach a server
+// that others share: they would read a stranger's name on their lists.
+func (s *Service) alone(tx *db.Tx, persons []personRow, customer string) error {
+	if !slices.ContainsFunc(persons, func(p personRow) bool { return PersonKind(p.Kind) == KindCustomer }) {
+		return nil
+	}
+	servers, err := s.sharedServers(tx, []string{customer})
+	if err != nil || len(servers) == 0 {
+		return err
+	}
+	return conflict("Let them in by an account of their own, as an entry.", "This customer shares a server with others, whom a customer's own person must not reach")
 }
 
 func whoPointer(row grantRow) string {

@@ -60,6 +60,17 @@ func TestWhoSeesPeople(t *testing.T) {
 				t.Errorf("a paper says too much: %+v", p)
 			}
 		}
+		own := func() error {
+			_, err := w.access.Grant(w.ctx, w.all, w.asked(func(in *access.NewGrant) { in.Person = people[1].ID }))
+			return err
+		}
+		if err := own(); err != nil {
+			t.Errorf("a customer's own person on their own server: %v", err)
+		}
+		w.share()
+		if err := own(); controlplane.ErrorCode(err) != controlplane.CodeConflict {
+			t.Errorf("a customer's own person on a shared server: got %v, want conflict", err)
+		}
 		if _, err := w.access.GetPerson(ctx, scope, w.cleo.ID); controlplane.ErrorCode(err) != controlplane.CodeNotFound {
 			t.Errorf("who is not on the list: got %v, want not found", err)
 		}

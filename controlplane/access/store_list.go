@@ -149,7 +149,7 @@ func standing(tx *db.Tx, customers []string) (rows []spanRow, err error) {
 	return rows, err
 }
 
-// countExpiring counts grants that end soon, by customer; lastChanges says when lists changed last.
+// countExpiring counts grants that end soon, by customer, and says when each list changed last.
 func countExpiring(tx *db.Tx, customers []string, before int64) (map[string]int, map[string]int64, error) {
 	var rows []struct {
 		CustomerID string
@@ -162,7 +162,8 @@ func countExpiring(tx *db.Tx, customers []string, before int64) (map[string]int,
 		ending[r.CustomerID] = int(r.N)
 	}
 	rows = nil
-	err2 := tx.Raw("SELECT customer_id, MAX(known_at) AS n FROM access_changes WHERE col = 'listed' AND kind <> 'ground' AND customer_id IN "+in+" GROUP BY customer_id", list(customers)).Scan(&rows).Error
+	err2 := tx.Raw("SELECT c.value AS customer_id, COALESCE((SELECT a.known_at FROM access_changes a WHERE a.customer_id = c.value AND a.col = 'listed' AND a.kind <> 'ground' ORDER BY a.known_at DESC LIMIT 1), 0) AS n FROM "+
+		in+" c", list(customers)).Scan(&rows).Error
 	changed := map[string]int64{}
 	for _, r := range rows {
 		changed[r.CustomerID] = r.N

@@ -76,7 +76,7 @@ func oneOf(q *gorm.DB, dialect db.Dialect, column string, values []string) *gorm
 // listed is the right side of IN for a parameter made by list.
 func listed(dialect db.Dialect) string {
 	if dialect == db.Postgres {
-		return "(SELECT json_array_elements_text(CAST(? AS json)))"
+		return "(SELECT json_array_elements_text(CAST(? AS json)) AS value)"
 	}
 	return "(SELECT value FROM json_each(?))"
 }
@@ -209,7 +209,8 @@ func (r changeRow) value() Change {
 // customersWith are those customers that ever had a span of a source.
 func customersWith(tx *db.Tx, source string, customers []string) (map[string]bool, error) {
 	var ids []string
-	err := tx.Raw("SELECT DISTINCT customer_id FROM access_changes WHERE source = ? AND customer_id IN "+listed(tx.Dialect()), source, list(customers)).Scan(&ids).Error
+	err := tx.Raw("SELECT c.value FROM "+listed(tx.Dialect())+" c WHERE EXISTS (SELECT 1 FROM access_changes a WHERE a.customer_id = c.value AND a.col = 'listed' AND a.source = ?)",
+		list(customers), source).Scan(&ids).Error
 	out := make(map[string]bool, len(ids))
 	for _, id := range ids {
 		out[id] = true
