@@ -168,10 +168,7 @@ func (s *Service) Campaigns(ctx context.Context, scope policy.Scope, p Page) (it
 		if err != nil {
 			return err
 		}
-		if len(rows) > size {
-			rows = rows[:size]
-			next = makeToken(rows[size-1].StartedAt, rows[size-1].ID)
-		}
+		rows, next = cut(rows, size, func(r campaignRow) (int64, string) { return r.StartedAt, r.ID })
 		for _, r := range rows {
 			c, err := s.campaign(tx, r)
 			if err != nil {
@@ -221,10 +218,7 @@ func (s *Service) CampaignCertificates(ctx context.Context, scope policy.Scope, 
 		if err != nil {
 			return err
 		}
-		if len(rows) > size {
-			rows = rows[:size]
-			next = makeToken(rows[size-1].Position, rows[size-1].CertificateID)
-		}
+		rows, next = cut(rows, size, func(r itemRow) (int64, string) { return r.Position, r.CertificateID })
 		for _, r := range rows {
 			cert, err := db.One[certRow](tx, scope, "certificate", r.CertificateID)
 			if err != nil {

@@ -99,11 +99,7 @@ func (s *Service) List(ctx context.Context, scope policy.Scope, f Filter) (items
 		if err != nil {
 			return err
 		}
-		if len(rows) > f.PageSize {
-			rows = rows[:f.PageSize]
-			last := rows[len(rows)-1]
-			next = makeToken(last.NotAfter, last.ID)
-		}
+		rows, next = cut(rows, f.PageSize, func(r certRow) (int64, string) { return r.NotAfter, r.ID })
 		for _, r := range rows {
 			c, err := s.value(r)
 			if err != nil {
@@ -116,7 +112,15 @@ func (s *Service) List(ctx context.Context, scope policy.Scope, f Filter) (items
 	return items, next, err
 }
 
-func makeToken(at int64, id string) string { return strconv.FormatInt(at, 10) + "." + id }
+// cut makes a page of rows that were read with one more than it may have, and
+// the token of the next one: the place of its last row in their order.
+func cut[T any](rows []T, size int, place func(T) (int64, string)) (page []T, next string) {
+	if len(rows) <= size {
+		return rows, ""
+	}
+	at, id := place(rows[size-1])
+	return rows[:size], strconv.FormatInt(at, 10) + "." + id
+}
 
 func readToken(token string) (at int64, id string, err error) {
 	if token == "" {
@@ -147,11 +151,7 @@ func (s *Service) Issues(ctx context.Context, scope policy.Scope, certificate st
 		if err != nil {
 			return err
 		}
-		if len(rows) > size {
-			rows = rows[:size]
-			last := rows[size-1]
-			next = makeToken(last.StartedAt, last.ID)
-		}
+		rows, next = cut(rows, size, func(r issueRow) (int64, string) { return r.StartedAt, r.ID })
 		for _, r := range rows {
 			i, err := r.value()
 			if err != nil {

@@ -272,11 +272,7 @@ func (d *deployment) sightBefore(before int64) (sight, error) {
 	if err != nil {
 		return sight{}, err
 	}
-	c, err := parseChain(b)
-	if err != nil {
-		return sight{}, err
-	}
-	return c.sight(), nil
+	return sightIn(b)
 }
 
 func reason(err error) string {

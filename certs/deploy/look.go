@@ -175,7 +175,12 @@ func (e *Engine) sightOf(s *shelf, round int64) (sight, error) {
 	if err != nil {
 		return sight{}, err
 	}
-	c, err := parseChain(b)
+	return sightIn(b)
+}
+
+// sightIn is what a chain must be seen as.
+func sightIn(chain []byte) (sight, error) {
+	c, err := parseChain(chain)
 	if err != nil {
 		return sight{}, err
 	}
