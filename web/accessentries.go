@@ -139,7 +139,7 @@ func (v *visit) entryForm() (policy.Scope, *AccessForm, string, error) {
 		places = append(places, Choice{Value: f.ID, Label: f.Name})
 	}
 	page.Fields = []FormField{way, v.entered("person", v.t("col.person"), "").among(people).hint(v.t("entries.person_hint")), v.entered("role", v.t("entries.what"), "").hint(v.t("entries.what_hint")).optional(),
-		v.entered("customer", v.t("col.customer"), c.ID).among(of).hint(v.t("entries.customer_hint")), v.entered("facility", v.t("facilities.place"), "").among(places), v.entered("rack", v.t("entries.rack"), "").optional(),
+		v.entered("customer", v.t("col.customer"), c.ID).among(of).hint(v.t("entries.customer_hint")), v.entered("facility", v.t("facilities.place"), "").among(places), v.entered("rack", v.t("entries.rack"), "").hint(v.t("entries.rack_hint")).optional(),
 		v.entered("server", v.t("col.server"), "").hint(v.t("entries.server_hint")).optional(), v.entered("escort", v.t("entries.escort"), "").among(escorts),
 		v.entered("reason", v.t("col.reason"), "").rows(3), v.entered("ticket", v.t("col.ticket"), "").optional(),
 		v.entered("until", v.t("col.until"), "").kind("date").hint(v.t("entries.until_hint")).optional(), v.entered("review", v.t("entries.review"), "").kind("date").optional()}

@@ -218,7 +218,11 @@ func (p *Portal) grantActions() []grantAction {
 				return []FormField{v.entered("why", v.t("col.why"), "").hint(v.t("grant.why_hint"))}
 			},
 			act: func(v *visit, s policy.Scope, g access.Grant) error {
-				_, err := p.Access.Revoke(v.ctx, s, g.ID, v.formValue("why"))
+				why := v.formValue("why")
+				if why == "" {
+					return controlplane.Invalid(controlplane.Field{Pointer: "/why", Message: v.t("grant.why_missing")})
+				}
+				_, err := p.Access.Revoke(v.ctx, s, g.ID, why)
 				return err
 			}},
 		{word: "extend", label: "grant.extend", say: "grant.extend_say", do: "grant.extend_do", done: "saved", perm: policy.AccessWrite,

@@ -241,7 +241,7 @@ func (v *visit) instructionForm() (policy.Scope, customers.Customer, *AccessForm
 		v.entered("what", v.t("flagged.what"), "").rows(3).hint(v.t("flagged.what_hint")),
 		v.entered("why", v.t("flagged.why"), "").rows(3).hint(v.t("flagged.why_hint")),
 		v.entered("authorisation", v.t("flagged.by"), "").among(by),
-		v.entered("ticket", v.t("col.ticket"), "").optional(),
+		v.entered("ticket", v.t("col.ticket"), "").hint(v.t("flagged.ticket_hint")).optional(),
 		v.entered("subject", v.t("flagged.subject"), "").hint(v.t("flagged.subject_hint")).optional(),
 	}
 	return scope, c, page, nil
