@@ -29,22 +29,24 @@ const (
 // stampFor is how old a change may be that a look confirms.
 const stampFor = 30 * 24 * time.Hour
 
-// dueObserve has the cluster looked at at intervals. However many replicas ask,
-// one job is made of each interval.
+// dueObserve has the cluster looked at at intervals, and the keys of customers
+// be there who came since: what hosts answer is sealed with them. However many
+// replicas ask, one job is made of each interval.
 func (s *Service) dueObserve(ctx context.Context) error {
-	if s.cluster == nil {
-		return nil
-	}
 	ctx = controlplane.System(ctx, "access.watch")
-	if err := s.ready(ctx); err != nil {
-		return err
-	}
 	now, err := s.db.Now(ctx)
 	if err != nil {
 		return err
 	}
 	slot := now.Truncate(s.opts.Every).UnixMilli()
 	if s.observed.Load() == slot {
+		return nil
+	}
+	if err := s.customersReady(ctx); err != nil {
+		return err
+	}
+	if s.cluster == nil {
+		s.observed.Store(slot)
 		return nil
 	}
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
