@@ -134,8 +134,16 @@ func (s *Service) settleShared(tx *db.Tx, servers, persons []string, why string)
 		return nil, err
 	}
 	wants := sharedWants(reached, tenants, persons, tx.NowMillis())
+	switch why {
+	case WhyExpired, WhyLeft, WhyTeam, WhyTenancy, WhyTicket:
+	default:
+		why = "" // what was written of a grant is its own customer's
+	}
 	return s.settleQuietly(tx, part{Column: Listed, Source: sourceGrant, Servers: servers, Persons: persons, Why: why}, wants)
 }
+
+// whyShared is told of whoever reaches a shared server on another tenant's grant.
+const whyShared = "reaches a server that you share with others"
 
 // sharedWants are the wants of tenants whose servers others' grants reach. Where
 // a tenant's own grant says as much already, nothing more is wanted.
@@ -168,7 +176,7 @@ func sharedWants(reached []reach, tenants []tenant, persons []string, now int64)
 				if f, u := firstStretch(own); until == 0 || u != 0 && f <= max(from, now) && u >= until {
 					continue
 				}
-				wants = append(wants, want{Customer: customer, Person: k.person, Way: WayTeleport, Role: k.role, Server: server, Ground: server, From: millis(max(from, now)), Until: millis(until)})
+				wants = append(wants, want{Customer: customer, Person: k.person, Way: WayTeleport, Role: k.role, Server: server, Ground: server, From: millis(max(from, now)), Until: millis(until), Why: whyShared})
 			}
 		}
 	}

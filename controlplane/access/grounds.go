@@ -2,6 +2,7 @@ package access
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -45,7 +46,21 @@ func (b *listing) grounds() error {
 			e.line.Grants = append(e.line.Grants, g.id)
 		}
 	}
-	return nil
+	return b.words()
+}
+
+// words fills in why where the ground itself is not the reader's: what was told
+// of it when it came.
+func (b *listing) words() error {
+	bySpan := map[string]*Line{}
+	for _, e := range b.lines {
+		for _, r := range e.spans {
+			if Column(r.Col) == Listed && r.Source != sourceGrant && e.line.Reason == "" {
+				bySpan[r.ID] = &e.line
+			}
+		}
+	}
+	return b.s.toldOf(b.tx, slices.Sorted(maps.Keys(bySpan)), func(span, why string) { bySpan[span].Reason = why })
 }
 
 // groundInfo is what a list says of a ground.

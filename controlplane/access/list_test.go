@@ -197,8 +197,13 @@ func TestSharedServer(t *testing.T) {
 		w.hours(1)
 		must[customers.Tenancy](t)(w.customers.EndTenancy(w.ctx, w.all, there.ID))
 		same(t, "after they moved out", who(w.read(w.harbour, access.At{})), nil)
+		w.lives(w.shared, w.harbour)
 		w.hours(1)
-		must[access.Grant](t)(w.access.Revoke(w.ctx, w.all, g.ID, "done"))
+		must[access.Grant](t)(w.access.Revoke(w.ctx, w.all, g.ID, "words of maple's alone"))
+		items, _, err := w.access.Changes(ctx, scope, access.ChangeFilter{Customer: w.harbour.ID})
+		if err != nil || len(items) == 0 || items[0].Added || items[0].Why != access.WhyEnded {
+			t.Errorf("what the neighbour is told: got %+v, %v; want that it ended, and no word of why", items, err)
+		}
 		same(t, "nobody is left", who(w.read(w.maple, access.At{})), nil)
 		same(t, "then", who(w.read(w.harbour, access.At{At: joined})), []string{bobOperates + " @shared-1"})
 	})
@@ -248,4 +253,17 @@ func TestRemovedAndAddedAgain(t *testing.T) {
 	must[access.Grant](t)(w.access.Revoke(w.ctx, w.all, g.ID, "again"))
 	w.grant(w.maple, w.bob, "operator", 5)
 	same(t, "changes", told(heard), []string{"added " + bobOperates, "removed " + bobOperates, "added " + bobOperates})
+}
+
+// Why somebody stands on a list on a ground of the company's is the customer's to read, too.
+func TestReasonOfTheCompanysEntries(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
+		w := newWorld(t, d, clock)
+		must[access.Entry](t)(w.access.AddEntry(w.ctx, w.all, access.Entry{Way: access.WayAdmin, Person: w.cleo.ID, Role: "hypervisor pve-1", Reason: "runs the hypervisors", ReviewBy: clock.Now().AddDate(0, 1, 0)}))
+		ctx, scope := w.owner(w.maple)
+		l := must[access.List](t)(w.access.List(ctx, scope, w.maple.ID, access.At{}))
+		if len(l.Lines) != 1 || l.Lines[0].Reason != "runs the hypervisors" || l.Differences != 0 {
+			t.Errorf("got %+v with %d differences, want one line with its reason and none", l.Lines, l.Differences)
+		}
+	})
 }

@@ -42,3 +42,22 @@ func (s *Service) entryGrounds(tx *db.Tx, customer string, ids []string, into ma
 	}
 	return nil
 }
+
+// toldOf calls f with why each of the spans was said to come, where it was.
+func (s *Service) toldOf(tx *db.Tx, spans []string, f func(span, why string)) error {
+	if len(spans) == 0 {
+		return nil
+	}
+	var rows []changeRow
+	if err := oneOf(tx.DB, tx.Dialect(), "span_id", spans).Where("kind <> ? AND why IS NOT NULL", string(Removed)).Order("known_at, id").Find(&rows).Error; err != nil {
+		return err
+	}
+	for _, r := range rows {
+		why, err := s.open(r.CustomerID, "access_changes", "why", r.ID, r.Why)
+		if err != nil {
+			return err
+		}
+		f(r.SpanID, why)
+	}
+	return nil
+}
