@@ -15,6 +15,7 @@ func TestEveryPageOfTheDemo(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts a demo and a browser; make test runs it")
 	}
+	t.Parallel()
 	tourDemo(t, false)
 }
 

@@ -70,7 +70,7 @@ func (h hands) search(text string) {
 		h.WaitText("As it was on")
 	}
 	if h.keyboard {
-		world.Eventually(h.T, "/ brings one to the search", 20*time.Second, func() bool { // once the page's script runs
+		world.Eventually(h.T, "/ brings one to the search", 2*time.Minute, func() bool { // once the page's script runs
 			h.Press("/")
 			return world.Eval[string](h.Tab, `document.activeElement.id`) == "q"
 		})
@@ -88,6 +88,7 @@ func TestFindItGetItBack(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts a demo and a browser; make test runs it")
 	}
+	t.Parallel()
 	d := world.StartDemo(t, "--days", "3")
 	b := world.NewBrowser(t)
 	name := path.Base(d.LostFile)
@@ -225,7 +226,7 @@ func onServer(t *testing.T, h hands, d *world.Demo, name, place string) {
 	h.follow("Take it back")
 	h.follow("Yes, take it back")
 	h.WaitText("It was taken back")
-	world.Eventually(t, "the file is gone again", 10*time.Second, func() bool { _, err := os.Stat(place); return err != nil })
+	world.Eventually(t, "the file is gone again", 2*time.Minute, func() bool { _, err := os.Stat(place); return err != nil })
 }
 
 func must[T any](v T, err error) T {

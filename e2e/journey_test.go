@@ -18,6 +18,7 @@ func TestCustomerGetsALostFileBack(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts a demo and a browser; make test runs it")
 	}
+	t.Parallel()
 	d := world.StartDemo(t, "--days", "3")
 	demoCertificates(t, d)
 	tab := world.NewBrowser(t).Tab()
@@ -29,7 +30,7 @@ func TestCustomerGetsALostFileBack(t *testing.T) {
 
 	// The newest copy has lost the file; the one before has it.
 	var copies []string
-	world.Eventually(t, "two copies are listed", 30*time.Second, func() bool {
+	world.Eventually(t, "two copies are listed", 2*time.Minute, func() bool {
 		copies = world.Eval[[]string](tab, `[...document.querySelectorAll("main tbody tr")].map(r => r.querySelector("a[href^='/snapshots/']")?.getAttribute("href")).filter(h => h)`)
 		return len(copies) >= 2
 	})
@@ -39,7 +40,7 @@ func TestCustomerGetsALostFileBack(t *testing.T) {
 		tab.WaitText("office/") // it opens where the plan's folder begins
 		tab.ClickText("office/")
 		tab.WaitText("invoice-2026-10.ods")
-		world.Eventually(t, "the whole folder is there", 30*time.Second, func() bool { return world.Eval[bool](tab, `document.readyState === "complete"`) })
+		world.Eventually(t, "the whole folder is there", 2*time.Minute, func() bool { return world.Eval[bool](tab, `document.readyState === "complete"`) })
 		if got := strings.Contains(tab.Text(), name); got != want {
 			t.Fatalf("copy %d has %s: %v, want %v\n%s", i, name, got, want, tab.Text())
 		}
@@ -70,7 +71,7 @@ func TestCustomerGetsALostFileBack(t *testing.T) {
 	tab.ClickText("Put it back")
 	tab.WaitText("is back on")
 	var back string // under its own name: nothing is in its place
-	world.Eventually(t, "the file is back on the server", 30*time.Second, func() bool {
+	world.Eventually(t, "the file is back on the server", 2*time.Minute, func() bool {
 		for _, root := range d.Servers {
 			file := filepath.Join(root, d.LostFile)
 			if data, err := os.ReadFile(file); err == nil && sum(string(data)) == d.LostSum {

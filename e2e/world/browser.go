@@ -79,7 +79,7 @@ func (b *Browser) Tab() *Tab {
 	b.T.Helper()
 	ctx, cancel := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext())
 	b.T.Cleanup(cancel)
-	ctx, stop := context.WithTimeout(ctx, 8*time.Minute)
+	ctx, stop := context.WithTimeout(ctx, 18*time.Minute) // go test ends at 20
 	b.T.Cleanup(stop)
 	t := &Tab{T: b.T, ctx: ctx}
 	t.do("open a tab", chromedp.Navigate("about:blank"))
@@ -135,7 +135,7 @@ func (t *Tab) ClickText(text string) {
 	js := fmt.Sprintf(`(() => { const want = %q;
 		const e = [...document.querySelectorAll("a, button, summary")].find(e => e.textContent.trim().replace(/\s+/g, " ") === want && e.checkVisibility());
 		if (!e) return "none"; e.click(); return "ok" })()`, text)
-	for end := time.Now().Add(10 * time.Second); Eval[string](t, js) != "ok"; time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); Eval[string](t, js) != "ok"; time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.T.Fatalf("no link or button “%s” on %s:\n%s", text, t.URL(), t.Text())
 		}
@@ -145,7 +145,7 @@ func (t *Tab) ClickText(text string) {
 // WaitText waits until the page's text contains s.
 func (t *Tab) WaitText(s string) {
 	t.T.Helper()
-	end := time.Now().Add(30 * time.Second)
+	end := time.Now().Add(2 * time.Minute)
 	for !strings.Contains(t.Text(), s) {
 		if time.Now().After(end) {
 			t.T.Fatalf("“%s” did not come on %s:\n%s", s, t.URL(), t.Text())
