@@ -277,3 +277,17 @@ func (h *house) approves(sent func(*person, string, url.Values) string, id strin
 		t.Error("the matrix lacks the grant")
 	}
 }
+
+// accessObjects are one of each thing about access of maple's, by their noun in addresses.
+func (h *house) accessObjects() map[string]string {
+	t := h.t
+	t.Helper()
+	x := h.papered("Mara Voss")
+	g := ok[access.Grant](t)(h.access.Grant(h.ctx, all, access.NewGrant{Customer: h.maple.ID, Person: x.ID, Role: "operator", Reason: "Looks after the shop", Ticket: "OPS-1", Until: h.clock.Now().AddDate(0, 0, 9)}))
+	f := ok[access.Facility](t)(h.access.PutFacility(h.ctx, all, access.Facility{Name: "Frankfurt", Country: "DE", Location: "Frankfurt", Controls: "Photo ID"}))
+	e := ok[access.Entry](t)(h.access.AddEntry(h.ctx, all, access.Entry{Way: access.WayPhysical, Person: x.ID, Customer: h.maple.ID, Reason: "Changes disks", From: h.clock.Now(), Until: h.clock.Now().AddDate(0, 1, 0)}))
+	team := ok[access.Team](t)(h.access.PutTeam(h.ctx, all, access.Team{Name: "Day", Members: []access.Member{{Person: x.ID}}}))
+	a := ok[access.Authorisation](t)(h.access.AddAuthorisation(h.ctx, all, access.Authorisation{Customer: h.maple.ID, Name: "Mara Voss", Capacity: "designee", Acts: []string{"restore"}, From: h.clock.Now(), Document: "Letter"}))
+	in := ok[access.Instruction](t)(h.access.FlagInstruction(h.ctx, all, access.Instruction{Customer: h.maple.ID, What: "Copy a mailbox", Why: "It breaks the secrecy of letters", Ticket: "OPS-2"}))
+	return map[string]string{"grants": g.ID, "persons": x.ID, "facilities": f.ID, "entries": e.ID, "teams": team.ID, "authorisations": a.ID, "instructions": in.ID}
+}

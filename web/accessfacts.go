@@ -84,6 +84,3 @@ func (v *visit) accessAtHome(items []access.Summary) Link {
 	}
 	return Link{said, "/access"}
 }
-
-// accessLinks are the kinds of finding whose page a customer sees too.
-var accessLinks = []string{findings.AccessDrift, findings.AccessUnexplained, findings.AccessNoticeLate, findings.AccessInstructionFlagged, findings.AccessNotConfirmed, findings.AccessClusterUnreachable}

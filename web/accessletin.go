@@ -54,6 +54,9 @@ func (p *Portal) foundConfirm(v *visit) error {
 		return err
 	}
 	id, yes, name := v.c.Param("id"), v.c.FormValue("answer") == "yes", v.formValue("words")
+	if _, err := p.Access.GetFound(v.ctx, scope, id); err != nil {
+		return err
+	}
 	if !yes && v.c.FormValue("answer") != "no" {
 		err = controlplane.Invalid(controlplane.Field{Pointer: "/name-" + id, Message: v.t("letin.say_which")})
 	} else if yes && name == "" {

@@ -389,15 +389,3 @@ func (v *visit) saidOfList(page *Access, c customers.Customer, l access.List, no
 	}
 	return nil
 }
-
-// join puts words after each other with a comma, those that are there.
-func join(words ...string) string {
-	out := ""
-	for _, w := range words {
-		if w != "" && out != "" {
-			out += ", "
-		}
-		out += w
-	}
-	return out
-}

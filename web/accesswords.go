@@ -167,3 +167,15 @@ func (v *visit) factAt(key string, t time.Time) Fact {
 
 // pathEscape writes a word so that it is one part of an address.
 func pathEscape(s string) string { return url.PathEscape(s) }
+
+// join puts words after each other with a comma, those that are there.
+func join(words ...string) string {
+	out := ""
+	for _, w := range words {
+		if w != "" && out != "" {
+			out += ", "
+		}
+		out += w
+	}
+	return out
+}

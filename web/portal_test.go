@@ -274,6 +274,9 @@ func TestEveryRouteForEverybody(t *testing.T) {
 	}
 	objects := map[string]string{"servers": h.server.ID, "customers": h.maple.ID, "tenancies": h.tenancy.ID, "plans": plan.ID, "jobs": restore.Job, "snapshots": snap.ID, "restores": restore.ID,
 		"downloads": restore.ID, "keys": plan.Repository.ID, "account": "ses_00000000000000000000000000", "people": h.reader.ID, "staff": h.admin.ID, "auditors": auditor.ID, "activity": entries[0].ID, "asks": request.ID}
+	for noun, id := range h.accessObjects() {
+		objects[noun] = id
+	}
 	readers := map[string]struct {
 		*person
 		a controlplane.Actor
