@@ -118,8 +118,6 @@ type hostRow struct {
 	AskedAt   int64  `gorm:"column:asked_at"`
 	ScannedAt int64  `gorm:"column:scanned_at"`
 	CleanAt   int64  `gorm:"column:clean_at"`
-	Unread    []byte `gorm:"column:unread"`
-	Logins    []byte `gorm:"column:logins"`
 }
 
 func (hostRow) TableName() string { return "access_hosts" }

@@ -107,9 +107,7 @@ CREATE TABLE access_hosts (
   next_at         BIGINT NOT NULL,
   asked_at        BIGINT NOT NULL,
   scanned_at      BIGINT NOT NULL,
-  clean_at        BIGINT NOT NULL,
-  unread          BYTEA,
-  logins          BYTEA
+  clean_at        BIGINT NOT NULL
 );
 CREATE INDEX access_hosts_next ON access_hosts (next_at);
 

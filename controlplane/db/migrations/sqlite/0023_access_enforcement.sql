@@ -107,9 +107,7 @@ CREATE TABLE access_hosts (
   next_at         INTEGER NOT NULL,
   asked_at        INTEGER NOT NULL,
   scanned_at      INTEGER NOT NULL,
-  clean_at        INTEGER NOT NULL,
-  unread          BLOB,
-  logins          BLOB
+  clean_at        INTEGER NOT NULL
 );
 CREATE INDEX access_hosts_next ON access_hosts (next_at);
 
