@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"ostler/controlplane/access"
-	"ostler/controlplane/findings"
 	"ostler/controlplane/policy"
 )
 
