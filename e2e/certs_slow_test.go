@@ -143,7 +143,7 @@ func TestSlowBrokenNamesHoldUpNobody(t *testing.T) {
 	}
 	with := took("good")
 	t.Logf("20 good ones: %s alone, %s beside 100 broken ones", clean, with)
-	if with > 2*clean+2*time.Second {
+	if with > 2*clean+20*time.Second { // 20 s for a machine that is not ours alone; held up, it is minutes
 		t.Errorf("20 good ones took %s beside broken ones, %s alone: want at most twice as long", with, clean)
 	}
 }

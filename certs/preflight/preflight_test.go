@@ -307,7 +307,7 @@ func TestCheckIsBounded(t *testing.T) {
 	}
 	start := time.Now()
 	got := w.check.Check(context.Background(), request(preflight.WayAgent, names...))
-	if took := time.Since(start); took > 2*time.Second {
+	if took := time.Since(start); took > 30*time.Second { // without a bound: minutes
 		t.Errorf("took %v", took)
 	}
 	if len(got) != 80 || !got[0].Fatal {
