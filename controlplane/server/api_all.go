@@ -32,4 +32,7 @@ func (s *Server) registerAPI() {
 		s.registerCerts()
 		s.registerAnswer()
 	}
+	if s.Access != nil {
+		s.registerAccess()
+	}
 }

@@ -83,13 +83,51 @@ var bodies = map[string]string{
 	"api.provider.add":       `{"name":"x","kind":"hetzner","config":{"api_token":"y"}}`,
 	"api.campaign.start":     `{"serials":["04"],"reason":"drill"}`,
 
+	"api.access.set-terms":        `{"notice_hours":24}`,
+	"api.access.authorise":        `{"name":"Lee","capacity":"designee","acts":["all"],"document":"Contract"}`,
+	"api.grant.create":            `{"customer":"cus_x","person":"prs_x","role":"operator","reason":"Moves the shop","until":"2099-01-01T00:00:00Z"}`,
+	"api.grant.answer":            `{"yes":true,"note":"Needed"}`,
+	"api.grant.extend":            `{"until":"2099-01-01T00:00:00Z","reason":"It takes longer"}`,
+	"api.grant.ticket":            `{"ticket":"OPS-9"}`,
+	"api.grant.revoke":            `{"why":"It is done"}`,
+	"api.grant.review":            `{"note":"Looked at"}`,
+	"api.person.add":              `{"kind":"contractor","name":"Lee","company":"Build Ltd"}`,
+	"api.person.change":           `{"name":"Lee"}`,
+	"api.person.paper":            `{"kind":"training"}`,
+	"api.person.leave":            `{"why":"Left the company"}`,
+	"api.team.add":                `{"name":"Nights"}`,
+	"api.team.put":                `{"name":"Nights"}`,
+	"api.found.explain":           `{"person":"prs_x"}`,
+	"api.found.confirm":           `{"yes":true,"name":"Lee"}`,
+	"api.found.baseline":          `{"owner":"prs_x","review":"2099-01-01T00:00:00Z","reason":"It was there"}`,
+	"api.enforcement.mode":        `{"mode":"shadow","why":"A try"}`,
+	"api.enforcement.look":        `{}`,
+	"api.enforcement.accept-role": `{"role":"old","owner":"prs_x","until":"2099-01-01T00:00:00Z","reason":"It was there"}`,
+	"api.entry.add":               `{"way":"backup_key","person":"prs_x","reason":"Keeps the keys"}`,
+	"api.entry.end":               `{"why":"It is over"}`,
+	"api.entry.review":            `{"review_by":"2099-01-01T00:00:00Z","note":"Still needed"}`,
+	"api.facility.add":            `{"name":"One","country":"DE","location":"Leipzig 1"}`,
+	"api.facility.put":            `{"name":"One","country":"DE","location":"Leipzig 1"}`,
+	"api.notice.call":             `{"note":"Told Lee by phone"}`,
+	"api.recording.acknowledge":   `{"sha256":"aa"}`,
+	"api.instruction.flag":        `{"customer":"cus_x","what":"Read mails","why":"The law","ticket":"OPS-1"}`,
+	"api.instruction.decide":      `{"decision":"withdrawn","reasons":"Not needed"}`,
+	"api.recertification.start":   `{"title":"Spring","due":"2099-01-01T00:00:00Z"}`,
+	"api.recertification.answer":  `{"keep":true,"because":"Still needed"}`,
+
 	"api.assist.start": `{"customer":"cus_x","reason":"Asked by phone","ticket":"OPS-1"}`,
 }
 
 // ids says whose id stands for :id, by the noun that the path begins with.
 func (o tenant) id(path string) string {
 	rest := strings.TrimPrefix(path, server.Base+"/")
-	noun, _, _ := strings.Cut(rest, "/")
+	noun, after, _ := strings.Cut(rest, "/")
+	if noun == "access" {
+		noun, _, _ = strings.Cut(after, "/")
+		return map[string]string{"grants": o.grant, "people": o.person, "teams": "tea_00000000000000000000000000", "found": o.wayIn, "entries": o.ground,
+			"facilities": "fac_00000000000000000000000000", "notices": o.notice, "authorisations": o.authorisation, "instructions": o.instruction,
+			"recertifications": "rec_00000000000000000000000000", "recertification-items": "rci_00000000000000000000000000"}[noun]
+	}
 	return map[string]string{"customers": o.customer.ID, "contacts": o.contact.ID, "servers": o.server.ID, "tenancies": o.tenancy.ID, "jobs": o.job,
 		"findings": o.finding, "ledger": o.entry, "tokens": "tok_00000000000000000000000000", "sessions": "ses_00000000000000000000000000",
 		"plans": o.plan.ID, "repositories": o.plan.Repository.ID, "runs": o.run, "snapshots": o.snapshot, "restores": o.restore,
@@ -191,7 +229,7 @@ func TestListsAreOnesOwn(t *testing.T) {
 	w.newTenant("Mine")
 	other := w.newTenant("Other")
 	for _, path := range []string{"/customers", "/servers", "/tenancies", "/jobs", "/findings", "/ledger", "/plans", "/snapshots", "/restores",
-		"/assists", "/asks", "/mails", "/certificates", "/dns-providers"} {
+		"/assists", "/asks", "/mails", "/certificates", "/dns-providers", "/access/grants", "/access/entries", "/access/notices", "/access/found", "/access/summaries"} {
 		for _, query := range []string{"", "?customer=" + other.customer.ID, "?server=" + other.server.ID} {
 			a := w.call("mine-owner", "GET", server.Base+path+query, "")
 			if a.status == http.StatusUnprocessableEntity && query != "" {
@@ -201,7 +239,7 @@ func TestListsAreOnesOwn(t *testing.T) {
 				t.Errorf("%s%s: got %d: %s", path, query, a.status, a.body)
 			}
 			for _, secret := range []string{other.customer.ID, other.server.ID, other.tenancy.ID, other.job, other.finding, other.entry, other.plan.ID, other.snapshot, other.restore,
-				other.assist, other.ask, other.mail, other.cert, other.provider} {
+				other.assist, other.ask, other.mail, other.cert, other.provider, other.person, other.grant, other.ground, other.notice, other.wayIn} {
 				if strings.Contains(a.body, secret) {
 					t.Errorf("%s%s: shows another customer's %s", path, query, secret)
 				}

@@ -20,6 +20,7 @@ import (
 	"ostler/backups"
 	"ostler/certs"
 	"ostler/controlplane"
+	"ostler/controlplane/access"
 	"ostler/controlplane/customers"
 	"ostler/controlplane/db"
 	"ostler/controlplane/findings"
@@ -46,6 +47,7 @@ type Deps struct {
 	Backups   *backups.Service // nil leaves its operations out
 	Mail      *mail.Mail       // nil leaves its operations out
 	Certs     *certs.Service   // nil leaves its operations out
+	Access    *access.Service  // nil leaves its operations out
 }
 
 // Options are the settings. Empty addresses are the default ones; "off" turns

@@ -24,6 +24,7 @@ import (
 	"ostler/backups"
 	"ostler/certs"
 	"ostler/controlplane"
+	"ostler/controlplane/access"
 	"ostler/controlplane/bus"
 	"ostler/controlplane/customers"
 	"ostler/controlplane/db"
@@ -122,6 +123,8 @@ type world struct {
 	backups  *backups.Service
 	certs    *certs.Service
 	mail     *mail.Mail
+	access   *access.Service
+	keeper   *secrets.Keeper
 	wall     *dbtest.Clock
 	log      *bytes.Buffer
 }
@@ -139,6 +142,7 @@ func newWorldOn(t *testing.T, d *db.DB) *world {
 	w.ctx = controlplane.WithActor(t.Context(), w.people["admin"])
 	k, err := secrets.OpenFile(w.ctx, d, filepath.Join(t.TempDir(), "keys"))
 	w.must(err)
+	w.keeper = k
 	b := bus.New()
 	w.ledger, err = ledger.New(d, k, ledger.Options{Origin: "test.invalid/ostler", Bus: b})
 	w.must(err)
@@ -161,8 +165,9 @@ func newWorldOn(t *testing.T, d *db.DB) *world {
 	w.mail, err = mail.New(d, k, w.ledger, w.jobs, w.findings, mail.Options{PortalURL: "https://portal.test.invalid", Company: "Test"})
 	w.must(err)
 	w.openCerts(certs.Deps{DB: d, Keeper: k, Ledger: w.ledger, Jobs: w.jobs, Findings: w.findings, Customers: w.store})
+	w.openAccess(access.Deps{DB: d, Keeper: k, Ledger: w.ledger, Jobs: w.jobs, Findings: w.findings, Customers: w.store, Identity: ids, Mail: accessLetters{w.mail}})
 	w.s, err = server.New(server.Deps{DB: d, Keeper: k, Auth: w.people, Agents: w.agents, Customers: w.store, Identity: ids, Jobs: w.jobs,
-		Findings: w.findings, Ledger: w.ledger, Chunks: w.chunks, Backups: w.backups, Certs: w.certs, Mail: w.mail}, server.Options{PortalAddr: "127.0.0.1:0", AgentsAddr: "127.0.0.1:0",
+		Findings: w.findings, Ledger: w.ledger, Chunks: w.chunks, Backups: w.backups, Certs: w.certs, Mail: w.mail, Access: w.access}, server.Options{PortalAddr: "127.0.0.1:0", AgentsAddr: "127.0.0.1:0",
 		EnrolAddr: "127.0.0.1:0", MetricsAddr: "127.0.0.1:0", Version: "test", DrainFor: 2 * time.Second, Log: testLog(w.log)})
 	w.must(err)
 	return w
@@ -194,6 +199,8 @@ type tenant struct {
 	mail     string
 
 	cert, issue, authority, provider, campaign, found string
+
+	person, grant, ground, authorisation, instruction, notice, wayIn string
 }
 
 func (w *world) newTenant(name string) tenant {
@@ -210,6 +217,7 @@ func (w *world) newTenant(name string) tenant {
 	w.must(err)
 	w.backedUp(&o)
 	w.certified(&o)
+	w.letIn(&o)
 	w.must(w.d.Write(w.ctx, func(tx *db.Tx) error {
 		j, err := w.jobs.Enqueue(tx, jobs.Spec{Kind: string(wire.ActionInventory), Executor: jobs.Agent, Server: o.server.ID, Customer: o.customer.ID,
 			ExpiresAt: tx.Now.Add(time.Hour), Params: struct{}{}})
