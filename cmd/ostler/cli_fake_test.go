@@ -113,6 +113,7 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		"restores": f.restore, "tokens": f.tokens, "proxy": f.proxy, "repositories": f.repositories,
 		"files": f.files, "assists": f.assists, "asks": f.asks, "mails": f.mails, "certificates": f.certs, "issues": f.issues,
 		"certificate-authorities": f.authorities, "dns-providers": f.providers, "certificate-campaigns": f.campaigns, "found-certificates": f.foundCerts,
+		"access": f.access,
 	}
 	if h := handlers[noun]; h != nil {
 		h(w, r, rest)
@@ -134,6 +135,8 @@ func (f *fakeAPI) customers(w http.ResponseWriter, r *http.Request, rest string)
 			out["next_page_token"] = "two"
 		}
 		reply(w, 200, out)
+	case strings.HasPrefix(rest, "acme/access"):
+		f.customerAccess(w, r, strings.TrimPrefix(strings.TrimPrefix(rest, "acme/access"), "/"))
 	case rest == "acme" || rest == "cus_1":
 		reply(w, 200, all[0])
 	default:
