@@ -183,7 +183,7 @@ func (a *App) edges(o AppOptions) (err error) {
 		return err
 	}
 	a.Server, err = server.New(server.Deps{DB: a.DB, Keeper: a.Keeper, Auth: a.Identity, Agents: a.Agents, Customers: a.Customers, Identity: a.Identity,
-		Jobs: a.Jobs, Findings: a.Findings, Ledger: a.Ledger, Chunks: a.Backups, Backups: a.Backups, Certs: a.Certs, Mail: a.Mail},
+		Jobs: a.Jobs, Findings: a.Findings, Ledger: a.Ledger, Chunks: a.Backups, Backups: a.Backups, Certs: a.Certs, Access: a.Access, Mail: a.Mail},
 		server.Options{PortalAddr: c.Portal.Listen, AgentsAddr: c.Agents.Listen, EnrolAddr: c.Agents.EnrolListen, MetricsAddr: c.Metrics.Listen,
 			CertFile: c.Portal.TLSCert, KeyFile: c.Portal.TLSKey, AgentNames: c.Agents.Names, Version: version, Log: a.log,
 			Long: func(path string) bool { return portal.LongLived(path) }})
