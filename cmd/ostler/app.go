@@ -144,6 +144,9 @@ func (a *App) slices(ctx context.Context, o AppOptions) (err error) {
 	if a.Identity, err = identity.New(ctx, a.DB, a.Keeper, a.Ledger, a.Customers, identity.Options{Demo: o.Demo, DemoLinkLife: life, Log: a.log}); err != nil {
 		return err
 	}
+	if err := a.openAccess(); err != nil {
+		return err
+	}
 	a.signer = signer.Dial(a.Config.Signer.Socket)
 	a.closers = append(a.closers, func() error { a.signer.Close(); return nil })
 	if a.Agents, err = agents.New(agents.Deps{DB: a.DB, Keeper: a.Keeper, Ledger: a.Ledger, Findings: a.Findings, Jobs: a.Jobs, Bus: a.Bus,
@@ -158,15 +161,12 @@ func (a *App) slices(ctx context.Context, o AppOptions) (err error) {
 		return fmt.Errorf("serve: downloads: %w", err)
 	}
 	a.closers = append(a.closers, a.blobs.Close)
-	a.Backups = backups.New(backups.Deps{DB: a.DB, Keeper: a.Keeper, Ledger: a.Ledger, Jobs: a.Jobs, Findings: a.Findings, Customers: a.Customers, Blobs: a.blobs, Mail: letters{a.Mail}},
+	a.Backups = backups.New(backups.Deps{DB: a.DB, Keeper: a.Keeper, Ledger: a.Ledger, Jobs: a.Jobs, Findings: a.Findings, Customers: a.Customers, Blobs: a.blobs, Mail: letters{a.Mail}, Instructions: a.Access},
 		backups.Options{Log: a.log, Bus: a.Bus, SimulatedClock: o.Simulated, SealKey: func(ctx context.Context, scope policy.Scope, server string) ([]byte, error) {
 			s, err := a.Agents.Status(ctx, scope, server)
 			return s.SealKey, err
 		}})
-	if err := a.openCerts(ctx); err != nil {
-		return err
-	}
-	return a.openAccess()
+	return a.openCerts(ctx)
 }
 
 // edges wires the API, the agents' endpoints and the pages.

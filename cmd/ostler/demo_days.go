@@ -13,15 +13,15 @@ import (
 	"ostler/controlplane/jobs"
 )
 
-// settle waits until no job is under way.
-func (d *demo) settle(ctx context.Context) error {
+// settle waits until no job is under way, or none of the kinds.
+func (d *demo) settle(ctx context.Context, kinds ...string) error {
 	var last error
 	var open []jobs.Job
 	err := waitFor(ctx, "the servers to finish", func() bool {
 		if last = d.app.Jobs.Tick(ctx); last != nil {
 			return false
 		}
-		open, _, last = d.app.Jobs.List(ctx, everyone, jobs.Filter{Open: true})
+		open, _, last = d.app.Jobs.List(ctx, everyone, jobs.Filter{Open: true, Kinds: kinds})
 		return last == nil && len(open) == 0
 	})
 	if err != nil && len(open) > 0 {

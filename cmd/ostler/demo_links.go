@@ -19,6 +19,8 @@ func (d *demo) links(ctx context.Context) (demoReady, error) {
 			fmt.Sprintf("the plane's clock: it started %d days back, jumped from night to night, and has run in real time since before you could sign in", d.o.days),
 			"the companies, the people and their files",
 			"the mailboxes: mails go by SMTP and TLS to a server that keeps them in a folder",
+			"Teleport: a fake that speaks its real interface over mutual TLS; roles and locks are as on a real one, and nobody logs in to a server through it",
+			"accounts and keys on the three servers: files below each agent's folder",
 			"boot id, machine id and package list of the three servers (each agent sees a folder as its root)",
 		}}
 	r.Simulated = append(r.Simulated, d.lab.simulated()...)

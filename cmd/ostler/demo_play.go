@@ -17,6 +17,7 @@ import (
 	"ostler/controlplane/ledger"
 	"ostler/controlplane/mail/mailtest"
 	"ostler/controlplane/policy"
+	"ostler/controlplane/teleport/teleporttest"
 )
 
 const (
@@ -29,23 +30,26 @@ var everyone = policy.AllCustomers("the demo sets up the whole company")
 // demo is a running demo: a plane in this process, the rest in processes of
 // their own.
 type demo struct {
-	dir    string
-	o      demoOptions
-	procs  *procs
-	clock  *db.SimClock
-	app    *App
-	cast   cast
-	store  demoStore
-	mails  *mailtest.Sink
-	lab    *demoLab
-	failed chan error
-	fallen context.Context // ends when the plane does, by its error
-	stop   context.CancelFunc
-	agents []string // names of the agents' processes
-	plans  []string
-	certs  []string                   // one for each company, in their order
-	people map[string]identity.Person // by e-mail
-	ids    map[string]string          // host name: server id
+	dir   string
+	o     demoOptions
+	procs *procs
+	clock *db.SimClock
+	app   *App
+	cast  cast
+	store demoStore
+	mails *mailtest.Sink
+	lab   *demoLab
+	// cluster is the fake Teleport; grants are those of colleagues, by user and slug.
+	cluster *teleporttest.Cluster
+	grants  map[string]string
+	failed  chan error
+	fallen  context.Context // ends when the plane does, by its error
+	stop    context.CancelFunc
+	agents  []string // names of the agents' processes
+	plans   []string
+	certs   []string                   // one for each company, in their order
+	people  map[string]identity.Person // by e-mail
+	ids     map[string]string          // host name: server id
 	// tenancies are those of the companies, by slug.
 	tenancies map[string]string
 	// lostSum is the SHA-256 of the lost file as the night before the last has it.
@@ -57,7 +61,7 @@ func (d *demo) host(name string) string { return filepath.Join(d.dir, "hosts", n
 // openDemo starts the store, the signer, and the plane on a clock that is some
 // days back.
 func openDemo(ctx context.Context, dir string, p *procs, o demoOptions) (*demo, error) {
-	d := &demo{dir: dir, o: o, procs: p, cast: newCast(o.seed), failed: make(chan error, 1), people: map[string]identity.Person{}, ids: map[string]string{}, tenancies: map[string]string{}}
+	d := &demo{dir: dir, o: o, procs: p, cast: newCast(o.seed), failed: make(chan error, 1), people: map[string]identity.Person{}, ids: map[string]string{}, tenancies: map[string]string{}, grants: map[string]string{}}
 	d.clock = db.NewSimClock(time.Duration(o.days) * 24 * time.Hour)
 	var err error
 	if d.store, err = startStore(ctx, p, filepath.Join(dir, "store")); err != nil {
@@ -71,6 +75,9 @@ func openDemo(ctx context.Context, dir string, p *procs, o demoOptions) (*demo, 
 		return nil, err
 	}
 	if err := d.startMail(&c); err != nil {
+		return nil, err
+	}
+	if err := d.startCluster(&c); err != nil {
 		return nil, err
 	}
 	self, err := os.Executable()
@@ -164,6 +171,7 @@ func (d *demo) close() {
 	}
 	_ = d.app.Close()
 	_ = d.mails.Close()
+	_ = d.cluster.Close()
 }
 
 // lastLogs are the last lines of every log, for a demo that could not start.
@@ -199,12 +207,25 @@ func (d *demo) play(ctx context.Context, progress io.Writer) (demoReady, error) 
 	if err := d.settle(ctx); err != nil {
 		return demoReady{}, err
 	}
+	say("Who can reach the servers: people, grants, a look at every host …")
+	if err := d.admit(ctx); err != nil {
+		return demoReady{}, err
+	}
+	if err := d.baselines(ctx); err != nil {
+		return demoReady{}, err
+	}
+	if err := d.toldOf(ctx); err != nil {
+		return demoReady{}, err
+	}
 	if err := d.days(ctx, say); err != nil {
 		return demoReady{}, err
 	}
 	d.clock.CatchUp()
 	say("The authority wants a certificate renewed …")
 	if err := d.renewed(ctx); err != nil {
+		return demoReady{}, err
+	}
+	if err := d.drifted(ctx); err != nil {
 		return demoReady{}, err
 	}
 	if err := d.app.DB.Write(controlplane.System(ctx, "demo"), func(tx *db.Tx) error {
@@ -256,6 +277,9 @@ func (d *demo) company(ctx context.Context) error {
 			}
 			d.ids[co.server] = srv.ID
 			if err := furnish(d.host(co.server), co.server); err != nil {
+				return err
+			}
+			if err := hostAccounts(d.host(co.server)); err != nil {
 				return err
 			}
 			if err := d.lab.startWeb(ctx, d.procs, co.server, filepath.Join(d.dir, "hosts", co.server, "web")); err != nil {
