@@ -58,6 +58,12 @@ func (w *World) NewHost(name string, config ...string) *Host {
 		}
 	}
 	h.Put("etc/os-release", "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nID=debian\nVERSION_ID=\"12\"\n")
+	// Nobody gets in but by the console: what a test wants otherwise, it puts there.
+	h.Put("etc/passwd", "root:x:0:0:root:/root:/bin/bash\nwww-data:x:33:33::/var/www:/usr/sbin/nologin\n")
+	h.Put("etc/shadow", "root:!:20000:0:99999:7:::\nwww-data:*:20000:0:99999:7:::\n")
+	h.Put("etc/group", "root:x:0:\nsudo:x:27:\n")
+	h.Put("etc/sudoers", "root ALL=(ALL:ALL) ALL\n")
+	h.Put("etc/ssh/sshd_config", "PermitRootLogin prohibit-password\nPasswordAuthentication no\n")
 	var srv struct {
 		ID string `json:"id"`
 	}
