@@ -216,7 +216,7 @@ func TestAsksAndMails(t *testing.T) {
 	if m.State != "unsent" || m.To != o.contact.Email || m.Subject != o.restore || m.SHA256 == "" {
 		t.Errorf("mail: got %+v", m)
 	}
-	for query, want := range map[string]int{"?customer=mine": 1, "?customer=mine&state=accepted": 0, "?subject=" + other.restore: 1, "?page_size=1": 1} {
+	for query, want := range map[string]int{"?customer=mine": 2, "?customer=mine&state=accepted": 0, "?customer=mine&subject=" + o.instruction: 1, "?subject=" + other.restore: 1, "?page_size=1": 1} {
 		if l := into[server.Page[server.Mail]](t, w.call("admin", "GET", server.Base+"/mails"+query, ""), http.StatusOK); len(l.Items) != want {
 			t.Errorf("%s: got %d, want %d", query, len(l.Items), want)
 		}
