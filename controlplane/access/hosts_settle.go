@@ -89,6 +89,9 @@ func (s *Service) settleHost(tx *db.Tx, server string, first bool) error {
 			return err
 		}
 	}
+	if err := stampSeen(tx, sourceHost); err != nil {
+		return err
+	}
 	return s.judgeFound(tx, server, rows)
 }
 

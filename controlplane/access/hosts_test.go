@@ -87,6 +87,15 @@ func TestFirstScan(t *testing.T) {
 		if l := p.columns(p.maple); len(l) != 3 || !strings.HasSuffix(l[0], "listed enforced could") {
 			t.Errorf("columns: got %v", l)
 		}
+		items, _, err := p.access.Changes(p.ctx, p.all, access.ChangeFilter{Customer: p.maple.ID})
+		if err != nil || len(items) < 3 {
+			t.Fatalf("changes: got %d, %v", len(items), err)
+		}
+		for _, c := range items {
+			if c.Unknown != "" && c.EnforcedAt.IsZero() {
+				t.Errorf("what the scan saw is not said to be so: %+v", c)
+			}
+		}
 		// The same again changes nothing.
 		before := len(p.ledgerOf(p.mapleOne.ID))
 		p.scanned(p.mapleOne, scan())

@@ -151,6 +151,9 @@ func (s *Service) settleStaff(ctx context.Context, staff []identity.Person, all 
 				changes = append(changes, wrote...)
 			}
 		}
+		if err := stampSeen(tx, sourceStaff); err != nil {
+			return err
+		}
 		return s.tell(tx, changes)
 	}))
 }

@@ -293,5 +293,16 @@ func stampEnforced(tx *db.Tx, person string, since int64) error {
 	return nil
 }
 
+// stampSeen notes of what this transaction changed in lists that it is so: for
+// the sources that say what is granted and what is enforced at once.
+func stampSeen(tx *db.Tx, source string) error {
+	const there = "EXISTS (SELECT 1 FROM access_spans o WHERE o.live = 1 AND o.col = 'enforced' AND o.source = access_changes.source AND o.customer_id = access_changes.customer_id AND o.person_id = access_changes.person_id AND o.way = access_changes.way AND o.role = access_changes.role AND o.server_id = access_changes.server_id AND (o.person_id <> '' OR o.ground = access_changes.ground))"
+	if err := tx.Exec("UPDATE access_changes SET enforced_at = ? WHERE col = 'listed' AND known_at = ? AND enforced_at = 0 AND source = ? AND ((kind = 'removed' AND NOT "+there+") OR (kind <> 'removed' AND "+there+"))",
+		tx.NowMillis(), tx.NowMillis(), source).Error; err != nil {
+		return fmt.Errorf("stamp changes: %w", err)
+	}
+	return nil
+}
+
 // rowID is one of rows that nobody sees.
 func rowID() string { return controlplane.NewID("row_") }
