@@ -363,6 +363,22 @@ func TestFromTheFuture(t *testing.T) {
 	})
 }
 
+// A grant does not end without a reason, which the customer reads.
+func TestRevokeNeedsAReason(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
+		w := newWorld(t, d, clock)
+		g := w.grant(w.maple, w.bob, "operator", 100)
+		for _, why := range []string{"", " \t\n "} {
+			_, err := w.access.Revoke(w.ctx, w.all, g.ID, why)
+			var e *controlplane.Error
+			if !errors.As(err, &e) || e.Code != controlplane.CodeInvalid || len(e.Fields) != 1 || e.Fields[0].Pointer != "/why" {
+				t.Errorf("%q: got %v, want a word about /why", why, err)
+			}
+		}
+		same(t, "still listed", who(w.read(w.maple, access.At{})), []string{bobOperates})
+	})
+}
+
 // A clock that was set back ends nothing before it began, and loses nobody.
 func TestClockSetBack(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
