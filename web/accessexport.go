@@ -51,10 +51,15 @@ func (v *visit) exported() (x listExport, err error) {
 	if x.log, err = ledger.OpenCheckpoint(signed, v.p.Ledger.PublicKey()); err != nil {
 		return x, err
 	}
-	if err := v.saidOfList(page, c, x.list, at.At.IsZero() && at.KnownAt.IsZero()); err != nil {
+	now := at.At.IsZero() && at.KnownAt.IsZero()
+	if err := v.saidOfList(page, c, x.list, now); err != nil {
 		return x, err
 	}
-	x.c, x.groups, x.say, x.sub, x.written = c, append(v.listSections(x.list, at.At.IsZero()), v.attestedSection(x.list)), page.Say, page.Sub, v.now
+	answers, err := v.answersFor(scope, x.list, now)
+	if err != nil {
+		return x, err
+	}
+	x.c, x.groups, x.say, x.sub, x.written = c, append(v.listSections(x.list, now, answers), v.attestedSection(x.list)), page.Say, page.Sub, v.now
 	return x, nil
 }
 

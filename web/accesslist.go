@@ -12,21 +12,6 @@ import (
 	"ostler/controlplane/policy"
 )
 
-// listGroups are the parts of a list, in the order in which it is read.
-var listGroups = []struct {
-	id, title, lead string
-	in              func(access.Line) bool
-}{
-	{"unknown", "access.unknown", "access.unknown_lead", func(l access.Line) bool { return l.Person.ID == "" && l.Way != access.WayCustomer }},
-	{"staff", "access.staff", "access.staff_lead", func(l access.Line) bool {
-		return l.Person.Kind != access.KindCustomer && (l.Way == access.WayTeleport || l.Way == access.WayLogin || l.Way == access.WayRestore)
-	}},
-	{"admins", "access.admins", "access.admins_lead", func(l access.Line) bool { return l.Way == access.WayAdmin || l.Way == access.WayBackupKey }},
-	{"places", "access.places", "access.places_lead", func(l access.Line) bool { return l.Way == access.WayPhysical || l.Way == access.WayVisit }},
-	{"services", "access.services", "access.services_lead", func(l access.Line) bool { return l.Way == access.WayService }},
-	{"yours", "access.yours", "access.yours_lead", func(access.Line) bool { return true }},
-}
-
 // access is a customer's list; for staff who name no customer, the overview.
 func (p *Portal) access(v *visit) error {
 	scope, c, err := v.accessOf(policy.AccessRead)
@@ -111,7 +96,11 @@ func (v *visit) listPage(scope policy.Scope, c customers.Customer) (*Access, err
 		}
 		page.Sections = append(page.Sections, waiting...)
 	}
-	page.Sections = append(page.Sections, v.listSections(l, now)...)
+	answers, err := v.answersFor(scope, l, now)
+	if err != nil {
+		return nil, err
+	}
+	page.Sections = append(page.Sections, v.listSections(l, now, answers)...)
 	if now {
 		own, err := v.letIn(scope, c.ID)
 		if err != nil {
@@ -140,39 +129,6 @@ func (v *visit) listActs(customer string) (out []Act) {
 	return append(out, Act{Label: v.t("grants.of"), Href: v.ofCustomer("/access/grants", customer)})
 }
 
-// listSections are the lines of a list in their groups, the customer's own apart.
-func (v *visit) listSections(l access.List, now bool) []Section {
-	rest := slices.Clone(l.Lines)
-	var out []Section
-	for _, g := range listGroups {
-		var in []access.Line
-		rest = slices.DeleteFunc(rest, func(x access.Line) bool {
-			mine := g.in(x)
-			if mine {
-				in = append(in, x)
-			}
-			return mine
-		})
-		if len(in) == 0 && g.id != "staff" {
-			continue
-		}
-		s := Section{ID: g.id, Title: v.t(g.title), Lead: v.t(g.lead), Grid: v.lineGrid(in, l.At)}
-		if v.staff() {
-			s.Lead = ""
-			if g.id == "yours" {
-				s.Title = v.t("access.theirs")
-			}
-		}
-		if len(in) == 0 {
-			if s.Empty, s.Lead = v.t("access.nobody"), ""; !now {
-				s.Empty = v.t("access.nobody_then")
-			}
-		}
-		out = append(out, s)
-	}
-	return out
-}
-
 // lineGrid is lines as a table: who, how, why, how long, and the three times.
 func (v *visit) lineGrid(lines []access.Line, at time.Time) Grid {
 	told := "access.you_told"
@@ -188,7 +144,7 @@ func (v *visit) lineGrid(lines []access.Line, at time.Time) Grid {
 
 func (v *visit) lineWho(l access.Line) Cell {
 	if l.Person.ID == "" {
-		return Cell{State: State{ToneBad, v.t("access.nobody_known")}, Notes: []string{PlainName([]byte(l.Unknown))}}
+		return Cell{State: v.unnamed(l), Notes: []string{PlainName([]byte(l.Unknown))}}
 	}
 	c := Cell{Link: Link{Label: l.Person.Name}, Strong: true}
 	if v.staff() {
@@ -324,7 +280,7 @@ func (v *visit) attestedSection(l access.List) Section {
 func (v *visit) listOpen(customer string, l access.List, now bool) (what string, tone Tone) {
 	unknown, unattested := 0, 0
 	for _, x := range l.Lines {
-		if x.Person.ID == "" && x.Way != access.WayCustomer {
+		if unanswered(x) {
 			unknown++
 		}
 		if !x.Attested && !byHand(x.Way) {
