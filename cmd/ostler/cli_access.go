@@ -68,7 +68,9 @@ type accessListView struct {
 
 func (c *client) accessCommand() *cobra.Command {
 	return noun("access", "Who can reach customers' servers, and what was granted", c.accessList(), c.accessChanges(), c.accessGrants(), c.accessGrant(), c.accessAnswer(), c.accessExtend(),
-		c.accessRevoke(), c.accessPeople(), c.accessLeave(), c.accessFound(), c.accessEnforcement(), c.accessMode(), c.accessLook(), c.accessNotices(), c.accessVerify())
+		c.accessRevoke(), c.accessPeople(), c.accessLeave(), c.accessFound(), c.accessEnforcement(), c.accessMode(), c.accessLook(), c.accessNotices(), c.accessVerify(),
+		c.accessPerson(), c.accessPaper(), c.accessTeams(), c.accessExplain(), c.accessBaseline(), c.accessAcceptRole(), c.accessAcknowledge(), c.accessTicket(), c.accessReview(),
+		c.accessFacilities(), c.accessEntries(), c.accessVisit(), c.accessEntry(), c.accessRecertifications(), c.accessAuthorisations())
 }
 
 func (c *client) accessList() *cobra.Command {

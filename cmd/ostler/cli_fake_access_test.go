@@ -35,8 +35,64 @@ func (f *fakeAPI) customerAccess(w http.ResponseWriter, r *http.Request, verb st
 		reply(w, 200, server.Page[server.AccessChange]{Items: []server.AccessChange{change}})
 	case "notices":
 		reply(w, 200, server.Page[server.AccessNotice]{Items: []server.AccessNotice{{ID: "ntc_1", State: "sent", OpenedAt: "2026-11-20T08:00:00.000Z", DueAt: "2026-11-21T08:00:00.000Z", Changes: []server.AccessChange{change}}}})
+	case "entries":
+		reply(w, 200, server.Page[server.AccessEntry]{Items: []server.AccessEntry{{ID: "ent_1", Way: "admin", PersonName: "Eve \x1b[2JAdmin", Reason: "On call", From: "2026-11-20T08:00:00.000Z", ReviewBy: "2027-02-20T08:00:00.000Z"}}})
+	case "authorisations":
+		z := server.AccessAuthorisation{ID: "ath_1", Name: "Ada Owner", Capacity: "owner", Acts: []string{"restore", "access"}, From: r.URL.Query().Get("at")}
+		reply(w, 200, server.Page[server.AccessAuthorisation]{Items: []server.AccessAuthorisation{z}})
 	default:
 		refuse(w, controlplane.NotFound("page or operation"))
+	}
+}
+
+// said is a body's text.
+func said(body map[string]any, key string) string {
+	v, _ := body[key].(string)
+	return v
+}
+
+// moreAccess are people, entries and what is accepted: each answers with what
+// it was sent.
+func moreAccess(w http.ResponseWriter, body map[string]any, rest string) {
+	switch rest {
+	case "people/prs_1/papers":
+		reply(w, 201, server.AccessPaper{ID: "ppr_1", Kind: said(body, "kind"), Customer: said(body, "customer"), Version: said(body, "version"), From: said(body, "from"), Until: said(body, "until"), Reference: said(body, "reference")})
+	case "teams":
+		reply(w, 200, server.Page[server.AccessTeam]{Items: []server.AccessTeam{{ID: "tem_1", Name: "Night", Members: []server.AccessMember{{Name: "Bob Builder", Until: "2026-12-01T00:00:00.000Z"}, {Name: "Ann"}}}}})
+	case "found/key_1/explain":
+		v := server.AccessFound{ID: "key_1", ServerName: "web1", Kind: "key", Account: "root", Customer: said(body, "customer")}
+		if body["person"] == "prs_1" {
+			v.PersonName = "Bob Builder"
+		}
+		reply(w, 200, v)
+	case "baselines":
+		n := 3
+		if said(body, "server") == "" || said(body, "owner") == "" || said(body, "review") != "2027-02-01T00:00:00Z" || said(body, "reason") == "" {
+			n = 0
+		}
+		reply(w, 200, server.AccessAccepted{Accepted: n})
+	case "enforcement/roles":
+		if said(body, "role") != "legacy" || said(body, "owner") == "" || said(body, "until") == "" || said(body, "reason") == "" {
+			refuse(w, controlplane.NotFound("role"))
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	case "notices/ntc_1/acknowledge":
+		reply(w, 200, server.AccessNotice{ID: "ntc_1", State: "acknowledged", AcknowledgedAt: "2026-11-20T09:00:00.000Z"})
+	case "grants/grt_1/ticket", "grants/grt_1/review":
+		v := fakeGrant("active")
+		v.Ticket, v.Reason = said(body, "ticket"), said(body, "note")
+		reply(w, 200, v)
+	case "facilities":
+		reply(w, 200, server.Page[server.AccessFacility]{Items: []server.AccessFacility{{ID: "fac_1", Name: "North", Country: "DE", Location: "fra1", Certificates: []server.AccessFacilityPaper{{Name: "ISO 27001"}}}}})
+	case "entries", "entries/ent_1", "entries/ent_1/end":
+		v := server.AccessEntry{ID: "ent_1", Way: said(body, "way"), PersonName: said(body, "person"), Facility: said(body, "facility"), Rack: said(body, "rack"), EscortName: said(body, "escort"),
+			Reason: said(body, "reason"), From: said(body, "from"), Until: said(body, "until"), EndedWhy: said(body, "why")}
+		reply(w, 200, v)
+	case "recertifications":
+		reply(w, 200, server.Page[server.AccessRecertification]{Items: []server.AccessRecertification{{ID: "cmp_1", Title: "Winter", DueAt: "2026-12-20T00:00:00.000Z", Total: 40, Open: 7, Kept: 30, Revoked: 3}}})
+	default:
+		refuse(w, controlplane.NotFound("grant"))
 	}
 }
 
@@ -54,9 +110,18 @@ func (f *fakeAPI) access(w http.ResponseWriter, r *http.Request, rest string) {
 	case "grants/grt_1/revoke":
 		reply(w, 200, fakeGrant("revoked"))
 	case "people":
+		if body["kind"] != nil {
+			users := []string{}
+			for _, u := range body["teleport_users"].([]any) {
+				users = append(users, u.(string))
+			}
+			reply(w, 201, server.AccessPerson{ID: "prs_2", Name: said(body, "name"), Kind: said(body, "kind"), Company: said(body, "company"), TeleportUsers: users})
+			return
+		}
 		reply(w, 200, server.Page[server.AccessPerson]{Items: []server.AccessPerson{{ID: "prs_1", Name: "Bob Builder", Kind: "staff"}}})
 	case "people/prs_1":
-		reply(w, 200, server.AccessPerson{ID: "prs_1", Name: "Bob Builder"})
+		reply(w, 200, server.AccessPerson{ID: "prs_1", Name: "Bob Builder", Kind: "staff", TeleportUsers: []string{"bob", "bob-night"},
+			Papers: []server.AccessPaper{{ID: "ppr_1", Kind: "brief", Customer: "cus_1", Version: "3", From: "2026-11-01T00:00:00.000Z", Reference: "DMS 17"}}})
 	case "people/prs_1/leave":
 		reply(w, 200, server.AccessLeft{Customers: 12})
 	case "found":
@@ -71,6 +136,6 @@ func (f *fakeAPI) access(w http.ResponseWriter, r *http.Request, rest string) {
 		}
 		reply(w, 200, v)
 	default:
-		refuse(w, controlplane.NotFound("grant"))
+		moreAccess(w, body, rest)
 	}
 }
