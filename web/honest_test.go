@@ -10,6 +10,9 @@ import (
 
 	"ostler/agents/wire"
 	"ostler/backups"
+	"ostler/controlplane/access"
+	"ostler/controlplane/db"
+	"ostler/controlplane/findings"
 	"ostler/controlplane/identity"
 	"ostler/controlplane/policy"
 )
@@ -196,5 +199,88 @@ func TestTheHouseIsNamedToWhoeverSignsIn(t *testing.T) {
 	link := ok[identity.Link](t)(h.identity.Invite(h.ctx, scope, h.owner.ID))
 	if page := h.browser("").page(link.Path); !strings.Contains(page, "Harbour Hosting") {
 		t.Error("the invitation does not say whose it is")
+	}
+}
+
+// scanned has the server looked at and say that a key of root is there.
+func (h *house) scanned(print string) {
+	h.t.Helper()
+	ok[string](h.t)(h.access.Look(h.ctx, all, h.server.ID))
+	var p wire.AccessScanParams
+	h.finish(h.take(wire.ActionAccessScan, &p), wire.AccessScan{Accounts: []wire.HostAccount{{Name: "root"}}, Keys: []wire.HostKey{{Account: "root", Fingerprint: print, Type: "ssh-ed25519", Comment: "ops@laptop", File: "/root/.ssh/authorized_keys"}}, RootLogin: "prohibit-password", KeyFiles: []string{".ssh/authorized_keys"}})
+	h.tick()
+}
+
+// A way in that nobody answers for is open; one that somebody accepted, or that
+// the customer let in, is not, and none of them is left out.
+func TestAccessWaysInWithoutAPerson(t *testing.T) {
+	h := newSQLite(t)
+	if err := h.d.Write(h.ctx, func(tx *db.Tx) error { return h.customers.MarkActive(tx, all, h.server.ID) }); err != nil {
+		t.Fatal(err)
+	}
+	key := "SHA256:" + strings.Repeat("a", 43)
+	h.scanned(key)
+	ada, ines := h.browser(h.admin.ID), h.browser(h.owner.ID)
+	list := map[*person]string{ada: "/access?customer=" + h.maple.ID, ines: "/access"}
+	section := func(p *person, id string) string {
+		return between(html.UnescapeString(p.page(list[p])), `aria-labelledby="`+id+`"`, "</section>")
+	}
+	for p := range list {
+		if got := section(p, "unknown"); !strings.Contains(got, key) || !strings.Contains(got, "nobody known") {
+			t.Errorf("a key of nobody's is not shown as one: %q", got)
+		}
+		if body := p.page(list[p]); strings.Contains(body, `<header class="say good">`) {
+			t.Errorf("an all-clear with a key of nobody's: %q", heading(body))
+		}
+	}
+	mara := h.papered("Mara Voss")
+	ok[int](t)(h.access.AcceptBaseline(h.ctx, all, h.server.ID, mara.ID, h.clock.Now().AddDate(0, 3, 0), "It was there before us"))
+	for p := range list {
+		got := section(p, "accepted")
+		if !strings.Contains(got, key) || !strings.Contains(got, "accepted as it was found") || !strings.Contains(got, "to be reviewed by") || strings.Contains(got, "state bad") {
+			t.Errorf("an accepted key: %q", got)
+		}
+		if named := strings.Contains(got, "Mara Voss answers for it"); named != (p == ada) {
+			t.Errorf("who answers is named: %v", named)
+		}
+		if body := p.page(list[p]); strings.Contains(body, "nobody answers") || strings.Contains(body, "nobody known") {
+			t.Errorf("an accepted key counts as open: %q", heading(body))
+		}
+	}
+	ours, _, err := h.access.ListFound(h.ctx, all, access.FoundFilter{Server: h.server.ID})
+	if err != nil || len(ours) != 1 {
+		t.Fatalf("found: %d, %v", len(ours), err)
+	}
+	ok[access.Found](t)(h.access.Explain(h.ctx, all, ours[0].ID, "", h.maple.ID))
+	h.tick()
+	for p, want := range map[*person]string{ada: "let in by the customer; not named yet", ines: "let in by you; not named yet"} {
+		if got := section(p, "yours"); !strings.Contains(got, key) || !strings.Contains(got, want) || strings.Contains(got, "nobody known") {
+			t.Errorf("the customer's own key: %q", got)
+		}
+	}
+}
+
+// Home and Today give no all-clear while something about access is open.
+func TestAccessNoAllClear(t *testing.T) {
+	for kind, args := range map[string]map[string]string{
+		findings.AccessDrift:      {"person": "Mara Voss", "where": "Maple Bakery", "because": "Nobody granted root"},
+		findings.AccessNoticeLate: {"where": "Maple Bakery", "by": "Saturday", "because": "The mail server refused it"},
+		findings.AccessHostUnread: {"where": "maple-1", "because": "it did not answer", "for": "Maple Bakery"},
+	} {
+		h := newSQLite(t)
+		f := findings.Finding{Key: kind + ":x", Kind: kind, Customer: h.maple.ID, Severity: findings.Bad, Owner: findings.Ops, Args: args}
+		if err := h.d.Write(h.ctx, func(tx *db.Tx) error { return h.findings.Raise(tx, f) }); err != nil {
+			t.Fatal(err)
+		}
+		ops, _, _ := findings.Sentence("en", f)
+		ada, ines := h.browser(h.admin.ID), h.browser(h.owner.ID)
+		if body := html.UnescapeString(ada.page("/today")); !strings.Contains(between(body, `<ul class="need">`, "</ul>"), ops) {
+			t.Errorf("%s: Today does not list %q", kind, ops)
+		}
+		for path, p := range map[string]*person{"/today": ada, "/home": ines, "/access": ines, "/access?customer=" + h.maple.ID: ada} {
+			if body := p.page(path); strings.Contains(body, `<header class="say good">`) || strings.Contains(heading(body), "Nothing needs") {
+				t.Errorf("%s: %s says %q", kind, path, heading(body))
+			}
+		}
 	}
 }
