@@ -36,10 +36,12 @@ type HostKey struct {
 	Type        string `json:"type"`        // "ssh-ed25519"
 	Comment     string `json:"comment,omitempty"`
 	// Options are those that restrict (command=, from=, restrict ...), by name only.
-	Options   []string `json:"options,omitempty"`
-	Authority bool     `json:"authority,omitempty"` // cert-authority: whoever it signs comes in
-	ExpiresAt int64    `json:"expires_at,omitempty"`
-	File      string   `json:"file"`
+	Options []string `json:"options,omitempty"`
+	// OptionsHash changes with the text of the options, values included.
+	OptionsHash string `json:"options_hash,omitempty"`
+	Authority   bool   `json:"authority,omitempty"` // cert-authority: whoever it signs comes in
+	ExpiresAt   int64  `json:"expires_at,omitempty"`
+	File        string `json:"file"`
 }
 
 // HostSudo is a right to become somebody else.
@@ -47,6 +49,8 @@ type HostSudo struct {
 	Who  string `json:"who"`  // account or %group
 	Runs string `json:"runs"` // "ALL", or a short list
 	As   string `json:"as"`   // "ALL", "root"
+	// RunsHash changes with what Runs and As leave out; "" where they are whole.
+	RunsHash string `json:"runs_hash,omitempty"`
 	// NoPassword is NOPASSWD; Members are the accounts of a group.
 	NoPassword bool     `json:"no_password"`
 	Members    []string `json:"members,omitempty"`

@@ -20,7 +20,8 @@ const endRounds = 200
 // EndLogins ends an account's sessions that came through Teleport and are, by
 // what Teleport told them, of that user. A session that does not say whose it
 // is, or that goes on, is counted as left; sessions of others are not touched
-// and not counted.
+// and not counted. Where the account is not one of this host's files, a session
+// of none of those may be its own: it is left too, unless it is another user's.
 //
 // Errors: where processes cannot be seen.
 func EndLogins(ctx context.Context, o Options, p wire.EndLoginParams) (wire.EndedLogins, error) {
@@ -33,12 +34,17 @@ func EndLogins(ctx context.Context, o Options, p wire.EndLoginParams) (wire.Ende
 	if err != nil {
 		return res, fmt.Errorf("ways: end logins: %w", err)
 	}
+	local := map[int]bool{}
+	for _, uid := range accounts {
+		local[uid] = true
+	}
 	var mine []teleportSession
 	for _, t := range sessions(processes(ctx, o.Proc), nil) {
 		user := t.environment(userVariable)
 		known, there := accounts[p.Account]
 		switch {
-		case there && t.uid != known || !there && user != p.TeleportUser:
+		case there && t.uid != known:
+		case !there && (local[t.uid] || user != "" && user != p.TeleportUser):
 		case !there || user == "" || p.TeleportUser == "":
 			res.Left++
 		case user == p.TeleportUser:

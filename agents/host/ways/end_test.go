@@ -185,6 +185,11 @@ func TestEndLogins(t *testing.T) {
 	if got, want := end("me", "ada"), (wire.EndedLogins{Left: 1}); got != want {
 		t.Errorf("again: got %+v, want %+v", got, want)
 	}
+	far := host{"etc/passwd": "else:x:4000000:4000000::/:/bin/sh\n"}.write(t)
+	left, err := ways.EndLogins(t.Context(), ways.Options{Root: far, Proc: "/proc", Now: now}, wire.EndLoginParams{Account: "me", TeleportUser: "ada"})
+	if want := (wire.EndedLogins{Left: 1}); err != nil || left != want {
+		t.Errorf("an account that no file names: got %+v, %v, want %+v", left, err, want)
+	}
 	if _, err := ways.EndLogins(t.Context(), ways.Options{Root: root}, wire.EndLoginParams{Account: "me", TeleportUser: "ada"}); err == nil {
 		t.Error("a root without processes: got no error")
 	}

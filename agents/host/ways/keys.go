@@ -29,7 +29,11 @@ func (s *scan) readKeys(a account, patterns []string) {
 		if !ok {
 			continue
 		}
-		for _, k := range parseKeys(data) {
+		keys, whole := parseKeys(data)
+		if !whole {
+			s.unread(name + notAKey)
+		}
+		for _, k := range keys {
 			if len(s.out.Keys) == maxKeys {
 				s.unread(name + ": more keys than are read")
 				return
@@ -79,15 +83,25 @@ func (s *scan) readCAs(name string) {
 		s.unread(name) // sshd was told of it
 		return
 	}
-	for _, k := range parseKeys(data) {
+	keys, whole := parseKeys(data)
+	if !whole {
+		s.unread(name + notAKey)
+	}
+	for _, k := range keys {
 		s.out.CAs = append(s.out.CAs, wire.HostCA{Fingerprint: k.Fingerprint, File: clip(name, 200), Teleport: strings.Contains(path.Base(name), "teleport") || strings.HasPrefix(name, "/var/lib/teleport/")})
 	}
 }
 
-// parseKeys reads lines of an authorized_keys file. What sshd passes over is
-// passed over: comments, and lines that hold no key.
-func parseKeys(data []byte) (keys []wire.HostKey) {
+// notAKey follows a file's name where it has more than keys and comments.
+const notAKey = ": a line that is neither a key nor a comment"
+
+// parseKeys reads lines of an authorized_keys file, each up to its first NUL, as
+// sshd does. Comments and blank lines are passed over; whole is false where any
+// other line is not understood: sshd may know a key in it.
+func parseKeys(data []byte) (keys []wire.HostKey, whole bool) {
+	whole = true
 	for line := range strings.Lines(string(data)) {
+		line, _, _ = strings.Cut(line, "\x00")
 		line = strings.TrimLeft(strings.TrimRight(line, "\r\n"), " \t")
 		if line == "" || line[0] == '#' {
 			continue
@@ -97,13 +111,22 @@ func parseKeys(data []byte) (keys []wire.HostKey) {
 			options, rest := cutOptions(line)
 			if k, ok = parseKey(strings.TrimLeft(rest, " \t")); ok {
 				k.Options, k.Authority, k.ExpiresAt = readOptions(options)
+				k.OptionsHash = digest(options)
 			}
 		}
-		if ok {
-			keys = append(keys, k)
+		if !ok {
+			whole = false
+			continue
 		}
+		keys = append(keys, k)
 	}
-	return keys
+	return keys, whole
+}
+
+// digest tells one text from another without saying what it is.
+func digest(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return base64.RawStdEncoding.EncodeToString(sum[:])
 }
 
 // parseKey reads "type base64 comment". The type stands in the key again.
@@ -111,6 +134,9 @@ func parseKey(s string) (wire.HostKey, bool) {
 	kind, rest, _ := strings.Cut(s, " ")
 	if i := strings.IndexByte(kind, '\t'); i >= 0 {
 		kind, rest = kind[:i], kind[i+1:]+" "+rest
+	}
+	if kind == "rsa-sha2-256" || kind == "rsa-sha2-512" {
+		kind = "ssh-rsa" // names of signatures, which sshd takes for the key's
 	}
 	rest = strings.TrimLeft(rest, " \t")
 	end := strings.IndexAny(rest, " \t")

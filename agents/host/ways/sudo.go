@@ -38,6 +38,7 @@ func (s *scan) readSudo() {
 			if h.Runs == "" {
 				continue // nothing but what is forbidden
 			}
+			h.RunsHash = cutHash(h, positive(c.cmnds, r.cmnds), positive(c.runas, r.runas))
 			if strings.HasPrefix(who, "+") || strings.HasPrefix(who, "%:") {
 				s.unread(r.file + ": members of " + clip(who, 64))
 			} else if strings.HasPrefix(who, "%") {
@@ -117,6 +118,15 @@ func as(runas []string) string {
 		return "ALL"
 	}
 	return clip(strings.Join(runas, ", "), 80)
+}
+
+// cutHash tells rights apart of which not all is shown; "" where all is.
+func cutHash(h wire.HostSudo, cmnds, runas []string) string {
+	all, who := strings.Join(cmnds, ", "), strings.Join(runas, ", ")
+	if (h.Runs == "ALL" || h.Runs == all) && (len(runas) == 0 || h.As == "ALL" || h.As == who) {
+		return ""
+	}
+	return digest(all + "\n" + who)
 }
 
 // sudoFile reads one file; what is included is read after it.

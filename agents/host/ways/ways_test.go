@@ -93,6 +93,7 @@ func TestAccounts(t *testing.T) {
 
 func TestUnread(t *testing.T) {
 	big := strings.Repeat("#", 600<<10)
+	edLine, _ := key("ssh-ed25519", "one")
 	for _, tt := range []struct {
 		name string
 		h    host
@@ -105,6 +106,8 @@ func TestUnread(t *testing.T) {
 		{"a key file that is too large", host{"home/ada/.ssh/authorized_keys": big}, "/home/ada/.ssh/authorized_keys"},
 		{"a loop of links", host{"home/ada/.ssh/authorized_keys": "->authorized_keys"}, "/home/ada/.ssh/authorized_keys"},
 		{"a token that we do not know", host{"etc/ssh/sshd_config": "AuthorizedKeysFile /etc/keys/%C\n"}, "AuthorizedKeysFile /etc/keys/%C"},
+		{"a line that is no key", host{"home/ada/.ssh/authorized_keys": "# mine\n\nED25519 " + strings.Fields(edLine)[1] + "\n"}, "/home/ada/.ssh/authorized_keys: a line that is neither a key nor a comment"},
+		{"an authority's line that is no key", host{"etc/ssh/sshd_config": "TrustedUserCAKeys /etc/ssh/ca.pub\n", "etc/ssh/ca.pub": "ssh-ed25519 AAAA\n"}, "/etc/ssh/ca.pub: a line that is neither a key nor a comment"},
 		{"an open quote", host{"etc/ssh/sshd_config": "AuthorizedKeysFile \"a b\nPort 22\n"}, "/etc/ssh/sshd_config"},
 		{"sshd without a configuration", host{"etc/ssh/sshd_config": "(gone)", "usr/sbin/sshd": "elf"}, "/etc/ssh/sshd_config"},
 		{"an authority that is not there", host{"etc/ssh/sshd_config": "TrustedUserCAKeys /etc/ssh/ca.pub\n"}, "/etc/ssh/ca.pub"},
@@ -151,8 +154,57 @@ func TestKeys(t *testing.T) {
 			ExpiresAt: time.Date(2026, 12, 24, 0, 0, 0, 0, time.UTC).UnixMilli(), File: "/home/ada/.ssh/authorized_keys"},
 		{Account: "ftp", Fingerprint: edPrint, Type: "ssh-ed25519", File: "/srv/ftp/.ssh/authorized_keys2"}, // no shell, and still a way in for forwarding
 	}
+	for i := range got {
+		if (got[i].OptionsHash != "") != (len(got[i].Options) > 0) {
+			t.Errorf("hash of options: got %+v", got[i])
+		}
+		got[i].OptionsHash = ""
+	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+// TestKeysAsSSHDReadsThem has lines that sshd takes and that look like none.
+func TestKeysAsSSHDReadsThem(t *testing.T) {
+	rsa, rsaPrint := key("ssh-rsa", "two")
+	blob := strings.Fields(rsa)[1]
+	for name, line := range map[string]string{
+		"a NUL after the key":       rsa + "\x00= comment",
+		"a NUL after a comment":     rsa + " me\x00me",
+		"the name of a signature":   "rsa-sha2-256 " + blob,
+		"and another, with options": "no-pty \trsa-sha2-512\t" + blob + " me",
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := scan(t, base.with(host{"home/ada/.ssh/authorized_keys": "#\n\n \t\n\x00 nothing\n" + line + "\n"}))
+			if len(got.Keys) != 1 || got.Keys[0].Fingerprint != rsaPrint || got.Keys[0].Type != "ssh-rsa" || len(got.Unread) != 0 {
+				t.Errorf("got %+v, unread %q", got.Keys, got.Unread)
+			}
+		})
+	}
+}
+
+// TestHashes: what is not shown of a right still tells it from another.
+func TestHashes(t *testing.T) {
+	ed, _ := key("ssh-ed25519", "one")
+	long := "/usr/bin/" + strings.Repeat("a", 180) + ", "
+	for _, tt := range []struct{ name, file, one, other string }{
+		{"options", "home/ada/.ssh/authorized_keys", `from="192.0.2.1" ` + ed, `from="0.0.0.0/0" ` + ed},
+		{"commands", "etc/sudoers", "ada ALL=(ALL) " + long + "/usr/bin/b", "ada ALL=(ALL) " + long + "/bin/sh"},
+		{"who it runs as", "etc/sudoers", "ada ALL=(" + strings.Repeat("www,", 30) + "ftp" + strings.Repeat("x", 90) + "a) /bin/a", "ada ALL=(" + strings.Repeat("www,", 30) + "ftp" + strings.Repeat("x", 90) + "b) /bin/a"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			hash := func(text string) string {
+				got := scan(t, base.with(host{"etc/sudoers": "", tt.file: text + "\n"}))
+				if len(got.Keys) == 1 {
+					return got.Keys[0].OptionsHash
+				}
+				return got.Sudo[0].RunsHash
+			}
+			if a, b, again := hash(tt.one), hash(tt.other), hash(tt.one); a == "" || a == b || a != again {
+				t.Errorf("got %q, %q, then %q", a, b, again)
+			}
+		})
 	}
 }
 
