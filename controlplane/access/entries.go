@@ -42,10 +42,13 @@ type Entry struct {
 // longestVisit bounds a visit: whoever comes more often has an entry of their own.
 const longestVisit = 7 * 24 * time.Hour
 
+// longestBack is how long after it began an entry or a membership is entered.
+const longestBack = 7 * 24 * time.Hour
+
 // longestEntry bounds an entry, and the time to its review.
 const longestEntry = 366 * 24 * time.Hour
 
-// AddEntry puts somebody on lists. Permission: access.write. Errors: invalid with
+// AddEntry puts somebody on lists; nobody adds themselves. Permission: access.write. Errors: invalid with
 // fields, not found, forbidden for what reaches more than the scope.
 func (s *Service) AddEntry(ctx context.Context, scope policy.Scope, e Entry) (Entry, error) {
 	if e.Customer != "" {
@@ -177,6 +180,9 @@ func (e *Entry) checkTimes(c *inputs, now time.Time) {
 	case e.Way == WayVisit && e.Until.Sub(e.From) > longestVisit:
 		c.add("/until", "A visit takes a week at most. Add physical access for whoever comes more often.")
 	}
+	if e.From.Before(now.Add(-longestBack)) {
+		c.add("/from", "Seven days ago at the earliest.")
+	}
 	if !e.ReviewBy.IsZero() && (!e.ReviewBy.After(now) || e.ReviewBy.Sub(now) > longestEntry) {
 		c.add("/review_by", "Choose a date within the next year.")
 	}
@@ -189,6 +195,10 @@ func (s *Service) checkEntryPersons(tx *db.Tx, c *inputs, e Entry) error {
 		return err
 	}
 	kind := PersonKind(p.Kind)
+	own, err := s.ownPerson(tx, p)
+	if err != nil {
+		return err
+	}
 	here := func(id string) (bool, error) {
 		o, err := onePerson(tx, id)
 		return o.ID != "" && o.LeftAt == 0 && PersonKind(o.Kind) != KindService, err
@@ -198,6 +208,8 @@ func (s *Service) checkEntryPersons(tx *db.Tx, c *inputs, e Entry) error {
 		c.add("/person", "Choose a person.")
 	case p.LeftAt != 0:
 		c.add("/person", "They have left. Choose somebody who is here.")
+	case own:
+		c.add("/person", "This is you, or a service account of yours. Ask a colleague to add it.")
 	case e.Way == WayCustomer && (kind != KindCustomer || e.Customer == "" || p.CustomerID != e.Customer):
 		c.add("/person", "Choose one of the customer's own people, and the customer.")
 	case e.Way != WayCustomer && kind == KindCustomer:
@@ -297,10 +309,14 @@ func (s *Service) ReviewEntry(ctx context.Context, scope policy.Scope, id string
 		if err != nil {
 			return err
 		}
+		own, err := s.ownPerson(tx, p)
+		if err != nil {
+			return err
+		}
 		switch {
 		case r.EndedAt > 0:
 			return conflict("Add a new one if it is needed.", "This entry has ended")
-		case p.StaffID != "" && p.StaffID == actorOf(tx.Context()).ID:
+		case own:
 			return controlplane.Errorf(controlplane.CodeForbidden, "Ask a colleague to look at it.", "You cannot review your own access")
 		case !next.After(tx.Now) || next.Sub(tx.Now) > longestEntry:
 			return invalid("/review_by", "Choose a date within the next year.")

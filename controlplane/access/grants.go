@@ -114,7 +114,14 @@ func (s *Service) grantIn(tx *db.Tx, scope policy.Scope, in NewGrant, owner stri
 			return row, err
 		}
 	}
-	row.Needs = needs(row, terms, persons, row.GrantedBy)
+	own, err := s.namesStaff(tx, persons, row.GrantedBy)
+	if err != nil {
+		return row, err
+	}
+	if err := s.oneEmergency(tx, row, own); err != nil {
+		return row, err
+	}
+	row.Needs = needs(row, terms, own)
 	return row, s.insertGrant(tx, &row, reason)
 }
 
@@ -241,24 +248,20 @@ func grantedAlready(tx *db.Tx, row grantRow) error {
 	return nil
 }
 
-// needs are the approvals that a grant waits for. In an emergency nothing waits.
-func needs(row grantRow, terms Terms, persons []personRow, by string) string {
+// needs are the approvals that a grant waits for; own is one to whoever grants
+// it. In an emergency nothing waits.
+func needs(row grantRow, terms Terms, own bool) string {
 	var out []string
 	switch {
 	case GrantKind(row.Kind) != GrantNormal:
 		return ""
-	case terms.SecondPerson || namesStaff(persons, by):
+	case terms.SecondPerson || own:
 		out = append(out, needSecond)
 	}
 	if terms.CustomerApproves {
 		out = append(out, needCustomer)
 	}
 	return strings.Join(out, ",")
-}
-
-// namesStaff reports whether a staff member is one of the persons.
-func namesStaff(persons []personRow, staff string) bool {
-	return staff != "" && slices.ContainsFunc(persons, func(p personRow) bool { return p.StaffID == staff })
 }
 
 // insertGrant stores a new grant: in force, or proposed.

@@ -70,7 +70,11 @@ func (s *Service) answersAs(tx *db.Tx, row grantRow) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if namesStaff(persons, a.ID) {
+	own, err := s.namesStaff(tx, persons, a.ID)
+	if err != nil {
+		return "", err
+	}
+	if own {
 		return "", controlplane.Errorf(controlplane.CodeForbidden, "Ask a colleague to look at it.", "Nobody approves access of their own")
 	}
 	return as, nil
@@ -171,12 +175,16 @@ func (s *Service) Review(ctx context.Context, scope policy.Scope, grant, note st
 			return row, err
 		}
 		a := actorOf(ctx)
+		own, err := s.namesStaff(tx, persons, a.ID)
+		if err != nil {
+			return row, err
+		}
 		switch {
 		case row.ReviewBy == 0:
 			return row, conflict("Look at it in a recertification instead.", "This grant needs no review")
 		case row.ReviewedAt != 0:
 			return row, conflict("Read the review there is.", "This grant was reviewed already")
-		case namesStaff(persons, a.ID) || GrantKind(row.Kind) == GrantBreakGlass && a.ID == row.GrantedBy:
+		case own || GrantKind(row.Kind) == GrantBreakGlass && a.ID == row.GrantedBy:
 			return row, controlplane.Errorf(controlplane.CodeForbidden, "Ask a colleague to look at it.", "Nobody reviews access of their own")
 		}
 		row.ReviewedBy, row.ReviewedAt = a.ID, tx.NowMillis()

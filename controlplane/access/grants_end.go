@@ -48,8 +48,15 @@ func (s *Service) extend(tx *db.Tx, scope policy.Scope, row grantRow, until time
 	if err != nil {
 		return row, err
 	}
-	if needs(next, terms, persons, next.GrantedBy) != "" {
+	own, err := s.namesStaff(tx, persons, next.GrantedBy)
+	if err != nil {
+		return row, err
+	}
+	if needs(next, terms, own) != "" {
 		return s.grantIn(tx, scope, in, "")
+	}
+	if err := s.Hold(tx, row.CustomerID, row.ID, row.Ticket, next.Ticket); err != nil {
+		return row, err
 	}
 	if err := s.gate(tx, whoPointer(row), persons, terms, tx.Now); err != nil {
 		return row, err

@@ -16,15 +16,18 @@ import (
 
 // AddPaper records a person's agreement, training or acknowledgement; it replaces
 // the one before of its kind. Permission: access.write; a person acknowledges a
-// brief themselves.
+// brief themselves, and records nothing else of their own.
 func (s *Service) AddPaper(ctx context.Context, scope policy.Scope, p Paper) (out Paper, err error) {
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		row, _, err := s.personFor(tx, scope, p.Person)
 		if err != nil {
 			return err
 		}
-		own := row.StaffID != "" && row.StaffID == actorOf(ctx).ID && p.Kind == PaperBrief
-		if !own {
+		self := row.StaffID != "" && row.StaffID == actorOf(ctx).ID
+		if self && p.Kind != PaperBrief {
+			return controlplane.Errorf(controlplane.CodeForbidden, "Ask a colleague to record it.", "Nobody records an agreement or a training of their own")
+		}
+		if !self {
 			if err := may(ctx, policy.AccessWrite); err != nil {
 				return err
 			}

@@ -61,6 +61,9 @@ func (s *Service) addPerson(tx *db.Tx, scope policy.Scope, in NewPerson) (Person
 	}
 	p := Person{Name: c.line("/name", in.Name, maxName, "Enter a name."), Company: c.line("/company", in.Company, maxName, ""),
 		TeleportUsers: c.names("/teleport_users", in.TeleportUsers), Logins: c.names("/logins", in.Logins)}
+	if err := s.mayName(tx, &c, row, Person{}, p); err != nil {
+		return Person{}, err
+	}
 	if err := c.err(); err != nil {
 		return Person{}, err
 	}
@@ -113,7 +116,9 @@ func (s *Service) checkPerson(tx *db.Tx, scope policy.Scope, c *inputs, row pers
 	return nil
 }
 
-// ChangePerson changes a person. Permission: access.write.
+// ChangePerson changes a person. Nobody changes their own names in Teleport and on
+// servers, and a service account with a grant stays with its owner. Permission:
+// access.write.
 func (s *Service) ChangePerson(ctx context.Context, scope policy.Scope, id string, in PersonChange) (out Person, err error) {
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		row, p, err := s.personFor(tx, scope, id)
@@ -124,6 +129,7 @@ func (s *Service) ChangePerson(ctx context.Context, scope policy.Scope, id strin
 			return err
 		}
 		var c inputs
+		was := p
 		if in.Name != nil {
 			if row.StaffID != "" {
 				c.add("/name", "This is the name under which they sign in. Change it among your staff.")
@@ -134,6 +140,9 @@ func (s *Service) ChangePerson(ctx context.Context, scope policy.Scope, id strin
 			p.Company = c.line("/company", *in.Company, maxName, "")
 		}
 		if in.Owner != nil {
+			if err := s.mayHandOver(tx, row, *in.Owner); err != nil {
+				return err
+			}
 			row.OwnerID = *in.Owner
 			if err := s.checkPerson(tx, scope, &c, row); err != nil {
 				return err
@@ -144,6 +153,9 @@ func (s *Service) ChangePerson(ctx context.Context, scope policy.Scope, id strin
 		}
 		if in.Logins != nil {
 			p.Logins = c.names("/logins", *in.Logins)
+		}
+		if err := s.mayName(tx, &c, row, was, p); err != nil {
+			return err
 		}
 		if err := c.err(); err != nil {
 			return err

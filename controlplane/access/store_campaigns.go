@@ -140,15 +140,17 @@ func teamNames(tx *db.Tx, ids []string) (map[string]string, error) {
 	return out, nil
 }
 
-// isOwn reports whether an item is about a member of the staff, or a team they are in.
+// isOwn reports whether an item is about a member of the staff, a service account
+// that they answer for, or a team that one of them is in.
 func isOwn(tx *db.Tx, r campaignItemRow, staff string) (bool, error) {
 	if staff == "" {
 		return false, nil
 	}
 	var n int64
-	err := tx.Raw(`SELECT COUNT(*) FROM access_persons p WHERE p.staff_id = ? AND (p.id = ? OR EXISTS (
+	err := tx.Raw(`SELECT COUNT(*) FROM access_persons p LEFT JOIN access_persons o ON o.id = p.owner_id AND p.kind = 'service'
+		WHERE (p.staff_id = ? OR o.staff_id = ?) AND (p.id = ? OR EXISTS (
 		SELECT 1 FROM access_members m WHERE m.person_id = p.id AND m.team_id = ? AND m.team_id <> '' AND m.from_at <= ? AND (m.until_at = 0 OR m.until_at > ?)))`,
-		staff, r.PersonID, r.TeamID, tx.NowMillis(), tx.NowMillis()).Scan(&n).Error
+		staff, staff, r.PersonID, r.TeamID, tx.NowMillis(), tx.NowMillis()).Scan(&n).Error
 	return n > 0, err
 }
 

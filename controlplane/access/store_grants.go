@@ -87,10 +87,33 @@ func grantsOfTeam(tx *db.Tx, team string) (rows []grantRow, err error) {
 	return rows, err
 }
 
+// openGrantsOfTeam are the grants of a team that are proposed or active.
+func openGrantsOfTeam(tx *db.Tx, team string) (rows []grantRow, err error) {
+	err = tx.Where("team_id = ? AND state IN ('proposed', 'active')", team).Order("id").Find(&rows).Error
+	return rows, err
+}
+
+// recentEmergencies are emergency grants to a customer with a role that were not
+// reviewed, or ended after an instant.
+func recentEmergencies(tx *db.Tx, customer, role string, after int64) (rows []grantRow, err error) {
+	err = tx.Where("customer_id = ? AND role = ? AND kind = ? AND (reviewed_at = 0 OR (CASE WHEN ended_at > 0 THEN ended_at ELSE until_at END) > ?)",
+		customer, role, string(GrantBreakGlass), after).Order("id").Find(&rows).Error
+	return rows, err
+}
+
 // grantsOfPerson are the grants that name a person and are not over.
 func grantsOfPerson(tx *db.Tx, person string) (rows []grantRow, err error) {
 	err = tx.Where("person_id = ? AND state IN ('proposed', 'active')", person).Order("id").Find(&rows).Error
 	return rows, err
+}
+
+// grantedNow reports whether a grant that is not over names a person, or a team
+// that they are in now or later.
+func grantedNow(tx *db.Tx, person string) (bool, error) {
+	var n int64
+	err := tx.Raw(`SELECT COUNT(*) FROM access_grants g WHERE g.state IN ('proposed', 'active') AND (g.person_id = ? OR g.team_id IN
+		(SELECT m.team_id FROM access_members m WHERE m.person_id = ? AND (m.until_at = 0 OR m.until_at > ?)))`, person, person, tx.NowMillis()).Scan(&n).Error
+	return n > 0, err
 }
 
 // grantsOnServers are the active grants of whoever lives on servers, as far as

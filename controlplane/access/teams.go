@@ -14,8 +14,9 @@ import (
 )
 
 // PutTeam makes or changes a team; whoever is taken out loses what it gave them,
-// and whoever comes in needs the papers for it. Permission: access.write over
-// all customers.
+// and whoever comes in needs the papers for it. Nobody puts themselves in a team
+// that has access, or anybody where the customer is to be asked of each grant.
+// Permission: access.write over all customers.
 func (s *Service) PutTeam(ctx context.Context, scope policy.Scope, t Team) (out Team, err error) {
 	if err := overAll(scope); err != nil {
 		return Team{}, err
@@ -31,6 +32,9 @@ func (s *Service) PutTeam(ctx context.Context, scope policy.Scope, t Team) (out 
 		}
 		grants, err := grantsOfTeam(tx, row.ID)
 		if err != nil {
+			return err
+		}
+		if err := s.mayJoin(tx, row.ID, members); err != nil {
 			return err
 		}
 		if err := s.gateTeam(tx, grants, members); err != nil {
@@ -110,6 +114,8 @@ func (s *Service) checkTeam(tx *db.Tx, t *Team, row teamRow) (members []memberRo
 			c.add(at, "There is no such person.")
 		case persons[n].LeftAt != 0 && !over:
 			c.add(at, "This person has left.")
+		case r.FromAt < tx.Now.Add(-longestBack).UnixMilli() && !slices.ContainsFunc(before[row.ID], func(b memberRow) bool { return b.PersonID == r.PersonID && b.FromAt == r.FromAt }):
+			c.add(at, "A membership is entered seven days after it began at most.")
 		case r.UntilAt != 0 && r.UntilAt <= r.FromAt:
 			c.add(at, "A membership ends after it begins.")
 		case slices.ContainsFunc(members, func(o memberRow) bool { return o.PersonID == r.PersonID && o.FromAt == r.FromAt }):

@@ -37,7 +37,7 @@ func (s *Service) termsIn(tx *db.Tx, customer string) (Terms, error) {
 }
 
 // SetTerms changes them; a field that is 0 takes the default. Permission:
-// access.write over all customers.
+// access.write over all customers, and access.admin for grants to need fewer answers.
 func (s *Service) SetTerms(ctx context.Context, scope policy.Scope, t Terms) (out Terms, err error) {
 	if err := overAll(scope); err != nil {
 		return Terms{}, err
@@ -57,6 +57,11 @@ func (s *Service) SetTerms(ctx context.Context, scope policy.Scope, t Terms) (ou
 		t.Customer = c.ID
 		if out, err = t.checked(); err != nil {
 			return err
+		}
+		if old.SecondPerson == 1 && !out.SecondPerson || old.CustomerApproves == 1 && !out.CustomerApproves {
+			if err := may(ctx, policy.AccessAdmin); err != nil {
+				return err
+			}
 		}
 		out.Version = old.Version + 1
 		brief, err := s.seal(c.ID, "access_terms", "brief", c.ID, out.Brief)
