@@ -39,7 +39,7 @@ const (
 
 func (c *client) doctorCommand() *cobra.Command {
 	var config string
-	cmd := c.verb("doctor", "Check this machine's way to the control plane: address, TLS, clock, token, restic, mail; exit code 1 if something is bad", cobra.NoArgs,
+	cmd := c.verb("doctor", "Check this machine's way to the control plane: address, TLS, clock, token, restic, mail, Teleport; exit code 1 if something is bad", cobra.NoArgs,
 		func(ctx context.Context, _ []string) error {
 			all, err := c.checkAll(ctx, config)
 			if err != nil {
@@ -72,7 +72,7 @@ func (c *client) doctorCommand() *cobra.Command {
 			}
 			return nil
 		})
-	cmd.Flags().StringVar(&config, "config", "", "the control plane's configuration file, to check its mail server (default "+defaultConfigFile+", where it is)")
+	cmd.Flags().StringVar(&config, "config", "", "the control plane's configuration file, to check its mail server and its Teleport cluster (default "+defaultConfigFile+", where it is)")
 	return cmd
 }
 
@@ -87,7 +87,8 @@ func (c *client) checkAll(ctx context.Context, config string) ([]checkup, error)
 	if dns.State != "bad" {
 		all = append(all, c.checkPlane(ctx)...)
 	}
-	return append(append(all, checkRestic()), checkMail(ctx, config)...), nil
+	all = append(append(all, checkRestic()), checkMail(ctx, config)...)
+	return append(all, checkTeleport(ctx, config, probeTime, time.Now())...), nil
 }
 
 func checkDNS(ctx context.Context, host string) checkup {

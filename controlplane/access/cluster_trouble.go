@@ -46,6 +46,10 @@ func troubleOf(err error) trouble {
 	return troubleOther
 }
 
+// ClusterTrouble says why a cluster cannot be looked at, a sentence without its
+// full stop, and what to do. It never says what err itself says.
+func ClusterTrouble(err error) (sentence, next string) { return troubleText(troubleOf(err), nil) }
+
 // troubleText is a trouble as a sentence without its full stop, and what to do.
 func troubleText(t trouble, unread []string) (sentence, next string) {
 	switch t {
