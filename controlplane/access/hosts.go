@@ -2,6 +2,7 @@ package access
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -142,7 +143,7 @@ func (s *Service) hostUnread(tx *db.Tx, key, server, because string) error {
 	if err != nil {
 		return err
 	}
-	args := map[string]string{"where": s.serverName(tx, server), "because": strings.ToUpper(because[:1]) + because[1:]}
+	args := map[string]string{"where": s.serverName(tx, server), "because": sentence(cmp.Or(because, "it gave no cause"))}
 	severity := findings.Unknown
 	if h.CleanAt > 0 {
 		args["for"] = findings.Ago("en", tx.Now.Sub(controlplane.FromMillis(h.CleanAt)))

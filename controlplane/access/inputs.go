@@ -119,3 +119,12 @@ func changedSince(version, is int64) error {
 
 // day is an instant as people are told it.
 func day(t time.Time) string { return t.UTC().Format("2 January 2006 15:04 MST") }
+
+// sentence is a text that begins with a capital letter.
+func sentence(text string) string {
+	first, size := utf8.DecodeRuneInString(text)
+	if size < 2 && first == utf8.RuneError { // nothing, or no letter
+		return text
+	}
+	return string(unicode.ToUpper(first)) + text[size:]
+}
