@@ -194,6 +194,8 @@ func (s *Service) closeOthers(tx *db.Tx, kind string, open map[string]bool, caus
 const (
 	maxDrift         = 20000
 	maxDriftFindings = 300
+	// busyFor is how long an enforcement that is at work explains a difference.
+	busyFor = 5 * time.Minute
 )
 
 // drift is one person on one customer's list whose columns differ.
@@ -206,14 +208,15 @@ type drift struct {
 
 // judgeDrift raises a finding for each person and customer whose columns differ,
 // and closes those whose agree again: of one person, or of all where that is "".
-// What an enforcement is at work on waits.
+// What an enforcement is at work on in the cluster waits for a while: it raises
+// nothing, and its finding stays open.
 func (s *Service) judgeDrift(ctx context.Context, person string) error {
 	var rows []driftRow
 	var busy map[string]bool
 	var now time.Time
 	err := s.db.Read(ctx, func(tx *db.Tx) (err error) {
 		now = tx.Now
-		if busy, err = openKicks(tx); err == nil {
+		if busy, err = freshKicks(tx, now.Add(-busyFor).UnixMilli()); err == nil {
 			rows, err = drifting(tx, person, maxDrift)
 		}
 		return err
@@ -222,16 +225,17 @@ func (s *Service) judgeDrift(ctx context.Context, person string) error {
 		return fmt.Errorf("access: drift: %w", err)
 	}
 	var list []*drift
-	byKey := map[string]*drift{}
+	byKey, waits := map[string]*drift{}, map[string]bool{}
 	for _, r := range rows {
-		young := now.Sub(controlplane.FromMillis(r.KnownFrom)) < s.opts.Every
-		switch {
-		case r.PersonID != "" && busy[r.PersonID],
-			r.Col == string(Listed) && young,
-			r.Source == "host" && r.PersonID == "": // it has a finding of its own
+		if r.Source == sourceHost && r.PersonID == "" { // it has a finding of its own
 			continue
 		}
 		key := findings.AccessDrift + ":" + r.CustomerID + ":" + r.PersonID + r.UnknownIndex[:min(16, len(r.UnknownIndex))]
+		young := now.Sub(controlplane.FromMillis(r.KnownFrom)) < s.opts.Every
+		if r.Source == sourceTeleport && r.PersonID != "" && busy[r.PersonID] || r.Col == string(Listed) && young {
+			waits[key] = true
+			continue
+		}
 		if d := byKey[key]; d != nil {
 			d.more++
 			d.enforced = d.enforced || r.Col == string(Enforced)
@@ -241,14 +245,15 @@ func (s *Service) judgeDrift(ctx context.Context, person string) error {
 		byKey[key] = d
 		list = append(list, d)
 	}
-	err = s.db.Write(ctx, func(tx *db.Tx) error { return s.raiseDrift(tx, list, person) })
+	err = s.db.Write(ctx, func(tx *db.Tx) error { return s.raiseDrift(tx, list, waits, person) })
 	if err != nil {
 		return fmt.Errorf("access: drift: %w", err)
 	}
 	return nil
 }
 
-func (s *Service) raiseDrift(tx *db.Tx, list []*drift, person string) error {
+// raiseDrift raises what differs, and closes what does not and does not wait.
+func (s *Service) raiseDrift(tx *db.Tx, list []*drift, waits map[string]bool, person string) error {
 	ids := map[string]bool{}
 	for _, x := range list {
 		if x.row.PersonID != "" {
@@ -296,7 +301,7 @@ func (s *Service) raiseDrift(tx *db.Tx, list []*drift, person string) error {
 		return err
 	}
 	for _, key := range keys {
-		if open[key] || person != "" && !strings.HasSuffix(key, ":"+person) {
+		if open[key] || waits[key] || person != "" && !strings.HasSuffix(key, ":"+person) {
 			continue
 		}
 		if err := s.findings.Close(tx, key, "the columns agree again"); err != nil {

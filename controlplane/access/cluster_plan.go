@@ -102,7 +102,13 @@ func (s *Service) desire(d *directory, lines []listedRow, only string) []desired
 // roleName is what a role of ours is called: the person's name for people, and
 // the end of their id, because two may have one name.
 func roleName(p Person, role string) string {
-	return "ostler-" + slugOf(p.Name, 24) + "-" + p.ID[max(0, len(p.ID)-5):] + "-" + slugOf(role, 24)
+	return "ostler-" + slugOf(p.Name, 24) + roleEnd(p, role)
+}
+
+// roleEnd is what the name of a role of ours ends with whatever the person is
+// called by now: whose it is and which role, whole.
+func roleEnd(p Person, role string) string {
+	return "-" + p.ID[max(0, len(p.ID)-5):] + "-" + slugOf(role, 24)
 }
 
 // slugOf is a text in small letters, digits and "-".
@@ -267,7 +273,7 @@ func (d *directory) adopt(tx *db.Tx, st teleport.State, roles []Role) error {
 			continue
 		}
 		for _, role := range roles {
-			if strings.HasSuffix(r.Name, "-"+slugOf(role.Name, 24)) && !taken[[2]string{r.Owner, role.Name}] {
+			if strings.HasSuffix(r.Name, roleEnd(d.people[r.Owner], role.Name)) && !taken[[2]string{r.Owner, role.Name}] {
 				row := clusterRole{Name: r.Name, Person: r.Owner, Role: role.Name, MadeAt: tx.NowMillis()}
 				if err := db.Insert(tx, &row); err != nil {
 					return err

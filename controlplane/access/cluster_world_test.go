@@ -196,10 +196,10 @@ type plane struct {
 	c *cluster
 }
 
-func newPlane(t testing.TB, d *db.DB, clock *dbtest.Clock) *plane {
+func newPlane(t testing.TB, d *db.DB, clock *dbtest.Clock, change ...func(*access.Deps, *access.Options)) *plane {
 	t.Helper()
 	c := newCluster(clock)
-	p := &plane{c: c, world: newWorld(t, d, clock, func(deps *access.Deps, _ *access.Options) { deps.Cluster = c })}
+	p := &plane{c: c, world: newWorld(t, d, clock, append(change, func(deps *access.Deps, _ *access.Options) { deps.Cluster = c })...)}
 	for _, u := range []string{"bob", "cleo"} {
 		c.users[u] = teleport.User{Name: u}
 	}
@@ -212,9 +212,9 @@ func newPlane(t testing.TB, d *db.DB, clock *dbtest.Clock) *plane {
 }
 
 // enforcing is a plane whose cluster follows the lists.
-func enforcing(t testing.TB, d *db.DB, clock *dbtest.Clock) *plane {
+func enforcing(t testing.TB, d *db.DB, clock *dbtest.Clock, change ...func(*access.Deps, *access.Options)) *plane {
 	t.Helper()
-	p := newPlane(t, d, clock)
+	p := newPlane(t, d, clock, change...)
 	p.look()
 	p.mode(access.Shadow)
 	p.mode(access.Enforce)

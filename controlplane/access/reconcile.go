@@ -37,6 +37,7 @@ type enforcement struct {
 	dir    *directory
 	wants  []desired
 	kick   kickRow
+	asked  kickRow // the kick as it was read
 	state  teleport.State
 	// refused says that the cluster did not take a lock from us.
 	refused bool
@@ -145,6 +146,7 @@ func (e *enforcement) read(ctx context.Context, person string) (going bool, err 
 		if e.kick, err = openKick(tx, person); err != nil {
 			return err
 		}
+		e.asked = e.kick
 		for _, w := range e.wants { // known before it is made: an answer may be lost
 			if _, known := e.dir.ours[w.name]; known {
 				continue

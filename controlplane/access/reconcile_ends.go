@@ -2,6 +2,7 @@ package access
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"time"
 
@@ -18,11 +19,23 @@ import (
 const endLife = 10 * time.Minute
 
 // saveKick stores how far the sessions of a person are. Where the cluster
-// refuses locks the hosts are asked, and what no host can end is a gap.
+// refuses locks the hosts are asked, and what no host can end is a gap. A kick
+// that somebody asked for again meanwhile, or a host answered, stays as it is:
+// the run that this queued sees to it.
 func (e *enforcement) saveKick(tx *db.Tx, d *directory) error {
 	k := e.kick
 	if k.ID == "" {
 		return nil
+	}
+	if e.asked.ID != "" {
+		now, err := kickByID(tx, k.ID)
+		if err != nil {
+			return err
+		}
+		if now != e.asked {
+			e.kick = now
+			return nil
+		}
 	}
 	if k.AskedAt == 0 {
 		k.AskedAt = tx.NowMillis()
@@ -81,7 +94,7 @@ func (s *Service) askHost(tx *db.Tx, d *directory, k kickRow, l teleport.Live) (
 		return false, err
 	}
 	_, err = s.jobs.Enqueue(tx, jobs.Spec{Kind: string(wire.ActionEndLogin), Executor: jobs.Agent, Server: id, Resource: resourceHost, Subject: k.ID,
-		Key: "access.end:" + k.ID + ":" + l.ID, Params: wire.EndLoginParams{Account: l.Login, TeleportUser: l.User}, ExpiresAt: tx.Now.Add(endLife), Title: "job.access_end_login"})
+		Key: fmt.Sprintf("access.end:%s:%d:%s", k.ID, k.AskedAt, l.ID), Params: wire.EndLoginParams{Account: l.Login, TeleportUser: l.User}, ExpiresAt: tx.Now.Add(endLife), Title: "job.access_end_login"})
 	return err == nil, err
 }
 

@@ -62,9 +62,13 @@ func (s *Service) enforceLater(tx *db.Tx, person string, removal bool) error {
 		}
 		if k.ID == "" {
 			k = kickRow{ID: strings.TrimPrefix(rowID(), "row_"), Person: person, State: kickWanted, AskedAt: tx.NowMillis()}
-			if err := db.Insert(tx, &k); err != nil {
-				return err
-			}
+			err = db.Insert(tx, &k)
+		} else { // a run that is at it read the one before, and must not close this
+			k.State, k.Waits, k.AskedAt = kickWanted, 0, max(tx.NowMillis(), k.AskedAt+1)
+			err = db.Save(tx, &k)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	_, err := s.jobs.Enqueue(tx, jobs.Spec{Kind: jobEnforce, Executor: jobs.Plane, Resource: "access.person:" + person, Supersedes: jobEnforce + ":" + person,

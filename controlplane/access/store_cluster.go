@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"gorm.io/gorm"
+
 	"ostler/controlplane"
 	"ostler/controlplane/db"
 	"ostler/controlplane/policy"
@@ -174,8 +176,18 @@ func kickByID(tx *db.Tx, id string) (kickRow, error) {
 
 // openKicks are the persons with one.
 func openKicks(tx *db.Tx) (map[string]bool, error) {
+	return kickedIn(tx.Raw("SELECT person_id FROM access_kicks WHERE ended_at = 0"))
+}
+
+// freshKicks are the persons on whose sessions the cluster is at work, and who
+// were asked to be out at that instant or later.
+func freshKicks(tx *db.Tx, since int64) (map[string]bool, error) {
+	return kickedIn(tx.Raw("SELECT person_id FROM access_kicks WHERE ended_at = 0 AND state IN ? AND asked_at >= ?", []string{kickWanted, kickLocked}, since))
+}
+
+func kickedIn(query *gorm.DB) (map[string]bool, error) {
 	var ids []string
-	if err := tx.Raw("SELECT person_id FROM access_kicks WHERE ended_at = 0").Scan(&ids).Error; err != nil {
+	if err := query.Scan(&ids).Error; err != nil {
 		return nil, err
 	}
 	out := map[string]bool{}
