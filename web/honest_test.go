@@ -10,6 +10,7 @@ import (
 
 	"ostler/agents/wire"
 	"ostler/backups"
+	"ostler/controlplane"
 	"ostler/controlplane/access"
 	"ostler/controlplane/db"
 	"ostler/controlplane/findings"
@@ -252,6 +253,14 @@ func TestAccessWaysInWithoutAPerson(t *testing.T) {
 		t.Fatalf("found: %d, %v", len(ours), err)
 	}
 	ok[access.Found](t)(h.access.Explain(h.ctx, all, ours[0].ID, "", h.maple.ID))
+	h.tick()
+	for p := range list {
+		if got := section(p, "yours"); strings.Contains(got, key) {
+			t.Errorf("it is the customer's before they said so: %q", got)
+		}
+	}
+	contact := controlplane.WithActor(t.Context(), controlplane.Actor{Kind: controlplane.ActorContact, ID: h.owner.ID, Role: string(policy.RoleOwner), Customer: h.maple.ID})
+	ok[access.Found](t)(h.access.ConfirmFound(contact, policy.OneCustomer(h.maple.ID), ours[0].ID, true, ""))
 	h.tick()
 	for p := range list {
 		got := section(p, "yours") + section(p, "accepted") // theirs by our word, or not before their own

@@ -318,7 +318,7 @@ func (s *Service) acceptHost(tx *db.Tx, server, owner string, review time.Time, 
 	}
 	for _, r := range rows {
 		due := r.Baseline == 1 && r.ReviewBy <= tx.NowMillis()
-		if r.Kind == string(FoundLogin) || r.ofCustomer() || r.Confirmed == saidNo || r.Baseline == 1 && !due {
+		if r.Kind == string(FoundLogin) || r.Customer != "" || r.Baseline == 1 && !due {
 			continue
 		}
 		d, err := s.openFound(r)

@@ -1,7 +1,6 @@
 package access
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -104,7 +103,9 @@ func (s *Service) doneScan(tx *db.Tx, job jobs.Job) error {
 	if err := json.Unmarshal(job.Result, &scan); err != nil {
 		return s.hostUnread(tx, key, job.Server, "its answer cannot be read")
 	}
-	if err := s.keepScan(tx, job.Server, scan); err != nil {
+	list, more := waysIn(scan, tx.Now)
+	scan.Unread = append(scan.Unread, more...)
+	if err := s.keepScan(tx, job.Server, scan, list); err != nil {
 		return fmt.Errorf("access: scan: %w", err)
 	}
 	unread := unreadOf(scan)
@@ -160,7 +161,7 @@ func (s *Service) serverName(tx *db.Tx, server string) string {
 }
 
 // keepScan makes the ways in that are open on a server what a scan saw.
-func (s *Service) keepScan(tx *db.Tx, server string, scan wire.AccessScan) error {
+func (s *Service) keepScan(tx *db.Tx, server string, scan wire.AccessScan, list []wayIn) error {
 	h, err := hostOf(tx, server)
 	if err != nil {
 		return err
@@ -179,7 +180,7 @@ func (s *Service) keepScan(tx *db.Tx, server string, scan wire.AccessScan) error
 	if err != nil {
 		return err
 	}
-	for _, it := range waysIn(scan, tx.Now) {
+	for _, it := range list {
 		mark := s.keeper.Index("access.found", server+"|"+string(it.kind)+"|"+it.same())
 		r, known := open[string(mark)]
 		delete(open, string(mark))
@@ -221,14 +222,15 @@ func (s *Service) keepScan(tx *db.Tx, server string, scan wire.AccessScan) error
 	return s.settleHost(tx, server, first)
 }
 
-// keepNew keeps a way in that was not there before.
+// keepNew keeps a way in that was not there before. A key is a person's only by
+// what was said of it: whoever may write an account's key file chooses its place.
 func (s *Service) keepNew(tx *db.Tx, server string, mark []byte, it wayIn, h hostRow, first bool, people map[string][]string) error {
 	r := foundRow{ID: controlplane.NewID(controlplane.PrefixFoundAccess), Server: server, Kind: string(it.kind), Mark: mark, FirstScan: flag(first),
 		FirstAt: tx.NowMillis(), SinceAt: tx.NowMillis(), SeenAt: tx.NowMillis()}
 	if h.CleanAt > 0 && it.kind != FoundLogin {
 		r.SinceAt = h.CleanAt
 	}
-	if it.data.Fingerprint != "" {
+	if fingerprint.MatchString(it.data.Fingerprint) {
 		r.Print = s.keeper.Index("access.key", it.data.Fingerprint)
 		person, err := explainedAs(tx, r.Print)
 		if err != nil {
@@ -236,7 +238,8 @@ func (s *Service) keepNew(tx *db.Tx, server string, mark []byte, it wayIn, h hos
 		}
 		r.Person = person
 	}
-	if ids := people[it.data.Account]; r.Person == "" && len(ids) == 1 && !s.sharedLogin(it.data.Account) {
+	own := it.kind == FoundLogin || it.kind == FoundAccount
+	if ids := people[it.data.Account]; own && r.Person == "" && len(ids) == 1 && !s.sharedLogin(it.data.Account) {
 		r.Person = ids[0]
 	}
 	if err := s.sealFound(&r, it.data); err != nil {
@@ -298,91 +301,4 @@ func (s *Service) loginsIn(tx *db.Tx) (map[string][]string, error) {
 		}
 	}
 	return out, nil
-}
-
-// wayIn is one thing that a scan shows.
-type wayIn struct {
-	kind FoundKind
-	data foundData
-}
-
-// same is what makes it the same at the next scan. A comment is not.
-func (w wayIn) same() string {
-	if w.kind == FoundLogin {
-		return w.data.Account + "|" + w.data.File + "|" + w.data.From
-	}
-	return w.data.Account + "|" + w.data.Fingerprint + "|" + w.data.Rights
-}
-
-// waysIn are the ways in of a scan, each once.
-func waysIn(scan wire.AccessScan, now time.Time) (list []wayIn) {
-	seen := map[string]bool{}
-	add := func(kind FoundKind, d foundData) {
-		d.Account, d.Rights, d.Comment, d.From = controlplane.Line(d.Account, 64), controlplane.Line(d.Rights, 200), controlplane.Line(d.Comment, 120), controlplane.Line(d.From, 120)
-		w := wayIn{kind, d}
-		if key := string(kind) + "|" + w.same(); !seen[key] {
-			seen[key] = true
-			list = append(list, w)
-		}
-	}
-	locked := map[string]bool{}
-	for _, a := range scan.Accounts {
-		locked[a.Name] = a.Locked
-		if scan.Passwords && a.Password && !a.Locked && (a.UID != 0 || scan.RootLogin == "yes") {
-			rights := "password"
-			if a.UID == 0 {
-				rights = "password, root"
-			}
-			add(FoundAccount, foundData{Account: a.Name, Rights: rights})
-		}
-	}
-	for _, k := range scan.Keys {
-		if locked[k.Account] || k.ExpiresAt != 0 && k.ExpiresAt <= now.UnixMilli() || k.Account == "root" && scan.RootLogin == "no" {
-			continue
-		}
-		rights := slices.Clone(k.Options)
-		if k.Authority {
-			rights = append([]string{"whoever it signs"}, rights...)
-		}
-		add(FoundKey, foundData{Account: k.Account, Fingerprint: k.Fingerprint, Rights: strings.Join(rights, ", "), Comment: k.Comment, File: k.File})
-	}
-	for _, h := range scan.Sudo {
-		for _, account := range sudoers(h) {
-			add(FoundSudo, foundData{Account: account, Rights: sudoText(h), File: h.File})
-		}
-	}
-	for _, c := range scan.CAs {
-		rights := "whoever it signs"
-		if c.Teleport {
-			rights += "; by its place, Teleport's"
-		}
-		add(FoundCA, foundData{Fingerprint: c.Fingerprint, Rights: rights, File: c.File})
-	}
-	for _, l := range scan.Logins {
-		if !l.Teleport { // the cluster knows of those
-			add(FoundLogin, foundData{Account: l.Account, From: l.From, File: l.Line})
-		}
-	}
-	return list
-}
-
-// sudoers are the accounts of a right; root needs none.
-func sudoers(h wire.HostSudo) []string {
-	accounts := h.Members
-	if !strings.HasPrefix(h.Who, "%") {
-		accounts = []string{h.Who}
-	}
-	return slices.DeleteFunc(slices.Clone(accounts), func(a string) bool { return a == "root" || a == "#0" })
-}
-
-func sudoText(h wire.HostSudo) string {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "sudo: %s as %s", h.Runs, h.As)
-	if h.NoPassword {
-		b.WriteString(", without a password")
-	}
-	if strings.HasPrefix(h.Who, "%") {
-		b.WriteString(", by " + h.Who)
-	}
-	return b.String()
 }

@@ -64,7 +64,7 @@ func (s *Service) settleHost(tx *db.Tx, server string, first bool) error {
 		if err != nil {
 			return err
 		}
-		if r.Person != "" && !w.left[r.Person] {
+		if r.whose() != "" && !w.left[r.Person] {
 			p, err := onePerson(tx, r.Person)
 			if err != nil {
 				return err
@@ -72,10 +72,13 @@ func (s *Service) settleHost(tx *db.Tx, server string, first bool) error {
 			w.left[r.Person] = p.LeftAt > 0
 		}
 		w.add(r, d)
-		if r.Kind != string(FoundLogin) || r.Person == "" {
+		if r.Kind != string(FoundLogin) || r.whose() == "" {
 			continue
 		}
 		for _, c := range tenants {
+			if r.ofCustomer() && c != r.Customer {
+				continue
+			}
 			if err := s.noteUsed(tx, c, r.Person, WayLogin, server, r.SeenAt); err != nil {
 				return err
 			}
@@ -102,30 +105,39 @@ type hostWants struct {
 	listed, enforced, could []want
 }
 
+// add puts a way in on the lists of all who live on the server: one that a
+// customer let in is on the others' too, without a name.
 func (w *hostWants) add(r foundRow, d foundData) {
-	x := want{Person: r.Person, Way: WayLogin, Role: roleFound(r, d), Server: r.Server, Ground: r.ID, From: controlplane.FromMillis(r.SinceAt), Why: "found on the server"}
-	if r.Person == "" {
-		x.Unknown = unknownFound(r, d)
-	}
-	list := w.tenants
-	if r.ofCustomer() {
-		x.Way, list = WayCustomer, []string{r.Customer}
-	}
-	for _, c := range list {
-		x.Customer = c
-		if r.Kind == string(FoundLogin) {
-			w.could = append(w.could, x)
+	for _, c := range w.tenants {
+		if r.ofCustomer() && c != r.Customer {
+			other, said := r, d
+			other.Customer, other.Person, said.From = "", "", ""
+			w.addTo(c, other, said)
 			continue
 		}
-		w.enforced = append(w.enforced, x)
-		if r.ofCustomer() || r.Baseline == 1 && r.Confirmed != saidNo && !w.left[r.Person] {
-			y := x
-			y.From, y.Why = time.Time{}, "accepted as it was found"
-			if r.ofCustomer() {
-				y.Why = "let in by the customer"
-			}
-			w.listed = append(w.listed, y)
+		w.addTo(c, r, d)
+	}
+}
+
+func (w *hostWants) addTo(customer string, r foundRow, d foundData) {
+	x := want{Customer: customer, Person: r.whose(), Way: WayLogin, Role: roleFound(r, d), Server: r.Server, Ground: r.ID, From: controlplane.FromMillis(r.SinceAt), Why: "found on the server"}
+	if x.Person == "" {
+		x.Unknown = unknownFound(r, d)
+	}
+	if r.ofCustomer() {
+		x.Way = WayCustomer
+	}
+	if r.Kind == string(FoundLogin) {
+		w.could = append(w.could, x)
+		return
+	}
+	w.enforced = append(w.enforced, x)
+	if r.ofCustomer() || r.Baseline == 1 && r.Confirmed != saidNo && !w.left[x.Person] {
+		x.From, x.Why = time.Time{}, "accepted as it was found"
+		if r.ofCustomer() {
+			x.Why = "let in by the customer"
 		}
+		w.listed = append(w.listed, x)
 	}
 }
 

@@ -205,6 +205,88 @@ func TestWaysIn(t *testing.T) {
 	}
 }
 
+// TestWhoseByName: an account of a person's own name says whose a session or a
+// password is, and nothing of a key, an authority or a right.
+func TestWhoseByName(t *testing.T) {
+	clock := &dbtest.Clock{}
+	p := newPlane(t, dbtest.SQLite(t, clock), clock)
+	p.active(p.mapleOne)
+	p.scanned(p.mapleOne, wire.AccessScan{Passwords: true, Accounts: []wire.HostAccount{{Name: "bob", UID: 1, Password: true}}, Logins: []wire.HostLogin{{Account: "bob", Line: "pts/0"}},
+		Keys: []wire.HostKey{{Account: "bob", Fingerprint: keyA}}, Sudo: []wire.HostSudo{{Who: "bob", Runs: "ALL", As: "ALL"}}})
+	same(t, "found", p.foundOn(access.FoundFilter{}), []string{"account bob password Bob Builder", "key bob", "login bob  Bob Builder", "sudo bob sudo: ALL as ALL"})
+}
+
+// TestHostileScan: what a host says is one line, and no name for a key that is none.
+func TestHostileScan(t *testing.T) {
+	clock := &dbtest.Clock{}
+	p := newPlane(t, dbtest.SQLite(t, clock), clock)
+	p.active(p.mapleOne)
+	odd := wire.HostKey{Account: "dev", Fingerprint: "SHA256:\x1b[2J\n" + strings.Repeat("x", 500), File: strings.Repeat("f", 500)}
+	p.scanned(p.mapleOne, wire.AccessScan{Keys: []wire.HostKey{odd}})
+	list := must[[]access.Found](t)(first(p.access.ListFound(p.ctx, p.all, access.FoundFilter{})))
+	if len(list) != 1 || len([]rune(list[0].Fingerprint)) > 80 || strings.ContainsAny(list[0].Fingerprint, "\x1b\n") {
+		t.Fatalf("got %+v", list)
+	}
+	must[access.Found](t)(p.access.Explain(p.ctx, p.all, list[0].ID, p.bob.ID, ""))
+	p.active(p.harbourOne)
+	p.scanned(p.harbourOne, wire.AccessScan{Keys: []wire.HostKey{odd}})
+	same(t, "no fingerprint is known again", p.foundOn(access.FoundFilter{Server: p.harbourOne.ID}), []string{"key dev"})
+}
+
+// TestManyWays: so many of one account are taken; the rest is said not to be known.
+func TestManyWays(t *testing.T) {
+	clock := &dbtest.Clock{}
+	p := newPlane(t, dbtest.SQLite(t, clock), clock)
+	p.active(p.harbourOne)
+	var s wire.AccessScan
+	for i := range 510 {
+		s.Keys = append(s.Keys, wire.HostKey{Account: "dev", Fingerprint: fmt.Sprintf("SHA256:%043d", i)})
+	}
+	s.Keys = append(s.Keys, wire.HostKey{Account: "other", Fingerprint: keyB})
+	p.scanned(p.harbourOne, s)
+	n := 0
+	for page := ""; ; {
+		items, next, err := p.access.ListFound(p.ctx, p.all, access.FoundFilter{Server: p.harbourOne.ID, Limit: 200, PageToken: page})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n += len(items)
+		if page = next; page == "" {
+			break
+		}
+	}
+	if n != 501 {
+		t.Errorf("ways in: got %d, want 501", n)
+	}
+	if f := p.one(findings.AccessHostUnread); !strings.Contains(f.Args["because"], "more than 500 ways in as dev") {
+		t.Errorf("got %+v", f.Args)
+	}
+	if attested(p.read(p.harbour, access.At{}), p.harbourOne.ID) {
+		t.Error("the server is attested")
+	}
+}
+
+// TestSameByWhatIsNotShown: a key with other values of its options, or a right to
+// other commands, is new though it reads the same.
+func TestSameByWhatIsNotShown(t *testing.T) {
+	clock := &dbtest.Clock{}
+	p := newPlane(t, dbtest.SQLite(t, clock), clock)
+	p.active(p.mapleOne)
+	s := func(options, runs string) wire.AccessScan {
+		return wire.AccessScan{Keys: []wire.HostKey{{Account: "dev", Fingerprint: keyA, Options: []string{"from"}, OptionsHash: options}},
+			Sudo: []wire.HostSudo{{Who: "dev", Runs: "/bin/a...", As: "root", RunsHash: runs}}}
+	}
+	for _, tt := range []struct {
+		options, runs string
+		all           int
+	}{{"a", "a", 2}, {"a", "a", 2}, {"b", "a", 3}, {"b", "b", 4}} {
+		p.scanned(p.mapleOne, s(tt.options, tt.runs))
+		if all, now := p.foundOn(access.FoundFilter{Gone: true}), p.foundOn(access.FoundFilter{}); len(all) != tt.all || len(now) != 2 {
+			t.Errorf("%+v: got %d with what is gone, %d now", tt, len(all), len(now))
+		}
+	}
+}
+
 func TestExplain(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		p := newPlane(t, d, clock)
@@ -213,11 +295,15 @@ func TestExplain(t *testing.T) {
 			p.active(v)
 			p.scanned(v, wire.AccessScan{Keys: []wire.HostKey{{Account: "root", Fingerprint: keyA}, {Account: "bob", Fingerprint: keyB}}, RootLogin: "yes"})
 		}
-		// An account of a person's own name is theirs; a shared one is nobody's.
-		same(t, "found", p.foundOn(access.FoundFilter{}), []string{"key bob  Bob Builder", "key bob  Bob Builder", "key root", "key root"})
+		// A key of an account of somebody's name is nobody's before it is said whose.
+		same(t, "found", p.foundOn(access.FoundFilter{}), []string{"key bob", "key bob", "key root", "key root"})
 		var root access.Found
 		for _, x := range must[[]access.Found](t)(first(p.access.ListFound(p.ctx, p.all, access.FoundFilter{Server: p.shared.ID, Unexplained: true}))) {
-			root = x
+			if x.Account == "root" {
+				root = x
+				continue
+			}
+			must[access.Found](t)(p.access.Explain(p.ctx, p.all, x.ID, p.bob.ID, ""))
 		}
 		got := must[access.Found](t)(p.access.Explain(p.ctx, p.all, root.ID, p.cleo.ID, ""))
 		if got.PersonName != "Cleo Clark" || got.ServerName != "shared-1" {
@@ -270,8 +356,14 @@ func TestCustomersWord(t *testing.T) {
 			t.Errorf("one that is not said to be theirs: got %v", err)
 		}
 		must[access.Found](t)(p.access.Explain(p.ctx, p.all, id, "", p.maple.ID))
-		same(t, "maple", p.columns(p.maple), []string{keyB + " root @shared-1 enforced could", keyA + " maple-dev @shared-1 listed enforced could"})
-		same(t, "harbour", p.columns(p.harbour), []string{keyB + " root @shared-1 enforced could"})
+		// Before they say so, it is nobody's.
+		everybody := []string{keyA + " maple-dev @shared-1 enforced could", keyB + " root @shared-1 enforced could"}
+		same(t, "maple", p.columns(p.maple), everybody)
+		same(t, "harbour", p.columns(p.harbour), everybody)
+		same(t, "unexplained", p.foundOn(access.FoundFilter{Unexplained: true}), []string{"key maple-dev", "key root"})
+		if f := p.one(findings.AccessUnexplained); f.Args["count"] != "2 ways in" {
+			t.Errorf("finding: got %+v", f.Args)
+		}
 
 		see := func(scope policy.Scope) (out []string) {
 			for _, x := range must[[]access.Found](t)(first(p.access.ListFound(maple, scope, access.FoundFilter{}))) {
@@ -291,6 +383,11 @@ func TestCustomersWord(t *testing.T) {
 		}
 		p.tick()
 		same(t, "named", p.columns(p.maple), []string{keyB + " root @shared-1 enforced could", "Eve of the agency maple-dev @shared-1 listed enforced could"})
+		same(t, "not to the neighbour", p.columns(p.harbour), everybody)
+		same(t, "explained", p.foundOn(access.FoundFilter{Unexplained: true}), []string{"key root"})
+		if f := p.one(findings.AccessUnexplained); f.Args["count"] != "One way in" {
+			t.Errorf("finding: got %+v", f.Args)
+		}
 
 		got = must[access.Found](t)(p.access.ConfirmFound(maple, mapleScope, id, false, ""))
 		if got.Confirmed != "no" {

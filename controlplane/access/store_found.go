@@ -77,12 +77,21 @@ const (
 	saidNo  = "no"
 )
 
-// ofCustomer reports whether the customer let them in, as far as is known.
-func (r foundRow) ofCustomer() bool { return r.Customer != "" && r.Confirmed != saidNo }
+// ofCustomer reports whether the customer let them in, by their own word.
+func (r foundRow) ofCustomer() bool { return r.Customer != "" && r.Confirmed == saidYes }
+
+// whose is the person behind it. Where it is said to be a customer's, nobody is
+// before they confirmed it.
+func (r foundRow) whose() string {
+	if r.Customer != "" && !r.ofCustomer() {
+		return ""
+	}
+	return r.Person
+}
 
 // unexplained reports whether nobody answers for it. Sessions are no way in.
 func (r foundRow) unexplained() bool {
-	return r.Kind != string(FoundLogin) && r.GoneAt == 0 && r.Person == "" && !r.ofCustomer() && r.Baseline == 0
+	return r.Kind != string(FoundLogin) && r.GoneAt == 0 && r.whose() == "" && !r.ofCustomer() && r.Baseline == 0
 }
 
 // foundOn are the ways in that are open on a server.
@@ -169,7 +178,7 @@ func listFound(tx *db.Tx, q *gorm.DB, f FoundFilter, after string, limit int) (r
 		q = q.Where("gone_at = 0")
 	}
 	if f.Unexplained {
-		q = q.Where("kind <> 'login' AND gone_at = 0 AND person_id = '' AND baseline = 0 AND (customer_id = '' OR confirmed = 'no')")
+		q = q.Where("kind <> 'login' AND gone_at = 0 AND baseline = 0 AND (customer_id = '' AND person_id = '' OR customer_id <> '' AND confirmed <> 'yes')")
 	}
 	if after != "" {
 		q = q.Where("id < ?", after)
