@@ -134,6 +134,12 @@ func TestInstructionsThatAreFlagged(t *testing.T) {
 		if _, err := w.access.Grant(w.ctx, w.all, grant); code(err) != controlplane.CodeConflict {
 			w.t.Errorf("a grant for it: got %v, want conflict", err)
 		}
+		before := grant
+		before.Ticket, before.Role = "T-78", "engineer"
+		there := must[access.Grant](w.t)(w.access.Grant(w.ctx, w.all, before))
+		if _, err := w.access.Extend(w.ctx, w.all, there.ID, w.clock.Now().Add(2*day), "restores the mailbox", "T-77"); code(err) != controlplane.CodeConflict {
+			w.t.Errorf("a grant made longer for it: got %v, want conflict", err)
+		}
 		ctx, scope := w.asContact(w.anna)
 		if _, err := w.access.DecideInstruction(ctx, scope, flagged.ID, access.DecisionLawful, "we say so"); code(err) != controlplane.CodeInvalid {
 			w.t.Errorf("the customer decides what is lawful: got %v, want invalid", err)

@@ -77,6 +77,9 @@ func (s *Service) mayName(tx *db.Tx, c *inputs, row personRow, was, is Person) e
 	if own && was.ID != "" {
 		return controlplane.Errorf(controlplane.CodeForbidden, "Ask a colleague to do it.", "Nobody changes the names by which they reach servers themselves")
 	}
+	if err := keepsUsers(tx, c, was, is); err != nil {
+		return err
+	}
 	rows, err := peopleRows(tx, everybody)
 	if err != nil {
 		return err
@@ -103,6 +106,20 @@ func (s *Service) mayName(tx *db.Tx, c *inputs, row personRow, was, is Person) e
 		}
 	}
 	return nil
+}
+
+// keepsUsers refuses to take a Teleport user off a person while a grant of theirs
+// is not over: whoever is locked out is locked out under each of their users.
+func keepsUsers(tx *db.Tx, c *inputs, was, is Person) error {
+	i := slices.IndexFunc(was.TeleportUsers, func(name string) bool { return !slices.Contains(is.TeleportUsers, name) })
+	if i < 0 {
+		return nil
+	}
+	granted, err := grantedNow(tx, was.ID)
+	if granted {
+		c.add("/teleport_users", "They have access as "+was.TeleportUsers[i]+". Add the new name beside it, and take this one off once the access has ended.")
+	}
+	return err
 }
 
 // mayJoin refuses whoever is new in a team, or is in it for longer, where that

@@ -117,6 +117,15 @@ func TestNamesAreNotTaken(t *testing.T) {
 		if err := change(w.ada, w.cleo, []string{"cleo", "bob"}, []string{"cleo"}); err != nil {
 			t.Errorf("by somebody else, to be found: %v", err)
 		}
+		g := w.grant(w.maple, w.cleo, "operator", 10)
+		refused(t, "one off while it has access", change(w.ada, w.cleo, []string{"cleo.clark"}, []string{"cleo"}), controlplane.CodeInvalid)
+		if err := change(w.ada, w.cleo, []string{"cleo", "bob", "cleo.clark"}, []string{"clark"}); err != nil {
+			t.Errorf("one more: %v", err)
+		}
+		must[access.Grant](t)(w.access.Revoke(w.ctx, w.all, g.ID, "not needed"))
+		if err := change(w.ada, w.cleo, []string{"cleo.clark"}, []string{"clark"}); err != nil {
+			t.Errorf("one off once the access has ended: %v", err)
+		}
 		for name, in := range map[string]access.NewPerson{
 			"a contractor with one's own": {Kind: access.KindContractor, Name: "Nina New", TeleportUsers: []string{"bob"}},
 			"a robot with a colleague's":  {Kind: access.KindService, Name: "deploy", Owner: w.bob.ID, TeleportUsers: []string{"ada"}},

@@ -117,8 +117,8 @@ func (s *Service) checkPerson(tx *db.Tx, scope policy.Scope, c *inputs, row pers
 }
 
 // ChangePerson changes a person. Nobody changes their own names in Teleport and on
-// servers, and a service account with a grant stays with its owner. Permission:
-// access.write.
+// servers; while a grant is not over, Teleport users stay and a service account
+// stays with its owner. Permission: access.write.
 func (s *Service) ChangePerson(ctx context.Context, scope policy.Scope, id string, in PersonChange) (out Person, err error) {
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		row, p, err := s.personFor(tx, scope, id)
