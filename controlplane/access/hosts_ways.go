@@ -35,31 +35,41 @@ func (w wayIn) same() string {
 	return w.data.Account + "|" + w.data.Fingerprint + "|" + w.whole
 }
 
+// wayList is what a scan shows, each once.
+type wayList struct {
+	list  []wayIn
+	more  []string // accounts that have more than are taken
+	seen  map[string]bool
+	count map[string]int // by account
+}
+
+// add adds a way in; hash changes with what is not kept of its rights.
+func (l *wayList) add(kind FoundKind, d foundData, hash string) {
+	w := wayIn{kind: kind, whole: d.Rights}
+	if hash != "" {
+		w.whole += "|" + controlplane.Line(hash, 80)
+	}
+	d.Fingerprint, d.File = controlplane.Line(d.Fingerprint, 80), controlplane.Line(d.File, 200)
+	d.Account, d.Rights, d.Comment, d.From = controlplane.Line(d.Account, 64), controlplane.Line(d.Rights, 200), controlplane.Line(d.Comment, 120), controlplane.Line(d.From, 120)
+	w.data = d
+	key := string(kind) + "|" + w.same()
+	if l.seen[key] {
+		return
+	}
+	l.seen[key] = true
+	l.count[d.Account]++
+	switch n := l.count[d.Account]; {
+	case n <= waysAtMost:
+		l.list = append(l.list, w)
+	case n == waysAtMost+1:
+		l.more = append(l.more, fmt.Sprintf("more than %d ways in as %s", waysAtMost, cmp.Or(d.Account, "anybody")))
+	}
+}
+
 // waysIn are the ways in of a scan, each once; more says which accounts have more
 // than are taken.
 func waysIn(scan wire.AccessScan, now time.Time) (list []wayIn, more []string) {
-	seen, count := map[string]bool{}, map[string]int{}
-	add := func(kind FoundKind, d foundData, hash string) {
-		w := wayIn{kind: kind, whole: d.Rights}
-		if hash != "" {
-			w.whole += "|" + controlplane.Line(hash, 80)
-		}
-		d.Fingerprint, d.File = controlplane.Line(d.Fingerprint, 80), controlplane.Line(d.File, 200)
-		d.Account, d.Rights, d.Comment, d.From = controlplane.Line(d.Account, 64), controlplane.Line(d.Rights, 200), controlplane.Line(d.Comment, 120), controlplane.Line(d.From, 120)
-		w.data = d
-		key := string(kind) + "|" + w.same()
-		if seen[key] {
-			return
-		}
-		seen[key] = true
-		count[d.Account]++
-		switch n := count[d.Account]; {
-		case n <= waysAtMost:
-			list = append(list, w)
-		case n == waysAtMost+1:
-			more = append(more, fmt.Sprintf("more than %d ways in as %s", waysAtMost, cmp.Or(d.Account, "anybody")))
-		}
-	}
+	all := wayList{seen: map[string]bool{}, count: map[string]int{}}
 	locked := map[string]bool{}
 	for _, a := range scan.Accounts {
 		locked[a.Name] = a.Locked
@@ -68,7 +78,7 @@ func waysIn(scan wire.AccessScan, now time.Time) (list []wayIn, more []string) {
 			if a.UID == 0 {
 				rights = "password, root"
 			}
-			add(FoundAccount, foundData{Account: a.Name, Rights: rights}, "")
+			all.add(FoundAccount, foundData{Account: a.Name, Rights: rights}, "")
 		}
 	}
 	for _, k := range scan.Keys {
@@ -79,11 +89,11 @@ func waysIn(scan wire.AccessScan, now time.Time) (list []wayIn, more []string) {
 		if k.Authority {
 			rights = append([]string{"whoever it signs"}, rights...)
 		}
-		add(FoundKey, foundData{Account: k.Account, Fingerprint: k.Fingerprint, Rights: strings.Join(rights, ", "), Comment: k.Comment, File: k.File}, k.OptionsHash)
+		all.add(FoundKey, foundData{Account: k.Account, Fingerprint: k.Fingerprint, Rights: strings.Join(rights, ", "), Comment: k.Comment, File: k.File}, k.OptionsHash)
 	}
 	for _, h := range scan.Sudo {
 		for _, account := range sudoers(h) {
-			add(FoundSudo, foundData{Account: account, Rights: sudoText(h), File: h.File}, h.RunsHash)
+			all.add(FoundSudo, foundData{Account: account, Rights: sudoText(h), File: h.File}, h.RunsHash)
 		}
 	}
 	for _, c := range scan.CAs {
@@ -91,14 +101,14 @@ func waysIn(scan wire.AccessScan, now time.Time) (list []wayIn, more []string) {
 		if c.Teleport {
 			rights += "; by its place, Teleport's"
 		}
-		add(FoundCA, foundData{Fingerprint: c.Fingerprint, Rights: rights, File: c.File}, "")
+		all.add(FoundCA, foundData{Fingerprint: c.Fingerprint, Rights: rights, File: c.File}, "")
 	}
 	for _, l := range scan.Logins {
 		if !l.Teleport { // the cluster knows of those
-			add(FoundLogin, foundData{Account: l.Account, From: l.From, File: l.Line}, "")
+			all.add(FoundLogin, foundData{Account: l.Account, From: l.From, File: l.Line}, "")
 		}
 	}
-	return list, more
+	return all.list, all.more
 }
 
 // sudoers are the accounts of a right; root needs none.
