@@ -77,7 +77,7 @@ func (s *Service) mayName(tx *db.Tx, c *inputs, row personRow, was, is Person) e
 	if own && was.ID != "" {
 		return controlplane.Errorf(controlplane.CodeForbidden, "Ask a colleague to do it.", "Nobody changes the names by which they reach servers themselves")
 	}
-	if err := keepsUsers(tx, c, was, is); err != nil {
+	if err := s.keepsUsers(tx, c, was, is); err != nil {
 		return err
 	}
 	rows, err := peopleRows(tx, everybody)
@@ -109,11 +109,16 @@ func (s *Service) mayName(tx *db.Tx, c *inputs, row personRow, was, is Person) e
 }
 
 // keepsUsers refuses to take a Teleport user off a person while a grant of theirs
-// is not over: whoever is locked out is locked out under each of their users.
-func keepsUsers(tx *db.Tx, c *inputs, was, is Person) error {
+// is not over and the cluster follows the lists: whoever is locked out is locked
+// out under each of their users.
+func (s *Service) keepsUsers(tx *db.Tx, c *inputs, was, is Person) error {
 	i := slices.IndexFunc(was.TeleportUsers, func(name string) bool { return !slices.Contains(is.TeleportUsers, name) })
-	if i < 0 {
+	if i < 0 || s.cluster == nil {
 		return nil
+	}
+	row, _, err := s.clusterIn(tx)
+	if err != nil || Mode(row.Mode) != Enforce {
+		return err
 	}
 	granted, err := grantedNow(tx, was.ID)
 	if granted {

@@ -117,15 +117,6 @@ func TestNamesAreNotTaken(t *testing.T) {
 		if err := change(w.ada, w.cleo, []string{"cleo", "bob"}, []string{"cleo"}); err != nil {
 			t.Errorf("by somebody else, to be found: %v", err)
 		}
-		g := w.grant(w.maple, w.cleo, "operator", 10)
-		refused(t, "one off while it has access", change(w.ada, w.cleo, []string{"cleo.clark"}, []string{"cleo"}), controlplane.CodeInvalid)
-		if err := change(w.ada, w.cleo, []string{"cleo", "bob", "cleo.clark"}, []string{"clark"}); err != nil {
-			t.Errorf("one more: %v", err)
-		}
-		must[access.Grant](t)(w.access.Revoke(w.ctx, w.all, g.ID, "not needed"))
-		if err := change(w.ada, w.cleo, []string{"cleo.clark"}, []string{"clark"}); err != nil {
-			t.Errorf("one off once the access has ended: %v", err)
-		}
 		for name, in := range map[string]access.NewPerson{
 			"a contractor with one's own": {Kind: access.KindContractor, Name: "Nina New", TeleportUsers: []string{"bob"}},
 			"a robot with a colleague's":  {Kind: access.KindService, Name: "deploy", Owner: w.bob.ID, TeleportUsers: []string{"ada"}},
@@ -190,5 +181,25 @@ func TestEmergenciesInARow(t *testing.T) {
 		_, err = emergency(w.bob, alone)
 		refused(t, "soon after", err, controlplane.CodeConflict)
 		must[access.Grant](t)(emergency(w.cleo, alone))
+	})
+}
+
+// Whoever is locked out is locked out under each user that they have access as.
+func TestUsersStayWhileTheyHaveAccess(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
+		p := enforcing(t, d, clock)
+		change := func(users ...string) error {
+			_, err := p.access.ChangePerson(p.ctx, p.all, p.cleo.ID, access.PersonChange{TeleportUsers: &users})
+			return err
+		}
+		g := must[access.Grant](t)(p.access.Grant(p.ctx, p.all, p.asked(func(in *access.NewGrant) { in.Person = p.cleo.ID })))
+		refused(t, "one off", change("cleo.clark"), controlplane.CodeInvalid)
+		if err := change("cleo", "cleo.clark"); err != nil {
+			t.Errorf("one more: %v", err)
+		}
+		must[access.Grant](t)(p.access.Revoke(p.ctx, p.all, g.ID, "not needed"))
+		if err := change("cleo.clark"); err != nil {
+			t.Errorf("one off once the access has ended: %v", err)
+		}
 	})
 }

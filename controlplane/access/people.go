@@ -117,8 +117,8 @@ func (s *Service) checkPerson(tx *db.Tx, scope policy.Scope, c *inputs, row pers
 }
 
 // ChangePerson changes a person. Nobody changes their own names in Teleport and on
-// servers; while a grant is not over, Teleport users stay and a service account
-// stays with its owner. Permission: access.write.
+// servers; while a grant is not over, a service account stays with its owner, and
+// Teleport users stay where lists are enforced. Permission: access.write.
 func (s *Service) ChangePerson(ctx context.Context, scope policy.Scope, id string, in PersonChange) (out Person, err error) {
 	err = s.db.Write(ctx, func(tx *db.Tx) error {
 		row, p, err := s.personFor(tx, scope, id)
