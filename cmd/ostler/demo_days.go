@@ -13,7 +13,8 @@ import (
 	"ostler/controlplane/jobs"
 )
 
-// settle waits until no job is under way, or none of the kinds.
+// settle waits until no job is under way, or none of the kinds. What waits for
+// its time is not: keys that are not used any more, say, are deleted later.
 func (d *demo) settle(ctx context.Context, kinds ...string) error {
 	var last error
 	var open []jobs.Job
@@ -22,6 +23,9 @@ func (d *demo) settle(ctx context.Context, kinds ...string) error {
 			return false
 		}
 		open, _, last = d.app.Jobs.List(ctx, everyone, jobs.Filter{Open: true, Kinds: kinds})
+		open = slices.DeleteFunc(open, func(j jobs.Job) bool {
+			return j.State == jobs.Queued && j.Failure == nil && j.NotBefore.After(d.clock.Now())
+		})
 		return last == nil && len(open) == 0
 	})
 	if err != nil && len(open) > 0 {
