@@ -28,12 +28,15 @@ func (p *Portal) found(v *visit) error {
 		return "/access/found?" + q
 	}
 	page.Filters = []Filter{{Label: v.t("found.unexplained"), Href: here("", ""), Current: !every, Count: -1}, {Label: v.t("found.all"), Href: here("all", ""), Current: every, Count: -1}}
-	open := 0
+	open, asked := 0, 0
 	s := Section{ID: "found", Title: v.t("found.list"), Empty: v.t("found.empty"), Grid: Grid{Heads: []string{v.t("letin.found"), v.t("col.server"), v.t("found.whose"), v.t("found.seen"), v.t("found.used"), ""}}}
 	for _, x := range items {
 		state, note := v.foundState(x)
-		if state.Tone == ToneBad {
+		switch state.Tone {
+		case ToneBad:
 			open++
+		case ToneBusy:
+			asked++
 		}
 		var acts []Act
 		if v.can(policy.AccessWrite) && x.GoneAt.IsZero() {
@@ -42,13 +45,7 @@ func (p *Portal) found(v *visit) error {
 		s.Grid.Rows = append(s.Grid.Rows, GridRow{ID: x.ID, Cells: []Cell{v.foundWhat(x), {Link: Link{x.ServerName, "/servers/" + x.Server}}, {State: state, Notes: []string{note}},
 			{At: x.SeenAt, Notes: []string{v.t("found.first", "when", v.moment(x.FirstAt))}}, v.orDash(x.LastUsed), {Acts: acts}}})
 	}
-	if open > 0 {
-		page.Say, page.Tone = v.t("found.say", "n", open, "number", capital(p.tx.Number(open))), ToneBad
-	} else if every {
-		page.Say = v.t("found.say_all")
-	} else {
-		page.Tone = ToneGood
-	}
+	v.saidOfFound(page, open, asked, every)
 	page.Sub = v.t("found.sub")
 	if f.PageToken != "" {
 		s.Pager.First = here(v.c.QueryParam("show"), "")
@@ -61,6 +58,21 @@ func (p *Portal) found(v *visit) error {
 	}
 	page.Sections = []Section{s}
 	return v.render(page)
+}
+
+// saidOfFound is the headline over what was found: what nobody answers for, then
+// what a customer has not answered.
+func (v *visit) saidOfFound(page *Access, open, asked int, every bool) {
+	switch {
+	case open > 0:
+		page.Say, page.Tone = v.t("found.say", "n", open, "number", capital(v.p.tx.Number(open))), ToneBad
+	case asked > 0:
+		page.Say, page.Tone = v.t("found.say_asked", "n", asked, "number", v.p.tx.Number(asked)), ToneWarn
+	case every:
+		page.Say = v.t("found.say_all")
+	default:
+		page.Tone = ToneGood
+	}
 }
 
 // foundState is who answers for a way in.

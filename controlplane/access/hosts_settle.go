@@ -196,12 +196,14 @@ func (s *Service) judgeFound(tx *db.Tx, server string, rows []foundRow) error {
 	if at == 0 {
 		return s.findings.Close(tx, key, "somebody answers for each")
 	}
-	count := fmt.Sprintf("%d ways in", at)
+	args := map[string]string{"count": fmt.Sprintf("%d ways in", at), "where": name,
+		"because": "They were there when we first looked. Say whose they are, or accept them as a baseline, with an owner"}
 	if at == 1 {
-		count = "One way in"
+		args = map[string]string{"what": "One way in", "where": name,
+			"because": "It was there when we first looked. Say whose it is, or accept it as a baseline, with an owner"}
 	}
 	return s.findings.Raise(tx, findings.Finding{Key: key, Kind: findings.AccessUnexplained, Server: server, Subject: server, Severity: findings.Warn, Owner: findings.Ops,
-		Args: map[string]string{"count": count, "where": name, "because": "They were there when we first looked. Say whose they are, or accept them as a baseline, with an owner"}, Link: linkFound(server)})
+		Args: args, Link: linkFound(server)})
 }
 
 func linkFound(server string) string { return "/access/found?server=" + server }

@@ -63,4 +63,3 @@ func processTime(pid int) time.Duration {
 	}
 	return time.Duration(ticks[0]+ticks[1]+ticks[2]+ticks[3]) * 10 * time.Millisecond
 }
-
