@@ -385,7 +385,7 @@ func TestCustomersWord(t *testing.T) {
 		same(t, "named", p.columns(p.maple), []string{keyB + " root @shared-1 enforced could", "Eve of the agency maple-dev @shared-1 listed enforced could"})
 		same(t, "not to the neighbour", p.columns(p.harbour), everybody)
 		same(t, "explained", p.foundOn(access.FoundFilter{Unexplained: true}), []string{"key root"})
-		if f := p.one(findings.AccessUnexplained); f.Args["count"] != "One way in" {
+		if f := p.one(findings.AccessUnexplained); f.Args["what"] != "One way in" {
 			t.Errorf("finding: got %+v", f.Args)
 		}
 
