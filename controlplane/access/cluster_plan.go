@@ -18,6 +18,7 @@ const (
 	planNarrow  = "role.narrow"
 	planRestore = "role.restore" // it was changed by hand, in what it allows
 	planAddRole = "user.add_role"
+	planStrip   = "user.remove_role" // somebody holds a role of ours that was not made for them
 	planLock    = "lock.user"
 )
 
@@ -172,7 +173,30 @@ func (s *Service) plan(d *directory, want []desired, st teleport.State) (changes
 			}
 		}
 	}
+	for _, h := range d.strangers(want, st.Users, st.At) {
+		changes = append(changes, PlannedChange{What: planStrip, Role: h.role, User: h.user, Person: d.people[d.ours[h.role].Person].Name, Why: "the user is not theirs"})
+	}
 	return append(changes, s.planLocks(d, st, users)...), missing
+}
+
+// holding is a user of the cluster who holds a role.
+type holding struct{ user, role string }
+
+// strangers are the local users who hold a role of ours and are not of the person
+// for whom it was made: what it is given later, they would have too. Somebody may
+// answer for a role as it was found; then it stays.
+func (d *directory) strangers(want []desired, users []teleport.User, now time.Time) (out []holding) {
+	for _, u := range users {
+		if u.Connector != "" { // the connector would put it back: it is drift
+			continue
+		}
+		for _, w := range want {
+			if slices.Contains(u.Roles, w.name) && !slices.Contains(d.people[w.person].TeleportUsers, u.Name) && d.accepted[w.name].Until <= now.UnixMilli() {
+				out = append(out, holding{u.Name, w.name})
+			}
+		}
+	}
+	return out
 }
 
 // planRole compares one role.

@@ -87,6 +87,18 @@ func (c *cluster) Observe(context.Context) (teleport.State, error) {
 	return s, nil
 }
 
+func (c *cluster) Users(context.Context) (users []teleport.User, err error) {
+	if err := c.call("users"); err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, n := range slices.Sorted(maps.Keys(c.users)) {
+		users = append(users, c.users[n])
+	}
+	return users, nil
+}
+
 func (c *cluster) PutRole(_ context.Context, r teleport.Role) error {
 	if err := c.call("role " + strings.Join(r.Allow.NodeLabels["customer"], ",")); err != nil {
 		return err

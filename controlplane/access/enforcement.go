@@ -64,7 +64,7 @@ type Enforcement struct {
 
 // PlannedChange is one difference between lists and cluster.
 type PlannedChange struct {
-	What   string // "role.create", "role.narrow", "role.widen", "role.delete", "user.add_role", "lock.user", "lock.kick"
+	What   string // "role.create", "role.narrow", "role.widen", "role.delete", "user.add_role", "user.remove_role", "lock.user", "lock.kick"
 	Role   string
 	User   string
 	Person string // name

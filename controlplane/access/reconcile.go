@@ -56,7 +56,7 @@ func (s *Service) runEnforce(ctx context.Context, job jobs.Job) (any, error) {
 	if err != nil || !going {
 		return nil, err
 	}
-	for _, put := range []func(context.Context) error{e.putRoles, e.putUsers} {
+	for _, put := range []func(context.Context) error{e.stripOthers, e.putRoles, e.putUsers} {
 		if err := put(ctx); errors.Is(err, teleport.ErrDenied) {
 			return nil, s.mayNotWrite(ctx, err)
 		} else if err != nil {
@@ -163,6 +163,32 @@ func (e *enforcement) read(ctx context.Context, person string) (going bool, err 
 		return false, fmt.Errorf("access: enforce: %w", err)
 	}
 	return going, nil
+}
+
+// stripOthers takes the roles of this person from users who are not theirs, also
+// an empty one that somebody kept who was theirs once: before any is made wider.
+func (e *enforcement) stripOthers(ctx context.Context) error {
+	if len(e.wants) == 0 {
+		return nil
+	}
+	users, err := e.s.cluster.Users(ctx)
+	if refusal(err) { // the look that follows says so
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	now, err := e.s.db.Now(ctx)
+	if err != nil {
+		return err
+	}
+	for _, h := range e.dir.strangers(e.wants, users, now) {
+		err := e.s.cluster.SetUserRoles(ctx, h.user, nil, []string{h.role})
+		if err != nil && !errors.Is(err, teleport.ErrSSO) && !errors.Is(err, teleport.ErrRefused) && !errors.Is(err, teleport.ErrNotFound) {
+			return err
+		}
+	}
+	return nil
 }
 
 // putRoles makes each role what it ought to be, those first that lose something.

@@ -36,6 +36,7 @@ type Deps struct {
 // plane ask it.
 type Cluster interface {
 	Observe(ctx context.Context) (teleport.State, error)
+	Users(ctx context.Context) ([]teleport.User, error)
 	PutRole(ctx context.Context, r teleport.Role) error
 	DeleteRole(ctx context.Context, name string) error
 	SetUserRoles(ctx context.Context, user string, add, remove []string) error

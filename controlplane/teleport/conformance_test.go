@@ -181,9 +181,9 @@ func conformUser(t *testing.T, c *teleport.Client, role, user string) {
 
 func rolesOf(t *testing.T, c *teleport.Client, user string) []string {
 	t.Helper()
-	s, err := c.Observe(reaching(t))
+	users, err := c.Users(reaching(t))
 	must(t, err)
-	for _, u := range s.Users {
+	for _, u := range users {
 		if u.Name == user {
 			return u.Roles
 		}

@@ -32,6 +32,16 @@ func (c *Client) Observe(ctx context.Context) (State, error) {
 	return s, nil
 }
 
+// Users reads the cluster's users alone. ErrDenied where the identity may not.
+func (c *Client) Users(ctx context.Context) ([]User, error) {
+	var s State
+	err := c.with(ctx, "list users", func(l *link) error {
+		o := observer{c: c, api: l.api, state: &s}
+		return o.users(ctx)
+	})
+	return s.Users, err
+}
+
 // observer reads a cluster into a State.
 type observer struct {
 	c     *Client
