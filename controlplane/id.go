@@ -37,6 +37,7 @@ const (
 	PrefixToken      = "tok_"
 	PrefixEvent      = "evt_"
 	PrefixMail       = "mail_"
+	PrefixWindow     = "win_"
 
 	PrefixCertificate = "crt_"
 	PrefixIssue       = "iss_"
@@ -59,6 +60,14 @@ const (
 	PrefixRecertifyItem = "rci_"
 	PrefixAuthorisation = "aut_"
 	PrefixInstruction   = "ins_"
+
+	PrefixStaffSession = "ssn_" // on a customer's server; PrefixSession is a sign-in here
+	PrefixLogin        = "lgn_"
+	PrefixQuarantined  = "qua_"
+	PrefixHold         = "hld_"
+	PrefixViewing      = "vwg_"
+	PrefixNote         = "nte_"
+	PrefixDraw         = "drw_"
 )
 
 var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)

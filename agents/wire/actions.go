@@ -27,6 +27,8 @@ const (
 
 	ActionAccessScan Action = "access.scan"      // who can get into the host, and who is in it
 	ActionEndLogin   Action = "access.end_login" // end somebody's Teleport sessions on the host
+
+	ActionLoginsScan Action = "logins.scan" // who came in, by the host's own records
 )
 
 // Actions lists every action in a fixed order.

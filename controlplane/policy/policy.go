@@ -39,6 +39,7 @@ const (
 	ServerRead    Permission = "server.read"
 	ServerWrite   Permission = "server.write"
 	ServerEnrol   Permission = "server.enrol"
+	WindowWrite   Permission = "window.write" // open and close change windows
 	PlanRead      Permission = "plan.read"
 	PlanWrite     Permission = "plan.write"
 	KeyConfirm    Permission = "key.confirm" // see the recovery key once and confirm it
@@ -63,13 +64,17 @@ const (
 	AccessApprove Permission = "access.approve" // answer proposed grants, reviews and recertifications
 	AccessAdmin   Permission = "access.admin"   // how the cluster is dealt with, baselines, campaigns
 	AccessConfirm Permission = "access.confirm" // contact: whom we let in, who may instruct, notices
+	SessionRead   Permission = "session.read"   // see that sessions were, by whom and why
+	SessionWatch  Permission = "session.watch"  // play recordings and read their text; every viewing is on record
+	SessionReview Permission = "session.review" // judge sessions, explain logins
+	SessionAdmin  Permission = "session.admin"  // holds, terms, the reading of the cluster's log
 	SelfRead      Permission = "self.read"      // one's own sessions, tokens, second factor
 	SelfWrite     Permission = "self.write"
 )
 
 var (
-	staffSees   = []Permission{CustomerRead, ServerRead, PlanRead, SnapshotRead, JobRead, FindingRead, LedgerRead, PeopleRead, CertRead, AccessRead, SelfRead, SelfWrite}
-	contactSees = []Permission{CustomerRead, ServerRead, PlanRead, SnapshotRead, JobRead, FindingRead, LedgerRead, CertRead, AccessRead, SelfRead, SelfWrite}
+	staffSees   = []Permission{CustomerRead, ServerRead, PlanRead, SnapshotRead, JobRead, FindingRead, LedgerRead, PeopleRead, CertRead, AccessRead, SessionRead, SelfRead, SelfWrite}
+	contactSees = []Permission{CustomerRead, ServerRead, PlanRead, SnapshotRead, JobRead, FindingRead, LedgerRead, CertRead, AccessRead, SessionRead, SelfRead, SelfWrite}
 )
 
 // permissions says what each role may do. Staff do not see a customer's file
@@ -78,12 +83,12 @@ var (
 // backups.AssistScope mints that scope.
 var permissions = map[Role][]Permission{
 	RoleSupport:  staffSees,
-	RoleOps:      append(slices.Clone(staffSees), CustomerWrite, ServerWrite, ServerEnrol, PlanWrite, BackupRun, JobCancel, FindingWrite, RestoreAssist, CertWrite, AccessWrite, AccessApprove),
-	RoleAdmin:    append(slices.Clone(staffSees), CustomerWrite, ServerWrite, ServerEnrol, PlanWrite, BackupRun, JobCancel, FindingWrite, PeopleWrite, RestoreAssist, CertWrite, CertAdmin, AccessWrite, AccessApprove, AccessAdmin),
+	RoleOps:      append(slices.Clone(staffSees), CustomerWrite, ServerWrite, ServerEnrol, WindowWrite, PlanWrite, BackupRun, JobCancel, FindingWrite, RestoreAssist, CertWrite, AccessWrite, AccessApprove, SessionWatch, SessionReview),
+	RoleAdmin:    append(slices.Clone(staffSees), CustomerWrite, ServerWrite, ServerEnrol, WindowWrite, PlanWrite, BackupRun, JobCancel, FindingWrite, PeopleWrite, RestoreAssist, CertWrite, CertAdmin, AccessWrite, AccessApprove, AccessAdmin, SessionWatch, SessionReview, SessionAdmin),
 	RoleReader:   contactSees,
 	RoleRestorer: append(slices.Clone(contactSees), FileRead, RestoreRun, RestoreAsk, BackupRun, JobCancel),
-	RoleOwner:    append(slices.Clone(contactSees), FileRead, RestoreRun, RestoreAsk, BackupRun, JobCancel, KeyConfirm, PlanWrite, PeopleRead, PeopleWrite, CertWrite, AccessConfirm, AccessApprove),
-	RoleAuditor:  {CustomerRead, ServerRead, LedgerRead, AccessRead, SelfRead},
+	RoleOwner:    append(slices.Clone(contactSees), FileRead, RestoreRun, RestoreAsk, BackupRun, JobCancel, KeyConfirm, PlanWrite, PeopleRead, PeopleWrite, CertWrite, AccessConfirm, AccessApprove, SessionWatch),
+	RoleAuditor:  {CustomerRead, ServerRead, LedgerRead, AccessRead, SessionRead, SessionWatch, SelfRead},
 }
 
 // Kind returns the kind of actor that may hold the role, "" for an unknown role.
