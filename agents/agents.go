@@ -265,5 +265,5 @@ func (a *Agents) Run(ctx context.Context) error {
 func (a *Agents) Tick(ctx context.Context) error {
 	ctx = controlplane.System(ctx, "agents")
 	_, _ = a.signerKeys(ctx) // its finding says it
-	return errors.Join(a.flush(ctx), a.sweep(ctx), a.sweepJobs(ctx))
+	return errors.Join(a.flush(ctx), a.sweep(ctx), a.sweepJobs(ctx), a.sweepWindows(ctx))
 }
