@@ -110,6 +110,7 @@ type Service struct {
 	// of every recording that came.
 	onEnded  []func(tx *db.Tx, id string) error
 	onStored []func(tx *db.Tx, id string) error
+	sight    sight
 }
 
 // New returns the service and registers its jobs. Call it before jobs.Run.
