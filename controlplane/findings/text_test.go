@@ -92,7 +92,10 @@ func TestEverySentence(t *testing.T) {
 		"access.drift", "access.unexplained", "access.foreign_role", "access.cluster_unreachable", "access.cluster_identity", "access.locks_refused",
 		"access.host_unread", "access.same_login", "access.grant_expiring", "access.break_glass_review", "access.ticket_missing", "access.last_on_call",
 		"access.notice_undelivered", "access.notice_late", "access.paper_expiring", "access.baseline_review", "access.facility_certificate",
-		"access.instruction_flagged", "access.not_confirmed", "access.role_put_back"}
+		"access.instruction_flagged", "access.not_confirmed", "access.role_put_back",
+		"session.ungrounded", "session.recording_missing", "session.unrecorded", "session.endless", "session.login_outside", "session.recording_changed",
+		"session.not_stored", "session.feed_stopped", "session.feed_identity", "session.quarantined", "session.logins_unread", "session.person_unknown",
+		"session.violation", "session.review_overdue", "session.review_void", "session.clock_off"}
 	slices.Sort(want)
 	if got := findings.Kinds(); !slices.Equal(got, want) {
 		t.Errorf("kinds: got %v, want %v: a new kind stands here too", got, want)
