@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -30,6 +31,9 @@ type Event struct {
 	Raw  []byte // JSON as the cluster has it, without spaces
 	// Data are the terminal's bytes of a "print" event. One may end within a rune.
 	Data []byte
+	// Bad says why the event could not be read whole; what is there of it stands
+	// in the other fields. The events around it are not touched by it.
+	Bad error
 }
 
 // Events reads one page of the audit log, the oldest first: events from from
@@ -48,21 +52,13 @@ func (c *Client) Events(ctx context.Context, from, to time.Time, kinds []string,
 		if trace.IsNotImplemented(err) {
 			typed, key, err := api.SearchEvents(ctx, from.UTC(), to.UTC(), "default", kinds, limit, types.EventOrderAscending, startKey)
 			for _, e := range typed {
-				one, bad := fromTyped(e)
-				if bad != nil {
-					return bad
-				}
-				list = append(list, one)
+				list = append(list, fromTyped(e))
 			}
 			next = key
 			return err
 		}
 		for _, e := range raw {
-			one, bad := fromUnstructured(e)
-			if bad != nil {
-				return bad
-			}
-			list = append(list, one)
+			list = append(list, fromUnstructured(e))
 		}
 		next = key
 		return err
@@ -83,10 +79,7 @@ func (c *Client) Stream(ctx context.Context, sid string, take func(Event) error)
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		var heard bool
-		each := func(e Event, err error) error {
-			if err != nil {
-				return err
-			}
+		each := func(e Event) error {
 			heard = true
 			taken = take(e)
 			return taken
@@ -128,40 +121,46 @@ func follow[T any](patience time.Duration, list <-chan T, errs <-chan error, tak
 	}
 }
 
-func fromUnstructured(e *auditlogpb.EventUnstructured) (Event, error) {
-	raw, err := e.Unstructured.MarshalJSON()
-	if err != nil {
-		return Event{}, fmt.Errorf("event %s cannot be read: %w", e.Id, err)
+func fromUnstructured(e *auditlogpb.EventUnstructured) Event {
+	var at time.Time
+	if e.GetTime() != nil {
+		at = e.GetTime().AsTime()
 	}
-	out, err := eventOf(e.Id, e.Type, e.Time.AsTime(), raw)
-	if data := e.Unstructured.GetFields()["data"].GetStringValue(); e.Type == "print" && err == nil {
+	raw, err := e.GetUnstructured().MarshalJSON()
+	out := eventOf(e.GetId(), e.GetType(), at, raw, err)
+	if out.Type == "print" && out.Bad == nil {
+		data := e.GetUnstructured().GetFields()["data"].GetStringValue()
 		if out.Data, err = base64.StdEncoding.DecodeString(data); err != nil {
-			return Event{}, fmt.Errorf("event %s has no terminal data that can be read: %w", e.Id, err)
+			out.Bad = fmt.Errorf("its terminal data cannot be read: %w", err)
 		}
 	}
-	return out, err
+	return out
 }
 
-func fromTyped(e events.AuditEvent) (Event, error) {
+func fromTyped(e events.AuditEvent) Event {
 	raw, err := json.Marshal(e)
-	if err != nil {
-		return Event{}, fmt.Errorf("event %s cannot be read: %w", e.GetID(), err)
-	}
-	out, err := eventOf(e.GetID(), e.GetType(), e.GetTime(), raw)
+	out := eventOf(e.GetID(), e.GetType(), e.GetTime(), raw, err)
 	if p, ok := e.(*events.SessionPrint); ok {
 		out.Data = p.Data
 	}
-	return out, err
+	return out
 }
 
-func eventOf(id, kind string, at time.Time, raw []byte) (Event, error) {
+func eventOf(id, kind string, at time.Time, raw []byte, bad error) Event {
+	out := Event{ID: id, Type: kind, At: at.UTC(), Raw: raw, Bad: bad}
 	var compact bytes.Buffer
-	if err := json.Compact(&compact, raw); err != nil {
-		return Event{}, fmt.Errorf("event %s cannot be read: %w", id, err)
+	switch {
+	case bad != nil:
+	case json.Compact(&compact, raw) != nil:
+		out.Bad = errors.New("it is not JSON")
+	case kind == "" || at.IsZero() || len(raw) < len(`{"a":1}`):
+		out.Bad = errors.New("it has no type, no time or nothing in it")
+	default:
+		out.Raw = compact.Bytes()
 	}
-	if id == "" {
-		sum := sha256.Sum256(compact.Bytes())
-		id = hex.EncodeToString(sum[:])
+	if id == "" && len(out.Raw) > 0 {
+		sum := sha256.Sum256(out.Raw)
+		out.ID = hex.EncodeToString(sum[:])
 	}
-	return Event{ID: id, Type: kind, At: at.UTC(), Raw: compact.Bytes()}, nil
+	return out
 }

@@ -23,6 +23,7 @@ type event struct {
 	at  time.Time // it is not there before
 	sid string    // of the recording it is part of, too
 	e   events.AuditEvent
+	bad bool // nobody can read it
 }
 
 func (c *Cluster) meta(kind, code string) events.Metadata {
@@ -75,7 +76,7 @@ func (c *Cluster) lockDeleted(by, name string) {
 
 // search is one page of events. An unknown start key, and one that was used
 // before, finds nothing and is no error.
-func (c *Cluster) search(ctx context.Context, from, to time.Time, kinds []string, limit int, descending bool, key string) ([]events.AuditEvent, string, error) {
+func (c *Cluster) search(ctx context.Context, from, to time.Time, kinds []string, limit int, descending bool, key string) ([]event, string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if _, err := c.allow(ctx, types.KindEvent, types.VerbList); err != nil {
@@ -96,7 +97,8 @@ func (c *Cluster) search(ctx context.Context, from, to time.Time, kinds []string
 	}
 	var found []event
 	for _, e := range c.events {
-		if e.e.GetType() == "print" || e.at.After(c.now()) || e.at.Before(from) || !e.at.Before(to) ||
+		when := e.e.GetTime() // as the node's clock said
+		if e.e.GetType() == "print" || e.at.After(c.now()) || when.Before(from) || !when.Before(to) ||
 			len(kinds) > 0 && !slices.Contains(kinds, e.e.GetType()) {
 			continue
 		}
@@ -104,18 +106,18 @@ func (c *Cluster) search(ctx context.Context, from, to time.Time, kinds []string
 	}
 	slices.SortStableFunc(found, func(a, b event) int {
 		if descending {
-			return b.at.Compare(a.at)
+			a, b = b, a
 		}
-		return a.at.Compare(b.at)
+		return a.e.GetTime().Compare(b.e.GetTime())
 	})
-	var out []events.AuditEvent
+	var out []event
 	for i := start; i < len(found); i++ {
 		if len(out) == limit {
 			next := "key-" + strconv.FormatInt(int64(len(c.keys)), 10) + "-" + uuid.NewString()
 			c.keys[next] = i
 			return out, next, nil
 		}
-		out = append(out, found[i].e)
+		out = append(out, found[i])
 	}
 	return out, "", nil
 }
@@ -129,7 +131,10 @@ func (s *server) GetEvents(ctx context.Context, req *proto.GetEventsRequest) (*p
 	}
 	out := &proto.Events{LastKey: next}
 	for _, e := range list {
-		one, err := events.ToOneOf(e)
+		if e.bad { // the real one drops it, with a line in its own log
+			continue
+		}
+		one, err := events.ToOneOf(e.e)
 		if err != nil {
 			return nil, err
 		}
@@ -156,7 +161,7 @@ func (c *Cluster) recording(ctx context.Context, sid string) ([]events.AuditEven
 			out = append(out, e.e)
 		}
 	}
-	if !uploaded {
+	if !uploaded || c.gone[sid] {
 		return nil, trace.NotFound("a recording for session %v was not found: open /var/lib/teleport/log/records/%v.tar: no such file or directory", sid, sid)
 	}
 	return out, nil
@@ -195,7 +200,7 @@ func (s *auditServer) GetUnstructuredEvents(ctx context.Context, req *auditlogpb
 	}
 	out := &auditlogpb.EventsUnstructured{LastKey: next}
 	for _, e := range list {
-		one, err := events.ToUnstructured(e)
+		one, err := e.unstructured()
 		if err != nil {
 			return nil, err
 		}
@@ -222,4 +227,13 @@ func (s *auditServer) StreamUnstructuredSessionEvents(req *auditlogpb.StreamUnst
 		}
 	}
 	return nil
+}
+
+// unstructured is the event as later servers send it; a bad one has nothing in it.
+func (e event) unstructured() (*auditlogpb.EventUnstructured, error) {
+	one, err := events.ToUnstructured(e.e)
+	if err == nil && e.bad {
+		one.Unstructured = nil
+	}
+	return one, err
 }

@@ -158,12 +158,7 @@ func (s *Session) end(why string) {
 		Interactive: true, Participants: []string{s.User}, StartTime: s.Started, EndTime: now,
 		SessionRecording: types.RecordAtNode,
 	})
-	upload := &events.SessionUpload{
-		Metadata:        c.meta("session.upload", "T2005I"),
-		SessionMetadata: events.SessionMetadata{SessionID: s.ID}, SessionURL: "/var/lib/teleport/log/records/" + s.ID + ".tar",
-	}
-	upload.ID, upload.Time = "", now.Add(c.opts.UploadDelay) // the real one has no id either
-	c.emit("", upload.Time, upload)
+	c.upload(s.ID, now.Add(c.opts.UploadDelay))
 	s.stop(why)
 }
 

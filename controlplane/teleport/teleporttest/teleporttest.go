@@ -80,6 +80,7 @@ type Cluster struct {
 	sessions  map[string]*Session
 	events    []event
 	keys      map[string]int      // start keys that were given out
+	gone      map[string]bool     // recordings that the store does not have
 	denied    map[string][]string // kinds, and verbs that are refused to all
 	locksOff  error
 	calls     map[string]int
@@ -103,7 +104,7 @@ func New(o Options) (*Cluster, error) {
 	c := &Cluster{
 		opts: o, roles: map[string]*types.RoleV6{}, users: map[string]*types.UserV2{}, sso: map[string]single{},
 		nodes: map[string]*types.ServerV2{}, locks: map[string]lock{}, certs: map[string]*Certificate{},
-		sessions: map[string]*Session{}, denied: map[string][]string{}, calls: map[string]int{}, keys: map[string]int{},
+		sessions: map[string]*Session{}, denied: map[string][]string{}, calls: map[string]int{}, keys: map[string]int{}, gone: map[string]bool{},
 	}
 	var err error
 	if c.ca, err = newAuthority(o.Name, c.now); err != nil {
