@@ -17,6 +17,8 @@ mkdirSync(vendor, { recursive: true });
 mkdirSync("e2e/testdata", { recursive: true });
 copyFileSync("node_modules/htmx.org/dist/htmx.min.js", `${vendor}/htmx.min.js`);
 copyFileSync("node_modules/htmx.org/dist/ext/hx-sse.min.js", `${vendor}/hx-sse.min.js`);
+copyFileSync("node_modules/asciinema-player/dist/bundle/asciinema-player.min.js", `${vendor}/asciinema-player.min.js`);
+copyFileSync("node_modules/asciinema-player/dist/bundle/asciinema-player.css", `${vendor}/asciinema-player.css`);
 copyFileSync("node_modules/axe-core/axe.min.js", "e2e/testdata/axe.min.js");
 
 // One sprite: <svg class="icon"><use href="/static/vendor/icons.svg#check"/></svg>
