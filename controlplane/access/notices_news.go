@@ -31,7 +31,7 @@ func (s *Service) MailBecame(tx *db.Tx, b mail.Became) error {
 		}
 	}
 	if !b.CalledAt.IsZero() && r.CalledAt == 0 {
-		return wrap("news of a mail", s.noteCall(tx, r, ""))
+		return wrap("news of a mail", s.noteCall(tx, r, b.CalledAt, ""))
 	}
 	switch {
 	case m.dead():
@@ -109,11 +109,19 @@ func (s *Service) cameBack(tx *db.Tx, r noticeRow, m noticeMailRow) error {
 		Data: map[string]any{"mail": m.MailID, "contact": m.ContactID, "state": m.State, "cause": m.Cause}})
 }
 
-// RecordNoticeCall notes that a person told the customer another way: whom, and
-// what was said. It closes the finding that asks for it. Permission: access.write.
-func (s *Service) RecordNoticeCall(ctx context.Context, scope policy.Scope, notice, note string) (Notice, error) {
+// NoticeCall is how a person told a customer another way.
+type NoticeCall struct {
+	Who  string    // whom they reached
+	At   time.Time // when; zero is now
+	Said string    // what was said
+}
+
+// RecordNoticeCall notes that a person told the customer another way: whom, when,
+// and what was said. It closes the finding that asks for it. Permission: access.write.
+func (s *Service) RecordNoticeCall(ctx context.Context, scope policy.Scope, notice string, call NoticeCall) (Notice, error) {
 	var f inputs
-	note = f.line("/note", note, maxReason, "Say in a sentence whom you reached and how.")
+	who := f.line("/who", call.Who, maxName, "Say whom you reached.")
+	said := f.line("/said", call.Said, maxReason, "Say in a sentence what was said.")
 	if err := f.err(); err != nil {
 		return Notice{}, err
 	}
@@ -122,10 +130,19 @@ func (s *Service) RecordNoticeCall(ctx context.Context, scope policy.Scope, noti
 		if err != nil {
 			return err
 		}
-		if r.State == NoticeGathering {
-			return conflict("Wait until it has been sent, then note the call.", "This notice still gathers changes")
+		at := call.At
+		if at.IsZero() {
+			at = tx.Now
 		}
-		return s.noteCall(tx, r, note)
+		switch {
+		case r.State == NoticeGathering:
+			return conflict("Wait until it has been sent, then note the call.", "This notice still gathers changes")
+		case at.After(tx.Now):
+			return invalid("/at", "Say when you reached them: this is still to come.")
+		case at.UnixMilli() < r.OpenedAt:
+			return invalid("/at", "This was before there was anything to tell.")
+		}
+		return s.noteCall(tx, r, at, who+": "+said)
 	})
 	if err != nil {
 		return Notice{}, wrap("record call", err)
@@ -133,8 +150,8 @@ func (s *Service) RecordNoticeCall(ctx context.Context, scope policy.Scope, noti
 	return s.GetNotice(ctx, scope, notice)
 }
 
-func (s *Service) noteCall(tx *db.Tx, r noticeRow, note string) (err error) {
-	r.CalledAt = tx.NowMillis()
+func (s *Service) noteCall(tx *db.Tx, r noticeRow, at time.Time, note string) (err error) {
+	r.CalledAt = at.UnixMilli()
 	if r.CallNote, err = s.seal(r.CustomerID, "access_notices", "call_note", r.ID, note); err != nil {
 		return err
 	}
@@ -147,7 +164,7 @@ func (s *Service) noteCall(tx *db.Tx, r noticeRow, note string) (err error) {
 	if err := s.reached(tx, r.ID, "the customer was told another way"); err != nil {
 		return err
 	}
-	return s.note(tx, ledger.Entry{Customer: r.CustomerID, Subject: r.ID, Kind: "access.notice_called", Personal: map[string]string{"note": note}})
+	return s.note(tx, ledger.Entry{Customer: r.CustomerID, Subject: r.ID, Kind: "access.notice_called", Data: map[string]any{"at": controlplane.Instant(at)}, Personal: map[string]string{"note": note}})
 }
 
 // Acknowledge notes that a contact has taken note. The first time counts.

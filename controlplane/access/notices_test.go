@@ -146,11 +146,14 @@ func TestBouncesGoToTheNextContact(t *testing.T) {
 			w.t.Errorf("nobody left: got %+v", n)
 		}
 		same(w.t, "findings", w.found(w.maple.ID), []string{"access.notice_undelivered"})
-		if _, err := w.access.RecordNoticeCall(w.ctx, w.all, n.ID, " "); code(err) != controlplane.CodeInvalid {
-			w.t.Errorf("a call without a note: got %v, want invalid", err)
+		at := n.OpenedAt.Add(time.Minute)
+		for name, call := range map[string]access.NoticeCall{"nobody": {Said: "They know"}, "nothing": {Who: "Anna"}, "to come": {Who: "Anna", Said: "They know", At: at.AddDate(1, 0, 0)}, "before": {Who: "Anna", Said: "They know", At: n.OpenedAt.Add(-time.Minute)}} {
+			if _, err := w.access.RecordNoticeCall(w.ctx, w.all, n.ID, call); code(err) != controlplane.CodeInvalid {
+				w.t.Errorf("a call, %s: got %v, want invalid", name, err)
+			}
 		}
-		got := must[access.Notice](w.t)(w.access.RecordNoticeCall(w.ctx, w.all, n.ID, "Told Anna at the bakery's number."))
-		if got.State != access.NoticeCalled || got.CallNote != "Told Anna at the bakery's number." || got.CalledAt.IsZero() {
+		got := must[access.Notice](w.t)(w.access.RecordNoticeCall(w.ctx, w.all, n.ID, access.NoticeCall{Who: "Anna at the bakery", Said: "She knows.", At: at}))
+		if got.State != access.NoticeCalled || got.CallNote != "Anna at the bakery: She knows." || !got.CalledAt.Equal(at) {
 			w.t.Errorf("called: got %+v", got)
 		}
 		same(w.t, "findings after the call", w.found(w.maple.ID), nil)

@@ -53,6 +53,9 @@ func (w *world) letIn(o *tenant) {
 	notices, _, err := w.access.Notices(w.ctx, all, o.customer.ID, 10, "")
 	w.must(err)
 	o.notice = notices[0].ID
+	changes, _, err := w.access.Changes(w.ctx, all, access.ChangeFilter{Customer: o.customer.ID, Person: o.person})
+	w.must(err)
+	o.change = changes[0].ID
 	o.wayIn = w.foundAccess(o)
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"ostler/controlplane"
 	"ostler/controlplane/access"
+	"ostler/controlplane/identity"
 	"ostler/controlplane/policy"
 )
 
@@ -14,11 +15,13 @@ import (
 type accessAPI struct {
 	*access.Service
 	refs func(ctx context.Context, scope policy.Scope, server, customer string) (serverID, customerID string, err error)
+	// signedIn are those who sign in here.
+	signedIn func(ctx context.Context, scope policy.Scope, f identity.PeopleFilter) ([]identity.Person, error)
 }
 
 // registerAccess adds the operations on access lists.
 func (s *Server) registerAccess() {
-	x := &accessAPI{s.Access, (&backupAPI{s}).refs}
+	x := &accessAPI{s.Access, (&backupAPI{s}).refs, s.Identity.People}
 	x.registerLists(s.api)
 	x.registerGrants(s.api)
 	x.registerGrantActs(s.api)
@@ -63,6 +66,7 @@ type AccessLine struct {
 	Listed   *AccessInterval `json:"listed,omitempty" doc:"Intended: somebody put them there"`
 	Enforced *AccessInterval `json:"enforced,omitempty" doc:"What Teleport and the hosts let them do"`
 	Could    *AccessInterval `json:"could,omitempty" doc:"With live sessions, certificates not yet expired, and keys found"`
+	Standing string          `json:"standing" enum:"enforced,unconfirmed,by_hand,unattested,open,kept,not_enforced,nowhere" doc:"What is known of whether it is in force, in one word"`
 	Attested bool            `json:"attested" doc:"False: enforced and could were not confirmed then, and their absence says nothing"`
 	Grounds  []string        `json:"grounds" nullable:"false" doc:"Grants and entries"`
 	Shared   bool            `json:"shared" doc:"On another customer's ground, on a server that both live on"`
@@ -100,7 +104,7 @@ func viewInterval(i *access.Interval) *AccessInterval {
 
 func viewAccessLine(l access.Line) AccessLine {
 	return AccessLine{Person: l.Person.ID, Name: l.Person.Name, Kind: string(l.Person.Kind), Company: l.Person.Company, Unknown: l.Unknown, Way: string(l.Way), Role: l.Role,
-		Server: l.Server, Place: l.Place, Listed: viewInterval(l.Listed), Enforced: viewInterval(l.Enforced), Could: viewInterval(l.Could), Attested: l.Attested,
+		Server: l.Server, Place: l.Place, Listed: viewInterval(l.Listed), Enforced: viewInterval(l.Enforced), Could: viewInterval(l.Could), Standing: string(l.Standing()), Attested: l.Attested,
 		Grounds: some(l.Grants), Shared: l.Shared, Reason: l.Reason, Ticket: l.Ticket, By: l.By, Notified: controlplane.Instant(l.Notified),
 		LastUsed: controlplane.Instant(l.LastUsed), Briefed: l.Briefed, Trained: controlplane.Instant(l.Trained)}
 }
@@ -146,6 +150,14 @@ func viewAccessChange(c access.Change) AccessChange {
 		Way: string(c.Way), Role: c.Role, Server: c.Server, Source: c.Source, Ground: c.Ground, At: controlplane.Instant(c.At), Until: controlplane.Instant(c.Until), Why: c.Why,
 		KnownAt: controlplane.Instant(c.KnownAt), EnforcedAt: controlplane.Instant(c.EnforcedAt), NotifiedAt: controlplane.Instant(c.NotifiedAt),
 		AcknowledgedAt: controlplane.Instant(c.AcknowledgedAt)}
+}
+
+// ToldAccessChange is a change by itself, with what became of telling it.
+type ToldAccessChange struct {
+	AccessChange
+	Notice      string `json:"notice,omitempty" doc:"That tells of it; absent where none does"`
+	NoticeState string `json:"notice_state,omitempty" enum:"gathering,sent,accepted,bounced,acknowledged,unreachable,called"`
+	ReadAt      string `json:"read_at,omitempty" format:"date-time" doc:"A contact opened the notice here"`
 }
 
 // AccessSummary is what a page over many customers says of one.
@@ -197,6 +209,11 @@ func (x *accessAPI) registerLists(a *API) {
 			items, next, err := x.Changes(ctx, scope, access.ChangeFilter{Customer: in.ID, Person: in.Person, Column: access.Column(in.Column), Since: in.Since, Before: in.Before,
 				Limit: in.PageSize, PageToken: in.PageToken})
 			return listOf(items, next, viewAccessChange), err
+		})
+	Register(a, Op{Method: http.MethodGet, Path: "/access/changes/{id}", Name: "change.show", Summary: "Show one change: from when it is so, when it was known, enforced, told and read", Audience: policy.SignedIn, Permission: policy.AccessRead},
+		func(ctx context.Context, scope policy.Scope, in *IDIn) (*One[ToldAccessChange], error) {
+			c, err := x.GetChange(ctx, scope, in.ID)
+			return &One[ToldAccessChange]{Body: ToldAccessChange{viewAccessChange(c.Change), c.Notice, c.NoticeState, controlplane.Instant(c.ReadAt)}}, err
 		})
 	Register(a, Op{Method: http.MethodGet, Path: "/access/summaries", Name: "access.summaries", Summary: "One line for each customer: how many people, and what wants a look", Audience: policy.SignedIn, Permission: policy.AccessRead},
 		func(ctx context.Context, scope policy.Scope, in *PageIn) (*ListOut[AccessSummary], error) {

@@ -103,9 +103,8 @@ func (x *accessAPI) registerEntries(a *API) {
 		func(ctx context.Context, scope policy.Scope, in *IDIn) (*One[AccessEntry], error) {
 			return oneEntry(x.GetEntry(ctx, scope, in.ID))
 		})
-	type addIn struct{ Body NewAccessEntry }
 	Register(a, Op{Method: http.MethodPost, Path: "/access/entries", Name: "entry.add", Summary: "Put somebody on lists by another ground than a grant", Audience: policy.Staff, Permission: policy.AccessWrite, Status: http.StatusCreated},
-		func(ctx context.Context, scope policy.Scope, in *addIn) (*One[AccessEntry], error) {
+		func(ctx context.Context, scope policy.Scope, in *bodyIn[NewAccessEntry]) (*One[AccessEntry], error) {
 			b := in.Body
 			server, customer, err := x.refs(ctx, scope, b.Server, b.Customer)
 			if err != nil {
@@ -172,26 +171,14 @@ func oneFacility(f access.Facility, err error) (*One[AccessFacility], error) {
 }
 
 func (x *accessAPI) registerFacilities(a *API) {
-	Register(a, Op{Method: http.MethodGet, Path: "/access/facilities", Name: "facility.list", Summary: "List facilities; a customer sees those where their servers stand", Audience: policy.SignedIn, Permission: policy.AccessRead},
-		func(ctx context.Context, scope policy.Scope, in *PageIn) (*ListOut[AccessFacility], error) {
-			all, err := x.Facilities(ctx, scope)
-			if err != nil {
-				return nil, err
-			}
-			items, next, err := pageOf(all, func(f access.Facility) string { return f.ID }, *in)
-			return listOf(items, next, viewFacility), err
-		})
-	type addIn struct{ Body NewAccessFacility }
+	registerWhole(a, Op{Method: http.MethodGet, Path: "/access/facilities", Name: "facility.list", Summary: "List facilities; a customer sees those where their servers stand", Audience: policy.SignedIn, Permission: policy.AccessRead},
+		x.Facilities, func(f access.Facility) string { return f.ID }, viewFacility)
 	Register(a, Op{Method: http.MethodPost, Path: "/access/facilities", Name: "facility.add", Summary: "Make a facility known", Audience: policy.Staff, Permission: policy.AccessWrite, Status: http.StatusCreated},
-		func(ctx context.Context, scope policy.Scope, in *addIn) (*One[AccessFacility], error) {
+		func(ctx context.Context, scope policy.Scope, in *bodyIn[NewAccessFacility]) (*One[AccessFacility], error) {
 			return oneFacility(x.PutFacility(ctx, scope, in.Body.input("", 0)))
 		})
-	Register(a, Op{Method: http.MethodPut, Path: "/access/facilities/{id}", Name: "facility.put", Summary: "Change a facility", Audience: policy.Staff, Permission: policy.AccessWrite},
-		func(ctx context.Context, scope policy.Scope, in *putIn[NewAccessFacility]) (*One[AccessFacility], error) {
-			version, err := ifMatch(in.IfMatch)
-			if err != nil {
-				return nil, err
-			}
-			return oneFacility(x.PutFacility(ctx, scope, in.Body.input(in.ID, version)))
+	registerPut(a, Op{Method: http.MethodPut, Path: "/access/facilities/{id}", Name: "facility.put", Summary: "Change a facility", Audience: policy.Staff, Permission: policy.AccessWrite},
+		func(ctx context.Context, scope policy.Scope, id string, version int64, b NewAccessFacility) (*One[AccessFacility], error) {
+			return oneFacility(x.PutFacility(ctx, scope, b.input(id, version)))
 		})
 }

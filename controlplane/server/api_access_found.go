@@ -119,9 +119,8 @@ func (x *accessAPI) registerFoundAccess(a *API) {
 		func(ctx context.Context, scope policy.Scope, in *withBody[AccessConfirmation]) (*One[AccessFound], error) {
 			return oneFound(x.ConfirmFound(ctx, scope, in.ID, in.Body.Yes, in.Body.Name))
 		})
-	type acceptIn struct{ Body NewAccessBaseline }
 	Register(a, Op{Method: http.MethodPost, Path: "/access/baselines", Name: "found.baseline", Summary: "Accept what no list explains as it was found, with an owner and a review date", Audience: policy.Staff, Permission: policy.AccessAdmin},
-		func(ctx context.Context, scope policy.Scope, in *acceptIn) (*One[AccessAccepted], error) {
+		func(ctx context.Context, scope policy.Scope, in *bodyIn[NewAccessBaseline]) (*One[AccessAccepted], error) {
 			server, _, err := x.refs(ctx, scope, in.Body.Server, "")
 			if err != nil {
 				return nil, err
@@ -217,15 +216,13 @@ func (x *accessAPI) registerEnforcement(a *API) {
 			e, err := x.Enforcement(ctx, scope)
 			return &One[AccessEnforcement]{Body: viewEnforcement(e)}, err
 		})
-	type modeIn struct{ Body AccessMode }
 	Register(a, Op{Method: http.MethodPost, Path: "/access/enforcement/mode", Name: "enforcement.mode", Summary: "Change how the cluster is dealt with", Audience: policy.Staff, Permission: policy.AccessAdmin},
-		func(ctx context.Context, scope policy.Scope, in *modeIn) (*One[AccessEnforcement], error) {
+		func(ctx context.Context, scope policy.Scope, in *bodyIn[AccessMode]) (*One[AccessEnforcement], error) {
 			e, err := x.SetMode(ctx, scope, access.Mode(in.Body.Mode), in.Body.Why)
 			return &One[AccessEnforcement]{Body: viewEnforcement(e)}, err
 		})
-	type lookIn struct{ Body AccessLook }
 	Register(a, Op{Method: http.MethodPost, Path: "/access/enforcement/look", Name: "enforcement.look", Summary: "Look at the cluster now, and at a host", Audience: policy.Staff, Permission: policy.AccessWrite, Status: http.StatusAccepted},
-		func(ctx context.Context, scope policy.Scope, in *lookIn) (*One[AccessLooking], error) {
+		func(ctx context.Context, scope policy.Scope, in *bodyIn[AccessLook]) (*One[AccessLooking], error) {
 			server, _, err := x.refs(ctx, scope, in.Body.Server, "")
 			if err != nil {
 				return nil, err
@@ -233,10 +230,9 @@ func (x *accessAPI) registerEnforcement(a *API) {
 			job, err := x.Look(ctx, scope, server)
 			return &One[AccessLooking]{Location: jobLocation(job), Body: AccessLooking{job}}, err
 		})
-	type roleIn struct{ Body AccessRoleAnswer }
 	Register(a, Op{Method: http.MethodPost, Path: "/access/enforcement/roles", Name: "enforcement.accept-role", Summary: "Answer for a role of the cluster that is not ours, until a date", Audience: policy.Staff,
 		Permission: policy.AccessAdmin, Status: http.StatusNoContent},
-		func(ctx context.Context, scope policy.Scope, in *roleIn) (*Empty, error) {
+		func(ctx context.Context, scope policy.Scope, in *bodyIn[AccessRoleAnswer]) (*Empty, error) {
 			return &Empty{}, x.AcceptRole(ctx, scope, in.Body.Role, in.Body.Owner, in.Body.Until, in.Body.Reason)
 		})
 }

@@ -135,9 +135,8 @@ func (x *accessAPI) registerGrants(a *API) {
 		func(context.Context, policy.Scope, *struct{}) (*ListOut[AccessRole], error) {
 			return listOf(x.Roles(), "", viewAccessRole), nil
 		})
-	type createIn struct{ Body NewAccessGrant }
 	Register(a, Op{Method: http.MethodPost, Path: "/access/grants", Name: "grant.create", Summary: "Grant access, or propose it where somebody else has to agree", Audience: policy.Staff, Permission: policy.AccessWrite, Status: http.StatusCreated},
-		func(ctx context.Context, scope policy.Scope, in *createIn) (*One[AccessGrant], error) {
+		func(ctx context.Context, scope policy.Scope, in *bodyIn[NewAccessGrant]) (*One[AccessGrant], error) {
 			out, err := oneGrant(x.Grant(ctx, scope, in.Body.input()))
 			if err == nil {
 				out.Location = Base + "/access/grants/" + out.Body.ID
@@ -172,12 +171,6 @@ type AccessWhy struct {
 // AccessNote is what somebody found at a review.
 type AccessNote struct {
 	Note string `json:"note"`
-}
-
-// withBody is the input of an act on one thing.
-type withBody[B any] struct {
-	IDIn
-	Body B
 }
 
 // onGrant adds an act on one grant.

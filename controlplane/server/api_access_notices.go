@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"ostler/controlplane"
 	"ostler/controlplane/access"
@@ -53,6 +54,13 @@ func oneNotice(n access.Notice, err error) (*One[AccessNotice], error) {
 	return &One[AccessNotice]{Body: viewNotice(n)}, err
 }
 
+// AccessCall is how a person told a customer another way than by mail.
+type AccessCall struct {
+	Who  string    `json:"who" doc:"Whom they reached"`
+	At   time.Time `json:"at,omitzero" doc:"When (default: now)"`
+	Said string    `json:"said" doc:"What was said"`
+}
+
 // StaffRecordingNotice is what staff are told of what is recorded of them.
 type StaffRecordingNotice struct {
 	Months         int      `json:"months" doc:"Recordings are kept at most so long"`
@@ -92,18 +100,17 @@ func (x *accessAPI) registerNotices(a *API) {
 			}
 			return oneNotice(x.GetNotice(ctx, scope, in.ID))
 		})
-	Register(a, Op{Method: http.MethodPost, Path: "/access/notices/{id}/call", Name: "notice.call", Summary: "Note that a person told the customer another way: whom, and what was said", Audience: policy.Staff, Permission: policy.AccessWrite},
-		func(ctx context.Context, scope policy.Scope, in *withBody[AccessNote]) (*One[AccessNotice], error) {
-			return oneNotice(x.RecordNoticeCall(ctx, scope, in.ID, in.Body.Note))
+	Register(a, Op{Method: http.MethodPost, Path: "/access/notices/{id}/call", Name: "notice.call", Summary: "Note that a person told the customer another way: whom, when, and what was said", Audience: policy.Staff, Permission: policy.AccessWrite},
+		func(ctx context.Context, scope policy.Scope, in *withBody[AccessCall]) (*One[AccessNotice], error) {
+			return oneNotice(x.RecordNoticeCall(ctx, scope, in.ID, access.NoticeCall{Who: in.Body.Who, At: in.Body.At, Said: in.Body.Said}))
 		})
 	Register(a, Op{Method: http.MethodGet, Path: "/access/recording-notice", Name: "recording.notice", Summary: "What is recorded of staff, and whether one has taken note of it", Audience: policy.Staff, Permission: policy.SelfRead},
 		func(ctx context.Context, _ policy.Scope, _ *struct{}) (*One[StaffRecordingNotice], error) {
 			n, err := x.StaffNotice(ctx)
 			return &One[StaffRecordingNotice]{Body: StaffRecordingNotice{n.Months, some(n.Text), n.SHA256, controlplane.Instant(n.AcknowledgedAt)}}, err
 		})
-	type notedIn struct{ Body StaffRecordingNoted }
 	Register(a, Op{Method: http.MethodPost, Path: "/access/recording-notice/acknowledge", Name: "recording.acknowledge", Summary: "Take note of what is recorded of staff", Audience: policy.Staff, Permission: policy.SelfWrite, Status: http.StatusNoContent},
-		func(ctx context.Context, _ policy.Scope, in *notedIn) (*Empty, error) {
+		func(ctx context.Context, _ policy.Scope, in *bodyIn[StaffRecordingNoted]) (*Empty, error) {
 			return &Empty{}, x.AcknowledgeStaffNotice(ctx, in.Body.SHA256)
 		})
 }

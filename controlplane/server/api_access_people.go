@@ -3,10 +3,13 @@ package server
 import (
 	"context"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"ostler/controlplane"
 	"ostler/controlplane/access"
+	"ostler/controlplane/identity"
 	"ostler/controlplane/policy"
 )
 
@@ -108,23 +111,40 @@ type AccessCell struct {
 	Difference bool     `json:"difference"`
 }
 
+// peopleIn narrows people.
+type peopleIn struct {
+	PageIn
+	Email string `query:"email" maxLength:"320" doc:"Only who of us signs in with this address"`
+}
+
+// peopleBy are the people who can stand on lists, those of an e-mail address
+// where one is given.
+func (x *accessAPI) peopleBy(ctx context.Context, scope policy.Scope, email string) ([]access.Person, error) {
+	all, err := x.People(ctx, scope)
+	if err != nil || email == "" {
+		return all, err
+	}
+	staff, err := x.signedIn(ctx, scope, identity.PeopleFilter{Kind: controlplane.ActorStaff})
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(all, func(p access.Person) bool {
+		return p.Staff == "" || !slices.ContainsFunc(staff, func(s identity.Person) bool { return s.ID == p.Staff && strings.EqualFold(s.Email, email) })
+	}), nil
+}
+
 func (x *accessAPI) registerPeople(a *API) {
 	Register(a, Op{Method: http.MethodGet, Path: "/access/people", Name: "person.list", Summary: "List the people who can stand on lists, by name", Audience: policy.Staff, Permission: policy.AccessRead},
-		func(ctx context.Context, scope policy.Scope, in *PageIn) (*ListOut[AccessPerson], error) {
-			all, err := x.People(ctx, scope)
-			if err != nil {
-				return nil, err
-			}
-			items, next, err := pageOf(all, func(p access.Person) string { return p.ID }, *in)
-			return listOf(items, next, viewPerson), err
+		func(ctx context.Context, scope policy.Scope, in *peopleIn) (*ListOut[AccessPerson], error) {
+			all, err := x.peopleBy(ctx, scope, in.Email)
+			return onePage(all, err, func(p access.Person) string { return p.ID }, viewPerson, in.PageIn)
 		})
 	Register(a, Op{Method: http.MethodGet, Path: "/access/people/{id}", Name: "person.show", Summary: "Show a person with their papers", Audience: policy.Staff, Permission: policy.AccessRead},
 		func(ctx context.Context, scope policy.Scope, in *IDIn) (*One[AccessPerson], error) {
 			return onePerson(x.GetPerson(ctx, scope, in.ID))
 		})
-	type addIn struct{ Body NewAccessPerson }
 	Register(a, Op{Method: http.MethodPost, Path: "/access/people", Name: "person.add", Summary: "Add somebody who can stand on lists", Audience: policy.Staff, Permission: policy.AccessWrite, Status: http.StatusCreated},
-		func(ctx context.Context, scope policy.Scope, in *addIn) (*One[AccessPerson], error) {
+		func(ctx context.Context, scope policy.Scope, in *bodyIn[NewAccessPerson]) (*One[AccessPerson], error) {
 			b := in.Body
 			_, customer, err := x.refs(ctx, scope, "", b.Customer)
 			if err != nil {
@@ -133,19 +153,9 @@ func (x *accessAPI) registerPeople(a *API) {
 			return onePerson(x.AddPerson(ctx, scope, access.NewPerson{Kind: access.PersonKind(b.Kind), Staff: b.Staff, Customer: customer, Name: b.Name, Company: b.Company,
 				Owner: b.Owner, TeleportUsers: b.TeleportUsers, Logins: b.Logins}))
 		})
-	type changeIn struct {
-		IDIn
-		IfMatch string `header:"If-Match" doc:"The ETag that the change is made from"`
-		Body    AccessPersonChange
-	}
-	Register(a, Op{Method: http.MethodPatch, Path: "/access/people/{id}", Name: "person.change", Summary: "Change a person", Audience: policy.Staff, Permission: policy.AccessWrite},
-		func(ctx context.Context, scope policy.Scope, in *changeIn) (*One[AccessPerson], error) {
-			version, err := ifMatch(in.IfMatch)
-			if err != nil {
-				return nil, err
-			}
-			b := in.Body
-			return onePerson(x.ChangePerson(ctx, scope, in.ID, access.PersonChange{Name: b.Name, Company: b.Company, Owner: b.Owner, TeleportUsers: b.TeleportUsers, Logins: b.Logins, Version: version}))
+	registerPut(a, Op{Method: http.MethodPatch, Path: "/access/people/{id}", Name: "person.change", Summary: "Change a person", Audience: policy.Staff, Permission: policy.AccessWrite},
+		func(ctx context.Context, scope policy.Scope, id string, version int64, b AccessPersonChange) (*One[AccessPerson], error) {
+			return onePerson(x.ChangePerson(ctx, scope, id, access.PersonChange{Name: b.Name, Company: b.Company, Owner: b.Owner, TeleportUsers: b.TeleportUsers, Logins: b.Logins, Version: version}))
 		})
 	x.registerPapers(a)
 }
@@ -222,34 +232,15 @@ func oneTeam(t access.Team, err error) (*One[AccessTeam], error) {
 	return &One[AccessTeam]{ETag: etag(t.Version), Body: viewTeam(t)}, err
 }
 
-// putIn replaces one thing.
-type putIn[B any] struct {
-	IDIn
-	IfMatch string `header:"If-Match" doc:"The ETag that the change is made from"`
-	Body    B
-}
-
 func (x *accessAPI) registerTeams(a *API) {
-	Register(a, Op{Method: http.MethodGet, Path: "/access/teams", Name: "team.list", Summary: "List teams with their members", Audience: policy.Staff, Permission: policy.AccessRead},
-		func(ctx context.Context, scope policy.Scope, in *PageIn) (*ListOut[AccessTeam], error) {
-			all, err := x.Teams(ctx, scope)
-			if err != nil {
-				return nil, err
-			}
-			items, next, err := pageOf(all, func(t access.Team) string { return t.ID }, *in)
-			return listOf(items, next, viewTeam), err
-		})
-	type addIn struct{ Body NewAccessTeam }
+	registerWhole(a, Op{Method: http.MethodGet, Path: "/access/teams", Name: "team.list", Summary: "List teams with their members", Audience: policy.Staff, Permission: policy.AccessRead},
+		x.Teams, func(t access.Team) string { return t.ID }, viewTeam)
 	Register(a, Op{Method: http.MethodPost, Path: "/access/teams", Name: "team.add", Summary: "Make a team", Audience: policy.Staff, Permission: policy.AccessWrite, Status: http.StatusCreated},
-		func(ctx context.Context, scope policy.Scope, in *addIn) (*One[AccessTeam], error) {
+		func(ctx context.Context, scope policy.Scope, in *bodyIn[NewAccessTeam]) (*One[AccessTeam], error) {
 			return oneTeam(x.PutTeam(ctx, scope, in.Body.input("", 0)))
 		})
-	Register(a, Op{Method: http.MethodPut, Path: "/access/teams/{id}", Name: "team.put", Summary: "Change a team: whoever is taken out loses what it gave them", Audience: policy.Staff, Permission: policy.AccessWrite},
-		func(ctx context.Context, scope policy.Scope, in *putIn[NewAccessTeam]) (*One[AccessTeam], error) {
-			version, err := ifMatch(in.IfMatch)
-			if err != nil {
-				return nil, err
-			}
-			return oneTeam(x.PutTeam(ctx, scope, in.Body.input(in.ID, version)))
+	registerPut(a, Op{Method: http.MethodPut, Path: "/access/teams/{id}", Name: "team.put", Summary: "Change a team: whoever is taken out loses what it gave them", Audience: policy.Staff, Permission: policy.AccessWrite},
+		func(ctx context.Context, scope policy.Scope, id string, version int64, b NewAccessTeam) (*One[AccessTeam], error) {
+			return oneTeam(x.PutTeam(ctx, scope, b.input(id, version)))
 		})
 }

@@ -67,18 +67,10 @@ type AccessItemAnswer struct {
 }
 
 func (x *accessAPI) registerRecertifications(a *API) {
-	Register(a, Op{Method: http.MethodGet, Path: "/access/recertifications", Name: "recertification.list", Summary: "List recertifications, newest first", Audience: policy.Staff, Permission: policy.AccessRead},
-		func(ctx context.Context, scope policy.Scope, in *PageIn) (*ListOut[AccessRecertification], error) {
-			all, err := x.Campaigns(ctx, scope)
-			if err != nil {
-				return nil, err
-			}
-			items, next, err := pageOf(all, func(c access.Campaign) string { return c.ID }, *in)
-			return listOf(items, next, viewRecertification), err
-		})
-	type startIn struct{ Body NewAccessRecertification }
+	registerWhole(a, Op{Method: http.MethodGet, Path: "/access/recertifications", Name: "recertification.list", Summary: "List recertifications, newest first", Audience: policy.Staff, Permission: policy.AccessRead},
+		x.Campaigns, func(c access.Campaign) string { return c.ID }, viewRecertification)
 	Register(a, Op{Method: http.MethodPost, Path: "/access/recertifications", Name: "recertification.start", Summary: "Have every grant and entry confirmed by a date", Audience: policy.Staff, Permission: policy.AccessAdmin, Status: http.StatusCreated},
-		func(ctx context.Context, scope policy.Scope, in *startIn) (*One[AccessRecertification], error) {
+		func(ctx context.Context, scope policy.Scope, in *bodyIn[NewAccessRecertification]) (*One[AccessRecertification], error) {
 			c, err := x.StartCampaign(ctx, scope, in.Body.Title, in.Body.Due)
 			return &One[AccessRecertification]{Body: viewRecertification(c)}, err
 		})

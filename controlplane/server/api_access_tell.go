@@ -46,14 +46,9 @@ func (x *accessAPI) registerTerms(a *API) {
 		func(ctx context.Context, scope policy.Scope, in *IDIn) (*One[AccessTerms], error) {
 			return oneTerms(x.Terms(ctx, scope, in.ID))
 		})
-	Register(a, Op{Method: http.MethodPut, Path: "/customers/{id}/access/terms", Name: "access.set-terms", Summary: "Change what was agreed with a customer about access", Audience: policy.Staff, Permission: policy.AccessWrite},
-		func(ctx context.Context, scope policy.Scope, in *putIn[NewAccessTerms]) (*One[AccessTerms], error) {
-			version, err := ifMatch(in.IfMatch)
-			if err != nil {
-				return nil, err
-			}
-			b := in.Body
-			return oneTerms(x.SetTerms(ctx, scope, access.Terms{Customer: in.ID, NoticeHours: b.NoticeHours, SecondPerson: b.SecondPerson, CustomerApproves: b.CustomerApproves,
+	registerPut(a, Op{Method: http.MethodPut, Path: "/customers/{id}/access/terms", Name: "access.set-terms", Summary: "Change what was agreed with a customer about access", Audience: policy.Staff, Permission: policy.AccessWrite},
+		func(ctx context.Context, scope policy.Scope, id string, version int64, b NewAccessTerms) (*One[AccessTerms], error) {
+			return oneTerms(x.SetTerms(ctx, scope, access.Terms{Customer: id, NoticeHours: b.NoticeHours, SecondPerson: b.SecondPerson, CustomerApproves: b.CustomerApproves,
 				MaxDays: b.MaxDays, RecordingMonths: b.RecordingMonths, Brief: b.Brief, BriefVersion: b.BriefVersion, Version: version}))
 		})
 }
@@ -98,11 +93,7 @@ func (x *accessAPI) registerAuthorisations(a *API) {
 	Register(a, Op{Method: http.MethodGet, Path: "/customers/{id}/access/authorisations", Name: "access.authorisations", Summary: "List who may instruct us for a customer", Audience: policy.SignedIn, Permission: policy.AccessRead},
 		func(ctx context.Context, scope policy.Scope, in *listIn) (*ListOut[AccessAuthorisation], error) {
 			all, err := x.Authorisations(ctx, scope, in.ID, in.At)
-			if err != nil {
-				return nil, err
-			}
-			items, next, err := pageOf(all, func(z access.Authorisation) string { return z.ID }, in.PageIn)
-			return listOf(items, next, viewAuthorisation), err
+			return onePage(all, err, func(z access.Authorisation) string { return z.ID }, viewAuthorisation, in.PageIn)
 		})
 	Register(a, Op{Method: http.MethodPost, Path: "/customers/{id}/access/authorisations", Name: "access.authorise", Summary: "Register who may instruct us for a customer", Audience: policy.SignedIn,
 		Permission: policy.AccessConfirm, Staff: policy.AccessWrite, Status: http.StatusCreated},
@@ -168,20 +159,15 @@ func (x *accessAPI) registerInstructions(a *API) {
 	Register(a, Op{Method: http.MethodGet, Path: "/customers/{id}/access/instructions", Name: "access.instructions", Summary: "List a customer's disputed instructions, newest first", Audience: policy.SignedIn, Permission: policy.AccessRead},
 		func(ctx context.Context, scope policy.Scope, in *listIn) (*ListOut[AccessInstruction], error) {
 			all, err := x.Instructions(ctx, scope, in.ID)
-			if err != nil {
-				return nil, err
-			}
-			items, next, err := pageOf(all, func(i access.Instruction) string { return i.ID }, in.PageIn)
-			return listOf(items, next, viewInstruction), err
+			return onePage(all, err, func(i access.Instruction) string { return i.ID }, viewInstruction, in.PageIn)
 		})
 	Register(a, Op{Method: http.MethodGet, Path: "/access/instructions/{id}", Name: "instruction.show", Summary: "Show a disputed instruction", Audience: policy.SignedIn, Permission: policy.AccessRead},
 		func(ctx context.Context, scope policy.Scope, in *IDIn) (*One[AccessInstruction], error) {
 			return oneInstruction(x.GetInstruction(ctx, scope, in.ID))
 		})
-	type flagIn struct{ Body NewAccessInstruction }
 	Register(a, Op{Method: http.MethodPost, Path: "/access/instructions", Name: "instruction.flag", Summary: "Pause the work on an instruction that would break the law, and tell the customer", Audience: policy.Staff,
 		Permission: policy.AccessWrite, Status: http.StatusCreated},
-		func(ctx context.Context, scope policy.Scope, in *flagIn) (*One[AccessInstruction], error) {
+		func(ctx context.Context, scope policy.Scope, in *bodyIn[NewAccessInstruction]) (*One[AccessInstruction], error) {
 			b := in.Body
 			return oneInstruction(x.FlagInstruction(ctx, scope, access.Instruction{Customer: b.Customer, Authorisation: b.Authorisation, What: b.What, Ticket: b.Ticket, Subject: b.Subject, Why: b.Why}))
 		})

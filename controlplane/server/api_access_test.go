@@ -5,6 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"ostler/controlplane/access"
+	"ostler/controlplane/identity"
+	"ostler/controlplane/policy"
 	"ostler/controlplane/server"
 )
 
@@ -34,6 +37,10 @@ func TestAccess(t *testing.T) {
 		{"an instant without a form", "mine-reader", "GET", at + "?at=yesterday", "", 422, ""},
 		{"what changed", "mine-reader", "GET", at + "/changes", "", 200, `"kind":"added"`},
 		{"a column that is none", "mine-reader", "GET", at + "/changes?column=most", "", 422, ""},
+		{"one change", "mine-reader", "GET", server.Base + "/access/changes/" + o.change, "", 200, `"notice":"` + o.notice},
+		{"a change of nobody", "mine-reader", "GET", server.Base + "/access/changes/chg_00000000000000000000000000", "", 404, ""},
+		{"a call before it was sent", "admin", "POST", server.Base + "/access/notices/" + o.notice + "/call", bodies["api.notice.call"], 409, ""},
+		{"a call to nobody", "admin", "POST", server.Base + "/access/notices/" + o.notice + "/call", `{"who":" ","said":"They know"}`, 422, `"/who"`},
 		{"a customer grants", "mine-owner", "POST", server.Base + "/access/grants", bodies["api.grant.create"], 404, ""},
 		{"to nobody", "admin", "POST", server.Base + "/access/grants", `{"customer":"` + o.customer.Slug + `","role":"operator","reason":"x","ticket":"OPS-1","until":"2099-01-01T00:00:00Z"}`, 422, `"/person"`},
 		{"a customer reads the grant", "mine-reader", "GET", grant, "", 200, `"reason":"Moves the shop"`},
@@ -50,6 +57,7 @@ func TestAccess(t *testing.T) {
 			}
 		})
 	}
+	w.byEmail(o)
 	person := server.Base + "/access/people/" + o.person
 	if a := w.call("admin", "PATCH", person, `{"company":"Other Ltd"}`, "If-Match", `"v99"`); a.status != http.StatusConflict {
 		t.Errorf("from another version: got %d: %s", a.status, a.body)
@@ -57,5 +65,26 @@ func TestAccess(t *testing.T) {
 	tag := w.call("admin", "GET", person, "").header.Get("ETag")
 	if p := into[server.AccessPerson](t, w.call("admin", "PATCH", person, `{"company":"Other Ltd"}`, "If-Match", tag), http.StatusOK); p.Company != "Other Ltd" {
 		t.Errorf("changed: %+v", p)
+	}
+}
+
+// byEmail finds who of us stands on lists by the address they sign in with.
+func (w *world) byEmail(o tenant) {
+	w.t.Helper()
+	ida, err := w.identity.AddStaff(w.ctx, all, identity.NewStaff{Name: "Ida Night", Email: "ida@example.com", Role: policy.RoleOps})
+	w.must(err)
+	p, err := w.access.AddPerson(w.ctx, all, access.NewPerson{Kind: access.KindStaff, Staff: ida.ID})
+	w.must(err)
+	for email, want := range map[string]string{"ida@example.com": p.ID, "IDA@example.com": p.ID, "nobody@example.com": ""} {
+		got := ""
+		for _, x := range into[server.Page[server.AccessPerson]](w.t, w.call("admin", "GET", server.Base+"/access/people?email="+email, ""), http.StatusOK).Items {
+			got += x.ID
+		}
+		if got != want {
+			w.t.Errorf("%s: got %q, want %q", email, got, want)
+		}
+	}
+	if a := w.call("mine-owner", "GET", server.Base+"/access/people?email=ida@example.com", ""); a.status != http.StatusNotFound {
+		w.t.Errorf("a customer asks for our people: got %d", a.status)
 	}
 }

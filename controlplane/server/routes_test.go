@@ -108,7 +108,7 @@ var bodies = map[string]string{
 	"api.entry.review":            `{"review_by":"2099-01-01T00:00:00Z","note":"Still needed"}`,
 	"api.facility.add":            `{"name":"One","country":"DE","location":"Leipzig 1"}`,
 	"api.facility.put":            `{"name":"One","country":"DE","location":"Leipzig 1"}`,
-	"api.notice.call":             `{"note":"Told Lee by phone"}`,
+	"api.notice.call":             `{"who":"Lee","said":"They know"}`,
 	"api.recording.acknowledge":   `{"sha256":"aa"}`,
 	"api.instruction.flag":        `{"customer":"cus_x","what":"Read mails","why":"The law","ticket":"OPS-1"}`,
 	"api.instruction.decide":      `{"decision":"withdrawn","reasons":"Not needed"}`,
@@ -125,7 +125,7 @@ func (o tenant) id(path string) string {
 	if noun == "access" {
 		noun, _, _ = strings.Cut(after, "/")
 		return map[string]string{"grants": o.grant, "people": o.person, "teams": "tea_00000000000000000000000000", "found": o.wayIn, "entries": o.ground,
-			"facilities": "fac_00000000000000000000000000", "notices": o.notice, "authorisations": o.authorisation, "instructions": o.instruction,
+			"facilities": "fac_00000000000000000000000000", "notices": o.notice, "changes": o.change, "authorisations": o.authorisation, "instructions": o.instruction,
 			"recertifications": "rec_00000000000000000000000000", "recertification-items": "rci_00000000000000000000000000"}[noun]
 	}
 	return map[string]string{"customers": o.customer.ID, "contacts": o.contact.ID, "servers": o.server.ID, "tenancies": o.tenancy.ID, "jobs": o.job,
@@ -239,7 +239,7 @@ func TestListsAreOnesOwn(t *testing.T) {
 				t.Errorf("%s%s: got %d: %s", path, query, a.status, a.body)
 			}
 			for _, secret := range []string{other.customer.ID, other.server.ID, other.tenancy.ID, other.job, other.finding, other.entry, other.plan.ID, other.snapshot, other.restore,
-				other.assist, other.ask, other.mail, other.cert, other.provider, other.person, other.grant, other.ground, other.notice, other.wayIn} {
+				other.assist, other.ask, other.mail, other.cert, other.provider, other.person, other.grant, other.ground, other.notice, other.wayIn, other.change} {
 				if strings.Contains(a.body, secret) {
 					t.Errorf("%s%s: shows another customer's %s", path, query, secret)
 				}

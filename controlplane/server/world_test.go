@@ -124,6 +124,7 @@ type world struct {
 	certs    *certs.Service
 	mail     *mail.Mail
 	access   *access.Service
+	identity *identity.Store
 	keeper   *secrets.Keeper
 	wall     *dbtest.Clock
 	log      *bytes.Buffer
@@ -149,7 +150,7 @@ func newWorldOn(t *testing.T, d *db.DB) *world {
 	w.store = customers.New(d, k, w.ledger)
 	w.findings = findings.New(d, k, w.ledger, b)
 	w.jobs = jobs.New(d, k, b, jobs.Options{})
-	ids, err := identity.New(w.ctx, d, k, w.ledger, w.store, identity.Options{})
+	w.identity, err = identity.New(w.ctx, d, k, w.ledger, w.store, identity.Options{})
 	w.must(err)
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	w.must(err)
@@ -165,8 +166,8 @@ func newWorldOn(t *testing.T, d *db.DB) *world {
 	w.mail, err = mail.New(d, k, w.ledger, w.jobs, w.findings, mail.Options{PortalURL: "https://portal.test.invalid", Company: "Test"})
 	w.must(err)
 	w.openCerts(certs.Deps{DB: d, Keeper: k, Ledger: w.ledger, Jobs: w.jobs, Findings: w.findings, Customers: w.store})
-	w.openAccess(access.Deps{DB: d, Keeper: k, Ledger: w.ledger, Jobs: w.jobs, Findings: w.findings, Customers: w.store, Identity: ids, Mail: accessLetters{w.mail}})
-	w.s, err = server.New(server.Deps{DB: d, Keeper: k, Auth: w.people, Agents: w.agents, Customers: w.store, Identity: ids, Jobs: w.jobs,
+	w.openAccess(access.Deps{DB: d, Keeper: k, Ledger: w.ledger, Jobs: w.jobs, Findings: w.findings, Customers: w.store, Identity: w.identity, Mail: accessLetters{w.mail}})
+	w.s, err = server.New(server.Deps{DB: d, Keeper: k, Auth: w.people, Agents: w.agents, Customers: w.store, Identity: w.identity, Jobs: w.jobs,
 		Findings: w.findings, Ledger: w.ledger, Chunks: w.chunks, Backups: w.backups, Certs: w.certs, Mail: w.mail, Access: w.access}, server.Options{PortalAddr: "127.0.0.1:0", AgentsAddr: "127.0.0.1:0",
 		EnrolAddr: "127.0.0.1:0", MetricsAddr: "127.0.0.1:0", Version: "test", DrainFor: 2 * time.Second, Log: testLog(w.log)})
 	w.must(err)
@@ -200,7 +201,7 @@ type tenant struct {
 
 	cert, issue, authority, provider, campaign, found string
 
-	person, grant, ground, authorisation, instruction, notice, wayIn string
+	person, grant, ground, authorisation, instruction, notice, wayIn, change string
 }
 
 func (w *world) newTenant(name string) tenant {
