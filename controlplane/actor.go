@@ -1,6 +1,10 @@
 package controlplane
 
-import "context"
+import (
+	"context"
+	"slices"
+	"time"
+)
 
 // ActorKind says what sort of actor does something.
 type ActorKind string
@@ -28,8 +32,15 @@ func (k ActorKind) Valid() bool {
 type Actor struct {
 	Kind ActorKind
 	ID   string // stf_, con_ or agt_ id; a component's name for the system
-	// Customer is the customer of a contact, and "" for everyone else.
+	// Customer is the customer of a contact, or the first one of an auditor, and
+	// "" for everyone else.
 	Customer string
+	// Customers are all customers of an auditor of several, Customer among them;
+	// nil where there is one at most.
+	Customers []string
+	// From and To bound what an auditor looks at: what began in that time, To
+	// itself not included. Zero is open.
+	From, To time.Time
 	// Role is the actor's role (see package policy); "" for agents and the system.
 	Role string
 	// Session or Token names the credential that the actor came with ("" for the system).
@@ -38,6 +49,23 @@ type Actor struct {
 	// policy). nil is the whole role, except with a Token: a token that names
 	// no permission has none.
 	Permissions []string
+}
+
+// Own returns the customers that the actor belongs to, if any.
+func (a Actor) Own() []string {
+	switch {
+	case len(a.Customers) > 0:
+		return slices.Clone(a.Customers)
+	case a.Customer != "":
+		return []string{a.Customer}
+	}
+	return nil
+}
+
+// InPeriod reports whether what began at an instant is within what the actor
+// may look at.
+func (a Actor) InPeriod(at time.Time) bool {
+	return !at.Before(a.From) && (a.To.IsZero() || at.Before(a.To))
 }
 
 type actorKey struct{}

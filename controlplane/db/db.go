@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -286,16 +287,20 @@ func (d *DB) begin(ctx context.Context, session *gorm.DB) (time.Time, error) {
 // allRows is the row scope of everybody but contacts and auditors.
 const allRows = "*"
 
-// rowScope is the customer whose rows a transaction may see, or allRows.
+// rowScope is the customer whose rows a transaction may see (an auditor's, with
+// commas between them), or allRows.
 func rowScope(ctx context.Context) string {
 	a, _ := controlplane.ActorFrom(ctx)
-	switch {
-	case a.Kind != controlplane.ActorContact && a.Kind != controlplane.ActorAuditor:
+	var own []string
+	switch a.Kind {
+	case controlplane.ActorContact:
+		own = []string{a.Customer}
+	case controlplane.ActorAuditor:
+		own = a.Own()
+	default:
 		return allRows
-	case a.Customer == allRows: // no customer has this id
-		return ""
 	}
-	return a.Customer
+	return strings.Join(slices.DeleteFunc(own, func(id string) bool { return id == "" || strings.ContainsAny(id, allRows+",") }), ",") // no customer has such an id
 }
 
 // Now returns the time of the database's clock outside any transaction.

@@ -1,12 +1,17 @@
 package identity_test
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"ostler/controlplane"
+	"ostler/controlplane/customers"
+	"ostler/controlplane/db"
 	"ostler/controlplane/identity"
+	"ostler/controlplane/ledger"
 	"ostler/controlplane/policy"
 )
 
@@ -134,6 +139,116 @@ func TestAuditorsAreListed(t *testing.T) {
 		wantCode(t, err, controlplane.CodeNotFound)
 		_, err = f.Auditors(owner.ctx, policy.OneCustomer(c.ID), other.ID)
 		wantCode(t, err, controlplane.CodeNotFound)
+	})
+}
+
+// An auditor of several customers and a period: one sign-in, every customer's
+// chain has it, and each of them sees it.
+func TestAuditorOfSeveralCustomers(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		maple, harbour, other := f.customer(t, "Maple"), f.customer(t, "Harbour"), f.customer(t, "Other")
+		from, to := f.clock.Now().AddDate(0, -3, 0), f.clock.Now().AddDate(0, -1, 0)
+		in := identity.NewAuditor{Customer: "maple", Also: []string{harbour.ID, "maple"}, Name: "Aud Itor", Email: "aud@audit.example", From: from, To: to, Until: f.clock.Now().Add(time.Hour)}
+		for name, bad := range map[string]func(*identity.NewAuditor){
+			"backwards": func(n *identity.NewAuditor) { n.From, n.To = to, from },
+			"empty":     func(n *identity.NewAuditor) { n.To = from },
+			"too many":  func(n *identity.NewAuditor) { n.Also = make([]string, identity.MaxAuditorCustomers) },
+		} {
+			broken := in
+			bad(&broken)
+			if _, err := f.AddAuditor(f.sys, f.all, broken); controlplane.ErrorCode(err) != controlplane.CodeInvalid {
+				t.Errorf("%s: %v, want invalid", name, err)
+			}
+		}
+		unknown := in
+		unknown.Also = []string{"cus_00000000000000000000000000"}
+		_, err := f.AddAuditor(f.sys, f.all, unknown)
+		wantCode(t, err, controlplane.CodeNotFound)
+
+		p, err := f.AddAuditor(f.sys, f.all, in)
+		if err != nil || len(p.Customers) != 2 || !p.From.Equal(from) || !p.To.Equal(to) {
+			t.Fatalf("%+v, %v", p, err)
+		}
+		link, err := f.Invite(f.sys, f.all, p.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := f.accept(t, link)
+		actor, _, err := f.Authenticate(t.Context(), a.first.Secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		scope := policy.ScopeOf(actor)
+		if scope.All() || !scope.Allows(maple.ID) || !scope.Allows(harbour.ID) || scope.Allows(other.ID) || !actor.From.Equal(from) || !actor.To.Equal(to) {
+			t.Errorf("actor %+v", actor)
+		}
+		ctx := controlplane.WithActor(t.Context(), actor)
+		list, _, err := f.customers.ListCustomers(ctx, scope, customers.CustomerFilter{})
+		if err != nil || len(list) != 2 {
+			t.Errorf("customers: %d, %v, want both and no other", len(list), err)
+		}
+		for i, c := range []customers.Customer{maple, harbour} {
+			owner := f.owner(t, c, fmt.Sprintf("owner%d@owners.example", i))
+			seen, err := f.Auditors(owner.ctx, policy.OneCustomer(c.ID), "")
+			if err != nil || len(seen) != 1 || seen[0].Name != "Aud Itor" {
+				t.Errorf("%s sees %+v, %v", c.Name, seen, err)
+			}
+		}
+		if own, err := f.Sessions(ctx); err != nil || len(own) != 1 {
+			t.Errorf("own sessions: %v, %v", own, err)
+		}
+		if err := f.SignOut(ctx); err != nil {
+			t.Errorf("sign out: %v", err)
+		}
+		if err := f.EndAuditor(f.sys, f.all, p.ID); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []string{maple.ID, harbour.ID} {
+			items, _, err := f.ledger.List(f.sys, f.all, ledger.Filter{Customer: c, Kinds: []string{"auditor.added", "auditor.ended"}})
+			if err != nil || len(items) != 2 {
+				t.Errorf("%s: %d entries, %v, want begin and end", c, len(items), err)
+			}
+		}
+	})
+}
+
+// Whoever goes on with something long is asked again who they are.
+func TestActorNow(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		c := f.customer(t, "Maple")
+		owner := f.owner(t, c, "owner@maple.example")
+		p, err := f.AddAuditor(f.sys, f.all, identity.NewAuditor{Customer: c.ID, Name: "Aud Itor", Email: "aud@audit.example", Until: f.clock.Now().Add(time.Hour)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		auditor := controlplane.Actor{Kind: controlplane.ActorAuditor, ID: p.ID, Customer: c.ID, Role: "auditor"}
+		contact, _ := controlplane.ActorFrom(owner.ctx)
+		now := func(a controlplane.Actor) (got controlplane.Actor, err error) {
+			rerr := f.db.Read(controlplane.WithActor(t.Context(), a), func(tx *db.Tx) error { got, err = f.ActorNow(tx, a); return nil })
+			return got, errors.Join(rerr, err)
+		}
+		for name, a := range map[string]controlplane.Actor{"auditor": auditor, "contact": contact} {
+			if got, err := now(a); err != nil || got.Role != a.Role || got.Customer != c.ID {
+				t.Errorf("%s: %+v, %v", name, got, err)
+			}
+		}
+		for name, a := range map[string]controlplane.Actor{
+			"nobody":             {Kind: controlplane.ActorStaff, ID: "stf_00000000000000000000000000", Role: "ops"},
+			"of another kind":    {Kind: controlplane.ActorStaff, ID: p.ID, Role: "ops"},
+			"of no session":      {Kind: controlplane.ActorAuditor, ID: p.ID, Customer: c.ID, Session: "ses_00000000000000000000000000"},
+			"of no token's":      {Kind: controlplane.ActorAuditor, ID: p.ID, Customer: c.ID, Token: "tok_00000000000000000000000000"},
+			"of other's session": {Kind: controlplane.ActorAuditor, ID: p.ID, Customer: c.ID, Session: owner.first.Session.ID},
+		} {
+			if _, err := now(a); controlplane.ErrorCode(err) != controlplane.CodeUnauthorized {
+				t.Errorf("%s: %v, want unauthorized", name, err)
+			}
+		}
+		if got, err := now(controlplane.Actor{Kind: controlplane.ActorSystem, ID: "test"}); err != nil || got.ID != "test" {
+			t.Errorf("the plane: %+v, %v", got, err)
+		}
+		f.clock.Advance(time.Hour)
+		_, err = now(auditor)
+		wantCode(t, err, controlplane.CodeUnauthorized) // their time is over
 	})
 }
 

@@ -119,20 +119,28 @@ const (
 type Person struct {
 	Kind     controlplane.ActorKind
 	ID       string // stf_ or con_
-	Customer string // of a contact; "" for staff
-	Name     string
-	Email    string // "" where the one who looks may not see it
-	Role     policy.Role
-	Language string // BCP 47
-	Active   bool   // false once disabled or removed
-	SignIn   SignInState
-	SeenAt   time.Time // last request of any session, to five minutes; zero: never
-	Version  int64     // of staff: rises with every change
+	Customer string // of a contact, the first one of an auditor; "" for staff
+	// Customers are all whose records an auditor may read, and From and To bound
+	// which: sessions that began in that time, To not included; zero is open.
+	Customers []string
+	From, To  time.Time
+	Name      string
+	Email     string // "" where the one who looks may not see it
+	Role      policy.Role
+	Language  string // BCP 47
+	Active    bool   // false once disabled or removed
+	SignIn    SignInState
+	SeenAt    time.Time // last request of any session, to five minutes; zero: never
+	Version   int64     // of staff: rises with every change
 }
 
 // actor returns the actor that the person acts as.
 func (p Person) actor() controlplane.Actor {
-	return controlplane.Actor{Kind: p.Kind, ID: p.ID, Customer: p.Customer, Role: string(p.Role)}
+	a := controlplane.Actor{Kind: p.Kind, ID: p.ID, Customer: p.Customer, Role: string(p.Role), From: p.From, To: p.To}
+	if len(p.Customers) > 1 {
+		a.Customers = p.Customers
+	}
+	return a
 }
 
 // Method says how a session was signed in.

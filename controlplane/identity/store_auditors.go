@@ -31,9 +31,9 @@ func (s *Store) Auditors(ctx context.Context, scope policy.Scope, customer strin
 		q := tx.Order("customer_id, id")
 		switch {
 		case customer != "":
-			q = q.Where("customer_id = ?", customer)
+			q = q.Where("id IN (?)", auditorsOf(tx, customer))
 		case !scope.All():
-			q = q.Where("customer_id IN ?", append(scope.Customers(), ""))
+			q = q.Where("id IN (?)", auditorsOf(tx, append(scope.Customers(), "")...))
 		}
 		var rows []auditorRow
 		if err := q.Find(&rows).Error; err != nil {
@@ -42,7 +42,7 @@ func (s *Store) Auditors(ctx context.Context, scope policy.Scope, customer strin
 		people := make([]Person, len(rows))
 		for i, r := range rows {
 			var err error
-			if people[i], err = s.auditor(r, tx.Now); err != nil {
+			if people[i], err = s.auditor(tx, r); err != nil {
 				return err
 			}
 		}
@@ -74,10 +74,7 @@ func (s *Store) Auditor(ctx context.Context, scope policy.Scope, id string) (Aud
 		if err := tx.Where("id = ?", id).Take(&row).Error; err != nil {
 			return missing("person", err)
 		}
-		if !scope.Allows(row.Customer) {
-			return controlplane.NotFound("person")
-		}
-		p, err := s.auditor(row, tx.Now)
+		p, err := s.auditorIn(tx, scope, id)
 		if err != nil {
 			return err
 		}

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -161,8 +162,8 @@ func (l *Ledger) prepare(tx *db.Tx, e Entry) (entryRow, []personalRow, error) {
 		return entryRow{}, nil, fmt.Errorf("the context has no actor")
 	}
 	outside := actor.Kind == controlplane.ActorContact || actor.Kind == controlplane.ActorAuditor
-	if outside && e.Customer != actor.Customer {
-		return entryRow{}, nil, fmt.Errorf("a %s writes to their own customer's chain only", actor.Kind)
+	if outside && e.Customer != actor.Customer && !slices.Contains(actor.Customers, e.Customer) {
+		return entryRow{}, nil, fmt.Errorf("a %s writes to their own customers' chains only", actor.Kind)
 	}
 	if !isKind(e.Kind) {
 		return entryRow{}, nil, fmt.Errorf("the kind is not noun.past-verb")

@@ -172,7 +172,8 @@ func OneCustomer(id string) Scope {
 }
 
 // For checks that the actor of ctx has the permission and returns the scope
-// that comes with the actor: staff reach every customer, a contact their own.
+// that comes with the actor: staff reach every customer, a contact their own,
+// an auditor those whom the sign-in names.
 //
 // Errors: unauthorized where ctx has no actor, forbidden where the role lacks p.
 func For(ctx context.Context, p Permission) (Scope, error) {
@@ -195,8 +196,10 @@ func ScopeOf(a controlplane.Actor) Scope {
 	switch a.Kind {
 	case controlplane.ActorStaff:
 		return AllCustomers("staff of the hosting company")
-	case controlplane.ActorContact, controlplane.ActorAuditor:
+	case controlplane.ActorContact:
 		return OneCustomer(a.Customer)
+	case controlplane.ActorAuditor:
+		return Scope{customers: a.Own()}
 	}
 	return Scope{}
 }

@@ -108,6 +108,7 @@ func TestFor(t *testing.T) {
 		{"support may not", with(controlplane.Actor{Kind: controlplane.ActorStaff, ID: "stf_1", Role: "support"}), controlplane.CodeForbidden, false, nil},
 		{"contact", with(controlplane.Actor{Kind: controlplane.ActorContact, ID: "con_1", Customer: "cus_a", Role: "owner"}), "", false, []string{"cus_a"}},
 		{"contact of nobody", with(controlplane.Actor{Kind: controlplane.ActorContact, ID: "con_1", Role: "owner"}), "", false, nil},
+		{"auditor may not", with(controlplane.Actor{Kind: controlplane.ActorAuditor, ID: "aud_1", Customer: "cus_a", Customers: []string{"cus_a", "cus_b"}, Role: "auditor"}), controlplane.CodeForbidden, false, nil},
 		{"agent", with(controlplane.Actor{Kind: controlplane.ActorAgent, ID: "agt_1"}), controlplane.CodeForbidden, false, nil},
 		{"system", controlplane.System(t.Context(), "jobs"), "", true, nil},
 	} {
@@ -118,6 +119,29 @@ func TestFor(t *testing.T) {
 			}
 			if got.All() != tt.all || !slices.Equal(got.Customers(), tt.own) {
 				t.Errorf("scope = all %v, customers %v; want %v, %v", got.All(), got.Customers(), tt.all, tt.own)
+			}
+		})
+	}
+}
+
+// An auditor reaches the customers that the sign-in names; nobody else reaches several.
+func TestScopeOfSeveralCustomers(t *testing.T) {
+	several := []string{"cus_a", "cus_b"}
+	for _, tt := range []struct {
+		name  string
+		actor controlplane.Actor
+		want  []string
+	}{
+		{"auditor of one", controlplane.Actor{Kind: controlplane.ActorAuditor, Customer: "cus_a"}, []string{"cus_a"}},
+		{"auditor of several", controlplane.Actor{Kind: controlplane.ActorAuditor, Customer: "cus_a", Customers: several}, several},
+		{"auditor of none", controlplane.Actor{Kind: controlplane.ActorAuditor}, nil},
+		{"contact", controlplane.Actor{Kind: controlplane.ActorContact, Customer: "cus_a", Customers: several}, []string{"cus_a"}},
+		{"agent", controlplane.Actor{Kind: controlplane.ActorAgent, Customer: "cus_a", Customers: several}, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := policy.ScopeOf(tt.actor)
+			if got.All() || !slices.Equal(got.Customers(), tt.want) {
+				t.Errorf("got %v (all %v), want %v", got.Customers(), got.All(), tt.want)
 			}
 		})
 	}
