@@ -38,6 +38,30 @@ func fitScan(res wire.AccessScan) (wire.AccessScan, error) {
 // moreThanFits stands among what was not read of a host with very much to say.
 const moreThanFits = "more than fits into one answer"
 
+// loginsScan says who came in.
+func (a *Agent) loginsScan(ctx context.Context, p wire.LoginsScanParams) (any, error) {
+	res, err := a.o.Helper.Logins(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	return fitLogins(res)
+}
+
+// fitLogins keeps the oldest of what was found, as many as fit into a frame.
+func fitLogins(res wire.LoginsScan) (wire.LoginsScan, error) {
+	for {
+		b, err := json.Marshal(res)
+		if err != nil {
+			return res, helper.Fail(wire.CauseInternal, err, "the logins cannot be written")
+		}
+		if len(b) < wire.MaxFrame-(64<<10) || len(res.Logins) < 2 {
+			return res, nil
+		}
+		res.Logins, res.More = res.Logins[:len(res.Logins)/2], true
+		res.To = res.Logins[len(res.Logins)-1].At
+	}
+}
+
 // endLogin ends one user's sessions that came through Teleport.
 func (a *Agent) endLogin(ctx context.Context, p wire.EndLoginParams) (any, error) {
 	res, err := a.o.Helper.EndLogins(ctx, p)
@@ -52,6 +76,8 @@ func (v verifier) access(e wire.Envelope) *refusal {
 	switch e.Action {
 	case wire.ActionAccessScan:
 		return check(e, func(wire.AccessScanParams) *refusal { return nil })
+	case wire.ActionLoginsScan:
+		return check(e, func(wire.LoginsScanParams) *refusal { return nil })
 	case wire.ActionEndLogin:
 		return check(e, func(p wire.EndLoginParams) *refusal {
 			if p.Account == "" || p.TeleportUser == "" {

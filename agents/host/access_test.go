@@ -51,6 +51,26 @@ func TestAccessActions(t *testing.T) {
 	}
 }
 
+func TestLoginsAction(t *testing.T) {
+	many := make([]wire.SeenLogin, 30000)
+	for i := range many {
+		many[i] = wire.SeenLogin{Kind: "ssh", Account: "ada", From: strings.Repeat("x", 120), At: int64(i)}
+	}
+	var asked wire.LoginsScanParams
+	r := newRig(t, &hosttest.Helper{OnLogins: func(_ context.Context, p wire.LoginsScanParams) (wire.LoginsScan, error) {
+		asked = p
+		return wire.LoginsScan{Logins: many, Sources: []string{"wtmp"}, To: 1 << 40}, nil
+	}})
+	stop := r.start()
+	defer stop()
+	r.plane.Offer(wire.Envelope{Job: "job_logins", Action: wire.ActionLoginsScan, Resource: "logins", Params: params(t, wire.LoginsScanParams{Since: 7})})
+	got := decode[wire.LoginsScan](t, r.plane.Result("job_logins").Data)
+	n := len(got.Logins)
+	if asked.Since != 7 || n == 0 || n >= len(many) || !got.More || got.Logins[0].At != 0 || got.To != got.Logins[n-1].At {
+		t.Errorf("logins that do not fit: got %d until %d, more %v; want the oldest, and until when they go", n, got.To, got.More)
+	}
+}
+
 func TestAccessByPolicy(t *testing.T) {
 	r := newRig(t, &hosttest.Helper{})
 	r.policy("actions: [inventory.collect, access.scan]")

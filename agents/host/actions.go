@@ -66,6 +66,8 @@ func (a *Agent) act(ctx context.Context, t *task) (any, error) {
 		return with(ctx, t, a.settle)
 	case wire.ActionAccessScan:
 		return a.accessScan(ctx)
+	case wire.ActionLoginsScan:
+		return with(ctx, t, a.loginsScan)
 	case wire.ActionEndLogin:
 		return with(ctx, t, a.endLogin)
 	case wire.ActionCertRequest:

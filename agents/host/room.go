@@ -36,7 +36,7 @@ const lightPlaces = 4
 // how many there are.
 func weight(action wire.Action, parallel int) (kind, places int) {
 	switch action {
-	case wire.ActionCertRequest, wire.ActionCertDeploy, wire.ActionCertLook, wire.ActionCertForget, wire.ActionAccessScan, wire.ActionEndLogin:
+	case wire.ActionCertRequest, wire.ActionCertDeploy, wire.ActionCertLook, wire.ActionCertForget, wire.ActionAccessScan, wire.ActionEndLogin, wire.ActionLoginsScan:
 		return 1, lightPlaces * parallel
 	}
 	return 0, parallel

@@ -27,8 +27,7 @@ const (
 
 	ActionAccessScan Action = "access.scan"      // who can get into the host, and who is in it
 	ActionEndLogin   Action = "access.end_login" // end somebody's Teleport sessions on the host
-
-	ActionLoginsScan Action = "logins.scan" // who came in, by the host's own records
+	ActionLoginsScan Action = "logins.scan"      // who came in, by the host's own records
 )
 
 // Actions lists every action in a fixed order.
@@ -36,7 +35,7 @@ func Actions() []Action {
 	return []Action{ActionInventory, ActionRepoPrepare, ActionRepoInit, ActionBackup, ActionList, ActionDownload, ActionPutBack,
 		ActionCatalogue, ActionArchive, ActionPreview, ActionApply, ActionUndo, ActionSettle,
 		ActionCertRequest, ActionCertDeploy, ActionCertLook, ActionCertTake, ActionCertForget,
-		ActionAccessScan, ActionEndLogin}
+		ActionAccessScan, ActionEndLogin, ActionLoginsScan}
 }
 
 // Restart says what a crash in the middle of an action means.

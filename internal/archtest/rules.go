@@ -64,14 +64,15 @@ var libraries = []library{
 	{path: "github.com/emersion", files: []string{"controlplane/mail/mailtest/..."}, tests: true, why: "a mail server is for tests and for the demo only"},
 	{path: "github.com/chromedp", files: []string{"e2e/..."}, tests: true, why: "chromedp is for tests only"},
 	{path: "os/exec", tests: true, why: "os/exec only in engines and in the files listed in rules.go", files: []string{
-		"backups/restic/...",           // runs restic
-		"certs/deploy/...",             // reloads services
-		"certs/acme/providers/exec.go", // runs the programs for DNS that the plane's configuration lists
-		"agents/host/hooks*.go",        // the host owner's own hooks
-		"agents/host/helper*.go",       // starts the root helper that runs restic
-		"cmd/ostler/demo*.go",          // starts the demo's agents and store
-		"internal/pgtest/...",          // runs PostgreSQL
-		"e2e/...",                      // runs the real binaries
+		"backups/restic/...",            // runs restic
+		"certs/deploy/...",              // reloads services
+		"certs/acme/providers/exec.go",  // runs the programs for DNS that the plane's configuration lists
+		"agents/host/hooks*.go",         // the host owner's own hooks
+		"agents/host/helper*.go",        // starts the root helper that runs restic
+		"agents/host/logins/journal.go", // asks journalctl who came in
+		"cmd/ostler/demo*.go",           // starts the demo's agents and store
+		"internal/pgtest/...",           // runs PostgreSQL
+		"e2e/...",                       // runs the real binaries
 	}},
 	{path: "github.com/glebarez/sqlite", files: []string{"controlplane/db/...", "e2e/world/..."}, why: "SQLite is opened in controlplane/db only"},
 	{path: "modernc.org/sqlite", exact: true, why: "two SQLite drivers register one name and panic: github.com/glebarez/sqlite only"},

@@ -3,6 +3,7 @@ package helper
 import (
 	"context"
 
+	"ostler/agents/host/logins"
 	"ostler/agents/host/ways"
 	"ostler/agents/wire"
 )
@@ -12,6 +13,15 @@ func (h *Local) Access(ctx context.Context) (wire.AccessScan, error) {
 	res, err := ways.Scan(ctx, h.ways())
 	if err != nil {
 		return res, Fail(wire.CauseInternal, err, "who can get into the server cannot be read")
+	}
+	return res, nil
+}
+
+// Logins implements Helper: root reads the records of sign-ins.
+func (h *Local) Logins(ctx context.Context, p wire.LoginsScanParams) (wire.LoginsScan, error) {
+	res, err := logins.Scan(ctx, logins.Options{Root: h.o.Root}, p)
+	if err != nil {
+		return res, Fail(wire.CauseInternal, err, "who came into the server cannot be read")
 	}
 	return res, nil
 }

@@ -45,6 +45,8 @@ type Helper interface {
 	Placer
 	// Access says who can get into the host, and who is in it.
 	Access(ctx context.Context) (wire.AccessScan, error)
+	// Logins says who came in, by the host's own records.
+	Logins(ctx context.Context, p wire.LoginsScanParams) (wire.LoginsScan, error)
 	// EndLogins ends one user's Teleport sessions of an account.
 	EndLogins(ctx context.Context, p wire.EndLoginParams) (wire.EndedLogins, error)
 	// Discard removes what a job staged; with "" what any job ever staged.

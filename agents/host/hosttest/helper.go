@@ -24,6 +24,7 @@ type Helper struct {
 	OnSettle    func(ctx context.Context, restore string) (wire.Settled, error)
 	OnVersion   func(ctx context.Context) (string, string, error)
 	OnAccess    func(ctx context.Context) (wire.AccessScan, error)
+	OnLogins    func(ctx context.Context, p wire.LoginsScanParams) (wire.LoginsScan, error)
 	OnEndLogins func(ctx context.Context, p wire.EndLoginParams) (wire.EndedLogins, error)
 
 	mu        sync.Mutex
@@ -167,6 +168,14 @@ func (h *Helper) Access(ctx context.Context) (wire.AccessScan, error) {
 		return h.OnAccess(ctx)
 	}
 	return wire.AccessScan{}, nil
+}
+
+// Logins implements helper.Helper.
+func (h *Helper) Logins(ctx context.Context, p wire.LoginsScanParams) (wire.LoginsScan, error) {
+	if h.OnLogins != nil {
+		return h.OnLogins(ctx, p)
+	}
+	return wire.LoginsScan{Logins: []wire.SeenLogin{}, Sources: []string{}}, nil
 }
 
 // EndLogins implements helper.Helper.
