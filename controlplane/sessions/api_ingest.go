@@ -13,42 +13,6 @@ var errUnbuilt = errors.New("sessions: not built yet")
 func (s *Service) registerIngest() {}
 func (s *Service) registerLogins() {}
 
-// Filter selects sessions.
-type Filter struct {
-	Customer, Server, Person string
-	Kinds                    []Kind
-	States                   []State
-	Reviews                  []ReviewState
-	Ungrounded               bool // only those that lack a ground
-	From, To                 time.Time
-	Limit                    int // at most 200; 0 is 50
-	PageToken                string
-}
-
-// List returns sessions, the latest first. Contacts and auditors see those that
-// touch their customers, an auditor those of their period only, and none of
-// them the risk and the review's text. Permission: session.read.
-func (s *Service) List(ctx context.Context, scope policy.Scope, f Filter) (items []Session, next string, err error) {
-	return nil, "", errUnbuilt
-}
-
-// Get returns one session, as List does. Permission: session.read. Errors: not found.
-func (s *Service) Get(ctx context.Context, scope policy.Scope, id string) (Session, error) {
-	return Session{}, errUnbuilt
-}
-
-// Event is one event of a session, as the cluster gave it.
-type Event struct {
-	ID, Type string
-	At       time.Time
-	Raw      []byte // JSON
-}
-
-// Events returns what the cluster said of a session, the oldest first. Staff only.
-func (s *Service) Events(ctx context.Context, scope policy.Scope, session string) ([]Event, error) {
-	return nil, errUnbuilt
-}
-
 // Feed says how the reading of the audit log goes. Staff only.
 func (s *Service) Feed(ctx context.Context, scope policy.Scope) (Feed, error) {
 	return Feed{}, errUnbuilt

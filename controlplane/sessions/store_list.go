@@ -1,0 +1,64 @@
+package sessions
+
+import (
+	"fmt"
+
+	"ostler/controlplane"
+	"ostler/controlplane/db"
+	"ostler/controlplane/policy"
+)
+
+// staffOnly refuses whoever sees single customers only.
+func staffOnly(scope policy.Scope) error {
+	if scope.All() {
+		return nil
+	}
+	return controlplane.NotFound("page")
+}
+
+// listRows is a page of sessions, the latest first, from behind a place on.
+func (s *Service) listRows(tx *db.Tx, scope policy.Scope, f Filter, at int64, after string, limit int) (rows []sessionRow, err error) {
+	q := tx.Model(&sessionRow{})
+	if !scope.All() {
+		only := scope.Customers()
+		if f.Customer != "" {
+			if only = nil; scope.Allows(f.Customer) {
+				only = []string{f.Customer}
+			}
+		}
+		q = q.Where("id IN (SELECT session_id FROM staff_session_customers WHERE customer_id IN ?)", db.Padded(append(only, "")))
+	} else if f.Customer != "" {
+		q = q.Where("id IN (SELECT session_id FROM staff_session_customers WHERE customer_id = ?)", f.Customer)
+	}
+	if f.Server != "" {
+		q = q.Where("server_id = ?", f.Server)
+	}
+	if f.Person != "" {
+		q = q.Where("id IN (SELECT session_id FROM staff_session_people WHERE person_id = ?)", f.Person)
+	}
+	if len(f.Kinds) > 0 {
+		q = q.Where("kind IN ?", db.Padded(f.Kinds))
+	}
+	if len(f.States) > 0 {
+		q = q.Where("state IN ?", db.Padded(f.States))
+	}
+	if len(f.Reviews) > 0 {
+		q = q.Where("COALESCE((SELECT r.state FROM session_reviews r WHERE r.session_id = staff_sessions.id), ?) IN ?", string(NotWanted), db.Padded(f.Reviews))
+	}
+	if f.Ungrounded {
+		q = q.Where("lacks <> ''")
+	}
+	if !f.From.IsZero() {
+		q = q.Where("started_at >= ?", f.From.UnixMilli())
+	}
+	if !f.To.IsZero() {
+		q = q.Where("started_at < ?", f.To.UnixMilli())
+	}
+	if after != "" {
+		q = q.Where("(started_at, id) < (?, ?)", at, after)
+	}
+	if err := q.Order("started_at DESC, id DESC").Limit(limit).Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("list sessions: %w", err)
+	}
+	return rows, nil
+}
