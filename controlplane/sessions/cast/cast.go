@@ -169,7 +169,7 @@ func (c *Converter) start(e Event, f fields) error {
 	c.started = true
 	c.begin = e.At
 	if e.Type == "print" {
-		c.begin = e.At.Add(-time.Duration(f.Millis) * time.Millisecond)
+		c.begin = e.At.Add(-f.millis())
 	}
 	w, h := 80, 25
 	if e.Type == "session.start" {
@@ -188,15 +188,13 @@ func (c *Converter) start(e Event, f fields) error {
 
 // tick moves the recording's time on, never back.
 func (c *Converter) tick(e Event, f fields) {
-	at := e.At.Sub(c.begin)
+	at := e.At.Sub(c.begin).Truncate(time.Millisecond)
 	if e.Type == "print" {
-		at = time.Duration(f.Millis) * time.Millisecond
+		at = f.millis()
 	}
-	at = at.Truncate(time.Millisecond)
-	if at < 0 || at > MaxLength || at < c.now {
-		return
+	if at > c.now && at <= MaxLength {
+		c.now = at
 	}
-	c.now = at
 }
 
 func (c *Converter) print(data []byte) error {
@@ -214,21 +212,34 @@ func (c *Converter) print(data []byte) error {
 // show puts clean text on the screen and into the asciicast's pending line.
 func (c *Converter) show(text string) error {
 	for _, r := range text {
-		for _, t := range c.parser.next(r) {
-			if t.what == printed && unicode.Is(unicode.Bidi_Control, t.r) {
-				t.r = utf8.RuneError // it would turn what stands beside it
-			}
-			if t.shown() {
-				c.pending = t.append(c.pending)
-			}
-			if err := c.screen.take(t, c.now, c.ended); err != nil {
+		if c.parser.state == ground && r >= ' ' && r <= '~' { // nearly all of it
+			c.pending = append(c.pending, byte(r))
+			if err := c.screen.plain(r, c.now, c.ended); err != nil {
 				return err
 			}
+		} else if err := c.act(r); err != nil {
+			return err
 		}
 		if len(c.pending) >= maxOutput {
 			if err := c.flush(); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+// act takes a rune that is more than a letter, or may be.
+func (c *Converter) act(r rune) error {
+	for _, t := range c.parser.next(r) {
+		if t.what == printed && unicode.Is(unicode.Bidi_Control, t.r) {
+			t.r = utf8.RuneError // it would turn what stands beside it
+		}
+		if t.shown() {
+			c.pending = t.append(c.pending)
+		}
+		if err := c.screen.take(t, c.now, c.ended); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -340,7 +340,10 @@ func BenchmarkConvert(b *testing.B) {
 	size := 0
 	for i := 0; size < 2_300_000; i++ {
 		at := time.Duration(i) * 150 * time.Millisecond
-		data := fmt.Appendf(nil, "\x1b[32mroot@web-1\x1b[0m:~# less /var/log/messages.%d\r\n%s\r\n", i, strings.Repeat("\x1b[1mgrüße\x1b[0m of a log ", 4))
+		data := fmt.Appendf(nil, "Mar  2 09:15:01 web-1 CRON[%d]: %s\r\n", i, strings.Repeat("\x1b[1mgrüße\x1b[0m of a log ", 4))
+		if i%10 == 0 {
+			data = fmt.Appendf(nil, "\x1b[32mroot@web-1\x1b[0m:~# less /var/log/messages.%d\r\n", i)
+		}
 		e := shown(at, data)
 		size += len(e.Raw)
 		events = append(events, e)

@@ -29,6 +29,14 @@ type fields struct {
 	FileAction any      `json:"action"`
 }
 
+// millis is how long after the beginning a print was, 0 where it does not say.
+func (f fields) millis() time.Duration {
+	if f.Millis > 0 && f.Millis <= float64(MaxLength/time.Millisecond) {
+		return time.Duration(f.Millis) * time.Millisecond
+	}
+	return 0
+}
+
 // printFields are those of a print, of which there are many.
 type printFields struct {
 	Millis float64 `json:"ms"`
@@ -109,6 +117,10 @@ var prompt = regexp.MustCompile(`^(?:\([^()]{1,60}\) ?)?(?:\[[\w.-]{1,64}@[\w.-]
 
 // typed returns what somebody entered in a line behind a prompt.
 func typed(l string) (command string, ok bool) {
+	at := strings.IndexByte(l, '@')
+	if at < 0 || at > 130 || !strings.ContainsAny(l[at:], "$#%>") {
+		return "", false
+	}
 	m := prompt.FindStringSubmatch(l)
 	if m == nil {
 		return "", false

@@ -2,6 +2,7 @@ package cast
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -9,7 +10,7 @@ import (
 
 // maxLine bounds a line of the transcript, in characters; what is longer goes on
 // in the next one.
-const maxLine = 4000
+const maxLine = 2000
 
 // screen is as much of a terminal as a transcript needs: the line that is being
 // written, over as many rows as it takes, and whether a full-screen program has
@@ -41,10 +42,7 @@ func (s *screen) take(t token, now time.Duration, give func(Line) error) error {
 	}
 	switch t.what {
 	case printed:
-		s.put(clean(t.r))
-		if len(s.line) >= maxLine {
-			return s.endLine(now, give, false)
-		}
+		return s.plain(clean(t.r), now, give)
 	case control:
 		return s.control(t.r, now, give)
 	case csi:
@@ -61,6 +59,17 @@ func (s *screen) take(t token, now time.Duration, give func(Line) error) error {
 			return err
 		}
 		return give(Line{At: now, Text: "(a control sequence without an end)"})
+	}
+	return nil
+}
+
+// plain writes a rune of a line.
+func (s *screen) plain(r rune, now time.Duration, give func(Line) error) error {
+	if s.inFull {
+		return nil
+	}
+	if s.put(r); len(s.line) >= maxLine {
+		return s.endLine(now, give, false)
 	}
 	return nil
 }
@@ -158,7 +167,8 @@ func (s *screen) csi(t token, now time.Duration, give func(Line) error) error {
 		}
 	case '@':
 		if n = min(n, s.width); s.at < len(s.line) {
-			s.line = append(s.line[:s.at], append([]rune(strings.Repeat(" ", n)), s.line[s.at:]...)...)
+			s.line = slices.Insert(s.line, s.at, slices.Repeat([]rune{' '}, n)...)
+			s.line = s.line[:min(len(s.line), maxLine)]
 		}
 	case 'X':
 		for i := s.at; i < min(s.at+n, len(s.line)); i++ {
@@ -195,7 +205,11 @@ func (s *screen) erase(t token, now time.Duration, give func(Line) error) error 
 // endLine gives the line that was written. An empty one is given where a real
 // end of line made it, once.
 func (s *screen) endLine(now time.Duration, give func(Line) error, real bool) error {
-	text := strings.TrimRight(string(s.line), " ")
+	end := len(s.line)
+	for end > 0 && s.line[end-1] == ' ' {
+		end--
+	}
+	text := string(s.line[:end])
 	s.line, s.row, s.at = s.line[:0], 0, 0
 	touched := s.touched
 	s.touched = false
