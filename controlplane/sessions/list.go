@@ -34,7 +34,7 @@ func (s *Service) List(ctx context.Context, scope policy.Scope, f Filter) (items
 		return nil, "", err
 	}
 	err = s.db.Read(ctx, func(tx *db.Tx) error {
-		rows, err := s.listRows(tx, scope, s.within(ctx, f), at, after, limit+1)
+		rows, err := s.listRows(tx, scope, inPeriod(ctx, f), at, after, limit+1)
 		if err != nil {
 			return err
 		}
@@ -49,17 +49,14 @@ func (s *Service) List(ctx context.Context, scope policy.Scope, f Filter) (items
 	return items, next, wrap("list", err)
 }
 
-// within narrows a filter to the period that an auditor may see.
-func (s *Service) within(ctx context.Context, f Filter) Filter {
-	if s.period == nil {
-		return f
+// inPeriod narrows a filter to the period that whoever asks may see: an auditor's.
+func inPeriod(ctx context.Context, f Filter) Filter {
+	a, _ := controlplane.ActorFrom(ctx)
+	if f.From.Before(a.From) {
+		f.From = a.From
 	}
-	from, to := s.period(ctx)
-	if f.From.Before(from) {
-		f.From = from
-	}
-	if !to.IsZero() && (f.To.IsZero() || f.To.After(to)) {
-		f.To = to
+	if !a.To.IsZero() && (f.To.IsZero() || f.To.After(a.To)) {
+		f.To = a.To
 	}
 	return f
 }
@@ -71,8 +68,7 @@ func (s *Service) Get(ctx context.Context, scope policy.Scope, id string) (out S
 		if err != nil {
 			return err
 		}
-		f := s.within(ctx, Filter{})
-		if row.StartedAt < controlplane.Millis(f.From) || !f.To.IsZero() && row.StartedAt >= f.To.UnixMilli() {
+		if a, _ := controlplane.ActorFrom(ctx); !a.InPeriod(controlplane.FromMillis(row.StartedAt)) {
 			return controlplane.NotFound("session")
 		}
 		items, err := s.filled(tx, scope, []sessionRow{row})

@@ -111,9 +111,6 @@ type Service struct {
 	onEnded  []func(tx *db.Tx, id string) error
 	onStored []func(tx *db.Tx, id string) error
 	sight    sight
-	// period is of which time whoever asks may see sessions; zero times do not
-	// narrow. registerReviews sets it; nil narrows nobody.
-	period func(ctx context.Context) (from, to time.Time)
 }
 
 // New returns the service and registers its jobs. Call it before jobs.Run.
