@@ -35,4 +35,7 @@ func (s *Server) registerAPI() {
 	if s.Access != nil {
 		s.registerAccess()
 	}
+	if s.Sessions != nil {
+		s.registerSessions()
+	}
 }

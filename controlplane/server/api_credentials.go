@@ -58,7 +58,7 @@ func (s *Server) registerCredentials() {
 		func(ctx context.Context, _ policy.Scope, in *IDIn) (*Empty, error) {
 			return &Empty{}, s.Identity.RevokeToken(ctx, in.ID)
 		})
-	Register(s.api, Op{Method: "GET", Path: "/sessions", Name: "session.list", Summary: "List one's own signed-in browsers", Audience: policy.SignedIn, Permission: policy.SelfRead},
+	Register(s.api, Op{Method: "GET", Path: "/account/sessions", Name: "signin.list", Summary: "List one's own signed-in browsers", Audience: policy.SignedIn, Permission: policy.SelfRead},
 		func(ctx context.Context, _ policy.Scope, _ *struct{}) (*ListOut[sessionView], error) {
 			items, err := s.Identity.Sessions(ctx)
 			return listOf(items, "", viewSession), err

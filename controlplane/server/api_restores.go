@@ -244,5 +244,5 @@ func disposition(name string) string {
 // longLived reports whether a path of the API lives longer than an ordinary
 // request: the content of a download or an archive, and the ledger's bundle.
 func longLived(path string) bool {
-	return path == bundlePath || strings.HasPrefix(path, Base+"/restores/") && strings.HasSuffix(path, "/content")
+	return path == bundlePath || isCast(path) || strings.HasPrefix(path, Base+"/restores/") && strings.HasSuffix(path, "/content")
 }

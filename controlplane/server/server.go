@@ -30,6 +30,7 @@ import (
 	"ostler/controlplane/mail"
 	"ostler/controlplane/policy"
 	"ostler/controlplane/secrets"
+	"ostler/controlplane/sessions"
 )
 
 // Deps are what the server translates for.
@@ -44,10 +45,11 @@ type Deps struct {
 	Findings  *findings.Findings
 	Ledger    *ledger.Ledger
 	Chunks    ChunkSink
-	Backups   *backups.Service // nil leaves its operations out
-	Mail      *mail.Mail       // nil leaves its operations out
-	Certs     *certs.Service   // nil leaves its operations out
-	Access    *access.Service  // nil leaves its operations out
+	Backups   *backups.Service  // nil leaves its operations out
+	Mail      *mail.Mail        // nil leaves its operations out
+	Certs     *certs.Service    // nil leaves its operations out
+	Access    *access.Service   // nil leaves its operations out
+	Sessions  *sessions.Service // nil leaves its operations out
 }
 
 // Options are the settings. Empty addresses are the default ones; "off" turns
