@@ -27,6 +27,7 @@ type HostAccount struct {
 	UID      int    `json:"uid"`
 	Password bool   `json:"password"` // has a usable password
 	Locked   bool   `json:"locked"`   // locked or expired for any sign-in
+	Home     string `json:"home,omitempty"`
 }
 
 // HostKey is a line of an authorized_keys file. The key itself stays there.

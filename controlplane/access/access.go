@@ -256,7 +256,10 @@ type Line struct {
 	Grants   []string // grt_, ent_: the grounds
 	// Shared: on a ground of another customer on a server that both live on; its
 	// reason is theirs and is not shown.
-	Shared   bool
+	Shared bool
+	// Others: it is another customer's person, or a way in outside of the reader's
+	// bounds; Unknown is what is read of it.
+	Others   bool
 	Reason   string
 	Ticket   string
 	By       string // name of who granted it
@@ -339,13 +342,16 @@ type Change struct {
 	Person   string
 	Name     string
 	Unknown  string
-	Way      Way
-	Role     string
-	Server   string
-	At       time.Time // from when it is so
-	Until    time.Time // planned end, where the line is there after it
-	Why      string    // grant's reason, or one of the words WhyEnded ...; sealed in the database
-	KnownAt  time.Time
+	// Others: it is another customer's person, or a way in outside of the reader's
+	// bounds; Unknown is what is read of it.
+	Others  bool
+	Way     Way
+	Role    string
+	Server  string
+	At      time.Time // from when it is so
+	Until   time.Time // planned end, where the line is there after it
+	Why     string    // grant's reason, or one of the words WhyEnded ...; sealed in the database
+	KnownAt time.Time
 	// EnforcedAt and NotifiedAt are zero until Teleport or the host confirmed
 	// it, and until a mail server accepted the notice of it.
 	EnforcedAt, NotifiedAt, AcknowledgedAt time.Time

@@ -23,7 +23,7 @@ func (s *Service) GetChange(ctx context.Context, scope policy.Scope, id string) 
 		if err != nil {
 			return err
 		}
-		all, err := s.changesOf(tx, []changeRow{r})
+		all, err := s.changesOf(tx, scope, []changeRow{r})
 		if err != nil {
 			return err
 		}

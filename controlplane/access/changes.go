@@ -48,7 +48,7 @@ func (s *Service) Changes(ctx context.Context, scope policy.Scope, f ChangeFilte
 			rows = rows[:f.Limit]
 			next = pageToken(rows[f.Limit-1].KnownAt, rows[f.Limit-1].ID)
 		}
-		items, err = s.changesOf(tx, rows)
+		items, err = s.changesOf(tx, scope, rows)
 		return err
 	})
 	return items, next, wrap("changes", err)

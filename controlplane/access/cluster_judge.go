@@ -12,6 +12,7 @@ import (
 	"ostler/controlplane/db"
 	"ostler/controlplane/findings"
 	"ostler/controlplane/ledger"
+	"ostler/controlplane/policy"
 	"ostler/controlplane/teleport"
 )
 
@@ -260,7 +261,7 @@ func (s *Service) raiseDrift(tx *db.Tx, list []*drift, waits map[string]bool, pe
 			ids[x.row.PersonID] = true
 		}
 	}
-	names, err := s.namesIn(tx, slices.Sorted(maps.Keys(ids)))
+	names, err := s.callingsOf(tx, slices.Sorted(maps.Keys(ids)))
 	if err != nil {
 		return err
 	}
@@ -279,7 +280,11 @@ func (s *Service) raiseDrift(tx *db.Tx, list []*drift, waits map[string]bool, pe
 			continue
 		}
 		r := x.row
-		name := names[r.PersonID]
+		subject := r.PersonID
+		name, others := names.of(policy.OneCustomer(r.CustomerID), r.PersonID, r.ServerID) // the customer reads it
+		if others != "" {
+			name, subject = sentence(others), ""
+		}
 		if r.PersonID == "" {
 			if name, err = s.open(r.CustomerID, "access_spans", "unknown", r.ID, r.Unknown); err != nil {
 				return err
@@ -291,7 +296,7 @@ func (s *Service) raiseDrift(tx *db.Tx, list []*drift, waits map[string]bool, pe
 			because, severity = "Nobody granted "+r.Role+", and it has been so since "+day(controlplane.FromMillis(r.FromAt))+" at the earliest", findings.Bad
 		}
 		if err := s.findings.Raise(tx, findings.Finding{Key: x.key, Group: findings.AccessDrift + ":" + r.PersonID + r.UnknownIndex, Kind: findings.AccessDrift, Customer: r.CustomerID,
-			Severity: severity, Owner: findings.Ops, Subject: r.PersonID, Args: map[string]string{"person": name, "where": called[r.CustomerID], "because": because},
+			Severity: severity, Owner: findings.Ops, Subject: subject, Args: map[string]string{"person": name, "where": called[r.CustomerID], "because": because},
 			Link: "/access?customer=" + r.CustomerID}); err != nil {
 			return err
 		}

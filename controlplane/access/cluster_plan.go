@@ -103,7 +103,11 @@ func (s *Service) desire(d *directory, lines []listedRow, only string) []desired
 // roleName is what a role of ours is called: the person's name for people, and
 // the end of their id, because two may have one name.
 func roleName(p Person, role string) string {
-	return "ostler-" + slugOf(p.Name, 24) + roleEnd(p, role)
+	name := slugOf(p.Name, 24)
+	if p.Kind == KindCustomer { // the name stands in the ledger of whoever shares a server with them
+		name = "customers"
+	}
+	return "ostler-" + name + roleEnd(p, role)
 }
 
 // roleEnd is what the name of a role of ours ends with whatever the person is

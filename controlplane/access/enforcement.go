@@ -26,6 +26,7 @@ func (s *Service) registerEnforcement() {
 	s.onBegun = append(s.onBegun, s.enforceChanges)
 	s.onLeave = append(s.onLeave, s.enforceLeaving)
 	s.customers.OnTenancyChanged(s.hostTenancy)
+	s.customers.OnTenancyMade(s.hostTenancy)
 	s.due = append(s.due, s.dueObserve, s.dueScans, s.dueBaselines)
 	if s.cluster != nil {
 		s.jobs.Handle(jobObserve, jobs.Handler{Run: s.runObserve})
@@ -107,6 +108,7 @@ type Found struct {
 	FirstAt  time.Time
 	GoneAt   time.Time
 	LastUsed time.Time
+	Others   bool // outside of the reader's bounds on a shared server: Rights says so
 }
 
 // FoundKind is what was found.

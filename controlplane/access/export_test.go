@@ -7,6 +7,7 @@ import (
 
 	"ostler/controlplane"
 	"ostler/controlplane/db"
+	"ostler/controlplane/policy"
 )
 
 // What the rules of settle are tested by.
@@ -18,6 +19,11 @@ type (
 // Settle is settle.
 func (s *Service) Settle(tx *db.Tx, p Part, wants []Want) ([]Change, error) {
 	return s.settle(tx, p, wants)
+}
+
+// ReadAs is the rule of what customers learn of each other.
+func ReadAs(scope policy.Scope, owner string, named bool, server string, shared bool, within ...string) string {
+	return about{owner: owner, named: named, server: server, shared: shared, within: within}.readAs(scope)
 }
 
 // OnChanged has f told of what settle wrote.

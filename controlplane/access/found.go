@@ -70,19 +70,26 @@ func (s *Service) foundValues(tx *db.Tx, scope policy.Scope, rows []foundRow) ([
 	if err != nil {
 		return nil, err
 	}
-	servers := map[string]string{}
+	servers, living := map[string]string{}, map[string]bounds{}
 	out := make([]Found, 0, len(rows))
 	for _, r := range rows {
-		f, err := s.foundValue(r)
+		d, err := s.openFound(r)
 		if err != nil {
 			return nil, err
 		}
 		if servers[r.Server] == "" {
 			servers[r.Server] = s.serverName(tx, r.Server)
+			if living[r.Server], err = s.boundsOf(tx, r.Server); err != nil {
+				return nil, err
+			}
 		}
+		f := foundValue(r, d)
 		f.ServerName, f.PersonName = servers[r.Server], names[r.Person]
 		if !scope.All() && !scope.Allows(r.Customer) {
 			f.Comment, f.Owner = "", ""
+		}
+		if others := r.about(d, living[r.Server]).readAs(scope); others != "" {
+			f = f.others(others)
 		}
 		out = append(out, f)
 	}

@@ -189,6 +189,9 @@ func (s *Service) keepScan(tx *db.Tx, server string, scan wire.AccessScan, list 
 			if it.kind == FoundLogin {
 				r.UsedAt = tx.NowMillis()
 			}
+			if err := s.moved(&r, it.data); err != nil {
+				return err
+			}
 			if err := db.Save(tx, &r); err != nil {
 				return err
 			}
@@ -220,6 +223,16 @@ func (s *Service) keepScan(tx *db.Tx, server string, scan wire.AccessScan, list 
 		return err
 	}
 	return s.settleHost(tx, server, first)
+}
+
+// moved keeps where a way in lies by now, which says in whose bounds it is.
+func (s *Service) moved(r *foundRow, seen foundData) error {
+	d, err := s.openFound(*r)
+	if err != nil || d.Home == seen.Home && d.File == seen.File {
+		return err
+	}
+	d.Home, d.File = seen.Home, seen.File
+	return s.sealFound(r, d)
 }
 
 // keepNew keeps a way in that was not there before. A key is a person's only by

@@ -10,6 +10,7 @@ import (
 	"ostler/controlplane/db"
 	"ostler/controlplane/findings"
 	"ostler/controlplane/jobs"
+	"ostler/controlplane/policy"
 )
 
 func (s *Service) isActive(tx *db.Tx, server string) (bool, error) {
@@ -28,10 +29,12 @@ func (s *Service) hostLater(tx *db.Tx, server, customer string) error {
 	return err
 }
 
-// hostTenancy takes who lives on a server no more out of the columns of its ways in.
+// hostTenancy has the columns of the ways into a server follow who lives there and
+// where: also what each of them reads of what is not theirs.
 func (s *Service) hostTenancy(tx *db.Tx, now customers.Tenancy) error {
-	if now.EndedAt.IsZero() {
-		return nil
+	rows, err := foundOn(tx, now.Server)
+	if err != nil || len(rows) == 0 {
+		return err
 	}
 	return s.hostLater(tx, now.Server, "")
 }
@@ -54,11 +57,12 @@ func (s *Service) settleHost(tx *db.Tx, server string, first bool) error {
 	if err != nil {
 		return err
 	}
-	tenants, err := s.customers.CustomersOfServer(tx, server)
+	living, err := s.boundsOf(tx, server)
 	if err != nil {
 		return err
 	}
-	w := hostWants{tenants: tenants, left: map[string]bool{}}
+	tenants := living.customers()
+	w := hostWants{tenants: tenants, bounds: living, left: map[string]bool{}}
 	for _, r := range rows {
 		d, err := s.openFound(r)
 		if err != nil {
@@ -101,41 +105,42 @@ func (s *Service) settleHost(tx *db.Tx, server string, first bool) error {
 // hostWants are the wants of one server.
 type hostWants struct {
 	tenants                 []string
+	bounds                  bounds
 	left                    map[string]bool // persons who are not here any more
 	listed, enforced, could []want
 }
 
-// add puts a way in on the lists of all who live on the server: one that a
-// customer let in is on the others' too, without a name.
+// add puts a way in on the lists of all who live on the server, as each may read it.
 func (w *hostWants) add(r foundRow, d foundData) {
+	about := r.about(d, w.bounds)
 	for _, c := range w.tenants {
-		if r.ofCustomer() && c != r.Customer {
-			other, said := r, d
-			other.Customer, other.Person, said.From = "", "", ""
-			w.addTo(c, other, said)
-			continue
+		x := want{Customer: c, Person: r.whose(), Way: WayLogin, Role: roleFound(r, d), Server: r.Server, Ground: r.ID, From: controlplane.FromMillis(r.SinceAt), Why: "found on the server"}
+		if x.Person == "" {
+			x.Unknown = unknownFound(r, d)
 		}
-		w.addTo(c, r, d)
+		if r.ofCustomer() {
+			x.Way = WayCustomer
+		}
+		if others := about.readAs(policy.OneCustomer(c)); others != "" {
+			x.Person, x.Unknown, x.Same, x.Role, x.Way = "", others, r.ID, "", WayLogin
+		}
+		w.addTo(x, r)
 	}
 }
 
-func (w *hostWants) addTo(customer string, r foundRow, d foundData) {
-	x := want{Customer: customer, Person: r.whose(), Way: WayLogin, Role: roleFound(r, d), Server: r.Server, Ground: r.ID, From: controlplane.FromMillis(r.SinceAt), Why: "found on the server"}
-	if x.Person == "" {
-		x.Unknown = unknownFound(r, d)
-	}
-	if r.ofCustomer() {
-		x.Way = WayCustomer
-	}
+func (w *hostWants) addTo(x want, r foundRow) {
 	if r.Kind == string(FoundLogin) {
 		w.could = append(w.could, x)
 		return
 	}
 	w.enforced = append(w.enforced, x)
-	if r.ofCustomer() || r.Baseline == 1 && r.Confirmed != saidNo && !w.left[x.Person] {
+	if r.ofCustomer() || r.Baseline == 1 && r.Confirmed != saidNo && !w.left[r.whose()] {
 		x.From, x.Why = time.Time{}, "accepted as it was found"
-		if r.ofCustomer() {
+		switch {
+		case x.Way == WayCustomer:
 			x.Why = "let in by the customer"
+		case r.ofCustomer():
+			x.Why = whyShared
 		}
 		w.listed = append(w.listed, x)
 	}

@@ -41,6 +41,7 @@ type wayList struct {
 	more  []string // accounts that have more than are taken
 	seen  map[string]bool
 	count map[string]int // by account
+	homes map[string]string
 }
 
 // add adds a way in; hash changes with what is not kept of its rights.
@@ -51,6 +52,7 @@ func (l *wayList) add(kind FoundKind, d foundData, hash string) {
 	}
 	d.Fingerprint, d.File = controlplane.Line(d.Fingerprint, 80), controlplane.Line(d.File, 200)
 	d.Account, d.Rights, d.Comment, d.From = controlplane.Line(d.Account, 64), controlplane.Line(d.Rights, 200), controlplane.Line(d.Comment, 120), controlplane.Line(d.From, 120)
+	d.Home = controlplane.Line(l.homes[d.Account], 1024)
 	w.data = d
 	key := string(kind) + "|" + w.same()
 	if l.seen[key] {
@@ -69,8 +71,11 @@ func (l *wayList) add(kind FoundKind, d foundData, hash string) {
 // waysIn are the ways in of a scan, each once; more says which accounts have more
 // than are taken.
 func waysIn(scan wire.AccessScan, now time.Time) (list []wayIn, more []string) {
-	all := wayList{seen: map[string]bool{}, count: map[string]int{}}
+	all := wayList{seen: map[string]bool{}, count: map[string]int{}, homes: map[string]string{}}
 	locked := map[string]bool{}
+	for _, a := range scan.Accounts {
+		all.homes[a.Name] = a.Home
+	}
 	for _, a := range scan.Accounts {
 		locked[a.Name] = a.Locked
 		if scan.Passwords && a.Password && !a.Locked && (a.UID != 0 || scan.RootLogin == "yes") {

@@ -205,17 +205,42 @@ func (b *listing) persons() error {
 		}
 		people[r.ID] = p.shown(b.scope)
 	}
+	names, err := b.s.callingsOf(b.tx, ids)
+	if err != nil {
+		return err
+	}
 	for k, e := range b.lines {
 		if k.person == "" {
-			if e.line.Unknown, err = b.s.open(b.list.Customer, "access_spans", "unknown", e.spans[0].ID, e.spans[0].Unknown); err != nil {
+			if err := b.unknown(e); err != nil {
 				return err
 			}
+			continue
+		}
+		if _, others := names.of(b.scope, k.person, k.server); others != "" {
+			e.line.Unknown, e.line.Others = others, true
 			continue
 		}
 		e.line.Person = people[k.person]
 		b.papers(&e.line, papers[k.person], terms)
 	}
 	return nil
+}
+
+// unknown fills in what was found of somebody of whom nobody knows who it is. Our
+// own people read what other tenants of the server do not.
+func (b *listing) unknown(e *entered) (err error) {
+	r := e.spans[0]
+	if e.line.Unknown, err = b.s.open(b.list.Customer, "access_spans", "unknown", r.ID, r.Unknown); err != nil || !isOthers(e.line.Unknown) {
+		return err
+	}
+	if e.line.Others = true; !b.scope.All() {
+		return nil
+	}
+	found, d, err := b.s.foundByID(b.tx, r.Ground)
+	if err == nil && found.ID != "" {
+		e.line.Unknown, e.line.Role = unknownFound(found, d), roleFound(found, d)
+	}
+	return err
 }
 
 // papers fills in what held at the list's instant, as it was known.

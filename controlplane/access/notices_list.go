@@ -37,7 +37,7 @@ func (s *Service) Notices(ctx context.Context, scope policy.Scope, customer stri
 			rows = rows[:limit]
 			next = rows[limit-1].ID
 		}
-		items, err = s.noticesOf(tx, rows)
+		items, err = s.noticesOf(tx, scope, rows)
 		return err
 	})
 	return items, next, wrap("notices", err)
@@ -54,8 +54,8 @@ func pageOf(prefix string, limit int, token string) (int, error) {
 	return min(limit, 200), nil
 }
 
-// noticesOf are rows with their items and mails.
-func (s *Service) noticesOf(tx *db.Tx, rows []noticeRow) ([]Notice, error) {
+// noticesOf are rows with their items and mails, as a scope reads them.
+func (s *Service) noticesOf(tx *db.Tx, scope policy.Scope, rows []noticeRow) ([]Notice, error) {
 	ids := make([]string, len(rows))
 	for i, r := range rows {
 		ids[i] = r.ID
@@ -71,7 +71,7 @@ func (s *Service) noticesOf(tx *db.Tx, rows []noticeRow) ([]Notice, error) {
 	out := make([]Notice, len(rows))
 	for i, r := range rows {
 		n := r.value()
-		if n.Items, err = s.changesOf(tx, items[r.ID]); err != nil {
+		if n.Items, err = s.changesOf(tx, scope, items[r.ID]); err != nil {
 			return nil, err
 		}
 		if n.CallNote, err = s.open(r.CustomerID, "access_notices", "call_note", r.ID, r.CallNote); err != nil {
@@ -115,7 +115,7 @@ func (s *Service) GetNotice(ctx context.Context, scope policy.Scope, id string) 
 		if err != nil {
 			return err
 		}
-		all, err := s.noticesOf(tx, []noticeRow{row})
+		all, err := s.noticesOf(tx, scope, []noticeRow{row})
 		if err == nil {
 			n = all[0]
 		}
@@ -170,7 +170,7 @@ func (s *Service) SinceVisit(ctx context.Context, scope policy.Scope, customer s
 		if err != nil {
 			return err
 		}
-		changes, err = s.changesOf(tx, rows)
+		changes, err = s.changesOf(tx, scope, rows)
 		return err
 	})
 	return last, changes, wrap("since the last visit", err)

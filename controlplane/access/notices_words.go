@@ -2,17 +2,19 @@ package access
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"ostler/controlplane"
 	"ostler/controlplane/customers"
 	"ostler/controlplane/db"
+	"ostler/controlplane/policy"
 )
 
 // itemLines says each change in a line, in the customer's own time; emergency is
 // whether all of them are emergency access that was taken.
 func (s *Service) itemLines(tx *db.Tx, c customers.Customer, rows []changeRow) (lines []string, emergency bool, err error) {
-	changes, err := s.changesOf(tx, rows)
+	changes, err := s.changesOf(tx, policy.OneCustomer(c.ID), rows)
 	if err != nil {
 		return nil, false, err
 	}
@@ -43,24 +45,27 @@ func (s *Service) itemLines(tx *db.Tx, c customers.Customer, rows []changeRow) (
 	return lines, emergency, nil
 }
 
-// changesOf are rows with their names and what is sealed in them.
-func (s *Service) changesOf(tx *db.Tx, rows []changeRow) ([]Change, error) {
+// changesOf are rows with their names and what is sealed in them, as a scope reads them.
+func (s *Service) changesOf(tx *db.Tx, scope policy.Scope, rows []changeRow) ([]Change, error) {
 	var persons []string
 	for _, r := range rows {
 		if r.PersonID != "" {
 			persons = append(persons, r.PersonID)
 		}
 	}
-	names, err := s.namesIn(tx, persons)
+	names, err := s.callingsOf(tx, persons)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]Change, len(rows))
 	for i, r := range rows {
 		c := r.value()
-		c.Name = names[r.PersonID]
 		if c.Unknown, err = s.open(r.CustomerID, "access_changes", "unknown", r.ID, r.Unknown); err != nil {
 			return nil, err
+		}
+		name, others := names.of(scope, r.PersonID, r.ServerID)
+		if c.Name, c.Others = name, others != "" || isOthers(c.Unknown); others != "" {
+			c.Person, c.Ground, c.Unknown = "", "", others
 		}
 		if c.Why, err = s.open(r.CustomerID, "access_changes", "why", r.ID, r.Why); err != nil {
 			return nil, err
@@ -74,7 +79,10 @@ func (s *Service) changesOf(tx *db.Tx, rows []changeRow) ([]Change, error) {
 // it is about, "" for all of theirs.
 func (c Change) sentence(server string, zone *time.Location) string {
 	who, where := c.Name, server
-	if who == "" {
+	switch {
+	case c.Others && c.Unknown != UnexplainedOnShare:
+		who = strings.ToUpper(c.Unknown[:1]) + c.Unknown[1:]
+	case who == "":
 		who = "Somebody unknown (" + c.Unknown + ")"
 	}
 	if where == "" {

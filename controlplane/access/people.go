@@ -241,7 +241,7 @@ func (s *Service) personFor(tx *db.Tx, scope policy.Scope, id string) (personRow
 		return row, Person{}, err
 	}
 	seen := row.ID != "" && (scope.All() || scope.Allows(row.CustomerID))
-	if row.ID != "" && !seen {
+	if row.ID != "" && row.CustomerID == "" && !seen {
 		if seen, err = stoodOnList(tx, scope, id); err != nil {
 			return row, Person{}, err
 		}

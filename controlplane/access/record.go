@@ -7,6 +7,7 @@ import (
 	"ostler/controlplane"
 	"ostler/controlplane/db"
 	"ostler/controlplane/ledger"
+	"ostler/controlplane/policy"
 	"ostler/controlplane/secrets"
 )
 
@@ -26,7 +27,7 @@ func (s *Service) record(tx *db.Tx, d diff) ([]Change, error) {
 		}
 	}
 	ids := slices.Sorted(maps.Keys(persons))
-	names, err := s.namesIn(tx, ids)
+	names, err := s.callingsOf(tx, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +58,7 @@ type batch struct {
 	s     *Service
 	tx    *db.Tx
 	diff  diff
-	names map[string]string
+	names callings
 	lines map[lineKey][]spanRow // as they are after the events so far
 
 	spans, updates []spanRow
@@ -197,7 +198,7 @@ func (b *batch) change(c changeRow, unknown, why string) (err error) {
 	}
 	b.rows = append(b.rows, c)
 	out := c.value()
-	out.Unknown, out.Why, out.Name = unknown, why, b.names[c.PersonID]
+	out.Unknown, out.Why, out.Name = unknown, why, b.name(c.CustomerID, c.PersonID, c.ServerID)
 	b.changes = append(b.changes, out)
 	return nil
 }
@@ -225,13 +226,19 @@ func (b *batch) enter(e event, kind ChangeKind, unknown string) error {
 		data["baseline"] = true
 	}
 	personal := map[string]string{}
-	for name, v := range map[string]string{"name": b.names[r.PersonID], "unknown": unknown, "why": e.why} {
+	for name, v := range map[string]string{"name": b.name(r.CustomerID, r.PersonID, r.ServerID), "unknown": unknown, "why": e.why} {
 		if v != "" {
 			personal[name] = v
 		}
 	}
 	_, err := b.s.ledger.Append(b.tx, ledger.Entry{Customer: r.CustomerID, Server: r.ServerID, Subject: r.ID, Kind: entry, Data: data, Personal: personal})
 	return err
+}
+
+// name is a person's name as a customer may read it.
+func (b *batch) name(customer, person, server string) string {
+	name, _ := b.names.of(policy.OneCustomer(customer), person, server)
+	return name
 }
 
 // seal seals a personal value of a row; "" stays nothing.

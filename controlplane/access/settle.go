@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"encoding/hex"
 	"fmt"
 	"time"
@@ -13,6 +14,7 @@ import (
 type want struct {
 	Customer, Person string
 	Unknown          string // where Person is "": what was found
+	Same             string // what tells several apart that read alike; "" is Unknown
 	Way              Way
 	Role, Server     string
 	// Ground is what puts it there: grt_, ent_, a key found, a role of the cluster.
@@ -152,7 +154,7 @@ func (s *Service) spansWanted(p part, wants []want, at int64) (map[spanKey]wante
 			row.FromAt = at
 		}
 		if w.Person == "" {
-			row.UnknownIndex = s.unknownIndex(w.Unknown)
+			row.UnknownIndex = s.unknownIndex(cmp.Or(w.Same, w.Unknown))
 		}
 		k := row.key()
 		if o, twice := out[k]; twice && (o.row.UntilAt == 0 || row.UntilAt != 0 && row.UntilAt <= o.row.UntilAt) {

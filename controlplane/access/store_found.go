@@ -46,6 +46,7 @@ type foundData struct {
 	Rights      string `json:"rights,omitempty"`
 	Comment     string `json:"comment,omitempty"`
 	File        string `json:"file,omitempty"`
+	Home        string `json:"home,omitempty"` // of the account
 	From        string `json:"from,omitempty"`
 	Reason      string `json:"reason,omitempty"` // of a baseline
 }
@@ -107,6 +108,16 @@ func foundOn(tx *db.Tx, server string) (rows []foundRow, err error) {
 func explainedAs(tx *db.Tx, print []byte) (person string, err error) {
 	err = tx.Raw("SELECT person_id FROM access_found WHERE print = ? AND person_id <> '' AND customer_id = '' ORDER BY id DESC LIMIT 1", print).Scan(&person).Error
 	return person, err
+}
+
+// foundByID is a way in, the zero row where there is none.
+func (s *Service) foundByID(tx *db.Tx, id string) (r foundRow, d foundData, err error) {
+	var rows []foundRow
+	if err := tx.Where("id = ?", id).Limit(1).Find(&rows).Error; err != nil || len(rows) == 0 {
+		return r, d, err
+	}
+	d, err = s.openFound(rows[0])
+	return rows[0], d, err
 }
 
 // samePrint are the open rows of one key on all servers.
@@ -200,16 +211,12 @@ func (s *Service) foundWithin(tx *db.Tx, customers []string, all bool) *gorm.DB 
 	return tx.Where("server_id IN (SELECT server_id FROM ("+query+") x WHERE customer_id IN ?)", args...).Where("customer_id = '' OR customer_id IN ?", customers)
 }
 
-// value is a row as others see it, but for names.
-func (s *Service) foundValue(r foundRow) (Found, error) {
-	d, err := s.openFound(r)
-	if err != nil {
-		return Found{}, err
-	}
+// foundValue is a row as others see it, but for names.
+func foundValue(r foundRow, d foundData) Found {
 	at := controlplane.FromMillis
 	return Found{ID: r.ID, Server: r.Server, Kind: FoundKind(r.Kind), Account: d.Account, Fingerprint: d.Fingerprint, Rights: d.Rights, Comment: strings.TrimSpace(d.Comment + fromText(d.From)),
 		Person: r.Person, Customer: r.Customer, Confirmed: r.Confirmed, ConfirmedBy: r.ConfirmedBy, ConfirmedAt: at(r.ConfirmedAt), Baseline: r.Baseline == 1, Owner: r.Owner,
-		ReviewBy: at(r.ReviewBy), SeenAt: at(r.SeenAt), FirstAt: at(r.FirstAt), GoneAt: at(r.GoneAt), LastUsed: at(r.UsedAt)}, nil
+		ReviewBy: at(r.ReviewBy), SeenAt: at(r.SeenAt), FirstAt: at(r.FirstAt), GoneAt: at(r.GoneAt), LastUsed: at(r.UsedAt)}
 }
 
 func fromText(from string) string {

@@ -63,11 +63,11 @@ func onePerson(tx *db.Tx, id string) (personRow, error) {
 
 const onLists = "SELECT person_id FROM access_spans WHERE person_id <> ''"
 
-// peopleRows are all persons whom a scope may see.
+// peopleRows are all persons whom a scope may see: never another customer's own.
 func peopleRows(tx *db.Tx, scope policy.Scope) (rows []personRow, err error) {
 	q := tx.Order("id")
 	if !scope.All() {
-		q = q.Where("customer_id IN ? OR id IN ("+onLists+" AND customer_id IN ?)", scope.Customers(), scope.Customers())
+		q = q.Where("customer_id IN ? OR customer_id = '' AND id IN ("+onLists+" AND customer_id IN ?)", scope.Customers(), scope.Customers())
 	}
 	if err := q.Find(&rows).Error; err != nil {
 		return nil, fmt.Errorf("find persons: %w", err)

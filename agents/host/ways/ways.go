@@ -30,6 +30,7 @@ const (
 	maxSudo     = 1000
 	maxLogins   = 500
 	maxUnread   = 100
+	maxHome     = 1024 // bytes of a path
 )
 
 // Options say where to look.
@@ -93,7 +94,7 @@ func Scan(ctx context.Context, o Options) (wire.AccessScan, error) {
 	s.readLogins(ctx)
 	for _, a := range s.accounts {
 		if a.shell {
-			s.out.Accounts = append(s.out.Accounts, wire.HostAccount{Name: a.name, UID: a.uid, Password: a.password, Locked: a.locked})
+			s.out.Accounts = append(s.out.Accounts, wire.HostAccount{Name: a.name, UID: a.uid, Password: a.password, Locked: a.locked, Home: clip(a.home, maxHome)})
 		}
 	}
 	slices.Sort(s.out.Unread)

@@ -82,7 +82,7 @@ func key(kind, seed string) (line, fingerprint string) {
 
 func TestAccounts(t *testing.T) {
 	got := scan(t, base)
-	want := []wire.HostAccount{{Name: "root", UID: 0}, {Name: "ada", UID: 1000, Password: true}, {Name: "ben", UID: 1001, Locked: true}}
+	want := []wire.HostAccount{{Name: "root", UID: 0, Home: "/root"}, {Name: "ada", UID: 1000, Password: true, Home: "/home/ada"}, {Name: "ben", UID: 1001, Locked: true, Home: "/home/ben"}}
 	if !reflect.DeepEqual(got.Accounts, want) {
 		t.Errorf("accounts: got %+v, want %+v", got.Accounts, want)
 	}
