@@ -23,7 +23,7 @@ func (v *visit) whose() (policy.Scope, customers.Customer, error) {
 		return scope, customers.Customer{}, err
 	}
 	ref := v.actor.Customer
-	if v.staff() {
+	if v.staff() || v.viewer.Auditor && v.c.QueryParam("customer") != "" { // an auditor may have several
 		ref = v.c.QueryParam("customer")
 	}
 	if ref == "" {

@@ -3,7 +3,9 @@ package web
 import (
 	"strings"
 	"time"
+	"unicode"
 
+	"ostler/controlplane"
 	"ostler/controlplane/customers"
 	"ostler/controlplane/identity"
 	"ostler/controlplane/policy"
@@ -127,7 +129,7 @@ func (v *visit) auditors(customer string) ([]AuditorRow, error) {
 	}
 	var out []AuditorRow
 	for _, a := range list {
-		row := AuditorRow{Name: a.Name, Email: a.Email, State: v.signInState(a.Person), Until: a.Until}
+		row := AuditorRow{Name: a.Name, Email: a.Email, State: v.signInState(a.Person), Period: v.period(a.From, a.To), Until: a.Until}
 		switch {
 		case !a.Active:
 			row.State.Word = v.t("auditor.over")
@@ -142,7 +144,22 @@ func (v *visit) auditors(customer string) ([]AuditorRow, error) {
 	return out, nil
 }
 
-// newAuditor is the form for an outside auditor of one customer.
+// period says which sessions an auditor sees.
+func (v *visit) period(from, to time.Time) string {
+	day := func(t time.Time) string { return t.In(v.zone).Format(time.DateOnly) }
+	switch last := to.Add(-time.Millisecond); {
+	case from.IsZero() && to.IsZero():
+		return ""
+	case from.IsZero():
+		return v.t("auditor.to", "to", day(last))
+	case to.IsZero():
+		return v.t("auditor.from", "from", day(from))
+	default:
+		return v.t("auditor.period", "from", day(from), "to", day(last))
+	}
+}
+
+// newAuditor is the form for an outside auditor of one customer, or of several.
 func (p *Portal) newAuditor(v *visit) (*NewPerson, customers.Customer, error) {
 	scope, err := v.scope(policy.CustomerRead)
 	if err != nil {
@@ -155,6 +172,7 @@ func (p *Portal) newAuditor(v *visit) (*NewPerson, customers.Customer, error) {
 	back := "/customers/" + c.ID
 	page := v.newPerson(v.t("newauditor.say", "company", c.Name), back+"/auditors", back, nil, "")
 	page.Title, page.Auditor, page.Until = v.t("newauditor.title"), true, v.c.FormValue("until")
+	page.Customers, page.From, page.To = v.c.FormValue("customers"), v.c.FormValue("from"), v.c.FormValue("to")
 	page.Crumbs = []Link{{v.t("customers.title"), "/customers"}, {c.Name, back}}
 	return page, c, nil
 }
@@ -178,15 +196,45 @@ func (p *Portal) auditorCreate(v *visit) error {
 	if err != nil {
 		return err
 	}
-	var until time.Time // a day that cannot be read is no day
-	if day, err := time.ParseInLocation(time.DateOnly, page.Until, v.zone); err == nil {
-		until = day.AddDate(0, 0, 1)
+	in := identity.NewAuditor{Customer: c.ID, Name: page.Name, Email: page.Email}
+	var until, from, to error
+	in.Until, until = v.dayEnd(page.Until)
+	if in.From, from = v.dayEnd(page.From); page.From != "" && from == nil {
+		in.From = in.From.In(v.zone).AddDate(0, 0, -1)
 	}
-	x, err := p.Identity.AddAuditor(v.ctx, scope, identity.NewAuditor{Customer: c.ID, Name: page.Name, Email: page.Email, Until: until})
+	in.To, to = v.dayEnd(page.To)
+	for id, err := range map[string]error{"from": from, "to": to} {
+		if err != nil {
+			return v.invalid(page, controlplane.Invalid(controlplane.Field{Pointer: "/" + id, Message: v.t("newauditor.day")}))
+		}
+	}
+	if until != nil {
+		in.Until = time.Time{} // a day that cannot be read is no day
+	}
+	for _, slug := range strings.FieldsFunc(page.Customers, func(r rune) bool { return r == ',' || unicode.IsSpace(r) }) {
+		_, err := p.Customers.GetCustomer(v.ctx, scope, slug)
+		if controlplane.ErrorCode(err) == controlplane.CodeNotFound {
+			return v.invalid(page, controlplane.Invalid(controlplane.Field{Pointer: "/customers", Message: v.t("newauditor.no_customer", "name", slug)}))
+		}
+		if err != nil {
+			return err
+		}
+		in.Also = append(in.Also, slug)
+	}
+	x, err := p.Identity.AddAuditor(v.ctx, scope, in)
 	if err != nil {
 		return v.invalid(page, err)
 	}
 	return v.invited(x, Link{c.Name, page.Back})
+}
+
+// dayEnd is the instant at which a day ends by the reader's calendar; zero for "".
+func (v *visit) dayEnd(day string) (time.Time, error) {
+	if day == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.ParseInLocation(time.DateOnly, day, v.zone)
+	return t.AddDate(0, 0, 1), err
 }
 
 // auditor is the one in the address.

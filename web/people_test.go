@@ -168,6 +168,18 @@ func TestStaffAndAuditors(t *testing.T) {
 				t.Errorf("until %q: %d", until, a.status)
 			}
 		}
+		day := h.clock.Now().AddDate(0, 0, 10).Format(time.DateOnly)
+		for field, value := range map[string]string{"customers": "nobody-has-it", "from": "2030-02-31", "to": "soon"} {
+			if a := ada.post(where+"/auditors", "name", "Helle Nyberg", "email", "helle@audit.example", "until", day, field, value); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, `id="`+field+`-error"`) {
+				t.Errorf("%s %q: %d", field, value, a.status)
+			}
+		}
+		if a := ada.post(where+"/auditors", "name", "Olaf Moen", "email", "olaf@audit.example", "until", day, "customers", h.harbour.Slug, "from", "2020-01-01", "to", "2020-01-31"); a.status != http.StatusOK {
+			t.Errorf("several customers and a period: %d", a.status)
+		}
+		if page := ada.page("/customers/" + h.harbour.ID); !strings.Contains(page, "Olaf Moen") || !strings.Contains(page, "sessions from 2020-01-01 to 2020-01-31") {
+			t.Error("the further customer's page does not name the auditor and the period")
+		}
 		link := h.invitation(ada.post(where+"/auditors", "name", "Helle Nyberg", "email", "helle@audit.example", "until", h.clock.Now().AddDate(0, 0, 10).Format(time.DateOnly)))
 		helle := h.browser("")
 		helle.takeUp(link)

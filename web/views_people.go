@@ -19,10 +19,11 @@ type PersonRow struct {
 	This                    bool // the reader
 }
 
-// AuditorRow is an outside person who may read one customer's record.
+// AuditorRow is an outside person who may read a customer's record.
 type AuditorRow struct {
 	Name, Email string
 	State       State
+	Period      string // which sessions they see; "" is all
 	Until       time.Time
 	Invite, End string // addresses; "" where the reader may not
 }
@@ -65,6 +66,8 @@ type NewPerson struct {
 	Name, Email string
 	Roles       []RoleChoice
 	Until       string // day, for an auditor
+	Customers   string // further ones, by their short names
+	From, To    string // days of an auditor's period; "" is open
 	Auditor     bool
 }
 
