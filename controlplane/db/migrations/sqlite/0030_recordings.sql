@@ -1,0 +1,91 @@
+-- +goose Up
+-- What is held of sessions' recordings. It belongs to a session, which knows its
+-- customers; seal_owner is with whose key it is sealed.
+CREATE TABLE session_recordings (
+  session_id   TEXT PRIMARY KEY REFERENCES staff_sessions (id),
+  seal_owner   TEXT NOT NULL,
+  raw_blob     TEXT NOT NULL, -- names in session_blobs
+  cast_blob    TEXT NOT NULL,
+  text_blob    TEXT NOT NULL,
+  sha256       TEXT NOT NULL,
+  cast_sha256  TEXT NOT NULL,
+  text_sha256  TEXT NOT NULL,
+  bytes        INTEGER NOT NULL,
+  cast_bytes   INTEGER NOT NULL,
+  duration_ms  INTEGER NOT NULL,
+  width        INTEGER NOT NULL,
+  height       INTEGER NOT NULL,
+  partial      TEXT NOT NULL,   -- why it is not whole; '' is whole
+  stored_at    INTEGER NOT NULL,
+  kept_until   INTEGER NOT NULL,
+  look_at      INTEGER NOT NULL, -- when it may be let go of is looked at then
+  check_at     INTEGER NOT NULL, -- it is read back then
+  checked_at   INTEGER NOT NULL, -- 0: never
+  integrity    TEXT NOT NULL,
+  deleted_at   INTEGER NOT NULL, -- 0: it is there
+  deleted_why  BLOB
+);
+CREATE INDEX session_recordings_look ON session_recordings (look_at) WHERE deleted_at = 0;
+CREATE INDEX session_recordings_check ON session_recordings (check_at) WHERE deleted_at = 0;
+
+-- Blobs of recordings. One that nothing names yet, or any more, has delete_at.
+CREATE TABLE session_blobs (
+  name        TEXT PRIMARY KEY,
+  session_id  TEXT NOT NULL REFERENCES staff_sessions (id),
+  seal_owner  TEXT NOT NULL,
+  kind        TEXT NOT NULL,   -- raw, cast, text
+  size        INTEGER NOT NULL, -- of what is in it
+  blocks      BLOB,           -- where its blocks begin
+  created_at  INTEGER NOT NULL,
+  delete_at   INTEGER NOT NULL  -- 0: a recording names it
+);
+CREATE INDEX session_blobs_delete ON session_blobs (delete_at) WHERE delete_at > 0;
+CREATE INDEX session_blobs_session ON session_blobs (session_id);
+
+-- What was run in a session, sealed and packed, and what else happened in it.
+CREATE TABLE session_commands (
+  session_id  TEXT PRIMARY KEY REFERENCES staff_sessions (id),
+  seal_owner  TEXT NOT NULL,
+  started_at  INTEGER NOT NULL, -- of the session
+  commands    BLOB,
+  others      BLOB
+);
+CREATE INDEX session_commands_started ON session_commands (started_at, session_id);
+
+-- What keeps recordings beyond their term: one session's, or a customer's of a time.
+CREATE TABLE session_holds (
+  id          TEXT PRIMARY KEY,
+  session_id  TEXT NOT NULL,
+  customer_id TEXT NOT NULL, -- '' is one session's
+  seal_owner  TEXT NOT NULL,
+  from_at     INTEGER NOT NULL,
+  to_at       INTEGER NOT NULL, -- 0 is open
+  reason      BLOB,
+  by_id       TEXT NOT NULL,
+  made_at     INTEGER NOT NULL,
+  ends_at     INTEGER NOT NULL,
+  asked_by    TEXT NOT NULL,
+  asked_at    INTEGER NOT NULL,
+  released_by TEXT NOT NULL,
+  released_at INTEGER NOT NULL,
+  release_why BLOB
+);
+CREATE INDEX session_holds_open ON session_holds (ends_at) WHERE released_at = 0;
+CREATE INDEX session_holds_customer ON session_holds (customer_id, made_at);
+
+-- What was agreed with a customer about recordings.
+CREATE TABLE session_terms (
+  customer_id TEXT PRIMARY KEY,
+  watch       INTEGER NOT NULL,
+  commands    INTEGER NOT NULL,
+  percent     INTEGER NOT NULL,
+  version     INTEGER NOT NULL,
+  updated_at  INTEGER NOT NULL
+);
+
+-- +goose Down
+DROP TABLE session_terms;
+DROP TABLE session_holds;
+DROP TABLE session_commands;
+DROP TABLE session_blobs;
+DROP TABLE session_recordings;
