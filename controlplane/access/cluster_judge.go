@@ -290,11 +290,7 @@ func (s *Service) raiseDrift(tx *db.Tx, list []*drift, waits map[string]bool, pe
 				return err
 			}
 		}
-		because := "It is granted, and Teleport does not let them in as " + r.Role
-		severity := findings.Warn
-		if x.enforced {
-			because, severity = "Nobody granted "+r.Role+", and it has been so since "+day(controlplane.FromMillis(r.FromAt))+" at the earliest", findings.Bad
-		}
+		because, severity := x.why()
 		if err := s.findings.Raise(tx, findings.Finding{Key: x.key, Group: findings.AccessDrift + ":" + r.PersonID + r.UnknownIndex, Kind: findings.AccessDrift, Customer: r.CustomerID,
 			Severity: severity, Owner: findings.Ops, Subject: subject, Args: map[string]string{"person": name, "where": called[r.CustomerID], "because": because},
 			Link: "/access?customer=" + r.CustomerID}); err != nil {
@@ -314,6 +310,14 @@ func (s *Service) raiseDrift(tx *db.Tx, list []*drift, waits map[string]bool, pe
 		}
 	}
 	return nil
+}
+
+// why is in what the columns differ, and how bad that is.
+func (x drift) why() (because string, s findings.Severity) {
+	if x.enforced {
+		return "Nobody granted " + x.row.Role + ", and it has been so since " + day(controlplane.FromMillis(x.row.FromAt)) + " at the earliest", findings.Bad
+	}
+	return "It is granted, and Teleport does not let them in as " + x.row.Role, findings.Warn
 }
 
 // roleIn is the cluster's role of a ground.

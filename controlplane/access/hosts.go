@@ -185,14 +185,7 @@ func (s *Service) keepScan(tx *db.Tx, server string, scan wire.AccessScan, list 
 		r, known := open[string(mark)]
 		delete(open, string(mark))
 		if known {
-			r.SeenAt = tx.NowMillis()
-			if it.kind == FoundLogin {
-				r.UsedAt = tx.NowMillis()
-			}
-			if err := s.moved(&r, it.data); err != nil {
-				return err
-			}
-			if err := db.Save(tx, &r); err != nil {
+			if err := s.keepSeen(tx, r, it); err != nil {
 				return err
 			}
 			continue
@@ -225,14 +218,24 @@ func (s *Service) keepScan(tx *db.Tx, server string, scan wire.AccessScan, list 
 	return s.settleHost(tx, server, first)
 }
 
-// moved keeps where a way in lies by now, which says in whose bounds it is.
-func (s *Service) moved(r *foundRow, seen foundData) error {
-	d, err := s.openFound(*r)
-	if err != nil || d.Home == seen.Home && d.File == seen.File {
+// keepSeen keeps that a way in is still there, and where it lies by now, which
+// says in whose bounds it is.
+func (s *Service) keepSeen(tx *db.Tx, r foundRow, it wayIn) error {
+	r.SeenAt = tx.NowMillis()
+	if it.kind == FoundLogin {
+		r.UsedAt = tx.NowMillis()
+	}
+	d, err := s.openFound(r)
+	if err != nil {
 		return err
 	}
-	d.Home, d.File = seen.Home, seen.File
-	return s.sealFound(r, d)
+	if d.Home != it.data.Home || d.File != it.data.File {
+		d.Home, d.File = it.data.Home, it.data.File
+		if err := s.sealFound(&r, d); err != nil {
+			return err
+		}
+	}
+	return db.Save(tx, &r)
 }
 
 // keepNew keeps a way in that was not there before. A key is a person's only by

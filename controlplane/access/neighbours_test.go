@@ -116,8 +116,8 @@ func TestSharedLater(t *testing.T) {
 		p.contact(p.harbour, "Berta", policy.RoleOwner)
 		p.lives(p.shared, p.maple)
 		p.c.nodes[2].Labels = map[string]string{"customer": "maple"}
-		eve := must[access.Person](t)(p.access.AddPerson(p.ctx, p.all, access.NewPerson{Kind: access.KindCustomer, Customer: p.maple.ID, Name: "Eve Eaton", TeleportUsers: []string{"eeaton"}}))
-		p.c.users["eeaton"] = teleport.User{Name: "eeaton"}
+		eve := must[access.Person](t)(p.access.AddPerson(p.ctx, p.all, access.NewPerson{Kind: access.KindCustomer, Customer: p.maple.ID, Name: "Louie Ilium", TeleportUsers: []string{"louie"}}))
+		p.c.users["louie"] = teleport.User{Name: "louie"}
 		p.grant(p.maple, eve, "operator", 100)
 		until := clock.Now().Add(100 * time.Hour)
 		p.tick()
@@ -144,7 +144,7 @@ func TestSharedLater(t *testing.T) {
 			x.Place != "shared-1" || x.Listed == nil || !x.Listed.From.Equal(joined) || !x.Listed.Until.Equal(until) || x.Enforced == nil {
 			t.Errorf("the line: got %+v, listed %+v", x, x.Listed)
 		}
-		never(t, "the neighbour", p.neighbour(), "eve", "eaton", "looks after the shop", "maple")
+		never(t, "the neighbour", p.neighbour(), "louie", "ilium", "looks after the shop", "maple")
 		if text := p.neighbour(); strings.Contains(text, `"Person":"`+eve.ID) || strings.Contains(text, `"ID":"`+eve.ID) {
 			t.Error("the neighbour reads the person's id")
 		}
@@ -155,8 +155,8 @@ func TestSharedLater(t *testing.T) {
 			!strings.Contains(p.mail.sent[i].Args["items"], "A person of another customer on this server can sign in to shared-1 (operator)") {
 			t.Errorf("the mail: got %+v", p.mail.sent)
 		}
-		same(t, "ours read who it is", p.columns(p.harbour), []string{"Eve Eaton operator @shared-1 listed enforced could"})
-		same(t, "her own company too", p.columns(p.maple), []string{"Eve Eaton operator listed enforced could"})
+		same(t, "ours read who it is", p.columns(p.harbour), []string{"Louie Ilium operator @shared-1 listed enforced could"})
+		same(t, "her own company too", p.columns(p.maple), []string{"Louie Ilium operator listed enforced could"})
 		if _, differ, err := p.access.VerifyReplay(p.ctx); err != nil || len(differ) != 0 {
 			t.Errorf("replay: got %v, %v", differ, err)
 		}
@@ -174,9 +174,9 @@ func TestWaysInOfOthers(t *testing.T) {
 		p.contact(p.harbour, "Berta", policy.RoleOwner)
 		p.share()
 		p.active(p.shared)
-		s := wire.AccessScan{Accounts: []wire.HostAccount{{Name: "mdev", UID: 1000, Home: "/srv/maple"}, {Name: "hdev", UID: 1001, Home: "/srv/harbour/home"}},
-			Keys: []wire.HostKey{{Account: "mdev", Fingerprint: keyA, Comment: "eve@agency", File: "/srv/maple/.ssh/authorized_keys"}, {Account: "root", Fingerprint: keyB, File: "/root/.ssh/authorized_keys"}},
-			Sudo: []wire.HostSudo{{Who: "hdev", Runs: "/usr/bin/reload", As: "root", File: "/etc/sudoers"}, {Who: "mdev", Runs: "/usr/bin/purge", As: "root", File: "/etc/sudoers"}}, RootLogin: "yes"}
+		s := wire.AccessScan{Accounts: []wire.HostAccount{{Name: "mlou", UID: 1000, Home: "/srv/maple"}, {Name: "hlou", UID: 1001, Home: "/srv/harbour/home"}},
+			Keys: []wire.HostKey{{Account: "mlou", Fingerprint: keyA, Comment: "louie@studio", File: "/srv/maple/.ssh/authorized_keys"}, {Account: "root", Fingerprint: keyB, File: "/root/.ssh/authorized_keys"}},
+			Sudo: []wire.HostSudo{{Who: "hlou", Runs: "/usr/bin/reload", As: "root", File: "/etc/sudoers"}, {Who: "mlou", Runs: "/usr/bin/purge", As: "root", File: "/etc/sudoers"}}, RootLogin: "yes"}
 		p.scanned(p.shared, s)
 		read := func(c customers.Customer) (out []string) {
 			ctx, scope := p.owner(c)
@@ -189,11 +189,11 @@ func TestWaysInOfOthers(t *testing.T) {
 			return out
 		}
 		hidden := access.UnexplainedOnShare + " "
-		same(t, "maple", read(p.maple), []string{keyA + " mdev", "account mdev sudo: /usr/bin/purge as root", hidden, hidden})
-		same(t, "harbour", read(p.harbour), []string{"account hdev sudo: /usr/bin/reload as root", hidden, hidden, hidden})
-		same(t, "us", p.columns(p.harbour), []string{keyA + " mdev @shared-1 enforced could", keyB + " root @shared-1 enforced could",
-			"account hdev sudo: /usr/bin/reload as root @shared-1 enforced could", "account mdev sudo: /usr/bin/purge as root @shared-1 enforced could"})
-		secret := []string{keyA, keyB, "mdev", "purge", "agency", "/srv/maple", "maple"}
+		same(t, "maple", read(p.maple), []string{keyA + " mlou", "account mlou sudo: /usr/bin/purge as root", hidden, hidden})
+		same(t, "harbour", read(p.harbour), []string{"account hlou sudo: /usr/bin/reload as root", hidden, hidden, hidden})
+		same(t, "us", p.columns(p.harbour), []string{keyA + " mlou @shared-1 enforced could", keyB + " root @shared-1 enforced could",
+			"account hlou sudo: /usr/bin/reload as root @shared-1 enforced could", "account mlou sudo: /usr/bin/purge as root @shared-1 enforced could"})
+		secret := []string{keyA, keyB, "mlou", "purge", "studio", "/srv/maple", "maple"}
 		never(t, "found", p.neighbour(), secret...)
 
 		// Accepted as it was found: told to each, in the words that each may read.
