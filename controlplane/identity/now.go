@@ -33,3 +33,12 @@ func (s *Store) ActorNow(tx *db.Tx, a controlplane.Actor) (controlplane.Actor, e
 	now.Session, now.Token, now.Permissions = a.Session, a.Token, a.Permissions
 	return now, nil
 }
+
+// NameIn is the name of a person of whatever customer, for a slice that has
+// decided that whoever asks may read it.
+//
+// Errors: not_found.
+func (s *Store) NameIn(tx *db.Tx, id string) (string, error) {
+	p, err := s.personIn(tx, anyone(), id)
+	return p.Name, err
+}

@@ -1,15 +1,56 @@
 package sessions
 
-import "ostler/controlplane/db"
+import (
+	"ostler/controlplane"
+	"ostler/controlplane/db"
+)
 
 // reviewsOf returns how these sessions' reviews stand; a session that is not in
 // it is NotWanted.
 func (s *Service) reviewsOf(tx *db.Tx, ids []string) (map[string]Review, error) {
-	return map[string]Review{}, nil
+	rows, err := reviewRows(tx, ids)
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	out, names := make(map[string]Review, len(rows)), map[string]string{}
+	for id, r := range rows {
+		x, err := s.review(r)
+		if err != nil {
+			return nil, err
+		}
+		if x.By != "" {
+			if x.Reviewer, err = s.nameIn(tx, names, x.By); err != nil {
+				return nil, err
+			}
+		}
+		out[id] = x
+	}
+	return out, nil
+}
+
+// nameIn is the name of one of our people, looked up once; "" for whoever is no more.
+func (s *Service) nameIn(tx *db.Tx, names map[string]string, staff string) (string, error) {
+	if name, ok := names[staff]; ok {
+		return name, nil
+	}
+	name, err := s.identity.NameIn(tx, staff)
+	if err != nil && controlplane.ErrorCode(err) != controlplane.CodeNotFound {
+		return "", err
+	}
+	names[staff] = name
+	return name, nil
 }
 
 // risksOf returns how much these sessions want to be looked at: it is kept
 // beside the review, not in the session's row. One that is not in it has none yet.
 func (s *Service) risksOf(tx *db.Tx, ids []string) (map[string]Risk, error) {
-	return map[string]Risk{}, nil
+	rows, err := reviewRows(tx, ids)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]Risk, len(rows))
+	for id, r := range rows {
+		out[id] = Risk{Score: int(r.RiskScore), Why: split(r.RiskWhy)}
+	}
+	return out, nil
 }

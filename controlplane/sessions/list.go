@@ -151,7 +151,7 @@ func (x Session) shown(scope policy.Scope) Session {
 		return x
 	}
 	x.Risk, x.User, x.Address, x.Command = Risk{}, "", "", ""
-	x.Review.Text, x.Review.Answer = "", ""
+	x.Review.Text, x.Review.Answer, x.Review.Why = "", "", ""
 	x.Participants = slices.Clone(x.Participants)
 	for i := range x.Participants {
 		x.Participants[i].User = ""

@@ -42,7 +42,9 @@ type Review struct {
 	// Because is why it is in the queue: "risk", "sample", "asked" (by a customer
 	// or a colleague); "" where it is not.
 	Because string
-	DueAt   time.Time
+	// Why is what whoever asked for the review wrote; sealed.
+	Why   string
+	DueAt time.Time
 	// By is who claimed it or judged it, stf_ or aud_, and Reviewer their name;
 	// ClaimedUntil is when somebody else may take it.
 	By, Reviewer string
@@ -65,9 +67,11 @@ type Review struct {
 // seed, is in the ledger before the day begins, the seed after it has ended, so
 // that nobody chose.
 type Draw struct {
-	ID         string // drw_
-	Day        string // "2026-11-22", in UTC
-	Commitment string // hex
+	ID  string // drw_
+	Day string // "2026-11-22", in UTC
+	// Commitment is hex; "" says that nobody made one before the day began, as
+	// when the plane was down: nothing is drawn of that day.
+	Commitment string
 	Seed       string // hex; "" before it is revealed
 	Percent    int
 	Of, Drawn  int
