@@ -83,6 +83,9 @@ type EndLoginParams struct {
 	Account string `json:"account"`
 	// TeleportUser is whose sessions are meant, where the host can tell.
 	TeleportUser string `json:"teleport_user,omitempty"`
+	// Started is when the cluster says that the session began, in milliseconds: what
+	// its processes say of themselves, they may have changed. 0 is not known.
+	Started int64 `json:"started,omitempty"`
 }
 
 // EndedLogins answers EndLoginParams. Left are sessions that could not be ended

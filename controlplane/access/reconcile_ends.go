@@ -94,7 +94,7 @@ func (s *Service) askHost(tx *db.Tx, d *directory, k kickRow, l teleport.Live) (
 		return false, err
 	}
 	_, err = s.jobs.Enqueue(tx, jobs.Spec{Kind: string(wire.ActionEndLogin), Executor: jobs.Agent, Server: id, Resource: resourceHost, Subject: k.ID,
-		Key: fmt.Sprintf("access.end:%s:%d:%s", k.ID, k.AskedAt, l.ID), Params: wire.EndLoginParams{Account: l.Login, TeleportUser: l.User}, ExpiresAt: tx.Now.Add(endLife), Title: "job.access_end_login"})
+		Key: fmt.Sprintf("access.end:%s:%d:%s", k.ID, k.AskedAt, l.ID), Params: wire.EndLoginParams{Account: l.Login, TeleportUser: l.User, Started: controlplane.Millis(l.Started)}, ExpiresAt: tx.Now.Add(endLife), Title: "job.access_end_login"})
 	return err == nil, err
 }
 

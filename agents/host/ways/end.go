@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -17,11 +18,17 @@ const userVariable = "SSH_TELEPORT_USER"
 // endRounds bounds how often what a session starts meanwhile is looked for.
 const endRounds = 200
 
-// EndLogins ends an account's sessions that came through Teleport and are, by
-// what Teleport told them, of that user. A session that does not say whose it
-// is, or that goes on, is counted as left; sessions of others are not touched
-// and not counted. Where the account is not one of this host's files, a session
-// of none of those may be its own: it is left too, unless it is another user's.
+// startNear is how far the beginning of a session and of its first process may
+// lie apart: the cluster has both from the same host's clock.
+const startNear = 10 * time.Second
+
+// EndLogins ends an account's sessions that came through Teleport and are of that
+// user: the only one that began when the cluster says that theirs did, or those
+// that say so themselves. What a session says it may have changed: one that says it
+// is another's is left and counted, and so is one that says nothing or goes on.
+// Which account's a session is, and what descends from it, is read from what its
+// processes cannot change. Where the account is not one of this host's files, a
+// session of none of those may be its own: it is left too.
 //
 // Errors: where processes cannot be seen.
 func EndLogins(ctx context.Context, o Options, p wire.EndLoginParams) (wire.EndedLogins, error) {
@@ -34,23 +41,8 @@ func EndLogins(ctx context.Context, o Options, p wire.EndLoginParams) (wire.Ende
 	if err != nil {
 		return res, fmt.Errorf("ways: end logins: %w", err)
 	}
-	local := map[int]bool{}
-	for _, uid := range accounts {
-		local[uid] = true
-	}
-	var mine []teleportSession
-	for _, t := range sessions(processes(ctx, o.Proc), nil) {
-		user := t.environment(userVariable)
-		known, there := accounts[p.Account]
-		switch {
-		case there && t.uid != known:
-		case !there && (local[t.uid] || user != "" && user != p.TeleportUser):
-		case !there || user == "" || p.TeleportUser == "":
-			res.Left++
-		case user == p.TeleportUser:
-			mine = append(mine, t)
-		}
-	}
+	mine, left := choose(sessions(processes(ctx, o.Proc), nil), accounts, bootTime(o.Proc), p)
+	res.Left = left
 	for _, t := range mine {
 		if end(ctx, o.Proc, t) {
 			res.Ended++
@@ -59,6 +51,36 @@ func EndLogins(ctx context.Context, o Options, p wire.EndLoginParams) (wire.Ende
 		}
 	}
 	return res, nil
+}
+
+// choose parts the sessions that are meant from those that may be, by number.
+func choose(all []teleportSession, accounts map[string]int, boot time.Time, p wire.EndLoginParams) (mine []teleportSession, left int) {
+	local := map[int]bool{}
+	for _, uid := range accounts {
+		local[uid] = true
+	}
+	known, there := accounts[p.Account]
+	of := slices.DeleteFunc(slices.Clone(all), func(t teleportSession) bool {
+		if there {
+			return t.owner() != known
+		}
+		return local[t.owner()]
+	})
+	if !there || p.TeleportUser == "" {
+		return nil, len(of)
+	}
+	var near []teleportSession
+	for _, t := range of {
+		if at := boot.Add(t.started); p.Started != 0 && at.Sub(time.UnixMilli(p.Started)).Abs() <= startNear {
+			near = append(near, t)
+		}
+	}
+	for _, t := range of {
+		if len(near) == 1 && near[0].pid == t.pid || t.environment(userVariable) == p.TeleportUser {
+			mine = append(mine, t)
+		}
+	}
+	return mine, len(of) - len(mine)
 }
 
 // readPasswd are the numbers of accounts by name.
@@ -80,12 +102,11 @@ func readPasswd(o Options) (map[string]int, error) {
 // end ends a session with everything that it started, and reports whether it is over.
 func end(ctx context.Context, proc string, t teleportSession) bool {
 	for range endRounds {
-		procs := processes(ctx, proc)
-		now, lives := procs[t.pid]
-		if !lives || now.start != t.start {
-			return true
+		list := t.all(processes(ctx, proc))
+		if len(list) == 0 {
+			return ctx.Err() == nil
 		}
-		for _, p := range under(procs, t.pid) {
+		for _, p := range list {
 			kill(proc, p)
 		}
 		select {
@@ -95,6 +116,20 @@ func end(ctx context.Context, proc string, t teleportSession) bool {
 		}
 	}
 	return false
+}
+
+// all are the processes of a session that run: what hangs under its first one, and
+// what does not any more.
+func (t teleportSession) all(procs map[int]process) (list []process) {
+	if now, lives := procs[t.pid]; lives && now.start == t.start {
+		list = under(procs, t.pid)
+	}
+	for _, p := range procs {
+		if t.holds(p) && !slices.ContainsFunc(list, func(o process) bool { return o.pid == p.pid }) {
+			list = append(list, under(procs, p.pid)...)
+		}
+	}
+	return list
 }
 
 // under is a process and all that descend from it, the deepest last.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,6 +22,11 @@ type process struct {
 	started     time.Duration
 	start       string // as the kernel counts: with the pid it is one process for ever
 	dir         string
+	// What only root can change, and what every process that descends from a
+	// session keeps, wherever it hangs in the tree.
+	login   int    // the number of the account that signed in, -1 where PAM did not say
+	session string // of the kernel's audit; "" is none
+	scope   string // "session-7.scope" of systemd-logind; "" is none
 }
 
 // ticks is how many of them a second has, to every program (USER_HZ).
@@ -74,7 +80,35 @@ func readProcess(proc string, pid int) (process, bool) {
 	n, _ := strconv.ParseInt(f[19], 10, 64)
 	p.started = time.Duration(n) * time.Second / ticks
 	p.exe, _ = os.Readlink(filepath.Join(p.dir, "exe"))
+	p.signedIn()
 	return p, true
+}
+
+// unset is what the kernel says of a login or a session that nobody set.
+const unset = "4294967295"
+
+// scopes are systemd's sessions in the path of a control group.
+var scopes = regexp.MustCompile(`/user-(\d+)\.slice/(session-[^/]+\.scope)`)
+
+// signedIn reads of which sign-in a process is.
+func (p *process) signedIn() {
+	read := func(name string) string {
+		data, _ := os.ReadFile(filepath.Join(p.dir, name))
+		return strings.TrimSpace(string(data))
+	}
+	p.login = -1
+	if v := read("sessionid"); v != unset {
+		p.session = v
+	}
+	if m := scopes.FindStringSubmatch(read("cgroup")); m != nil {
+		p.scope = m[2]
+		p.login, _ = strconv.Atoi(m[1])
+	}
+	if v := read("loginuid"); v != unset {
+		if n, err := strconv.Atoi(v); err == nil {
+			p.login = n
+		}
+	}
 }
 
 // teleportSession is what a person started through Teleport: a process of an
@@ -82,6 +116,25 @@ func readProcess(proc string, pid int) (process, bool) {
 type teleportSession struct {
 	process
 	account string
+}
+
+// own reports whether the session has an audit session or a scope of its own: an
+// agent that somebody started by hand hands its own on to all.
+func (t teleportSession) own() bool { return t.session != "" || t.scope != "" }
+
+// owner is the number of the account that signed in: of a program that runs as
+// another by now it is still the first.
+func (t teleportSession) owner() int {
+	if t.own() && t.login >= 0 {
+		return t.login
+	}
+	return t.uid
+}
+
+// holds reports whether a process descends from the session, wherever it hangs in
+// the tree by now.
+func (t teleportSession) holds(p process) bool {
+	return !isTeleport(p) && (t.session != "" && p.session == t.session || t.scope != "" && p.scope == t.scope)
 }
 
 // isTeleport reports whether a process is Teleport's: root's (or ours, where we
@@ -100,14 +153,23 @@ func sessions(procs map[int]process, accounts map[int]string) (list []teleportSe
 		if _, ok := procs[parent.parent]; !ok {
 			continue
 		}
-		if !isTeleport(procs[parent.parent]) {
+		agent := procs[parent.parent]
+		if !isTeleport(agent) {
 			continue // the agent's own child (a BPF or upgrade helper): sessions are children of "teleport exec"
 		}
-		name, known := accounts[p.uid]
-		if !known {
-			name = "#" + strconv.Itoa(p.uid)
+		t := teleportSession{process: p}
+		if t.session == agent.session {
+			t.session = ""
 		}
-		list = append(list, teleportSession{p, name})
+		if t.scope == agent.scope {
+			t.scope = ""
+		}
+		name, known := accounts[t.owner()]
+		if !known {
+			name = "#" + strconv.Itoa(t.owner())
+		}
+		t.account = name
+		list = append(list, t)
 	}
 	slices.SortFunc(list, func(a, b teleportSession) int { return a.pid - b.pid })
 	return list
