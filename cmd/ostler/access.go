@@ -128,7 +128,7 @@ func (a *App) openAccess() error {
 			return fmt.Errorf("config: teleport: %w", err)
 		}
 		a.closers = append(a.closers, cluster.Close)
-		deps.Cluster = cluster
+		a.cluster, deps.Cluster = cluster, cluster
 	}
 	if a.Access, err = access.New(deps, o); err != nil {
 		return err

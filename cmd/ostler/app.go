@@ -29,7 +29,9 @@ import (
 	"ostler/controlplane/policy"
 	"ostler/controlplane/secrets"
 	"ostler/controlplane/server"
+	"ostler/controlplane/sessions"
 	"ostler/controlplane/signer"
+	"ostler/controlplane/teleport"
 	"ostler/web"
 )
 
@@ -57,8 +59,10 @@ type App struct {
 	Backups   *backups.Service
 	Certs     *certs.Service
 	Access    *access.Service
+	Sessions  *sessions.Service
 	Server    *server.Server
 	signer    *signer.Client
+	cluster   *teleport.Client // nil: none is configured
 	blobs     *blob.Bucket
 	log       *slog.Logger
 	closers   []func() error
@@ -147,6 +151,9 @@ func (a *App) slices(ctx context.Context, o AppOptions) (err error) {
 	if err := a.openAccess(); err != nil {
 		return err
 	}
+	if err := a.openSessions(); err != nil {
+		return err
+	}
 	a.signer = signer.Dial(a.Config.Signer.Socket)
 	a.closers = append(a.closers, func() error { a.signer.Close(); return nil })
 	if a.Agents, err = agents.New(agents.Deps{DB: a.DB, Keeper: a.Keeper, Ledger: a.Ledger, Findings: a.Findings, Jobs: a.Jobs, Bus: a.Bus,
@@ -201,7 +208,7 @@ func (a *App) Run(ctx context.Context) error {
 	sys := controlplane.System(ctx, "serve")
 	g, gctx := errgroup.WithContext(sys)
 	parts := map[string]func(context.Context) error{
-		"ledger": a.Ledger.Run, "jobs": a.Jobs.Run, "agents": a.Agents.Run, "identity": a.Identity.Run, "backups": a.Backups.Watch, "certs": a.Certs.Watch, "access": a.Access.Watch,
+		"ledger": a.Ledger.Run, "jobs": a.Jobs.Run, "agents": a.Agents.Run, "identity": a.Identity.Run, "backups": a.Backups.Watch, "certs": a.Certs.Watch, "access": a.Access.Watch, "sessions": a.Sessions.Watch,
 		"server": func(ctx context.Context) error { return a.Server.Run(ctx, nil) }, "secrets": a.refreshKeys,
 	}
 	if a.DB.Dialect() == db.Postgres {

@@ -89,6 +89,13 @@ const configExample = `  data_dir: /var/lib/ostler          # database, keyring,
     ticket_link: ""                  # https://tickets.example.com/{ticket}
     ticket_check: ""                 # asked by POST whether a ticket is good
     zone: UTC                        # where working days are counted
+  sessions:                          # what our people do on servers
+    every_seconds: 10                # between readings of the cluster's audit log
+    overlap_minutes: 10              # how far back each goes; every hour one goes 26 h back
+    grace_minutes: 15                # how long a recording may take after a session's end
+    sample_percent: 5                # of the sessions without a cause, for review
+    months: 12                       # recordings are kept at most so long, where nothing else is agreed
+    logins_minutes: 10               # between questions to each host of who logged in
   replica: ""                        # "": the host's name; PostgreSQL only
 `
 
@@ -111,6 +118,7 @@ type Config struct {
 	Certs    CertsConfig    `koanf:"certs"`
 	Teleport TeleportConfig `koanf:"teleport"`
 	Access   AccessConfig   `koanf:"access"`
+	Sessions SessionsConfig `koanf:"sessions"`
 }
 
 // DatabaseConfig says where the truth is.
@@ -175,7 +183,7 @@ func defaults() Config {
 		Log:     LogConfig{Level: "info", Format: "json"},
 		Mail:    MailConfig{TLS: "starttls", WithoutTLS: "wait"},
 		Certs:   defaultCerts(),
-		Access:  defaultAccess(),
+		Access:  defaultAccess(), Sessions: defaultSessions(),
 	}
 }
 
