@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"ostler/agents/wire"
+	"ostler/controlplane"
 	"ostler/controlplane/customers"
 	"ostler/controlplane/db"
 	"ostler/controlplane/findings"
