@@ -209,9 +209,10 @@ func (a *Agents) sweepWindows(ctx context.Context) error {
 }
 
 // Windows lists change windows, newest first, and the token of the next page.
-// Those of retired servers are listed where the server is named.
+// Those of retired servers are listed where the server is named; of a server
+// outside the scope there are none.
 //
-// Errors: invalid request, not found for a server outside the scope.
+// Errors: invalid request.
 func (a *Agents) Windows(ctx context.Context, scope policy.Scope, f WindowFilter) (items []Window, next string, err error) {
 	if f.PageToken != "" && !controlplane.ValidID(controlplane.PrefixWindow, f.PageToken) {
 		return nil, "", controlplane.Invalid(controlplane.Field{Pointer: "/page_token", Message: "This is not a token of a page. Begin at the first page."})
@@ -224,7 +225,10 @@ func (a *Agents) Windows(ctx context.Context, scope policy.Scope, f WindowFilter
 		var named string
 		if f.Server != "" {
 			s, err := a.Servers.ServerIn(tx, scope, f.Server)
-			if err != nil {
+			if controlplane.ErrorCode(err) == controlplane.CodeNotFound {
+				items, next = nil, ""
+				return nil
+			} else if err != nil {
 				return err
 			}
 			f.Server, named = s.ID, s.Name

@@ -167,8 +167,8 @@ func TestChangeWindowsOfACustomer(t *testing.T) {
 			if _, err := w.agents.CloseWindow(w.ctx, scope, f.ID); controlplane.ErrorCode(err) != controlplane.CodeNotFound {
 				t.Errorf("close another's: got %v", err)
 			}
-			if _, _, err := w.agents.Windows(w.ctx, scope, agents.WindowFilter{Server: "web2.example.com"}); controlplane.ErrorCode(err) != controlplane.CodeNotFound {
-				t.Errorf("list another's: got %v", err)
+			if got, _, err := w.agents.Windows(w.ctx, scope, agents.WindowFilter{Server: "web2.example.com"}); err != nil || len(got) != 0 {
+				t.Errorf("list another's: got %+v, %v", got, err)
 			}
 			if _, err := w.agents.WindowsAt(w.ctx, scope, f.Server, clock.Now()); controlplane.ErrorCode(err) != controlplane.CodeNotFound {
 				t.Errorf("at another's: got %v", err)

@@ -42,6 +42,7 @@ var eventLooks = map[string]eventLook{
 	"server.created": {"event.server_created", ""}, "server.changed": {"event.server_changed", ""}, "server.activated": {"event.server_activated", ToneGood}, "server.retired": {"event.server_retired", ""},
 	"server.inventoried": {"event.server_inventoried", ""}, "server.silent": {"event.server_silent", ToneUnknown}, "server.heard": {"event.server_heard", ToneGood}, "server.rebooted": {"event.server_rebooted", ToneWarn},
 	"agent.enrolled": {"event.agent_enrolled", ToneGood}, "agent.connected": {"event.agent_connected", ToneGood}, "agent.renewed": {"event.agent_renewed", ""}, "agent.frozen": {"event.agent_frozen", ToneBad}, "agent.unfrozen": {"event.agent_unfrozen", ToneGood},
+	"window.opened": {"event.window_opened", ToneWarn}, "window.closed": {"event.window_closed", ""}, "window.ended": {"event.window_ended", ToneUnknown},
 	"enrolment.created": {"event.enrolment_created", ""}, "enrolment.refused": {"event.enrolment_refused", ToneBad},
 	"tenancy.created": {"event.tenancy_created", ""}, "tenancy.changed": {"event.tenancy_changed", ""}, "tenancy.ended": {"event.tenancy_ended", ""},
 	"customer.created": {"event.customer_created", ""}, "customer.changed": {"event.customer_changed", ""},

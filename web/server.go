@@ -43,6 +43,9 @@ func (p *Portal) server(v *visit) error {
 	if err := v.serverCerts(page, s.ID); err != nil {
 		return err
 	}
+	if err := v.serverWindows(page, s.ID); err != nil {
+		return err
+	}
 	page.Inventory, page.Simulated = v.inventory(status)
 	events, next, err := v.events(ledger.Filter{Server: s.ID, Limit: 40, PageToken: v.c.QueryParam("older")})
 	if err != nil {

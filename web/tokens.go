@@ -142,7 +142,7 @@ func (v *visit) mayWords(ps []policy.Permission) []string {
 
 var permissionTexts = map[policy.Permission]string{
 	policy.CustomerRead: "may.customer_read", policy.CustomerWrite: "may.customer_write", policy.ServerRead: "may.server_read", policy.ServerWrite: "may.server_write",
-	policy.ServerEnrol: "may.server_enrol", policy.PlanRead: "may.plan_read", policy.PlanWrite: "may.plan_write", policy.KeyConfirm: "may.key_confirm",
+	policy.ServerEnrol: "may.server_enrol", policy.WindowWrite: "may.window_write", policy.PlanRead: "may.plan_read", policy.PlanWrite: "may.plan_write", policy.KeyConfirm: "may.key_confirm",
 	policy.BackupRun: "may.backup_run", policy.SnapshotRead: "may.snapshot_read", policy.FileRead: "may.file_read", policy.RestoreRun: "may.restore_run",
 	policy.CertRead: "may.cert_read", policy.CertWrite: "may.cert_write", policy.CertAdmin: "may.cert_admin",
 	policy.AccessRead: "may.access_read", policy.AccessWrite: "may.access_write", policy.AccessApprove: "may.access_approve", policy.AccessAdmin: "may.access_admin", policy.AccessConfirm: "may.access_confirm",

@@ -116,6 +116,15 @@ type Server struct {
 	Certs     []CertRow
 	CertsMore string
 	Others    Link
+	Windows   []WindowRow // the newest ones
+}
+
+// WindowRow is a change window: a time in which the server was changed on
+// purpose. Staff see for which ticket, by whom and with what.
+type WindowRow struct {
+	From, Until       time.Time
+	State             State
+	Ticket, Who, What string
 }
 
 // Disk is one file system.

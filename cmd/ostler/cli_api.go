@@ -239,7 +239,7 @@ func (c *client) do(ctx context.Context, method, path string, query url.Values, 
 		}
 		return nil, unreachable(con.base, err)
 	}
-	if resp.StatusCode < 300 {
+	if resp.StatusCode < 300 || resp.StatusCode == http.StatusNotModified { // which only who sends If-None-Match is told
 		return resp, nil
 	}
 	defer func() { _ = resp.Body.Close() }()

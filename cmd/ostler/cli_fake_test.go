@@ -113,7 +113,7 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		"restores": f.restore, "tokens": f.tokens, "proxy": f.proxy, "repositories": f.repositories,
 		"files": f.files, "assists": f.assists, "asks": f.asks, "mails": f.mails, "certificates": f.certs, "issues": f.issues,
 		"certificate-authorities": f.authorities, "dns-providers": f.providers, "certificate-campaigns": f.campaigns, "found-certificates": f.foundCerts,
-		"access": f.access,
+		"access": f.access, "inventory": f.inventory, "windows": f.windows,
 	}
 	if h := handlers[noun]; h != nil {
 		h(w, r, rest)

@@ -85,6 +85,8 @@ func (s *Server) registerServers() {
 			v, err := s.Customers.RetireServer(ctx, scope, in.ID)
 			return s.oneServer(ctx, scope, v, err)
 		})
+	s.registerWindows()
+	s.registerInventory()
 }
 
 func (s *Server) listServers(ctx context.Context, scope policy.Scope, in *serversIn) (*ListOut[serverView], error) {

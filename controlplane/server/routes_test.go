@@ -59,6 +59,7 @@ var bodies = map[string]string{
 	"api.contact.change":  `{"name":"Lee"}`,
 	"api.server.create":   `{"name":"new.example.com","country":"DE"}`,
 	"api.server.change":   `{"location":"Leipzig"}`,
+	"api.window.open":     `{"server":"srv_x","ticket":"OPS-1","who":"ada"}`,
 	"api.tenancy.create":  `{"server":"srv_x","customer":"cus_x"}`,
 	"api.tenancy.change":  `{"sites":["example.com"]}`,
 
@@ -131,7 +132,7 @@ func (o tenant) id(path string) string {
 	return map[string]string{"customers": o.customer.ID, "contacts": o.contact.ID, "servers": o.server.ID, "tenancies": o.tenancy.ID, "jobs": o.job,
 		"findings": o.finding, "ledger": o.entry, "tokens": "tok_00000000000000000000000000", "sessions": "ses_00000000000000000000000000",
 		"plans": o.plan.ID, "repositories": o.plan.Repository.ID, "runs": o.run, "snapshots": o.snapshot, "restores": o.restore,
-		"assists": o.assist, "asks": o.ask, "mails": o.mail, "certificates": o.cert, "issues": o.issue, "certificate-authorities": o.authority, "dns-providers": o.provider,
+		"assists": o.assist, "windows": o.window, "asks": o.ask, "mails": o.mail, "certificates": o.cert, "issues": o.issue, "certificate-authorities": o.authority, "dns-providers": o.provider,
 		"certificate-campaigns": o.campaign, "found-certificates": o.found}[noun]
 }
 
@@ -229,7 +230,7 @@ func TestListsAreOnesOwn(t *testing.T) {
 	w.newTenant("Mine")
 	other := w.newTenant("Other")
 	for _, path := range []string{"/customers", "/servers", "/tenancies", "/jobs", "/findings", "/ledger", "/plans", "/snapshots", "/restores",
-		"/assists", "/asks", "/mails", "/certificates", "/dns-providers", "/access/grants", "/access/entries", "/access/notices", "/access/found", "/access/summaries"} {
+		"/assists", "/windows", "/inventory", "/asks", "/mails", "/certificates", "/dns-providers", "/access/grants", "/access/entries", "/access/notices", "/access/found", "/access/summaries"} {
 		for _, query := range []string{"", "?customer=" + other.customer.ID, "?server=" + other.server.ID} {
 			a := w.call("mine-owner", "GET", server.Base+path+query, "")
 			if a.status == http.StatusUnprocessableEntity && query != "" {
@@ -239,7 +240,7 @@ func TestListsAreOnesOwn(t *testing.T) {
 				t.Errorf("%s%s: got %d: %s", path, query, a.status, a.body)
 			}
 			for _, secret := range []string{other.customer.ID, other.server.ID, other.tenancy.ID, other.job, other.finding, other.entry, other.plan.ID, other.snapshot, other.restore,
-				other.assist, other.ask, other.mail, other.cert, other.provider, other.person, other.grant, other.ground, other.notice, other.wayIn, other.change} {
+				other.assist, other.window, other.ask, other.mail, other.cert, other.provider, other.person, other.grant, other.ground, other.notice, other.wayIn, other.change} {
 				if strings.Contains(a.body, secret) {
 					t.Errorf("%s%s: shows another customer's %s", path, query, secret)
 				}

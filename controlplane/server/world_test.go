@@ -196,6 +196,7 @@ type tenant struct {
 	snapshot string
 	restore  string
 	assist   string // over
+	window   string
 	ask      string
 	mail     string
 
@@ -212,6 +213,9 @@ func (w *world) newTenant(name string) tenant {
 	w.must(err)
 	o.server, err = w.store.CreateServer(w.ctx, all, customers.NewServer{Name: o.customer.Slug + ".example.com", Country: "DE"})
 	w.must(err)
+	win, err := w.agents.OpenWindow(w.ctx, all, agents.NewWindow{Server: o.server.ID, Ticket: "OPS-1", Who: "Kim Sample"})
+	w.must(err)
+	o.window = win.ID
 	o.tenancy, err = w.store.CreateTenancy(w.ctx, all, customers.NewTenancy{Server: o.server.ID, Customer: o.customer.ID, Paths: []string{"/srv/" + o.customer.Slug}, Sites: []string{"www." + o.customer.Slug + ".example"}})
 	w.must(err)
 	o.contact, err = w.store.AddContact(w.ctx, all, customers.NewContact{Customer: o.customer.ID, Name: "Kim Sample", Email: "kim@" + o.customer.Slug + ".example", Role: policy.RoleOwner})

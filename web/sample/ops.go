@@ -100,7 +100,9 @@ func server(tx *web.Text) []Sample {
 		Inventory: []web.Pair{{Label: "System", Value: "Debian GNU/Linux 12 (bookworm)"}, {Label: "Kernel", Value: "6.1.0-31-amd64", Mono: true}, {Label: "Memory", Value: "8.2 GB, 4 CPUs"}, {Label: "Packages", Value: "1204"}, {Label: "Boot", Value: "0c1f4f7e-21aa-4b6e-9f4d-2f6a7c1f2b11", Mono: true}},
 		Simulated: []string{"boot_id", "packages"}, Certs: serverCerts(tx), Others: link(tx.T("server.certs_found")), CertsMore: "#",
 		Tenancies: []web.TenancyRow{{Customer: web.Link{Label: "Maple Bakery", Href: "#"}, Paths: []string{"/srv/shop", "/etc/shop"}, Sites: []string{"maple.example"}, PlanHref: "#", SitesSet: "#"}},
-		Plans:     []web.PlanRow{{Name: "Maple Bakery", Href: "#", State: state(web.ToneGood, "complete"), Latest: at(11.1), Next: at(-12.9), Schedule: "every day at 02:15"}},
+		Windows: []web.WindowRow{{From: at(1), Until: at(-1), State: state(web.ToneWarn, tx.T("window.open")), Ticket: "OPS-1207", Who: "ada on bastion-1", What: "patch.yml"},
+			{From: at(50), Until: at(49.2), State: state("", tx.T("window.closed")), Ticket: "OPS-1198", Who: "kim on bastion-1"}},
+		Plans: []web.PlanRow{{Name: "Maple Bakery", Href: "#", State: state(web.ToneGood, "complete"), Latest: at(11.1), Next: at(-12.9), Schedule: "every day at 02:15"}},
 	}
 	silent := *full
 	silent.Say, silent.Tone = "shop-1 has not been heard of for 41 minutes: what follows is what was known then.", web.ToneUnknown
