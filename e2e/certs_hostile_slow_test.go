@@ -1,3 +1,5 @@
+//go:build slow
+
 package e2e_test
 
 import (
@@ -43,7 +45,7 @@ func keyFile(t *testing.T, path string) crypto.Signer {
 
 // A server in other hands asks for a neighbour's name, or with a key that is
 // weak or has a use already: the authority never hears of it.
-func TestCertificateHostileServer(t *testing.T) {
+func TestSlowCertificateHostileServer(t *testing.T) {
 	t.Parallel()
 	h := newLabHouse(t, "", world.NewLab(t, world.LabOptions{}), "shop.example", "blog.example")
 	neighbour := h.AddCustomers("harbour")[0]

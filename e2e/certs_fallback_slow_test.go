@@ -1,3 +1,5 @@
+//go:build slow
+
 package e2e_test
 
 import (
@@ -10,7 +12,7 @@ import (
 
 // An authority that refuses a name for days is not the end of it: the fall-back
 // issues, and the first is asked again for the next.
-func TestCertificateSecondAuthority(t *testing.T) {
+func TestSlowCertificateSecondAuthority(t *testing.T) {
 	t.Parallel()
 	h := newLabHouse(t, "", world.NewLab(t, world.LabOptions{}), "shop.example")
 	lift := h.lab.Faults.Make(world.Fault{Ask: world.AskNewOrder, Status: http.StatusForbidden, Header: map[string]string{"Content-Type": "application/problem+json"},

@@ -1,3 +1,5 @@
+//go:build slow
+
 package e2e_test
 
 import (
@@ -11,16 +13,6 @@ import (
 	"ostler/e2e/world"
 )
 
-// within waits for what a gate or a pipe reports.
-func within(t *testing.T, what string, c <-chan struct{}) {
-	t.Helper()
-	select {
-	case <-c:
-	case <-time.After(backupLimit):
-		t.Fatalf("%s: not after %s", what, backupLimit)
-	}
-}
-
 // starts counts how often a host's journal says that a job started.
 func starts(t *testing.T, h *world.Host, job string) int {
 	t.Helper()
@@ -33,18 +25,7 @@ func starts(t *testing.T, h *world.Host, job string) int {
 	return n
 }
 
-func empty(t *testing.T, dir string) {
-	t.Helper()
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range entries {
-		t.Errorf("left behind: %s", filepath.Join(dir, e.Name()))
-	}
-}
-
-func TestAgentKilled(t *testing.T) {
+func TestSlowAgentKilled(t *testing.T) {
 	t.Parallel()
 	w := world.New(t, world.Options{})
 	gate := world.NewGate(t, w.Store)
@@ -87,7 +68,7 @@ func TestAgentKilled(t *testing.T) {
 
 // The plane is killed between the commit of a job and the moment when its agent
 // is told: the job starts once all the same, and has one result.
-func TestPlaneKilledAfterCommit(t *testing.T) {
+func TestSlowPlaneKilledAfterCommit(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(t *testing.T, w *world.World) {
 		h := newHouse(t, w, "")
@@ -149,7 +130,7 @@ func once(t *testing.T, h *house, run world.Run, when string) {
 
 // The plane is killed while a host works: the host goes on, and its result
 // arrives when the plane is back.
-func TestPlaneKilledMidBackup(t *testing.T) {
+func TestSlowPlaneKilledMidBackup(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(t *testing.T, w *world.World) {
 		gate := world.NewGate(t, w.Store)

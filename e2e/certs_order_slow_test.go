@@ -1,3 +1,5 @@
+//go:build slow
+
 package e2e_test
 
 import (
@@ -29,7 +31,7 @@ func gone(ask world.Ask) world.Fault {
 
 // An order or an authorization that lapses in the middle is made anew in the
 // same attempt.
-func TestCertificateOrderLapses(t *testing.T) {
+func TestSlowCertificateOrderLapses(t *testing.T) {
 	t.Parallel()
 	steps := []struct {
 		site, name string
@@ -66,7 +68,7 @@ func TestCertificateOrderLapses(t *testing.T) {
 
 // An order that turns invalid is told from the first look that says so: no other
 // question is asked, and the old certificate stays served.
-func TestCertificateInvalidAfterSigningRequest(t *testing.T) {
+func TestSlowCertificateInvalidAfterSigningRequest(t *testing.T) {
 	t.Parallel()
 	h := newLabHouse(t, "", world.NewLab(t, world.LabOptions{}), "shop.example", "www.shop.example")
 	old := h.served("shop.example", "www.shop.example")
