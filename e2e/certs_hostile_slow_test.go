@@ -12,6 +12,7 @@ import (
 	"encoding/pem"
 	"net/http"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"ostler/agents/wire"
@@ -90,4 +91,14 @@ func TestSlowCertificateHostileServer(t *testing.T) {
 	if n := h.lab.Faults.Count("", world.AskNewOrder, world.AskAuthz, world.AskChallenge, world.AskFinalize); n != 0 {
 		t.Errorf("requests about an order: got %d, want none", n)
 	}
+}
+
+// keys are the private keys of a certificate on the host.
+func (h *labHouse) keys(x world.Cert) []string {
+	h.T.Helper()
+	keys, err := filepath.Glob(filepath.Join(h.host.CertFolder(), x.Folder, "[0-9]*", "privkey.pem"))
+	if err != nil {
+		h.T.Fatal(err)
+	}
+	return keys
 }

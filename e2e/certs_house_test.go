@@ -2,7 +2,6 @@ package e2e_test
 
 import (
 	"crypto/x509"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -156,14 +155,4 @@ func (h *labHouse) why(where string, i world.CertIssue, state, code string) {
 	if len(i.Why.Message) < 20 {
 		h.T.Errorf("%s: %s says %q: not in plain words", where, i.Why.Code, i.Why.Message)
 	}
-}
-
-// keys are the private keys of a certificate on the host.
-func (h *labHouse) keys(x world.Cert) []string {
-	h.T.Helper()
-	keys, err := filepath.Glob(filepath.Join(h.host.CertFolder(), x.Folder, "[0-9]*", "privkey.pem"))
-	if err != nil {
-		h.T.Fatal(err)
-	}
-	return keys
 }
