@@ -2,7 +2,6 @@ package certs
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -59,17 +58,11 @@ func (s *Service) AddProvider(ctx context.Context, scope policy.Scope, in NewPro
 	if err := s.checkProvider(scope, in); err != nil {
 		return Provider{}, err
 	}
-	if err := s.keeper.EnsureKey(ctx, in.Customer); err != nil {
-		return Provider{}, fmt.Errorf("certs: add provider: %w", err)
-	}
 	row := providerRow{ID: controlplane.NewID(controlplane.PrefixDNS), CustomerID: in.Customer, Name: in.Name, Kind: in.Kind, Zone: in.Zone}
 	filled := maps.Clone(in.Config)
 	maps.DeleteFunc(filled, func(_, v string) bool { return v == "" })
-	config, err := json.Marshal(filled)
-	if err != nil {
-		return Provider{}, fmt.Errorf("certs: add provider: %w", err)
-	}
-	if row.Config, err = s.keeper.Seal(in.Customer, ad("cert_providers", "config", row.ID), config); err != nil {
+	var err error
+	if row.Config, err = s.keeper.StoreCredential(ctx, in.Customer, ad("cert_providers", "config", row.ID), filled); err != nil {
 		return Provider{}, fmt.Errorf("certs: add provider: %w", err)
 	}
 	row.Fields = encode(slices.Sorted(maps.Keys(filled)))
@@ -127,15 +120,12 @@ func (s *Service) checkProvider(scope policy.Scope, in NewProvider) error {
 	return err
 }
 
-// openConfig opens the settings of a provider.
-func (s *Service) openConfig(row providerRow) (map[string]string, error) {
-	text, err := s.keeper.Open(row.CustomerID, ad("cert_providers", "config", row.ID), row.Config)
+// openConfig opens the settings of a provider. They may stand in Vault: call it
+// outside transactions.
+func (s *Service) openConfig(ctx context.Context, row providerRow) (map[string]string, error) {
+	out, err := s.keeper.Credential(ctx, row.CustomerID, ad("cert_providers", "config", row.ID), row.Config)
 	if err != nil {
 		return nil, fmt.Errorf("certs: provider: %w", err)
-	}
-	var out map[string]string
-	if json.Unmarshal(text, &out) != nil {
-		return nil, fmt.Errorf("certs: provider %s: its settings cannot be read", row.ID) // the cause could quote them
 	}
 	return out, nil
 }
@@ -157,6 +147,9 @@ func (s *Service) RemoveProvider(ctx context.Context, scope policy.Scope, id str
 		}
 		if n > 0 {
 			return controlplane.Errorf(controlplane.CodeConflict, "Choose another provider for them first.", "Certificates use this provider: %d", n)
+		}
+		if err := s.keeper.ForgetCredential(tx, row.CustomerID, ad("cert_providers", "config", row.ID), row.Config); err != nil {
+			return err
 		}
 		row.Config, row.RemovedAt = []byte{}, tx.NowMillis()
 		if err := db.Save(tx, &row); err != nil {

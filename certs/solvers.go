@@ -147,7 +147,7 @@ func (s *Service) presenter(ctx context.Context, cert certRow) (providers.Presen
 		}
 		return nil, "", &ownRefusal{Why{Code: code}}
 	}
-	fields, err := s.openConfig(rows[0])
+	fields, err := s.openConfig(ctx, rows[0])
 	if err != nil {
 		return nil, "", err
 	}

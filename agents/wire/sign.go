@@ -23,15 +23,21 @@ func KeyID(public ed25519.PublicKey) string {
 
 // Sign signs e with the signer's key.
 func Sign(private ed25519.PrivateKey, e Envelope) (SignedEnvelope, error) {
+	return SignBy(private.Public().(ed25519.PublicKey), func(message []byte) ([]byte, error) { return ed25519.Sign(private, message), nil }, e)
+}
+
+// SignBy signs e with a key that somebody else holds: sign returns the plain
+// Ed25519 signature of a message by the key of public.
+func SignBy(public ed25519.PublicKey, sign func(message []byte) ([]byte, error), e Envelope) (SignedEnvelope, error) {
 	payload, err := json.Marshal(e)
 	if err != nil {
 		return SignedEnvelope{}, fmt.Errorf("wire: encode envelope: %w", err)
 	}
-	return SignedEnvelope{
-		Payload:   payload,
-		Signature: ed25519.Sign(private, append([]byte(SignContext), payload...)),
-		KeyID:     KeyID(private.Public().(ed25519.PublicKey)),
-	}, nil
+	signature, err := sign(append([]byte(SignContext), payload...))
+	if err != nil {
+		return SignedEnvelope{}, err
+	}
+	return SignedEnvelope{Payload: payload, Signature: signature, KeyID: KeyID(public)}, nil
 }
 
 // Verify checks s against the known signer keys (raw Ed25519 public keys) and

@@ -105,11 +105,16 @@ func (a *App) foundations(ctx context.Context, o AppOptions) (err error) {
 	if err := a.migrate(ctx); err != nil {
 		return err
 	}
-	if a.Keeper, err = secrets.OpenFile(ctx, a.DB, filepath.Join(a.Config.DataDir, "keyring")); err != nil {
+	var closeVault func() error
+	if a.Keeper, closeVault, err = a.Config.openKeeper(ctx, a.DB, a.log); err != nil {
 		return err
 	}
-	a.Ledger, err = ledger.New(a.DB, a.Keeper, ledger.Options{Origin: a.Config.Ledger.Origin, Log: a.log, Bus: a.Bus, SimulatedClock: o.Simulated()})
-	return err
+	a.closers = append(a.closers, closeVault)
+	if a.Ledger, err = ledger.New(a.DB, a.Keeper, ledger.Options{Origin: a.Config.Ledger.Origin, Log: a.log, Bus: a.Bus, SimulatedClock: o.Simulated()}); err != nil {
+		return err
+	}
+	recordKeys(a.Keeper, a.Ledger)
+	return nil
 }
 
 // migrate brings SQLite to this version; PostgreSQL is brought by "ostler migrate".

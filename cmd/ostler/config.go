@@ -40,6 +40,18 @@ const configExample = `  data_dir: /var/lib/ostler          # database, keyring,
   signer:
     socket: ""                       # "": signer.sock in data_dir
     key_dir: ""                      # "": signer in data_dir
+    vault_role_id: ""                # once its key was moved to Vault: a role of its own
+    vault_secret_id_file: ""
+  vault:                             # a second home of keys; what is "" says Vault's own environment
+    addr: ""                         # https://vault.example.com:8200; "": VAULT_ADDR
+    namespace: ""                    # "": VAULT_NAMESPACE
+    ca_file: ""                      # PEM; "": VAULT_CACERT, or the system's authorities
+    role_id: ""                      # of AppRole; "": there is no Vault
+    secret_id_file: ""               # a wrapping token around a secret id, or one; mode 0600
+    transit: transit                 # mount of the transit engine
+    kv: secret                       # mount of a KV engine, version 2
+    approle: approle                 # mount of AppRole
+    prefix: ostler                   # our names in both begin with it
   metrics:
     listen: 127.0.0.1:9464
   ledger:
@@ -114,6 +126,7 @@ type Config struct {
 	Metrics  MetricsConfig  `koanf:"metrics"`
 	Ledger   LedgerConfig   `koanf:"ledger"`
 	Log      LogConfig      `koanf:"log"`
+	Vault    VaultConfig    `koanf:"vault"`
 	Mail     MailConfig     `koanf:"mail"`
 	Certs    CertsConfig    `koanf:"certs"`
 	Teleport TeleportConfig `koanf:"teleport"`
@@ -154,6 +167,10 @@ type AgentsConfig struct {
 type SignerConfig struct {
 	Socket string `koanf:"socket"`
 	KeyDir string `koanf:"key_dir"`
+	// VaultRoleID and VaultSecretIDFile are the signer's own role, for a key that
+	// was moved to Vault.
+	VaultRoleID       string `koanf:"vault_role_id"`
+	VaultSecretIDFile string `koanf:"vault_secret_id_file"`
 }
 
 // MetricsConfig is the listener of /metrics.
@@ -181,6 +198,7 @@ func defaults() Config {
 		Metrics: MetricsConfig{Listen: "127.0.0.1:9464"},
 		Ledger:  LedgerConfig{Origin: "ostler.internal/ledger"},
 		Log:     LogConfig{Level: "info", Format: "json"},
+		Vault:   defaultVault(),
 		Mail:    MailConfig{TLS: "starttls", WithoutTLS: "wait"},
 		Certs:   defaultCerts(),
 		Access:  defaultAccess(), Sessions: defaultSessions(),

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"syscall"
 	"time"
 
@@ -16,7 +15,6 @@ import (
 	"ostler/controlplane/identity"
 	"ostler/controlplane/ledger"
 	"ostler/controlplane/policy"
-	"ostler/controlplane/secrets"
 )
 
 // staffCommand makes the first person, on the machine itself: whoever can read
@@ -94,10 +92,11 @@ func withIdentity(ctx context.Context, config string, do func(context.Context, C
 	if _, err := d.Migrate(ctx); err != nil {
 		return err
 	}
-	k, err := secrets.OpenFile(ctx, d, filepath.Join(c.DataDir, "keyring"))
+	k, closeVault, err := c.openKeeper(ctx, d, nil)
 	if err != nil {
 		return err
 	}
+	defer func() { _ = closeVault() }()
 	l, err := ledger.New(d, k, ledger.Options{Origin: c.Ledger.Origin})
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@ const (
 	formatCustomer byte = 1 // under a customer's data key
 	formatLocal    byte = 2 // under the local key
 	formatDataKey  byte = 3 // a data key under the key-encryption key
+	formatVault    byte = 4 // no envelope: the value stands in Vault's KV
 )
 
 const (

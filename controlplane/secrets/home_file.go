@@ -80,8 +80,15 @@ func (h *fileHome) Unwrap(ctx context.Context, customer string, version int64, w
 	return open(a, formatDataKey, dataKeyPlace(customer, version), wrapped)
 }
 
-// Rotate makes the next key-encryption key.
-func (h *fileHome) Rotate(ctx context.Context) error {
+// Destroy does nothing: one key-encryption key wraps all customers' keys, and
+// the wrapped ones are emptied in the database.
+func (h *fileHome) Destroy(context.Context, string) error { return nil }
+
+// Check wraps and opens something under the newest key-encryption key.
+func (h *fileHome) Check(ctx context.Context) error { return tryHome(ctx, h) }
+
+// Rotate makes the next key-encryption key, one for all customers.
+func (h *fileHome) Rotate(ctx context.Context, _ []string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	newest, err := newestKEK(ctx, h.ring.d)

@@ -4,8 +4,11 @@
 // unreadable at once, that a lost key file is an error and never a new key, and
 // that no error or log line carries key material.
 //
-// Three layers: a key-encryption key in a Home (a file now), a data key for each
-// customer that the Home wraps, and AES-256-GCM envelopes under the data keys.
+// Three layers: a key-encryption key in a Home (a file, or Vault's transit), a
+// data key for each customer that the Home wraps, and AES-256-GCM envelopes
+// under the data keys. Credentials of others' services are envelopes too, or
+// stand in Vault's KV. Which home has a key or a credential stands with it: both
+// homes are read, and new ones go to the one that the database names.
 package secrets
 
 import (
@@ -15,11 +18,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"sync"
 	"time"
 
 	"ostler/controlplane"
 	"ostler/controlplane/db"
+	"ostler/controlplane/secrets/vault"
 )
 
 // AD says where a sealed value stands. With the customer it is the associated
@@ -37,6 +42,18 @@ var ErrNoKey = errors.New("secrets: the customer has no data key yet")
 // for another place or customer, or with another key.
 var ErrOpen = errors.New("secrets: the sealed value does not open here")
 
+// HomeName says where keys are.
+type HomeName string
+
+// The homes.
+const (
+	HomeFile  HomeName = "file"
+	HomeVault HomeName = "vault"
+)
+
+// Valid reports whether h is a known home.
+func (h HomeName) Valid() bool { return h == HomeFile || h == HomeVault }
+
 // Home keeps the key-encryption key: a file, or Vault's transit engine. Its
 // methods may use the network, so none is called inside a transaction.
 type Home interface {
@@ -44,23 +61,53 @@ type Home interface {
 	Wrap(ctx context.Context, customer string, version int64, key []byte) ([]byte, error)
 	// Unwrap opens what Wrap made, under whichever key version it names.
 	Unwrap(ctx context.Context, customer string, version int64, wrapped []byte) ([]byte, error)
-	// Rotate makes a new version of the key-encryption key. Old versions
-	// stay: the plane's own backups hold keys wrapped with them.
-	Rotate(ctx context.Context) error
+	// Rotate makes a new version of the key-encryption key, or of the one that
+	// each of the customers has. Old versions stay: the plane's own backups hold
+	// keys wrapped with them.
+	Rotate(ctx context.Context, customers []string) error
+	// Destroy destroys what the home holds of a customer alone.
+	Destroy(ctx context.Context, customer string) error
+	// Check tries all that the home is needed for, and changes no key in use.
+	Check(ctx context.Context) error
+}
+
+// Recorder enters in the ledger, in the transaction of the change, what was
+// done to keys.
+type Recorder func(tx *db.Tx, kind string, data map[string]any) error
+
+// Options are what a Keeper may have beside its keyring.
+type Options struct {
+	// Vault is the second home; nil where none is configured. The keeper does
+	// not close it.
+	Vault *vault.Client
+	Log   *slog.Logger // nil discards
 }
 
 // Keeper seals, opens, indexes and signs. It is safe for concurrent use.
 type Keeper struct {
 	d      *db.DB
 	ring   *keyring
-	home   Home
+	homes  map[HomeName]Home
+	vault  *vault.Client // nil: none
+	log    *slog.Logger
 	index  []byte
 	local  cipher.AEAD
 	escrow hpke.PrivateKey
 
-	mu   sync.RWMutex
-	keys map[string]*customerKeys
+	record  Recorder
+	sources []CredentialSource
+
+	mu     sync.RWMutex
+	keys   map[string]*customerKeys
+	broken map[string]error // why a customer's keys could not be loaded
 }
+
+// RecordBy has what is done to keys entered in the ledger from now on. Call it
+// while wiring.
+func (k *Keeper) RecordBy(r Recorder) { k.record = r }
+
+// Vault returns the second home's client; nil where none is configured.
+func (k *Keeper) Vault() *vault.Client { return k.vault }
 
 // customerKeys are the data keys of one customer, by version.
 type customerKeys struct {
@@ -74,7 +121,16 @@ type customerKeys struct {
 // database that has been used before, every missing or foreign key file is an
 // error that says which.
 func OpenFile(ctx context.Context, d *db.DB, dir string) (*Keeper, error) {
+	return Open(ctx, d, dir, Options{})
+}
+
+// Open is OpenFile with a second home. A key of one customer that Vault does not
+// open is that customer's trouble; a Vault that opens none is an error.
+func Open(ctx context.Context, d *db.DB, dir string, o Options) (*Keeper, error) {
 	ctx = controlplane.System(ctx, "secrets")
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
 	ring, err := openKeyring(d, dir)
 	if err != nil {
 		return nil, err
@@ -83,7 +139,11 @@ func OpenFile(ctx context.Context, d *db.DB, dir string) (*Keeper, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &Keeper{d: d, ring: ring, home: home, keys: map[string]*customerKeys{}}
+	k := &Keeper{d: d, ring: ring, homes: map[HomeName]Home{HomeFile: home}, vault: o.Vault, log: o.Log,
+		keys: map[string]*customerKeys{}, broken: map[string]error{}}
+	if o.Vault != nil {
+		k.homes[HomeVault] = &vaultHome{c: o.Vault}
+	}
 	if k.index, err = ring.get(ctx, fmt.Sprintf("index-%d", indexVersion), randomKey); err != nil {
 		return nil, err
 	}

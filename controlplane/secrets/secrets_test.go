@@ -275,8 +275,10 @@ func TestRotate(t *testing.T) {
 		}
 		sealed, _ := k.Seal(customer, place, []byte("v"))
 		before := wrapped(t, d)
-		if err := errors.Join(k.Rotate(t.Context()), k.Rotate(t.Context())); err != nil {
-			t.Fatal(err)
+		for range 2 {
+			if n, err := k.Rotate(t.Context()); err != nil || n != 1 {
+				t.Fatalf("Rotate: got %d, %v, want the one key that is left", n, err)
+			}
 		}
 		if bytes.Equal(before, wrapped(t, d)) {
 			t.Error("the data key is still wrapped as before")
@@ -499,7 +501,7 @@ func TestNoErrorShowsAKey(t *testing.T) {
 	_, e12 := k.Ed25519("short")
 	try(t, d.Close())
 	e13 := k.Refresh(t.Context())
-	e14 := k.Rotate(t.Context())
+	_, e14 := k.Rotate(t.Context())
 	e15 := k.EnsureKey(t.Context(), "cus_none")
 	e16 := k.Destroy(t.Context(), customer)
 	_, e17 := k.KeyFile("later", func() ([]byte, error) { return needles[0], nil })

@@ -2,6 +2,7 @@ package secrets
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 
@@ -14,6 +15,7 @@ type dataKeyRow struct {
 	Wrapped     []byte `gorm:"column:wrapped"`
 	CreatedAt   int64  `gorm:"column:created_at;autoCreateTime:false"`
 	DestroyedAt int64  `gorm:"column:destroyed_at"`
+	Home        string `gorm:"column:home"`
 }
 
 // TableName names the table for gorm.
@@ -40,37 +42,47 @@ func readDataKeys(ctx context.Context, d *db.DB, customer *string) (rows []dataK
 	return rows, err
 }
 
-func insertDataKey(ctx context.Context, d *db.DB, customer string, wrapped []byte) error {
+// errMoved says that new keys have another home than the one a key was wrapped in.
+var errMoved = errors.New("secrets: keys have another home now")
+
+func insertDataKey(ctx context.Context, d *db.DB, customer string, home HomeName, wrapped []byte) error {
 	return d.Write(ctx, func(tx *db.Tx) error {
-		return tx.Create(&dataKeyRow{CustomerID: customer, Version: 1, Wrapped: wrapped, CreatedAt: tx.NowMillis()}).Error
+		row, err := homeOf(tx)
+		if err != nil {
+			return err
+		}
+		if row.Home != string(home) {
+			return errMoved
+		}
+		return tx.Create(&dataKeyRow{CustomerID: customer, Version: 1, Wrapped: wrapped, CreatedAt: tx.NowMillis(), Home: string(home)}).Error
 	})
 }
 
 // destroyDataKeys empties the rows of a customer, and leaves one that says so
-// where there was none: the key can never be made again.
-func destroyDataKeys(ctx context.Context, d *db.DB, customer string) error {
-	return d.Write(ctx, func(tx *db.Tx) error {
-		got := tx.Model(&dataKeyRow{}).Where("customer_id = ? AND destroyed_at = 0", customer).
-			Updates(map[string]any{"wrapped": []byte{}, "destroyed_at": tx.NowMillis()})
-		if got.Error != nil || got.RowsAffected > 0 {
-			return got.Error
-		}
-		var n int64
-		if err := tx.Model(&dataKeyRow{}).Where("customer_id = ?", customer).Count(&n).Error; err != nil || n > 0 {
-			return err
-		}
-		return tx.Create(&dataKeyRow{CustomerID: customer, Version: 1, Wrapped: []byte{}, CreatedAt: tx.NowMillis(), DestroyedAt: tx.NowMillis()}).Error
-	})
+// where there was none: the key can never be made again. It reports whether one
+// of them was in Vault.
+func destroyDataKeys(tx *db.Tx, customer string) (inVault bool, err error) {
+	var rows []dataKeyRow
+	if err := tx.Where("customer_id = ?", customer).Find(&rows).Error; err != nil {
+		return false, err
+	}
+	if len(rows) == 0 {
+		return false, tx.Create(&dataKeyRow{CustomerID: customer, Version: 1, Wrapped: []byte{}, CreatedAt: tx.NowMillis(), DestroyedAt: tx.NowMillis(), Home: string(HomeFile)}).Error
+	}
+	for _, r := range rows {
+		inVault = inVault || r.Home == string(HomeVault)
+	}
+	return inVault, tx.Model(&dataKeyRow{}).Where("customer_id = ? AND destroyed_at = 0", customer).
+		Updates(map[string]any{"wrapped": []byte{}, "destroyed_at": tx.NowMillis()}).Error
 }
 
 // rewrapDataKey exchanges the wrapped form of a key, unless it changed since r
-// was read.
-func rewrapDataKey(ctx context.Context, d *db.DB, r dataKeyRow, wrapped []byte) error {
-	return d.Write(ctx, func(tx *db.Tx) error {
-		return tx.Model(&dataKeyRow{}).
-			Where("customer_id = ? AND version = ? AND wrapped = ? AND destroyed_at = 0", r.CustomerID, r.Version, r.Wrapped).
-			Updates(map[string]any{"wrapped": wrapped}).Error
-	})
+// was read, and reports whether it did.
+func rewrapDataKey(tx *db.Tx, r dataKeyRow, home HomeName, wrapped []byte) (bool, error) {
+	got := tx.Model(&dataKeyRow{}).
+		Where("customer_id = ? AND version = ? AND wrapped = ? AND destroyed_at = 0", r.CustomerID, r.Version, r.Wrapped).
+		Updates(map[string]any{"wrapped": wrapped, "home": string(home)})
+	return got.RowsAffected == 1, got.Error
 }
 
 func readKeyFileRow(ctx context.Context, d *db.DB, name string) (fingerprint []byte, ok bool, err error) {

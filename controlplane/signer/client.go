@@ -5,11 +5,14 @@ import (
 	"context"
 	"crypto/ed25519"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"time"
+	"unicode"
 
 	"ostler/agents/wire"
 	"ostler/controlplane"
@@ -84,6 +87,9 @@ func (c *Client) call(ctx context.Context, method, path string, body []byte, int
 	if resp.StatusCode != http.StatusOK {
 		var r refusal
 		_ = json.Unmarshal(data, &r) // without a message the status says enough
+		if resp.StatusCode == http.StatusServiceUnavailable {
+			return controlplane.Errorf(controlplane.CodeUnavailable, r.Next, "Jobs cannot be signed: %s", lowerFirst(r.Message)).Because(errors.New("signer: its key is away"))
+		}
 		return controlplane.Errorf(controlplane.CodeInvalid, "This is a fault of ours: report it.",
 			"The signer refuses the job: %s", r.Message).Because(fmt.Errorf("signer: status %d", resp.StatusCode))
 	}
@@ -91,4 +97,14 @@ func (c *Client) call(ctx context.Context, method, path string, body []byte, int
 		return fmt.Errorf("signer: read answer: %w", err)
 	}
 	return nil
+}
+
+// lowerFirst makes a sentence the end of another; names keep their capital.
+func lowerFirst(s string) string {
+	if word, _, _ := strings.Cut(s, " "); word == "Vault" || word == "Vault's" || s == "" {
+		return s
+	}
+	r := []rune(s)
+	r[0] = unicode.ToLower(r[0])
+	return string(r)
 }

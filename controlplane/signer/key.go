@@ -18,10 +18,14 @@ const (
 )
 
 // OpenKey returns the signing key kept in dir, and makes it on first use: the
-// folder 0700, the file 0600. It refuses a key that others can read.
+// folder 0700, the file 0600. It refuses a key that others can read, and one
+// that was moved to Vault: no new one is made in its place.
 func OpenKey(dir string) (ed25519.PrivateKey, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("signer: open key: %w", err)
+	}
+	if public, err := InVault(dir); err != nil || public != nil {
+		return nil, errors.Join(err, errMoved(public))
 	}
 	path := filepath.Join(dir, keyFile)
 	key, err := readKey(path)

@@ -2,7 +2,6 @@ package signer
 
 import (
 	"context"
-	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -52,7 +51,7 @@ func Listen(socket string) (net.Listener, error) {
 // root and the users in uids are answered, by what the kernel says of the other
 // end: a signer with a user of its own names the control plane's there (and
 // lets it reach the socket).
-func Serve(ctx context.Context, ln net.Listener, key ed25519.PrivateKey, log *slog.Logger, uids ...int) error {
+func Serve(ctx context.Context, ln net.Listener, key Key, log *slog.Logger, uids ...int) error {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
@@ -76,7 +75,7 @@ func Serve(ctx context.Context, ln net.Listener, key ed25519.PrivateKey, log *sl
 }
 
 type handler struct {
-	key ed25519.PrivateKey
+	key Key
 	log *slog.Logger
 }
 
@@ -88,7 +87,11 @@ func (h *handler) sign(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "the envelope cannot be read")
 		return
 	}
-	signed, err := Sign(h.key, e)
+	signed, err := Sign(r.Context(), h.key, e)
+	if err != nil && unfit(e) == "" {
+		h.away(w, r, err)
+		return
+	}
 	if err != nil {
 		h.log.WarnContext(r.Context(), "signer.refused", "job", e.Job, "server", e.Server, "action", e.Action, "error", err)
 		refuse(w, http.StatusUnprocessableEntity, unfit(e))
@@ -104,13 +107,30 @@ type keysAnswer struct {
 	Keys [][]byte `json:"keys"`
 }
 
-func (h *handler) keys(w http.ResponseWriter, _ *http.Request) {
-	public, _ := h.key.Public().(ed25519.PublicKey)
-	answer(w, http.StatusOK, keysAnswer{Keys: [][]byte{public}})
+// keys says which keys hosts shall trust; who asks wants to know whether jobs
+// can be signed, too.
+func (h *handler) keys(w http.ResponseWriter, r *http.Request) {
+	if err := h.key.Ready(r.Context()); err != nil {
+		h.away(w, r, err)
+		return
+	}
+	answer(w, http.StatusOK, keysAnswer{Keys: [][]byte{h.key.Public()}})
+}
+
+// away answers that the key does not sign now, in the words of who keeps it.
+func (h *handler) away(w http.ResponseWriter, r *http.Request, err error) {
+	h.log.WarnContext(r.Context(), "signer.key", "error", err)
+	said := refusal{Message: "The key that signs jobs cannot be used", Next: "See the log of ostler signer."}
+	var e *controlplane.Error
+	if errors.As(err, &e) {
+		said = refusal{Message: e.Message, Next: e.Next}
+	}
+	answer(w, http.StatusServiceUnavailable, said)
 }
 
 type refusal struct {
 	Message string `json:"message"`
+	Next    string `json:"next,omitempty"`
 }
 
 func refuse(w http.ResponseWriter, status int, why string) { answer(w, status, refusal{Message: why}) }

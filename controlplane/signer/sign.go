@@ -1,6 +1,7 @@
 package signer
 
 import (
+	"context"
 	"crypto/ed25519"
 	"encoding/json"
 	"fmt"
@@ -15,14 +16,36 @@ const (
 	maxLifetime = 90 * 24 * time.Hour
 )
 
+// Key is the key that hosts trust: a file's, or one that stays in Vault.
+type Key interface {
+	Public() ed25519.PublicKey
+	// Sign returns the Ed25519 signature of a message.
+	Sign(ctx context.Context, message []byte) ([]byte, error)
+	// Ready says what keeps it from signing.
+	Ready(ctx context.Context) error
+}
+
+// InFile is a key that this process holds.
+func InFile(key ed25519.PrivateKey) Key { return fileKey{key} }
+
+type fileKey struct{ private ed25519.PrivateKey }
+
+func (k fileKey) Public() ed25519.PublicKey { return k.private.Public().(ed25519.PublicKey) }
+
+func (k fileKey) Sign(_ context.Context, message []byte) ([]byte, error) {
+	return ed25519.Sign(k.private, message), nil
+}
+
+func (k fileKey) Ready(context.Context) error { return nil }
+
 // Sign checks an envelope and signs it. Errors: invalid for an envelope that
-// no host should be asked to accept.
-func Sign(key ed25519.PrivateKey, e wire.Envelope) (wire.SignedEnvelope, error) {
+// no host should be asked to accept; what the key says where it does not sign.
+func Sign(ctx context.Context, key Key, e wire.Envelope) (wire.SignedEnvelope, error) {
 	if why := unfit(e); why != "" {
 		return wire.SignedEnvelope{}, controlplane.Errorf(controlplane.CodeInvalid,
 			"This is a fault of ours: report it.", "The signer refuses the job: %s", why)
 	}
-	signed, err := wire.Sign(key, e)
+	signed, err := wire.SignBy(key.Public(), func(message []byte) ([]byte, error) { return key.Sign(ctx, message) }, e)
 	if err != nil {
 		return wire.SignedEnvelope{}, fmt.Errorf("signer: %w", err)
 	}

@@ -34,7 +34,7 @@ func start(t *testing.T) (*signer.Client, ed25519.PrivateKey) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- signer.Serve(ctx, ln, key, nil) }()
+	go func() { done <- signer.Serve(ctx, ln, signer.InFile(key), nil) }()
 	c := signer.Dial(socket)
 	t.Cleanup(func() {
 		c.Close()
