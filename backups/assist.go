@@ -242,6 +242,15 @@ func sayWhy() error {
 // assist under which staff do; its zero value for everybody else. Staff may not
 // while what they were told to do is paused.
 func (s *Service) restorer(tx *db.Tx, scope policy.Scope, customer string) (assistRow, error) {
+	row, err := s.asRestorer(tx, scope, customer)
+	if err == nil && s.told != nil && row.ID != "" {
+		err = s.told.Hold(tx, customer, row.ID, row.Ticket)
+	}
+	return row, err
+}
+
+// asRestorer is restorer also while it is paused: to take back what was done.
+func (s *Service) asRestorer(tx *db.Tx, scope policy.Scope, customer string) (assistRow, error) {
 	a, _ := controlplane.ActorFrom(tx.Context())
 	switch {
 	case !scope.Allows(customer):
@@ -256,9 +265,6 @@ func (s *Service) restorer(tx *db.Tx, scope policy.Scope, customer string) (assi
 	row, open, err := openAssist(tx, a.ID)
 	if err == nil && (!open || row.CustomerID != customer) {
 		err = sayWhy()
-	}
-	if err == nil && s.told != nil {
-		err = s.told.Hold(tx, customer, row.ID, row.Ticket)
 	}
 	return row, err
 }

@@ -240,8 +240,11 @@ type Deps struct {
 type Instructions interface {
 	// Authorised returns what an act for a customer may be done by. Errors: conflict.
 	Authorised(tx *db.Tx, customer, act, by string) (id string, err error)
-	// Hold refuses what is paused: an assist or a ticket. Errors: conflict.
+	// Hold refuses what is paused: a restore, an assist or a ticket. Errors: conflict.
 	Hold(tx *db.Tx, customer string, about ...string) error
+	// OnFlagged has stop called when something is paused, in the transaction that
+	// pauses it: about is what it is, as Hold is asked.
+	OnFlagged(stop func(tx *db.Tx, customer string, about ...string) error)
 }
 
 // Letter is a mail to one person. It has the fields of package mail's Message,
@@ -310,5 +313,8 @@ func New(d Deps, o Options) *Service {
 	s.handleCatalogue()
 	s.customers.OnTenancyChanged(s.narrowed)
 	s.customers.OnTenancyChanged(s.cataloguesNarrowed)
+	if s.told != nil {
+		s.told.OnFlagged(s.flagged)
+	}
 	return s
 }

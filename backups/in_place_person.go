@@ -13,7 +13,7 @@ import (
 // What a person does with a restore that is under way or over.
 
 // act changes a restore of the scope in a transaction, by an actor who may
-// restore, and returns it as it is then.
+// restore, and returns it as it is then. What is paused does not go on, by whomever.
 func (s *Service) act(ctx context.Context, scope policy.Scope, id string, change func(tx *db.Tx, row *restoreRow) error) (Restore, error) {
 	err := s.db.Write(ctx, func(tx *db.Tx) error {
 		row, err := db.One[restoreRow](tx, scope, "restore", id)
@@ -21,6 +21,29 @@ func (s *Service) act(ctx context.Context, scope policy.Scope, id string, change
 			return err
 		}
 		if _, err := s.restorer(tx, scope, row.CustomerID); err != nil {
+			return err
+		}
+		if s.told != nil {
+			if err := s.told.Hold(tx, row.CustomerID, row.ID); err != nil {
+				return err
+			}
+		}
+		return change(tx, &row)
+	})
+	if err != nil {
+		return Restore{}, err
+	}
+	return s.Restore(ctx, scope, id)
+}
+
+// takeBack is act for what stops a restore or takes it back: paused or not.
+func (s *Service) takeBack(ctx context.Context, scope policy.Scope, id string, change func(tx *db.Tx, row *restoreRow) error) (Restore, error) {
+	err := s.db.Write(ctx, func(tx *db.Tx) error {
+		row, err := db.One[restoreRow](tx, scope, "restore", id)
+		if err != nil {
+			return err
+		}
+		if _, err := s.asRestorer(tx, scope, row.CustomerID); err != nil {
 			return err
 		}
 		return change(tx, &row)
@@ -96,7 +119,7 @@ func notTheirs() error {
 // Permission: restore.run; staff by an open assist only. Errors: not_found,
 // conflict (nothing to take back, or done already), expired.
 func (s *Service) UndoRestore(ctx context.Context, scope policy.Scope, id string) (Restore, error) {
-	return s.act(ctx, scope, id, func(tx *db.Tx, row *restoreRow) error {
+	return s.takeBack(ctx, scope, id, func(tx *db.Tx, row *restoreRow) error {
 		if err := undoable(*row, tx.NowMillis()); err != nil {
 			return err
 		}
@@ -184,7 +207,7 @@ func (s *Service) doneUndo(tx *db.Tx, job jobs.Job) error {
 // What an apply did until then can be undone. Permission: restore.run; staff by
 // an open assist only. Errors: not_found, conflict where it is over.
 func (s *Service) CancelRestore(ctx context.Context, scope policy.Scope, id string) (Restore, error) {
-	return s.act(ctx, scope, id, func(tx *db.Tx, row *restoreRow) error {
+	return s.takeBack(ctx, scope, id, func(tx *db.Tx, row *restoreRow) error {
 		if RestoreState(row.State).Over() {
 			return controlplane.Errorf(controlplane.CodeConflict, "There is nothing left to cancel; look at its result instead.", "This restore is over already")
 		}

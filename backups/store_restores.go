@@ -185,6 +185,20 @@ func basketOwners(tx *db.Tx) (out []basketRow, err error) {
 	return out, nil
 }
 
+// restoresAbout are a customer's restores that are under way or wait, and are
+// meant by ids or tickets; not those that are taken back.
+func restoresAbout(tx *db.Tx, customer string, about []string) ([]restoreRow, error) {
+	var open []string
+	for _, state := range append([]string{string(RestorePreviewed)}, busyStates...) {
+		if state != string(RestoreUndoing) {
+			open = append(open, state)
+		}
+	}
+	return db.Where[restoreRow](tx, policy.OneCustomer(customer), "id", 0,
+		"customer_id = ? AND state IN ? AND (id IN ? OR assist_id <> '' AND assist_id IN (SELECT id FROM restore_assists WHERE customer_id = ? AND (id IN ? OR ticket <> '' AND ticket IN ?)))",
+		customer, open, about, customer, about, about)
+}
+
 // openAssist finds the assist that a member of staff has open.
 func openAssist(tx *db.Tx, staff string) (assistRow, bool, error) {
 	rows, err := db.Where[assistRow](tx, policy.AllCustomers("one's own assist"), "started_at DESC", 1,

@@ -52,8 +52,15 @@ const (
 	mailDecided = "access.decided" // args what, decision, because
 )
 
+// OnFlagged has stop called for what an instruction is about when it is flagged, in
+// the same transaction: what is under way stops, as far as it can.
+func (s *Service) OnFlagged(stop func(tx *db.Tx, customer string, about ...string) error) {
+	s.onFlagged = append(s.onFlagged, stop)
+}
+
 // FlagInstruction pauses the work on an instruction and tells the customer why.
-// What names its subject or its ticket is refused until it is decided. Permission: access.write.
+// What names its subject or its ticket stops where it is under way, and is refused
+// until it is decided. Permission: access.write.
 func (s *Service) FlagInstruction(ctx context.Context, scope policy.Scope, in Instruction) (Instruction, error) {
 	c, err := s.customerOf(ctx, scope, in.Customer)
 	if err != nil {
@@ -97,6 +104,12 @@ func (s *Service) FlagInstruction(ctx context.Context, scope policy.Scope, in In
 		if err := s.findings.Raise(tx, findings.Finding{Key: flaggedKey(out.ID), Customer: c.ID, Subject: out.ID, Kind: findings.AccessInstructionFlagged, Severity: findings.Warn,
 			Owner: findings.Ops, Args: map[string]string{"what": out.What, "where": c.Name, "because": sentencePart(out.Why)}, Link: "/access/instructions/" + out.ID}); err != nil {
 			return err
+		}
+		about := slices.DeleteFunc([]string{out.Subject, out.Ticket}, func(v string) bool { return v == "" })
+		for _, stop := range s.onFlagged {
+			if err := stop(tx, c.ID, about...); err != nil {
+				return err
+			}
 		}
 		return s.note(tx, ledger.Entry{Customer: c.ID, Subject: out.ID, Kind: "access.instruction_flagged",
 			Data:     map[string]any{"about": out.Subject, "ticket": out.Ticket, "authorisation": out.Authorisation, "mail": out.Mail},

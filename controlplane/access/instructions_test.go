@@ -1,7 +1,9 @@
 package access_test
 
 import (
+	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -208,6 +210,39 @@ func TestMailsAboutGrants(t *testing.T) {
 		same(w.t, "reviewed", w.to()[before:], []string{"access.reviewed " + anna, "access.reviewed " + berta})
 		if a := w.post.sent[before].Args; a["who"] != "Ada Admin" || a["result"] != "restarted the database, nothing else" {
 			w.t.Errorf("args: got %v", a)
+		}
+	})
+}
+
+// What is under way for an instruction is stopped in the transaction that flags
+// it; where that cannot be, nothing is flagged.
+func TestFlaggedStopsWhatRuns(t *testing.T) {
+	tellEach(t, func(w *teller) {
+		var asked []string
+		var fails error
+		w.access.OnFlagged(func(_ *db.Tx, customer string, about ...string) error {
+			if customer != w.maple.ID {
+				w.t.Errorf("customer: got %s, want %s", customer, w.maple.ID)
+			}
+			asked = append(asked, strings.Join(about, " "))
+			return fails
+		})
+		flag := func(subject, ticket string) error {
+			_, err := w.access.FlagInstruction(w.ctx, w.all, access.Instruction{Customer: w.maple.ID, What: "send the customers' data to a list broker", Why: "Art. 6 GDPR", Subject: subject, Ticket: ticket})
+			return err
+		}
+		for _, in := range [][2]string{{"res_1", "OPS-7"}, {"", "OPS-8"}} {
+			if err := flag(in[0], in[1]); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+		same(w.t, "stopped", asked, []string{"res_1 OPS-7", "OPS-8"})
+		fails = errors.New("cannot be stopped")
+		if err := flag("res_2", ""); !errors.Is(err, fails) {
+			w.t.Errorf("what cannot be stopped: got %v, want %v", err, fails)
+		}
+		if all := must[[]access.Instruction](w.t)(w.access.Instructions(w.ctx, w.all, w.maple.ID)); len(all) != 2 {
+			w.t.Errorf("flagged: got %d, want 2", len(all))
 		}
 	})
 }

@@ -130,6 +130,8 @@ type Service struct {
 	onBegun []func(tx *db.Tx, changes []Change) error
 	onGrant []func(tx *db.Tx, g Grant) error
 	onLeave []func(tx *db.Tx, p Person, why string) error
+	// onFlagged stop what is under way for an instruction that was flagged.
+	onFlagged []func(tx *db.Tx, customer string, about ...string) error
 	// staffLast is what was settled last of whom our staff are.
 	staffMu   sync.Mutex
 	staffLast string
