@@ -125,6 +125,15 @@ func (h *house) exports(p *person) {
 	if pdf.status != http.StatusOK || pdf.header.Get("Content-Type") != "application/pdf" || !strings.HasPrefix(pdf.body, "%PDF-") || len(pdf.body) < 2000 {
 		t.Errorf("pdf: %d, %d bytes", pdf.status, len(pdf.body))
 	}
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := h.clock.Now().Add(-time.Second).In(berlin)
+	stamp := second.UTC().Format("2006-01-02T15:04:05") + ".000Z"
+	if body := p.get("/access/list.csv?on=" + second.Format(time.DateOnly) + "&at=" + second.Format(time.TimeOnly)).body; !strings.Contains(body, stamp) {
+		t.Errorf("to the second: %q has no %s", body, stamp)
+	}
 	for _, wrong := range []string{"/access?on=x", "/access?on=2026-02-30", "/access?on=2026-01-01&at=99:99"} {
 		if body := p.page(wrong); !strings.Contains(body, `href="#on"`) {
 			t.Errorf("%s is not said to be wrong", wrong)
@@ -214,6 +223,12 @@ func (h *house) fillAccess(ada, ines *person) {
 	}
 	h.instructs(sent, ines, ada)
 	h.approves(sent, id, ada, ines)
+	h.reviews(sent, "/access/entries/"+entries[0].ID+"/review", ada)
+	h.calls(sent, ada, ines)
+	h.oneChange(id, ada, ines)
+	if got := heading(ada.page(person)); got != "Jens Holm is on the lists of two customers." {
+		t.Errorf("where they stand: %q", got)
+	}
 	sent(ada, "/access/entries/"+entries[0].ID+"/end", url.Values{"why": {"The key came back"}})
 	if a := ada.send(person+"/leave", url.Values{"why": {"New job"}, "typed": {"Jens"}}); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, `href="#typed"`) {
 		t.Errorf("leaving with a wrong name: %d", a.status)
@@ -224,6 +239,107 @@ func (h *house) fillAccess(ada, ines *person) {
 	}
 	if a := ada.post("/access/recording?text=" + between(ada.page("/access/recording"), `/access/recording?text=`, `"`)); a.status != http.StatusSeeOther {
 		t.Errorf("taking note of what is recorded: %d", a.status)
+	}
+}
+
+// reviews has an entry of somebody else's kept until another day.
+func (h *house) reviews(sent func(*person, string, url.Values) string, self string, ada *person) {
+	t := h.t
+	t.Helper()
+	if body := ada.page(self); !strings.Contains(body, "Does Jens Holm still need this") || !strings.Contains(body, "Changes disks") {
+		t.Errorf("a review: %q", heading(body))
+	}
+	for field, form := range map[string]url.Values{"review": {"review": {h.day(-1)}, "note": {"Needed"}}, "note": {"review": {h.day(30)}}} {
+		if a := ada.send(self, form); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, `href="#`+field+`"`) {
+			t.Errorf("a review without %s: %d", field, a.status)
+		}
+	}
+	sent(ada, self, url.Values{"review": {h.day(30)}, "note": {"I asked him.\r\nHe still changes disks."}})
+	if body := ada.page("/access/entries"); !strings.Contains(body, "to be reviewed by") {
+		t.Error("the entry does not say when it is reviewed")
+	}
+}
+
+// calls notes that somebody was told by telephone what no mail told them.
+func (h *house) calls(sent func(*person, string, url.Values) string, ada, ines *person) {
+	t := h.t
+	t.Helper()
+	notices, _, err := h.access.Notices(h.ctx, all, h.maple.ID, 1, "")
+	if err != nil || len(notices) == 0 {
+		t.Fatalf("notices: %d %v", len(notices), err)
+	}
+	self := "/access/notices/" + notices[0].ID
+	if a := ada.send(self+"/call", url.Values{"contact": {"Ines Moreau"}, "on": {h.day(0)}, "said": {"She knows"}}); a.status != http.StatusConflict && a.status != http.StatusUnprocessableEntity {
+		t.Errorf("a call about a notice that is being written: %d", a.status)
+	}
+	if err := h.d.Write(h.ctx, func(tx *db.Tx) error {
+		return tx.Exec("UPDATE access_notices SET state = ?, why = 'no mail server takes it' WHERE id = ?", access.NoticeUnreachable, notices[0].ID).Error
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if body := ada.page(self); !strings.Contains(body, "No mail about this reached anybody") || !strings.Contains(body, self+"/call") {
+		t.Errorf("a notice that reached nobody: %q", heading(body))
+	}
+	if body := ada.page("/access/notices?customer=" + h.maple.ID); heading(body) != "A notice has reached nobody." {
+		t.Errorf("notices: %q", heading(body))
+	}
+	form := url.Values{"contact": {"Ines Moreau"}, "on": {h.day(0)}, "at": {"00:00"}, "said": {"She has read it here,\r\nand asks for nothing."}}
+	for field, wrong := range map[string]string{"on": "x", "at": "99:99", "contact": "", "said": " "} {
+		was := form.Get(field)
+		form.Set(field, wrong)
+		if a := ada.send(self+"/call", form); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, `id="errors"`) {
+			t.Errorf("a call with %s %q: %d", field, wrong, a.status)
+		} else {
+			checkPage(t, a.body)
+		}
+		form.Set(field, was)
+	}
+	form.Set("at", h.clock.Now().Format("15:04:05"))
+	if got := ines.get(self + "/call").status; got != http.StatusNotFound {
+		t.Errorf("a customer notes our call: %d", got)
+	}
+	sent(ada, self+"/call", form)
+	for _, p := range []*person{ada, ines} {
+		body := html.UnescapeString(p.page(self))
+		if !strings.Contains(heading(body), "told another way") || !strings.Contains(body, "Ines Moreau: She has read it here, and asks for nothing.") {
+			t.Errorf("the call is not on the page: %q", heading(body))
+		}
+	}
+	if a := ines.post(self + "/acknowledge"); a.location() != self+"?done=acknowledged" {
+		t.Errorf("taking note after a call: %d", a.status)
+	}
+	if body := ada.page(self); strings.Contains(body, self+"/call") {
+		t.Error("a call is offered for what was acknowledged")
+	}
+}
+
+// oneChange reads changes by themselves, from where they are listed.
+func (h *house) oneChange(of string, ada, ines *person) {
+	t := h.t
+	t.Helper()
+	changes, _, err := h.access.Changes(h.ctx, all, access.ChangeFilter{Customer: h.maple.ID, Person: of})
+	if err != nil || len(changes) == 0 {
+		t.Fatalf("changes: %d %v", len(changes), err)
+	}
+	for _, x := range changes {
+		self := "/access/changes/" + x.ID
+		for _, p := range []*person{ada, ines} {
+			if !strings.Contains(p.page("/access/changes?customer="+h.maple.ID), `href="`+self+`"`) {
+				t.Errorf("no way to %s", self)
+			}
+			body := html.UnescapeString(p.page(self))
+			if got := heading(body); got != "Jens Holm was added." {
+				t.Errorf("one change: %q", got)
+			}
+			for _, want := range []string{">Known<", ">Read<", "/access/notices/ntc_", "The entry in the record", "/activity/", x.ID} {
+				if !strings.Contains(body, want) {
+					t.Errorf("one change lacks %q", want)
+				}
+			}
+			if strings.Contains(body, "/access/persons/") != (p == ada) {
+				t.Errorf("who is led to the person: %v", p == ada)
+			}
+		}
 	}
 }
 
@@ -289,5 +405,10 @@ func (h *house) accessObjects() map[string]string {
 	team := ok[access.Team](t)(h.access.PutTeam(h.ctx, all, access.Team{Name: "Day", Members: []access.Member{{Person: x.ID}}}))
 	a := ok[access.Authorisation](t)(h.access.AddAuthorisation(h.ctx, all, access.Authorisation{Customer: h.maple.ID, Name: "Mara Voss", Capacity: "designee", Acts: []string{"restore"}, From: h.clock.Now(), Document: "Letter"}))
 	in := ok[access.Instruction](t)(h.access.FlagInstruction(h.ctx, all, access.Instruction{Customer: h.maple.ID, What: "Copy a mailbox", Why: "It breaks the secrecy of letters", Ticket: "OPS-2"}))
-	return map[string]string{"grants": g.ID, "persons": x.ID, "facilities": f.ID, "entries": e.ID, "teams": team.ID, "authorisations": a.ID, "instructions": in.ID}
+	changes, _, err := h.access.Changes(h.ctx, all, access.ChangeFilter{Customer: h.maple.ID, Person: x.ID})
+	notices, _, err1 := h.access.Notices(h.ctx, all, h.maple.ID, 1, "")
+	if err != nil || err1 != nil || len(changes) == 0 || len(notices) == 0 {
+		t.Fatalf("changes: %d %v, notices: %d %v", len(changes), err, len(notices), err1)
+	}
+	return map[string]string{"changes": changes[0].ID, "notices": notices[0].ID, "grants": g.ID, "persons": x.ID, "facilities": f.ID, "entries": e.ID, "teams": team.ID, "authorisations": a.ID, "instructions": in.ID}
 }

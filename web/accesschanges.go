@@ -68,32 +68,31 @@ func (v *visit) changesAddress(customer, person string, column access.Column, to
 func (v *visit) changeGrid(items []access.Change) Grid {
 	g := Grid{Heads: []string{v.t("changes.what"), v.t("col.why"), v.t("changes.from"), v.t("access.enforced"), v.t("changes.told"), v.t("changes.acknowledged")}}
 	for _, x := range items {
-		g.Rows = append(g.Rows, GridRow{ID: x.ID, Cells: []Cell{v.changeWhat(x), {Link: Link{Label: v.changeWhy(x.Why)}}, v.changeFrom(x), v.course(x.EnforcedAt, x.Way), v.toldAt(x), v.whenOr(x.AcknowledgedAt, "changes.not_acknowledged")}})
+		g.Rows = append(g.Rows, GridRow{ID: x.ID, Cells: []Cell{v.changeLink(x), {Link: Link{Label: v.changeWhy(x.Why)}}, v.changeFrom(x), v.course(x.EnforcedAt, x.Way), v.toldAt(x), v.whenOr(x.AcknowledgedAt, "changes.not_acknowledged")}})
 	}
 	return g
 }
 
-func (v *visit) changeWhat(x access.Change) Cell {
+// changeSentence says a change in a few words; whoever is not known is somebody.
+func (v *visit) changeSentence(x access.Change) string {
 	name := x.Name
 	if name == "" {
-		name = v.t("access.nobody_known")
+		name = v.t("changes.somebody")
 	}
 	keys := map[access.Column][2]string{access.Listed: {"changes.removed", "changes.added"}, access.Enforced: {"changes.gone", "changes.seen"}, access.Could: {"changes.could_no", "changes.could_yes"}}[x.Column]
-	key, tone := keys[0], Tone("")
+	key := keys[0]
 	if x.Added {
 		key = keys[1]
 	}
 	if x.Kind == access.Moved {
 		key = "changes.moved"
 	}
-	if x.Person == "" {
-		tone = ToneWarn
-	}
-	c := Cell{Link: Link{Label: v.t(key, "name", name)}, Notes: []string{join(wayWord(v.p.tx, x.Way), v.roleTitle(x.Role))}}
-	if tone != "" {
-		c = Cell{State: State{tone, v.t(key, "name", name)}, Notes: []string{join(wayWord(v.p.tx, x.Way), x.Role), PlainName([]byte(x.Unknown))}}
-	}
-	return c
+	return v.t(key, "name", name)
+}
+
+// changeLink leads to a change by itself.
+func (v *visit) changeLink(x access.Change) Cell {
+	return Cell{Link: Link{v.changeSentence(x), "/access/changes/" + x.ID}, Notes: []string{join(wayWord(v.p.tx, x.Way), v.roleTitle(x.Role)), PlainName([]byte(x.Unknown))}}
 }
 
 // changeWhys are the reasons that are words of the program's.
@@ -118,7 +117,7 @@ func (v *visit) changeFrom(x access.Change) Cell {
 }
 
 func (v *visit) course(t time.Time, w access.Way) Cell {
-	if t.IsZero() && byHand(w) {
+	if t.IsZero() && w.ByHand() {
 		return Cell{State: State{ToneUnknown, v.t("access.by_hand")}}
 	}
 	return v.whenOr(t, "changes.not_enforced")
@@ -158,8 +157,7 @@ func (v *visit) sinceVisit(scope policy.Scope, customer string) ([]Section, erro
 	}
 	s.Lead = v.t("access.since_lead", "when", v.moment(last))
 	for _, x := range changes {
-		c := v.changeWhat(x)
-		s.Items = append(s.Items, join(c.Link.Label+c.State.Word, v.moment(x.At), v.changeWhy(x.Why)))
+		s.Items = append(s.Items, join(v.changeSentence(x), v.moment(x.At), v.changeWhy(x.Why)))
 	}
 	s.Acts = []Act{{Label: v.t("changes.title"), Href: "/access/changes"}}
 	return []Section{s}, nil

@@ -81,6 +81,9 @@ func (v *visit) entryGrid(items []access.Entry) Grid {
 		case v.can(policy.AccessWrite):
 			acts = []Act{{Label: v.t("instructing.end"), Href: "/access/entries/" + x.ID + "/end"}}
 		}
+		if x.EndedAt.IsZero() && v.can(policy.AccessApprove) {
+			acts = append(acts, Act{Label: v.t("grant.review"), Href: "/access/entries/" + x.ID + "/review"})
+		}
 		if !x.ReviewBy.IsZero() && x.EndedAt.IsZero() {
 			span.Notes = append(span.Notes, v.t("grant.review_by", "when", v.dayOf(x.ReviewBy)))
 		}

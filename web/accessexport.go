@@ -65,7 +65,7 @@ func (v *visit) exported() (x listExport, err error) {
 
 // name is the file's, without its extension.
 func (x listExport) name() string {
-	return "access-" + x.c.Slug + "-" + x.list.At.UTC().Format("20060102T1504Z")
+	return "access-" + x.c.Slug + "-" + x.list.At.UTC().Format("20060102T150405Z")
 }
 
 func (v *visit) attachment(name, kind string, body []byte) error {
@@ -122,7 +122,7 @@ func lineValues(l access.Line) []string {
 	}
 	attested := "no"
 	switch {
-	case byHand(l.Way):
+	case l.Way.ByHand():
 		attested = "by_hand"
 	case l.Attested:
 		attested = "yes"

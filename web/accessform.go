@@ -61,8 +61,11 @@ func (v *visit) formList(id string) []string {
 	return v.c.Request().PostForm[id]
 }
 
-// formValue is what was entered, without space around it.
-func (v *visit) formValue(id string) string { return strings.TrimSpace(v.c.FormValue(id)) }
+// formValue is what was entered, on one line and without space around it.
+func (v *visit) formValue(id string) string {
+	broken := func(r rune) bool { return r == '\r' || r == '\n' }
+	return strings.TrimSpace(strings.Join(strings.FieldsFunc(v.c.FormValue(id), broken), " "))
+}
 
 // dayField reads a day of a form, as that day's end in the reader's zone; ""
 // is the zero time. What is no day is an error of that field.

@@ -169,6 +169,7 @@ func (v *visit) grantPage(g access.Grant, c customers.Customer) (*Access, error)
 	if page.Events, _, err = v.events(ledger.Filter{Customer: c.ID, Subject: g.ID, Limit: 20}); err != nil {
 		return nil, err
 	}
+	page.Events = withoutSelf(page.Events, "/access/grants/"+g.ID)
 	page.Live = []string{bus.TopicCustomer(c.ID)}
 	return page, nil
 }

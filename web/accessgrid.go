@@ -38,6 +38,8 @@ func (m *markup) gridCell(c Cell) {
 	case label == "":
 	case c.Away:
 		m.away(c.Link)
+	case c.Strong && c.Link.Href == "":
+		m.raw("<b>").text(label).raw("</b>")
 	case c.Strong:
 		m.strong(c.Link)
 	case c.Code:

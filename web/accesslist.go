@@ -135,7 +135,7 @@ func (v *visit) lineGrid(lines []access.Line, at time.Time) Grid {
 	if v.staff() {
 		told = "access.told"
 	}
-	g := Grid{Heads: []string{v.t("col.person"), v.t("access.how"), v.t("col.why"), v.t("access.span"), v.t("access.granted"), v.t("access.enforced"), v.t(told)}}
+	g := Grid{Even: true, Heads: []string{v.t("col.person"), v.t("access.how"), v.t("col.why"), v.t("access.span"), v.t("access.granted"), v.t("access.enforced"), v.t(told)}}
 	for _, l := range lines {
 		g.Rows = append(g.Rows, GridRow{Cells: []Cell{v.lineWho(l), v.lineHow(l), v.lineWhy(l), v.lineSpan(l), v.lineGranted(l), v.lineEnforced(l, at), v.lineTold(l)}})
 	}
@@ -149,8 +149,6 @@ func (v *visit) lineWho(l access.Line) Cell {
 	c := Cell{Link: Link{Label: l.Person.Name}, Strong: true}
 	if v.staff() {
 		c.Link.Href = "/access/persons/" + l.Person.ID
-	} else {
-		c.Link.Href = ""
 	}
 	if l.Person.Kind != access.KindStaff {
 		c.Notes = append(c.Notes, join(kindWord(v.p.tx, l.Person.Kind), l.Person.Company))
@@ -172,7 +170,7 @@ func (v *visit) lineHow(l access.Line) Cell {
 	switch {
 	case l.Place != "":
 		c.Notes = append(c.Notes, v.t("access.on_place", "place", l.Place))
-	case l.Server == "" && !byHand(l.Way):
+	case l.Server == "" && !l.Way.ByHand():
 		c.Notes = append(c.Notes, v.t("access.all_servers"))
 	}
 	return c
@@ -220,27 +218,19 @@ func (v *visit) lineGranted(l access.Line) Cell {
 
 // lineEnforced is what is in force, or why that is not known.
 func (v *visit) lineEnforced(l access.Line, at time.Time) Cell {
-	switch {
-	case l.Enforced != nil && l.Attested:
-		return Cell{At: l.Enforced.From}
-	case l.Enforced != nil:
-		return Cell{State: State{ToneUnknown, v.t("access.unattested")}, Notes: []string{v.t("access.last_seen", "when", v.moment(l.Enforced.From))}}
-	case byHand(l.Way):
-		return Cell{State: State{ToneUnknown, v.t("access.by_hand")}}
-	case !l.Attested:
-		return Cell{State: State{ToneUnknown, v.t("access.unattested")}}
-	case l.Could != nil:
-		c := Cell{State: State{ToneWarn, v.t("access.could")}, Notes: []string{v.t("access.could_note")}}
+	c := Cell{State: standingState(v.p.tx, l.Standing())}
+	switch l.Standing() {
+	case access.StandsEnforced:
+		c = Cell{At: l.Enforced.From}
+	case access.StandsUnconfirmed:
+		c.Notes = []string{v.t("access.last_seen", "when", v.moment(l.Enforced.From))}
+	case access.StandsOpen:
+		c.Notes = []string{v.t("access.could_note")}
 		if u := l.Could.Until; !u.IsZero() && u.After(at) {
 			c.Notes = []string{v.t("access.could_until", "when", v.moment(u))}
 		}
-		return c
-	case l.Way == access.WayAdmin && l.Role != access.RoleOstler, l.Way == access.WayService, l.Way == access.WayCustomer: // no scan shows it, nor has to
-		return Cell{State: State{ToneUnknown, v.t("access.kept")}}
-	case l.Listed != nil:
-		return Cell{State: State{ToneWarn, v.t("access.not_enforced")}}
 	}
-	return Cell{}
+	return c
 }
 
 func (v *visit) lineTold(l access.Line) Cell {
@@ -272,6 +262,9 @@ func (v *visit) attestedSection(l access.List) Section {
 		}
 		s.Grid.Rows = append(s.Grid.Rows, GridRow{Cells: []Cell{{Link: Link{Label: name}}, from, to, {State: state}}})
 	}
+	if len(s.Grid.Rows) > 0 {
+		s.Notes = []string{v.t("access.could_what")}
+	}
 	return s
 }
 
@@ -283,7 +276,7 @@ func (v *visit) listOpen(customer string, l access.List, now bool) (what string,
 		if unanswered(x) {
 			unknown++
 		}
-		if !x.Attested && !byHand(x.Way) {
+		if !x.Attested && !x.Way.ByHand() {
 			unattested++
 		}
 	}

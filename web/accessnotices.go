@@ -11,6 +11,7 @@ var noticeStates = map[string]struct {
 }{
 	"gathering": {ToneBusy, "notice.gathering"}, "sent": {ToneBusy, "notice.sent"}, "accepted": {ToneGood, "notice.accepted"},
 	"bounced": {ToneWarn, "notice.bounced"}, "acknowledged": {ToneGood, "notice.acknowledged"}, "unreachable": {ToneBad, "notice.unreachable"},
+	"called": {ToneGood, "notice.called"},
 }
 
 // noticeState is how far a notice is; one that is late is never well.
@@ -91,8 +92,7 @@ func (v *visit) saidOfNotices(page *Access, items []access.Notice, first bool) {
 // firstItems are the first changes of a notice, in words.
 func (v *visit) firstItems(n access.Notice) (out []string) {
 	for _, x := range n.Items[:min(len(n.Items), 2)] {
-		c := v.changeWhat(x)
-		out = append(out, c.Link.Label+c.State.Word)
+		out = append(out, v.changeSentence(x))
 	}
 	if more := len(n.Items) - 2; more > 0 {
 		out = append(out, v.t("notices.more", "n", more))
@@ -118,9 +118,14 @@ func (v *visit) noticePage(id string) (*Access, error) {
 	ack := v.factAt("changes.acknowledged", n.AcknowledgedAt)
 	ack.Note = n.AcknowledgedBy
 	page.Facts = append(page.Facts, ack)
-	if n.AcknowledgedAt.IsZero() && v.actor.Customer != "" && v.can(policy.AccessConfirm) {
-		page.Acts = []Act{{Label: v.t("notice.acknowledge"), Href: "/access/notices/" + n.ID + "/acknowledge", Post: true, Strong: true}}
+	if !n.CalledAt.IsZero() {
+		page.Facts = append(page.Facts, v.factAt("notice.call_fact", n.CalledAt))
+		page.Pairs = append(page.Pairs, Pair{Label: v.t("notice.call_note"), Value: PlainName([]byte(n.CallNote))})
 	}
+	if n.State == access.NoticeUnreachable {
+		page.Problem = v.unreached(n)
+	}
+	page.Acts = v.noticeActs(n)
 	page.Sections = append(page.Sections, Section{ID: "items", Title: v.t("notice.items"), Grid: v.changeGrid(n.Items), Empty: v.t("changes.empty")})
 	mails := Section{ID: "mails", Title: v.t("notice.mails"), Lead: v.t("notice.mails_lead"), Empty: v.t("notice.mails_empty"), Grid: Grid{Heads: []string{v.t("notice.to"), v.t("col.state"), v.t("col.when")}}}
 	for _, m := range n.Mails {
@@ -128,6 +133,30 @@ func (v *visit) noticePage(id string) (*Access, error) {
 	}
 	page.Sections = append(page.Sections, mails)
 	return page, nil
+}
+
+// unreached says why a notice reached nobody, and what staff do about it.
+func (v *visit) unreached(n access.Notice) *Problem {
+	p := &Problem{Cause: v.t("notice.nobody"), Next: v.t("notice.nobody_theirs")}
+	if v.staff() {
+		p.Next = v.t("notice.nobody_next")
+	}
+	return p
+}
+
+// noticeActs are what the reader can do about a notice: take note of it, or for
+// staff say whom they told another way.
+func (v *visit) noticeActs(n access.Notice) []Act {
+	self := "/access/notices/" + n.ID
+	switch {
+	case !n.AcknowledgedAt.IsZero() || n.State == access.NoticeGathering:
+		return nil
+	case v.actor.Customer != "" && v.can(policy.AccessConfirm):
+		return []Act{{Label: v.t("notice.acknowledge"), Href: self + "/acknowledge", Post: true, Strong: true}}
+	case v.staff() && v.can(policy.AccessWrite):
+		return []Act{{Label: v.t("notice.call"), Href: self + "/call", Strong: n.State == access.NoticeUnreachable}}
+	}
+	return nil
 }
 
 var mailStates = map[string]struct {

@@ -92,13 +92,14 @@ func (p *Portal) personOf(v *visit) error {
 	if err != nil {
 		return err
 	}
-	n := len(held)
-	for _, g := range grants {
-		if g.State == access.GrantActive {
-			n++
-		}
+	lists, n, err := v.reachSection(scope, x)
+	if err != nil {
+		return err
 	}
 	page := v.accessPage("/access/persons", x.Name, v.t("person_of.say", "name", x.Name, "n", n, "number", p.tx.Number(n)))
+	if n == 0 {
+		page.Say = v.t("person_of.say_none", "name", x.Name)
+	}
 	page.Crumbs = append(v.accessCrumbs("", ""), Link{v.t("persons.title"), "/access/persons"})
 	if !x.LeftAt.IsZero() {
 		page.Say, page.Tone = v.t("person_of.say_left", "name", x.Name, "when", v.moment(x.LeftAt)), ToneUnknown
@@ -113,6 +114,9 @@ func (p *Portal) personOf(v *visit) error {
 			return err
 		}
 		page.Pairs = append(page.Pairs, Pair{Label: v.t("persons.owner"), Value: o.Name})
+	}
+	if x.LeftAt.IsZero() || n > 0 {
+		page.Sections = append(page.Sections, lists)
 	}
 	page.Sections = append(page.Sections, v.papersSection(x, self))
 	gs := Section{ID: "grants", Title: v.t("grants.title"), Empty: v.t("person_of.no_grants"), Grid: v.grantGrid(grants)}
@@ -132,6 +136,7 @@ func (p *Portal) personOf(v *visit) error {
 	if page.Events, _, err = v.events(ledger.Filter{Subject: x.ID, Limit: 20}); err != nil {
 		return err
 	}
+	page.Events = withoutSelf(page.Events, self)
 	return v.render(page)
 }
 

@@ -33,10 +33,21 @@ func kindWord(tx *Text, k access.PersonKind) string {
 	return string(k)
 }
 
-// byHand reports whether a way is kept on paper or by somebody else: no machine
-// that we ask can say whether it is in force.
-func byHand(w access.Way) bool {
-	return w == access.WayPhysical || w == access.WayVisit || w == access.WayBackupKey
+var standingTexts = map[access.Standing]struct {
+	tone Tone
+	key  string
+}{
+	access.StandsUnconfirmed: {ToneUnknown, "access.unattested"}, access.StandsByHand: {ToneUnknown, "access.by_hand"}, access.StandsUnattested: {ToneUnknown, "access.unattested"},
+	access.StandsOpen: {ToneWarn, "access.could"}, access.StandsKept: {ToneUnknown, "access.kept"}, access.StandsNotEnforced: {ToneWarn, "access.not_enforced"},
+}
+
+// standingState is what is known of whether a line is in force, where that is
+// not a time.
+func standingState(tx *Text, s access.Standing) State {
+	if x, ok := standingTexts[s]; ok {
+		return State{x.tone, tx.T(x.key)}
+	}
+	return State{}
 }
 
 var grantStates = map[access.GrantState]struct {
@@ -103,11 +114,14 @@ func (v *visit) instantOf(day, clock string) (t time.Time, ok bool) {
 	if clock == "" {
 		t = t.AddDate(0, 0, 1).Add(-time.Second)
 	} else {
-		c, err := time.Parse("15:04", clock)
+		c, err := time.Parse(time.TimeOnly, clock)
+		if err != nil {
+			c, err = time.Parse("15:04", clock)
+		}
 		if err != nil {
 			return t, false
 		}
-		t = time.Date(t.Year(), t.Month(), t.Day(), c.Hour(), c.Minute(), 0, 0, v.zone)
+		t = time.Date(t.Year(), t.Month(), t.Day(), c.Hour(), c.Minute(), c.Second(), 0, v.zone)
 	}
 	if t.After(v.now) {
 		t = v.now

@@ -47,6 +47,7 @@ type Section struct {
 type Grid struct {
 	Heads []string // the last may be "", for acts
 	Rows  []GridRow
+	Even  bool // columns stand under those of the page's other tables
 }
 
 // GridRow is one row; ID is where links lead to, "" for none.

@@ -115,7 +115,7 @@ var doneTexts = map[string]string{
 	"removed": "done.removed", "enabled": "done.enabled", "signed_out": "done.signed_out", "auditor_ended": "done.auditor_ended", "checked": "done.checked",
 	"assist": "done.assist", "assist_ended": "done.assist_ended", "asked": "done.asked", "taken": "done.taken", "answered": "done.answered", "names": "done.names", "taken_out": "done.taken_out",
 	"provider_removed": "done.provider_removed", "cert_renew": "done.cert_renew", "cert_dry_run": "done.cert_dry_run", "cert_check": "done.cert_check", "cert_resume": "done.cert_resume", "cert_pause": "done.cert_pause", "cert_revoke": "done.cert_revoke", "cert_compromised": "done.cert_compromised", "cert_end": "done.cert_end", "cert_undo": "done.cert_undo", "cert_created": "done.cert_created", "cert_taken": "done.cert_taken",
-	"acknowledged": "done.acknowledged", "confirmed": "done.confirmed", "not_ours": "done.not_ours", "flagged": "done.flagged", "person_added": "done.person_added", "left": "done.left", "grant_yes": "done.grant_yes", "grant_no": "done.grant_no", "proposed": "done.proposed", "granted": "done.granted", "grant_revoked": "done.grant_revoked", "reviewed": "done.reviewed", "baseline": "done.baseline", "looked": "done.looked",
+	"acknowledged": "done.acknowledged", "call_noted": "done.call_noted", "confirmed": "done.confirmed", "not_ours": "done.not_ours", "flagged": "done.flagged", "person_added": "done.person_added", "left": "done.left", "grant_yes": "done.grant_yes", "grant_no": "done.grant_no", "proposed": "done.proposed", "granted": "done.granted", "grant_revoked": "done.grant_revoked", "reviewed": "done.reviewed", "baseline": "done.baseline", "looked": "done.looked",
 	"nothing": "done.nothing",
 }
 

@@ -139,7 +139,7 @@ func (s *Service) RecordNoticeCall(ctx context.Context, scope policy.Scope, noti
 			return conflict("Wait until it has been sent, then note the call.", "This notice still gathers changes")
 		case at.After(tx.Now):
 			return invalid("/at", "Say when you reached them: this is still to come.")
-		case at.UnixMilli() < r.OpenedAt:
+		case at.Before(controlplane.FromMillis(r.OpenedAt).Truncate(time.Minute)): // people say the minute
 			return invalid("/at", "This was before there was anything to tell.")
 		}
 		return s.noteCall(tx, r, at, who+": "+said)

@@ -52,7 +52,7 @@ func accessNav(tx *web.Text, staff bool) (out []web.Filter) {
 
 func accessSamples(tx *web.Text) []Sample {
 	var all []Sample
-	for _, f := range []func(*web.Text) []Sample{accessLists, accessTold, accessOps, accessCluster, accessForms} {
+	for _, f := range []func(*web.Text) []Sample{accessLists, accessTold, accessOps, accessCluster, accessForms, accessSingle} {
 		all = append(all, f(tx)...)
 	}
 	return all
@@ -69,7 +69,7 @@ func accessLists(tx *web.Text) []Sample {
 	p := customer("access", t("access.title"), t("access.say", "n", 4, "number", "Four"))
 	p.Say = "Four people can reach your servers; last changed Tuesday 3 November. " + t("access.open_unknown", "n", 1)
 	p.Tone, p.Sub = web.ToneBad, t("access.as_of", "at", "today 14:20")+" "+t("access.own_apart", "n", 1)
-	staff := web.Section{ID: "staff", Title: t("access.staff"), Lead: t("access.staff_lead"), Grid: web.Grid{Heads: lineHeads(tx), Rows: []web.GridRow{
+	staff := web.Section{ID: "staff", Title: t("access.staff"), Lead: t("access.staff_lead"), Grid: web.Grid{Even: true, Heads: lineHeads(tx), Rows: []web.GridRow{
 		row(lead("Tomas Lind", t("access.briefed"), t("access.trained", "when", "31 March 2027")), word(t("way.teleport"), "Looks after services, without root", t("access.all_servers")),
 			ticket("OPS-1204", "Looks after the shop", t("access.by", "name", "Ada Keller"), t("access.used", "when", "yesterday 09:12")), when(430, until), when(430), when(429.9), when(429)),
 		row(lead("Karolina Oleksandra Brzęczyszczykiewicz"), word(t("way.teleport"), "Everything on the server, root included", t("access.on_place", "place", "shop-1")),
@@ -77,9 +77,9 @@ func accessLists(tx *web.Text) []Sample {
 		row(lead("Piet Claes", t("who.contractor")), word(t("way.login"), "sudo", t("access.on_place", "place", "shop-1")), word("", t("changes.why_found")), when(30, t("access.no_end")), said(web.ToneWarn, t("access.not_listed")), when(30), said(web.ToneUnknown, t("access.never_told"))),
 		row(lead("Jens Holm"), word(t("way.teleport"), "Looks after services, without root"), ticket("OPS-0990", "Night shift"), when(900, until), when(900), said(web.ToneWarn, t("access.could"), t("access.could_until", "when", "today 18:00")), when(899)),
 	}}}
-	unknown := web.Section{ID: "unknown", Title: t("access.unknown"), Lead: t("access.unknown_lead"), Grid: web.Grid{Heads: lineHeads(tx), Rows: []web.GridRow{
+	unknown := web.Section{ID: "unknown", Title: t("access.unknown"), Lead: t("access.unknown_lead"), Grid: web.Grid{Even: true, Heads: lineHeads(tx), Rows: []web.GridRow{
 		row(said(web.ToneBad, t("access.nobody_known"), "SHA256:Jb3m0r6qk8kq4x1Vd0c9bQ2p7e5Q0u1Wv3y8Zt6aLmE"), word(t("way.login"), "root", t("access.on_place", "place", "shop-1")), word(""), when(30, t("access.no_end")), said(web.ToneWarn, t("access.not_listed")), when(30), said(web.ToneUnknown, t("access.never_told")))}}}
-	places := web.Section{ID: "places", Title: t("access.places"), Lead: t("access.places_lead"), Grid: web.Grid{Heads: lineHeads(tx), Rows: []web.GridRow{
+	places := web.Section{ID: "places", Title: t("access.places"), Lead: t("access.places_lead"), Grid: web.Grid{Even: true, Heads: lineHeads(tx), Rows: []web.GridRow{
 		row(lead("Mara Voss", "third party, Kabelwerk Süd"), word(t("way.visit"), "cabling", t("access.on_place", "place", "Falkenstein 2, rack 14")), ticket("OPS-1320", t("entries.escorted", "name", "Tomas Lind")), when(3, t("access.until", "when", "today 17:00")), when(3), said(web.ToneUnknown, t("access.by_hand")), when(2.9))}}}
 	since := web.Section{ID: "since", Title: t("access.since"), Lead: t("access.since_lead", "when", "Mon 16 Nov 08:12"), Items: []string{"Karolina Oleksandra Brzęczyszczykiewicz was added, today 11:20, Moves the database", "Mia Roth was taken off, Thu 19 Nov 16:02, Left the company."}, Acts: []web.Act{{Label: t("changes.title"), Href: "#"}}}
 	confirm := web.Section{ID: "confirm", Title: t("letin.title"), Lead: t("letin.lead"), Grid: web.Grid{Heads: heads(tx, "letin.found", "col.server", "letin.first", "letin.yours"), Rows: []web.GridRow{
@@ -180,7 +180,7 @@ func accessOps(tx *web.Text) []Sample {
 	pp.Tone, pp.Crumbs = web.ToneWarn, []web.Link{link(t("access.title")), link(t("persons.title"))}
 	person := &web.Access{Page: pp, Parts: accessNav(tx, true), Acts: []web.Act{{Label: t("person_of.edit"), Href: "#"}, {Label: t("person_of.leave"), Href: "#"}},
 		Pairs:    []web.Pair{{Label: t("persons.kind"), Value: t("who.staff")}, {Label: t("persons.teleport"), Value: "tomas", Mono: true}, {Label: t("persons.logins"), Value: "ops, tlind", Mono: true}},
-		Sections: []web.Section{{ID: "papers", Title: t("persons.papers"), Acts: []web.Act{{Label: t("paper.new"), Href: "#"}}, Grid: web.Grid{Heads: heads(tx, "paper.paper", "col.since", "col.until", "col.state", "paper.reference"), Rows: []web.GridRow{row(word(t("paper.confidentiality")), when(9000), web.Cell{Notes: []string{"–"}}, said(web.ToneGood, t("facilities.valid")), word("HR 12/4")), row(word(t("paper.training"), "2025"), when(9000), when(20), said(web.ToneWarn, t("facilities.ended")), word("HR 12/5"))}}}, {ID: "grants", Title: t("grants.title"), Grid: grants}}}
+		Sections: []web.Section{{ID: "papers", Title: t("persons.papers"), Acts: []web.Act{{Label: t("paper.new"), Href: "#"}}, Grid: web.Grid{Heads: heads(tx, "paper.paper", "col.since", "col.until", "col.state", "paper.reference"), Rows: []web.GridRow{row(word(t("paper.confidentiality")), when(9000), web.Cell{Notes: []string{"–"}}, said(web.ToneGood, t("facilities.valid")), word("HR 12/4")), row(word(t("paper.training"), "2025"), when(9000), when(20), said(web.ToneWarn, t("facilities.ended")), word("HR 12/5"))}}}, {ID: "lists", Title: t("person_of.lists"), Lead: t("person_of.lists_lead"), Notes: []string{t("person_of.lists_more", "n", 12)}, Grid: web.Grid{Heads: heads(tx, "col.customer", "access.how", "col.until", "col.state"), Rows: []web.GridRow{row(lead("Maple Bakery"), word(t("way.teleport"), "Looks after services, without root"), web.Cell{At: in(300)}, said(web.ToneGood, t("person_of.listed"))), row(lead("Vineyard"), word(t("way.login"), "root"), web.Cell{Notes: []string{"–"}}, said(web.ToneWarn, t("access.not_listed")))}}}, {ID: "grants", Title: t("grants.title"), Grid: grants}}}
 	gp := ops("access", t("grant.title"), t("grant.say", "who", "Tomas Lind", "role", "Everything on the server, root included", "company", "Orchard Press", "state", t("grantstate.proposed")))
 	gp.Tone = web.ToneBusy
 	grant := &web.Access{Page: gp, Parts: accessNav(tx, false), Acts: []web.Act{{Label: t("grant.revoke"), Href: "#"}}, Facts: []web.Fact{{Label: t("col.state"), State: state(web.ToneBusy, t("grantstate.proposed")), Note: t("grant.needs_second", "when", "tomorrow 02:10")}, {Label: t("col.since"), At: at(0)}, {Label: t("col.until"), At: in(3)}},
