@@ -213,6 +213,7 @@ type Grant struct {
 	ReviewedBy string
 	ReviewedAt time.Time
 	Owner      string // baseline: who answers for it, prs_
+	Alone      bool   // break-glass: taken by one person, with nobody else awake
 	Version    int64
 }
 

@@ -209,16 +209,17 @@ type drift struct {
 
 // judgeDrift raises a finding for each person and customer whose columns differ,
 // and closes those whose agree again: of one person, or of all where that is "".
-// What an enforcement is at work on in the cluster waits for a while: it raises
-// nothing, and its finding stays open.
+// What was taken away just now and an enforcement is at work on in the cluster
+// waits for a while: it raises nothing, and its finding stays open. What else the
+// same person reaches is raised at once, however often something is taken away.
 func (s *Service) judgeDrift(ctx context.Context, person string) error {
 	var rows []driftRow
-	var busy map[string]bool
+	var busy map[takenLine]bool
 	var now time.Time
 	err := s.db.Read(ctx, func(tx *db.Tx) (err error) {
 		now = tx.Now
-		if busy, err = freshKicks(tx, now.Add(-busyFor).UnixMilli()); err == nil {
-			rows, err = drifting(tx, person, maxDrift)
+		if rows, err = drifting(tx, person, maxDrift); err == nil {
+			busy, err = justTaken(tx, rows, now.Add(-busyFor).UnixMilli())
 		}
 		return err
 	})
@@ -233,7 +234,7 @@ func (s *Service) judgeDrift(ctx context.Context, person string) error {
 		}
 		key := findings.AccessDrift + ":" + r.CustomerID + ":" + r.PersonID + r.UnknownIndex[:min(16, len(r.UnknownIndex))]
 		young := now.Sub(controlplane.FromMillis(r.KnownFrom)) < s.opts.Every
-		if r.Source == sourceTeleport && r.PersonID != "" && busy[r.PersonID] || r.Col == string(Listed) && young {
+		if r.Source == sourceTeleport && busy[r.taken()] || r.Col == string(Listed) && young {
 			waits[key] = true
 			continue
 		}

@@ -219,6 +219,9 @@ func (s *Service) AcceptRole(ctx context.Context, scope policy.Scope, role, owne
 		if !slices.ContainsFunc(kept.Foreign, func(f ForeignRole) bool { return f.Role == role }) {
 			return controlplane.NotFound("role of others that reaches customers' servers")
 		}
+		if err := s.notForOneself(tx, kept.Foreign, []string{role}, owner); err != nil {
+			return err
+		}
 		return s.acceptRoles(tx, []string{role}, owner, until, reason)
 	})
 	return wrap("accept role", err)
@@ -300,6 +303,9 @@ func (s *Service) acceptCluster(tx *db.Tx, owner string, review time.Time, reaso
 	}
 	if len(roles) == 0 {
 		return 0, nil
+	}
+	if err := s.notForOneself(tx, kept.Foreign, roles, owner); err != nil {
+		return 0, err
 	}
 	if err := s.acceptRoles(tx, roles, owner, review, reason); err != nil {
 		return 0, fmt.Errorf("accept roles: %w", err)

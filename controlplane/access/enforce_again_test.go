@@ -2,6 +2,7 @@ package access_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -182,4 +183,33 @@ func TestHostGivesNoCause(t *testing.T) {
 			t.Errorf("%q: got %q, want %q", tt.detail, f.Args["because"], tt.want)
 		}
 	}
+}
+
+// TestRemovalsHideNoOtherDrift: somebody loses one thing after another, and what
+// they reach beside that is found at the next look.
+func TestRemovalsHideNoOtherDrift(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
+		p := enforcing(t, d, clock)
+		grants := []access.Grant{p.grant(p.maple, p.bob, "operator", 100), p.grant(p.maple, p.bob, "engineer", 100)}
+		p.tick()
+		p.c.before = func(call string) error { // the cluster takes nothing: each removal is at work for long
+			if strings.HasPrefix(call, "role") {
+				return teleport.ErrUnreachable
+			}
+			return nil
+		}
+		other := legacy()
+		other.Allow.NodeLabels["customer"] = []string{"harbour"}
+		p.c.roles["legacy"] = other
+		p.c.users["bob"] = teleport.User{Name: "bob", Roles: append([]string{"legacy"}, p.c.users["bob"].Roles...)}
+		for i, g := range grants {
+			p.revoke(g)
+			p.look()
+			same(t, fmt.Sprintf("after removal %d", i+1), p.drifts(), []string{"Harbour Mail"})
+			clock.Advance(3 * time.Minute)
+		}
+		clock.Advance(6 * time.Minute)
+		p.look()
+		same(t, "later", p.drifts(), []string{"Harbour Mail", "Maple Bakery"})
+	})
 }

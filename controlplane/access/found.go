@@ -2,7 +2,6 @@ package access
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"ostler/controlplane"
@@ -272,7 +271,7 @@ func (s *Service) confirm(tx *db.Tx, scope policy.Scope, r *foundRow, yes bool, 
 		return err
 	}
 	if err := s.findings.Raise(tx, findings.Finding{Key: key, Kind: findings.AccessNotConfirmed, Customer: r.Customer, Server: r.Server, Subject: r.ID, Severity: findings.Bad, Owner: findings.Ops,
-		Args: map[string]string{"what": strings.ToLower(whatFound(*r, d)[:1]) + whatFound(*r, d)[1:], "where": "The customer"}, Link: linkFound(r.Server)}); err != nil {
+		Args: map[string]string{"what": lowered(whatFound(*r, d)), "where": "The customer"}, Link: linkFound(r.Server)}); err != nil {
 		return err
 	}
 	return s.hostLater(tx, r.Server, r.Customer)

@@ -39,14 +39,17 @@ type NewGrant struct {
 	// down: it is filled in by then (at most 24 h), or the grant ends.
 	NoTicketUntil time.Time
 	From, Until   time.Time // From zero is now; Until is required
+	// Alone: emergency access to oneself, with nobody else awake to grant it.
+	Alone bool
 }
 
 // Grant proposes or makes a grant. A grant is refused while the person's
 // confidentiality agreement, training or acknowledgement of the customer's brief
 // is missing or expires before it begins; of a team, whoever lacks one is named.
 // Break-glass is in force at once, for four hours at most, and is reviewed the
-// next working day by somebody else. Whoever grants to themselves needs a second
-// person, whatever the terms say. Permission: access.write.
+// next working day by somebody else; it takes two people, or one who says that
+// they are alone. Whoever grants to themselves needs a second person, whatever the
+// terms say. Permission: access.write.
 //
 // Errors: invalid with fields, conflict (the same is granted already), not found.
 func (s *Service) Grant(ctx context.Context, scope policy.Scope, in NewGrant) (Grant, error) {
@@ -116,6 +119,9 @@ func (s *Service) grantIn(tx *db.Tx, scope policy.Scope, in NewGrant, owner stri
 	}
 	own, err := s.namesStaff(tx, persons, row.GrantedBy)
 	if err != nil {
+		return row, err
+	}
+	if err := twoPeople(&row, own, in.Alone); err != nil {
 		return row, err
 	}
 	if err := s.oneEmergency(tx, row, own); err != nil {
@@ -281,7 +287,7 @@ func (s *Service) insertGrant(tx *db.Tx, row *grantRow, reason string) (err erro
 		return err
 	}
 	if err := s.grantEntry(tx, *row, "grant.made", map[string]any{"person": row.PersonID, "team": row.TeamID, "role": row.Role, "kind": row.Kind, "ticket": row.Ticket,
-		"ticket_by": controlplane.Instant(millis(row.TicketBy)), "from": controlplane.Instant(millis(row.FromAt)), "until": controlplane.Instant(millis(row.UntilAt)), "needs": row.Needs, "owner": row.OwnerID}, reason); err != nil {
+		"ticket_by": controlplane.Instant(millis(row.TicketBy)), "from": controlplane.Instant(millis(row.FromAt)), "until": controlplane.Instant(millis(row.UntilAt)), "needs": row.Needs, "owner": row.OwnerID, "alone": row.Alone == 1}, reason); err != nil {
 		return err
 	}
 	if row.Needs == "" {

@@ -130,7 +130,7 @@ func (s *Service) raiseDue(tx *db.Tx, row grantRow) error {
 		return nil
 	}
 	if GrantKind(row.Kind) == GrantBreakGlass {
-		return s.raiseGrant(tx, row, kindBreakGlass, findings.Bad, map[string]string{"by": day(millis(row.ReviewBy))})
+		return s.raiseGrant(tx, row, kindBreakGlass, findings.Bad, row.reviewArgs())
 	}
 	return s.raiseGrant(tx, row, kindBaseline, findings.Bad, map[string]string{"by": day(millis(row.ReviewBy))})
 }
@@ -145,7 +145,16 @@ func (s *Service) raiseAtStart(tx *db.Tx, row grantRow) error {
 	if GrantKind(row.Kind) != GrantBreakGlass {
 		return nil
 	}
-	return s.raiseGrant(tx, row, kindBreakGlass, findings.Warn, map[string]string{"by": day(millis(row.ReviewBy))})
+	return s.raiseGrant(tx, row, kindBreakGlass, findings.Warn, row.reviewArgs())
+}
+
+// reviewArgs are what the finding of an emergency says of its review.
+func (r grantRow) reviewArgs() map[string]string {
+	args := map[string]string{"by": day(millis(r.ReviewBy))}
+	if r.Alone == 1 {
+		args["because"] = "They took it alone, and said that nobody else was awake"
+	}
+	return args
 }
 
 func (s *Service) raiseGrant(tx *db.Tx, row grantRow, kind string, severity findings.Severity, args map[string]string) error {

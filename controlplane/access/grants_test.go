@@ -204,9 +204,20 @@ func TestBreakGlass(t *testing.T) {
 		w := newWorld(t, d, clock)
 		must[access.Terms](t)(w.access.SetTerms(w.ctx, w.all, access.Terms{Customer: w.maple.ID, SecondPerson: true, CustomerApproves: true}))
 		// Friday 09:00: the next working day is Monday.
-		g := must[access.Grant](t)(w.access.Grant(w.as(w.bob), w.all, w.asked(func(in *access.NewGrant) {
-			in.Kind, in.Until = access.GrantBreakGlass, clock.Now().Add(4*time.Hour)
-		})))
+		alone := func(yes bool) (access.Grant, error) {
+			return w.access.Grant(w.as(w.bob), w.all, w.asked(func(in *access.NewGrant) {
+				in.Kind, in.Until, in.Alone = access.GrantBreakGlass, clock.Now().Add(4*time.Hour), yes
+			}))
+		}
+		if _, err := alone(false); code(err) != controlplane.CodeInvalid || fields(err)[0].Pointer != "/alone" {
+			t.Errorf("by oneself, without saying that nobody else is there: got %v %v, want invalid", err, fields(err))
+		}
+		g := must[access.Grant](t)(alone(true))
+		if f := w.open(findings.AccessBreakGlassReview); len(f) != 1 || !g.Alone || !strings.Contains(f[0].Args["because"], "alone") {
+			t.Errorf("taken alone: got %v, %+v, want the review to say so", g.Alone, f)
+		} else if _, cause, _ := findings.Sentence("en", f[0]); !strings.HasPrefix(cause, "They took it alone, and said that nobody else was awake. Somebody else looks at it by ") {
+			t.Errorf("cause: got %q", cause)
+		}
 		if want := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC); g.State != access.GrantActive || !g.ReviewBy.Equal(want) {
 			t.Fatalf("got %s, review by %v, want in force, by the end of Monday", g.State, g.ReviewBy)
 		}

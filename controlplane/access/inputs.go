@@ -128,3 +128,12 @@ func sentence(text string) string {
 	}
 	return string(unicode.ToUpper(first)) + text[size:]
 }
+
+// lowered is a text that begins no sentence.
+func lowered(text string) string {
+	first, size := utf8.DecodeRuneInString(text)
+	if size < 2 && first == utf8.RuneError {
+		return text
+	}
+	return string(unicode.ToLower(first)) + text[size:]
+}

@@ -200,6 +200,9 @@ func TestMailsAboutGrants(t *testing.T) {
 		if emergency.State != access.GrantActive {
 			w.t.Fatalf("emergency: got %s, needs %v", emergency.State, emergency.Needs)
 		}
+		if emergency.Alone {
+			w.t.Error("one person granted it to another, and it says that they were alone")
+		}
 		w.tellDue() // at once: nobody waits for the batch
 		got := w.to()[before:]
 		slices.Sort(got)

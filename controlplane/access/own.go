@@ -189,6 +189,59 @@ func (r memberRow) within(before []memberRow, now int64) bool {
 	})
 }
 
+// notForOneself refuses that somebody accepts a role that lets themselves in, or a
+// service account of theirs, and answers for it alone.
+func (s *Service) notForOneself(tx *db.Tx, foreign []ForeignRole, roles []string, owner string) error {
+	answers, err := onePerson(tx, owner)
+	if err != nil {
+		return err
+	}
+	if own, err := s.ownPerson(tx, answers); err != nil || !own {
+		return err
+	}
+	rows, err := peopleRows(tx, everybody)
+	if err != nil {
+		return err
+	}
+	mine := map[string]bool{} // users of the cluster
+	for _, r := range rows {
+		own, err := s.ownPerson(tx, r)
+		if err != nil {
+			return err
+		}
+		if !own {
+			continue
+		}
+		p, err := s.person(r)
+		if err != nil {
+			return err
+		}
+		for _, u := range p.TeleportUsers {
+			mine[u] = true
+		}
+	}
+	for _, f := range foreign {
+		if slices.Contains(roles, f.Role) && slices.ContainsFunc(f.Users, func(u string) bool { return mine[u] }) {
+			return invalid("/owner", "The role "+f.Role+" lets you in yourself. Choose a colleague who answers for it, or ask one to accept it.")
+		}
+	}
+	return nil
+}
+
+// twoPeople refuses emergency access that somebody gives themselves without saying
+// that nobody else was there to do it. own says that whoever grants it is whom it
+// reaches; of others nobody is alone.
+func twoPeople(row *grantRow, own, alone bool) error {
+	if GrantKind(row.Kind) != GrantBreakGlass || !own {
+		return nil
+	}
+	if !alone {
+		return invalid("/alone", "Emergency access takes two people. Ask a colleague to grant it to you, or say that you are alone and nobody else is awake.")
+	}
+	row.Alone = 1
+	return nil
+}
+
 // betweenEmergencies is how long whoever gave themselves emergency access does
 // not do so again.
 const betweenEmergencies = 8 * time.Hour

@@ -8,6 +8,7 @@ import (
 	"ostler/controlplane/access"
 	"ostler/controlplane/db"
 	"ostler/controlplane/db/dbtest"
+	"ostler/controlplane/teleport"
 )
 
 // refused expects a code.
@@ -161,7 +162,7 @@ func TestEmergenciesInARow(t *testing.T) {
 		team := must[access.Team](t)(w.access.PutTeam(w.ctx, w.all, access.Team{Name: "Night", Members: []access.Member{{Person: w.bob.ID}}}))
 		emergency := func(by access.Person, change func(*access.NewGrant)) (access.Grant, error) {
 			return w.access.Grant(w.as(by), w.all, w.asked(func(in *access.NewGrant) {
-				in.Kind, in.Until = access.GrantBreakGlass, clock.Now().Add(time.Hour)
+				in.Kind, in.Until, in.Alone = access.GrantBreakGlass, clock.Now().Add(time.Hour), true
 				change(in)
 			}))
 		}
@@ -202,4 +203,38 @@ func TestUsersStayWhileTheyHaveAccess(t *testing.T) {
 			t.Errorf("one off once the access has ended: %v", err)
 		}
 	})
+}
+
+// Nobody accepts what lets themselves in and answers for it alone.
+func TestRoleForOneself(t *testing.T) {
+	clock := &dbtest.Clock{}
+	p := newPlane(t, dbtest.SQLite(t, clock), clock)
+	must[access.Person](t)(p.access.AddPerson(p.ctx, p.all, access.NewPerson{Kind: access.KindService, Owner: p.ada.ID, Name: "Deploy", TeleportUsers: []string{"deploy"}}))
+	for _, tt := range []struct {
+		name  string
+		user  string
+		owner access.Person
+		want  controlplane.Code
+	}{
+		{"a role of their own, answered for by themselves", "ada", p.ada, controlplane.CodeInvalid},
+		{"one of their service account", "deploy", p.ada, controlplane.CodeInvalid},
+		{"a colleague answers for it", "ada", p.cleo, ""},
+		{"a colleague's role", "bob", p.ada, ""},
+	} {
+		p.c.roles["legacy"] = legacy()
+		for u := range p.c.users {
+			p.c.users[u] = teleport.User{Name: u}
+		}
+		p.c.users[tt.user] = teleport.User{Name: tt.user, Roles: []string{"legacy"}}
+		p.look()
+		until := clock.Now().AddDate(0, 1, 0)
+		if err := p.access.AcceptRole(p.ctx, p.all, "legacy", tt.owner.ID, until, "it was there"); code(err) != tt.want {
+			t.Errorf("%s: got %v, want %q", tt.name, err, tt.want)
+		}
+		if tt.want != "" {
+			if _, err := p.access.AcceptBaseline(p.ctx, p.all, "", tt.owner.ID, until, "it was there"); code(err) != tt.want {
+				t.Errorf("%s, with all there are: got %v, want %q", tt.name, err, tt.want)
+			}
+		}
+	}
 }

@@ -185,6 +185,38 @@ func freshKicks(tx *db.Tx, since int64) (map[string]bool, error) {
 	return kickedIn(tx.Raw("SELECT person_id FROM access_kicks WHERE ended_at = 0 AND state IN ? AND asked_at >= ?", []string{kickWanted, kickLocked}, since))
 }
 
+// takenLine is what somebody could do for a customer, wherever.
+type takenLine struct{ CustomerID, PersonID, Role string }
+
+func (r driftRow) taken() takenLine { return takenLine{r.CustomerID, r.PersonID, r.Role} }
+
+// justTaken are the lines among those that differ that were taken off a list since
+// an instant, of persons on whom the cluster is at work.
+func justTaken(tx *db.Tx, rows []driftRow, since int64) (map[takenLine]bool, error) {
+	out := map[takenLine]bool{}
+	busy, err := freshKicks(tx, since)
+	if err != nil || len(busy) == 0 {
+		return out, err
+	}
+	var persons []string
+	for _, r := range rows {
+		if busy[r.PersonID] {
+			persons = append(persons, r.PersonID)
+		}
+	}
+	for _, person := range unique(persons) {
+		var lines []takenLine
+		err := tx.Raw("SELECT DISTINCT customer_id, person_id, role FROM access_changes WHERE person_id = ? AND col = 'listed' AND known_at >= ? AND kind = 'removed' AND way = 'teleport'", person, since).Scan(&lines).Error
+		if err != nil {
+			return nil, fmt.Errorf("find what was taken: %w", err)
+		}
+		for _, l := range lines {
+			out[l] = true
+		}
+	}
+	return out, nil
+}
+
 func kickedIn(query *gorm.DB) (map[string]bool, error) {
 	var ids []string
 	if err := query.Scan(&ids).Error; err != nil {

@@ -38,6 +38,7 @@ type grantRow struct {
 	OwnerID    string
 	NextAt     int64
 	Version    int64
+	Alone      int64
 }
 
 func (grantRow) TableName() string { return "access_grants" }
@@ -163,7 +164,7 @@ func (s *Service) grant(r grantRow) (g Grant, err error) {
 	at := controlplane.FromMillis
 	g = Grant{ID: r.ID, Customer: r.CustomerID, Person: r.PersonID, Team: r.TeamID, Role: r.Role, Kind: GrantKind(r.Kind), State: GrantState(r.State), Ticket: r.Ticket,
 		TicketBy: at(r.TicketBy), From: at(r.FromAt), Until: at(r.UntilAt), GrantedBy: r.GrantedBy, GrantedAt: at(r.GrantedAt), Needs: r.needs(), AnswerBy: at(r.AnswerBy),
-		EndedAt: at(r.EndedAt), EndedBy: r.EndedBy, ReviewBy: at(r.ReviewBy), ReviewedBy: r.ReviewedBy, ReviewedAt: at(r.ReviewedAt), Owner: r.OwnerID, Version: r.Version}
+		EndedAt: at(r.EndedAt), EndedBy: r.EndedBy, ReviewBy: at(r.ReviewBy), ReviewedBy: r.ReviewedBy, ReviewedAt: at(r.ReviewedAt), Owner: r.OwnerID, Alone: r.Alone == 1, Version: r.Version}
 	if g.Reason, err = s.open(r.CustomerID, "access_grants", "reason", r.ID, r.Reason); err != nil {
 		return g, err
 	}

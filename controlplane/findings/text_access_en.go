@@ -119,10 +119,10 @@ var accessKinds = map[string]kind{
 		},
 	},
 	AccessBreakGlassReview: {
-		Args: []string{"person", "where", "by"},
+		Args: []string{"person", "where", "by", "because"},
 		Ops: text{
 			Title: []string{"Emergency access of {person} to {where} is to be reviewed", "Emergency access is to be reviewed"},
-			Cause: []string{"Somebody else looks at it by {by}.", "Somebody else looks at it the next working day."},
+			Cause: []string{"{because}. Somebody else looks at it by {by}.", "Somebody else looks at it by {by}.", "Somebody else looks at it the next working day."},
 			Step:  "step.open_grant",
 		},
 	},

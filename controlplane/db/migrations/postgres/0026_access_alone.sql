@@ -1,0 +1,3 @@
+-- +goose Up
+-- Emergency access that somebody took alone, because nobody else was awake.
+ALTER TABLE access_grants ADD COLUMN alone BIGINT NOT NULL DEFAULT 0;
