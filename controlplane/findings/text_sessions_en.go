@@ -6,6 +6,7 @@ import "maps"
 const (
 	SessionUngrounded       = "session.ungrounded"        // no grant, ticket or authorisation
 	SessionRecordingMissing = "session.recording_missing" // none came in time, or none can be read
+	SessionRecordingPartial = "session.recording_partial" // only a part of it came
 	SessionUnrecorded       = "session.unrecorded"        // the cluster records nothing of it
 	SessionEndless          = "session.endless"           // no end was seen, and it does not run
 	SessionLoginOutside     = "session.login_outside"     // a host saw a login that the cluster did not
@@ -50,6 +51,19 @@ var sessionKinds = map[string]kind{
 		Customer: text{
 			Title: []string{"There is no recording of a session of {person} on {where}", "There is no recording of a session on {where}", "There is no recording of a session on one of your servers"},
 			Cause: []string{"It began {at}. We look for the recording, and find out why it did not come.", "We look for the recording, and find out why it did not come."},
+			Step:  "step.see_sessions",
+		},
+	},
+	SessionRecordingPartial: {
+		Args: []string{"person", "where", "at", "because"},
+		Ops: text{
+			Title: []string{"The recording of the session of {person} on {where} is not whole", "The recording of a session on {where} is not whole", "The recording of a session is not whole"},
+			Cause: []string{"{because}. The session began {at}. What came is kept.", "{because}. What came is kept.", "What came is kept."},
+			Step:  "step.open_session",
+		},
+		Customer: text{
+			Title: []string{"The recording of a session on {where} is not whole", "The recording of a session on one of your servers is not whole"},
+			Cause: []string{"What came is kept. We find out what is missing, and why."},
 			Step:  "step.see_sessions",
 		},
 	},

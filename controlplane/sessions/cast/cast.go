@@ -87,7 +87,7 @@ const (
 	// instant that made sense.
 	MaxLength = 31 * 24 * time.Hour
 	// maxOutput bounds one line of the asciicast, in bytes of text.
-	maxOutput = 32 << 10
+	maxOutput = 8 << 10
 	// maxSide bounds a terminal's width and height: a page has to draw it.
 	maxSide = 1000
 )
@@ -119,9 +119,9 @@ type Converter struct {
 }
 
 // New returns a converter that writes the asciicast to out, one JSON line a
-// time, none longer than 256 KiB, and gives line every line of the transcript.
+// time, none longer than 64 KiB, and gives line every line of the transcript.
 func New(out io.Writer, line func(Line) error) *Converter {
-	c := &Converter{out: bufio.NewWriterSize(out, 64<<10), line: line}
+	c := &Converter{out: bufio.NewWriterSize(out, 16<<10), line: line}
 	c.screen.width = 80
 	return c
 }

@@ -1,0 +1,72 @@
+package sessions
+
+import (
+	"context"
+	"time"
+
+	"ostler/controlplane"
+	"ostler/controlplane/db"
+	"ostler/controlplane/policy"
+)
+
+// Planted is a session that is there without a feed.
+type Planted struct {
+	SID                 string
+	Kind                Kind
+	State               State
+	Server, Host        string
+	Customers           []string
+	Person, Name        string
+	Started, Ended, Due time.Time
+}
+
+// Plant puts a session into the database, and wants its recording where it is Uploaded.
+func (s *Service) Plant(tx *db.Tx, p Planted) (id string, err error) {
+	id = controlplane.NewID(controlplane.PrefixStaffSession)
+	row := sessionRow{ID: id, Cluster: "test", Mark: p.SID, SID: p.SID, Kind: string(p.Kind), State: string(p.State), ServerID: p.Server, Host: p.Host,
+		SealOwner: sealOwner(p.Customers), PersonID: p.Person, StartedAt: controlplane.Millis(p.Started), EndedAt: controlplane.Millis(p.Ended), DueAt: controlplane.Millis(p.Due),
+		FirstSeen: tx.NowMillis(), Version: 1}
+	if row.Mark == "" {
+		row.Mark = id
+	}
+	if err := s.sealData(&row, sessionData{User: "bob", PersonName: p.Name}); err != nil {
+		return "", err
+	}
+	if err := db.Insert(tx, &row); err != nil {
+		return "", err
+	}
+	for _, c := range p.Customers {
+		if err := db.Insert(tx, &customerRow{SessionID: id, CustomerID: c, StartedAt: row.StartedAt}); err != nil {
+			return "", err
+		}
+	}
+	if p.Person != "" {
+		if err := db.Insert(tx, &peopleRow{SessionID: id, UserMark: "bob", PersonID: p.Person, StartedAt: row.StartedAt}); err != nil {
+			return "", err
+		}
+	}
+	if p.State != Uploaded {
+		return id, nil
+	}
+	return id, s.wantRecording(tx, id)
+}
+
+// Look sets who may look at recordings.
+func (s *Service) Look(look func(ctx context.Context, session, viewing string) error) {
+	s.sight.look = func(ctx context.Context, _ policy.Scope, session, viewing string) error {
+		return look(ctx, session, viewing)
+	}
+}
+
+// Searched is told of every search.
+func (s *Service) Searched(f func(tx *db.Tx, sessions []string, query string) error) {
+	s.sight.searched = f
+}
+
+// OnStored is told of recordings that came.
+func (s *Service) OnStored(f func(tx *db.Tx, id string) error) { s.onStored = append(s.onStored, f) }
+
+// RecordingMissing calls recordingMissing.
+func (s *Service) RecordingMissing(tx *db.Tx, session, why string) error {
+	return s.recordingMissing(tx, session, why)
+}
