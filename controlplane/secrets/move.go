@@ -283,6 +283,15 @@ func (m *mover) credential(ctx context.Context, c sourced) error {
 	return m.count(err, &m.report.Credentials, "credential")
 }
 
+// Check tries all that a home is needed for.
+func (k *Keeper) Check(ctx context.Context, home HomeName) error {
+	h := k.homes[home]
+	if h == nil {
+		return noVault()
+	}
+	return h.Check(ctx)
+}
+
 // Status says where keys and credentials are.
 type Status struct {
 	Active      HomeName

@@ -528,7 +528,7 @@ func hides(t *testing.T, needles [][]byte, texts ...string) {
 	}
 }
 
-func try(t *testing.T, err error) {
+func try(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

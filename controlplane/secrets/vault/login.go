@@ -85,7 +85,7 @@ func (c *Client) secretID(ctx context.Context, a *api.Client) (string, error) {
 	case err != nil && known && errors.Is(err, fs.ErrNotExist):
 		return k.SecretID, nil // opened before, and the file was taken away
 	case err != nil:
-		return "", settings("Put a wrapped secret id there (vault write -wrap-ttl=10m -f auth/approle/role/ROLE/secret-id), mode 0600.", "The file vault.secret_id_file cannot be used").Because(err)
+		return "", settings(err, "Put a wrapped secret id there (vault write -wrap-ttl=10m -f auth/approle/role/ROLE/secret-id), mode 0600.", "The file vault.secret_id_file cannot be used")
 	case !wrapped(given):
 		return given, nil
 	}
@@ -115,7 +115,7 @@ func (c *Client) unwrap(ctx context.Context, a *api.Client, token, from string) 
 	}
 	made, _ := field[string](look, "creation_path")
 	if want := "auth/" + c.o.Auth + "/role/"; !strings.HasPrefix(made, want) || !strings.HasSuffix(made, "/secret-id") {
-		return "", settings("Look into who wrote the file, then put a new wrapped secret id there.", "The token in vault.secret_id_file does not wrap a secret id of %s", c.o.Auth)
+		return "", settings(nil, "Look into who wrote the file, then put a new wrapped secret id there.", "The token in vault.secret_id_file does not wrap a secret id of %s", c.o.Auth)
 	}
 	s, err := a.Logical().UnwrapWithContext(ctx, token)
 	if err != nil {

@@ -162,31 +162,31 @@ func (c *Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "vault.C
 func newAPI(o Options) (*api.Client, error) {
 	cfg := api.DefaultConfig()
 	if cfg.Error != nil {
-		return nil, settings("Correct Vault's variables in the environment.", "Vault's environment cannot be used").Because(scrub(cfg.Error))
+		return nil, settings(scrub(cfg.Error), "Correct Vault's variables in the environment.", "Vault's environment cannot be used")
 	}
 	if v := os.Getenv(api.EnvVaultSkipVerify); v != "" && v != "0" && v != "false" {
-		return nil, settings("Unset it, and name the authority's certificate in vault.ca_file or VAULT_CACERT.", "VAULT_SKIP_VERIFY is set, and keys go to a verified Vault only")
+		return nil, settings(nil, "Unset it, and name the authority's certificate in vault.ca_file or VAULT_CACERT.", "VAULT_SKIP_VERIFY is set, and keys go to a verified Vault only")
 	}
 	if o.Addr != "" {
 		cfg.Address = o.Addr
 	}
 	u, err := url.Parse(cfg.Address)
 	if err != nil || u.Host == "" {
-		return nil, settings("Write it as https://vault.example.com:8200.", "The address of Vault cannot be read")
+		return nil, settings(nil, "Write it as https://vault.example.com:8200.", "The address of Vault cannot be read")
 	}
 	if u.Scheme != "https" && !loopback(u.Hostname()) {
-		return nil, settings("Give an address that begins with https://.", "Vault at %s would be reached without encryption", cfg.Address)
+		return nil, settings(nil, "Give an address that begins with https://.", "Vault at %s would be reached without encryption", cfg.Address)
 	}
 	if o.CAFile != "" {
 		if err := cfg.ConfigureTLS(&api.TLSConfig{CACert: o.CAFile, ClientCert: os.Getenv(api.EnvVaultClientCert), ClientKey: os.Getenv(api.EnvVaultClientKey),
 			TLSServerName: os.Getenv(api.EnvVaultTLSServerName)}); err != nil {
-			return nil, settings("Correct vault.ca_file: a PEM file that this user can read.", "The certificates for Vault cannot be read").Because(err)
+			return nil, settings(err, "Correct vault.ca_file: a PEM file that this user can read.", "The certificates for Vault cannot be read")
 		}
 	}
 	cfg.Timeout, cfg.MaxRetries = o.Timeout, 0 // whoever calls is a job, and comes again
 	a, err := api.NewClient(cfg)
 	if err != nil {
-		return nil, settings("Correct Vault's settings.", "Vault's settings cannot be used").Because(scrub(err))
+		return nil, settings(scrub(err), "Correct Vault's settings.", "Vault's settings cannot be used")
 	}
 	if o.Namespace != "" {
 		a.SetNamespace(o.Namespace)
@@ -194,8 +194,9 @@ func newAPI(o Options) (*api.Client, error) {
 	return a, nil
 }
 
-func settings(next, format string, args ...any) *controlplane.Error {
-	return controlplane.Errorf(controlplane.CodeUnavailable, next, format, args...).Because(&Error{Trouble: Settings})
+// settings is a fault of what we were told, with its cause for the log or nil.
+func settings(cause error, next, format string, args ...any) *controlplane.Error {
+	return controlplane.Errorf(controlplane.CodeUnavailable, next, format, args...).Because(&Error{Trouble: Settings, Err: cause})
 }
 
 func loopback(host string) bool {

@@ -9,7 +9,6 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/json"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -104,13 +103,6 @@ func (f *Fake) OnCall(hook func(method, path string)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.hook = hook
-}
-
-// RevokeAll ends all tokens but the root's, as a restart of tokens' store would.
-func (f *Fake) RevokeAll() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	maps.DeleteFunc(f.tokens, func(t string, _ *token) bool { return t != f.root })
 }
 
 // request is one call, taken apart.

@@ -139,6 +139,16 @@ func (s Server) SecretID(ctx context.Context, part vault.Part, wrapped bool) (st
 	return got.Data.SecretID, nil
 }
 
+// RevokeTokens ends all tokens that roles have got.
+func (s Server) RevokeTokens(ctx context.Context) error {
+	return s.Call(ctx, http.MethodPost, "sys/leases/revoke-prefix/auth/approle", nil, nil)
+}
+
+// EndSecretID has a secret id sign in no more.
+func (s Server) EndSecretID(ctx context.Context, part vault.Part, id string) error {
+	return s.Call(ctx, http.MethodPost, "auth/approle/role/ostler-"+string(part)+"/secret-id/destroy", map[string]any{"secret_id": id}, nil)
+}
+
 // SetPolicy exchanges the policy of a part.
 func (s Server) SetPolicy(ctx context.Context, part vault.Part, policy string) error {
 	return s.Call(ctx, http.MethodPost, "sys/policies/acl/ostler-"+string(part), map[string]any{"policy": policy}, nil)
@@ -165,4 +175,22 @@ func (s Server) Seal(ctx context.Context, sealed bool) error {
 		return s.Call(ctx, http.MethodPut, "sys/seal", nil, nil)
 	}
 	return s.Call(ctx, http.MethodPut, "sys/unseal", map[string]any{"key": s.UnsealKey}, nil)
+}
+
+// ReadCore reads the file that tools/vault writes when its core is ready.
+// fs.ErrNotExist where it is not.
+func ReadCore(path string) (s Server, err error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return s, err
+	}
+	var got struct {
+		Addr      string `json:"addr"`
+		RootToken string `json:"root_token"`
+		UnsealKey string `json:"unseal_key"`
+	}
+	if err := json.Unmarshal(raw, &got); err != nil {
+		return s, fmt.Errorf("vaulttest: %w", err)
+	}
+	return Server{Addr: got.Addr, RootToken: got.RootToken, UnsealKey: got.UnsealKey}, nil
 }

@@ -2,6 +2,7 @@ package vaulttest
 
 import (
 	"crypto/rand"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -35,6 +36,9 @@ func (f *Fake) system(q request, t *token) answer {
 			}
 		}
 		return data(out)
+	case "sys/leases/revoke-prefix/auth/approle":
+		maps.DeleteFunc(f.tokens, func(_ string, t *token) bool { return t.ttl > 0 })
+		return empty
 	case "sys/seal":
 		f.sealed = true
 		return empty
