@@ -51,15 +51,15 @@ func (s *Service) Plant(tx *db.Tx, p Planted) (id string, err error) {
 	return id, s.wantRecording(tx, id)
 }
 
-// Look sets who may look at recordings.
-func (s *Service) Look(look func(ctx context.Context, session, viewing string) error) {
+// LetLook sets who may look at recordings.
+func (s *Service) LetLook(look func(ctx context.Context, session, viewing string) error) {
 	s.sight.look = func(ctx context.Context, _ policy.Scope, session, viewing string) error {
 		return look(ctx, session, viewing)
 	}
 }
 
-// Searched is told of every search.
-func (s *Service) Searched(f func(tx *db.Tx, sessions []string, query string) error) {
+// OnSearched is told of every search.
+func (s *Service) OnSearched(f func(tx *db.Tx, sessions []string, query string) error) {
 	s.sight.searched = f
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ostler/agents/wire"
+	"ostler/controlplane"
 	"ostler/controlplane/db"
 	"ostler/controlplane/findings"
 	"ostler/controlplane/jobs"
@@ -56,7 +57,7 @@ func (s *Service) wantRecording(tx *db.Tx, session string) error {
 
 func (s *Service) enqueueFetch(tx *db.Tx, p fetchParams) (string, error) {
 	name := jobFetch + ":" + p.Session
-	job, err := s.jobs.Enqueue(tx, jobs.Spec{Kind: jobFetch, Executor: jobs.Plane, Resource: name, Supersedes: name, Key: fmt.Sprintf("%s:%d", name, tx.NowMillis()),
+	job, err := s.jobs.Enqueue(tx, jobs.Spec{Kind: jobFetch, Executor: jobs.Plane, Resource: name, Supersedes: name, Key: name + ":" + controlplane.NewID(controlplane.PrefixJob),
 		Subject: p.Session, Params: p, Timeout: fetchTimeout, MaxAttempts: fetchAttempts, Title: "job.session_fetch"})
 	return job.ID, err
 }

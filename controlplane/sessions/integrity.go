@@ -81,7 +81,7 @@ func (s *Service) Check(ctx context.Context, scope policy.Scope, session string)
 		case rec.DeletedAt > 0:
 			return conflict("Its SHA-256 and the entry about its end stay in the ledger.", "The recording was let go of")
 		}
-		job, err = s.enqueueCheck(tx, session, "now:"+fmt.Sprint(tx.NowMillis()))
+		job, err = s.enqueueCheck(tx, session, controlplane.NewID(controlplane.PrefixJob))
 		return err
 	})
 	return job, wrap("check", err)
