@@ -178,6 +178,9 @@ func (f *Fake) decrypt(q request, k *transitKey) answer {
 	if err != nil {
 		return fail(400, "cipher: message authentication failed")
 	}
+	if f.corrupt {
+		plain[0] ^= 1
+	}
 	return data(map[string]any{"plaintext": base64.StdEncoding.EncodeToString(plain)})
 }
 

@@ -35,6 +35,7 @@ type Fake struct {
 	wrapping *rsa.PrivateKey
 	calls    map[string]int // by method and path
 	hook     func(method, path string)
+	corrupt  bool
 }
 
 type token struct {
@@ -95,6 +96,25 @@ func (f *Fake) Calls(call string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.calls[call]
+}
+
+// Corrupt has decrypt answer with something else than was sealed.
+func (f *Fake) Corrupt(on bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.corrupt = on
+}
+
+// Keys lists the names of the keys in transit, sorted.
+func (f *Fake) Keys() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var names []string
+	for at := range f.keys {
+		names = append(names, at[strings.LastIndex(at, "/")+1:])
+	}
+	slices.Sort(names)
+	return names
 }
 
 // OnCall has hook called before each request is carried out, outside of the
