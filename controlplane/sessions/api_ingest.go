@@ -10,29 +10,7 @@ import (
 
 var errUnbuilt = errors.New("sessions: not built yet")
 
-func (s *Service) registerIngest() {}
 func (s *Service) registerLogins() {}
-
-// Feed says how the reading of the audit log goes. Staff only.
-func (s *Service) Feed(ctx context.Context, scope policy.Scope) (Feed, error) {
-	return Feed{}, errUnbuilt
-}
-
-// ReadNow has the audit log read at once, with the deep overlap. It returns the job.
-// Permission: session.admin.
-func (s *Service) ReadNow(ctx context.Context, scope policy.Scope) (job string, err error) {
-	return "", errUnbuilt
-}
-
-// Quarantine lists events that could not be taken in, the latest first. Staff only.
-func (s *Service) Quarantine(ctx context.Context, scope policy.Scope, limit int, pageToken string) (items []Quarantined, next string, err error) {
-	return nil, "", errUnbuilt
-}
-
-// Dismiss says that a person has looked at such an event. Permission: session.admin.
-func (s *Service) Dismiss(ctx context.Context, scope policy.Scope, id, why string) error {
-	return errUnbuilt
-}
 
 // LoginFilter selects logins that hosts saw.
 type LoginFilter struct {

@@ -2,9 +2,10 @@ package sessions
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"time"
 
+	"ostler/controlplane"
 	"ostler/controlplane/db"
 	"ostler/controlplane/policy"
 )
@@ -16,6 +17,9 @@ type Event struct {
 	Raw      []byte // JSON
 }
 
+// maxEvents bounds what is shown of one session.
+const maxEvents = 5000
+
 // Events returns what the cluster said of a session, the oldest first. Staff
 // only. Errors: not found.
 func (s *Service) Events(ctx context.Context, scope policy.Scope, session string) (out []Event, err error) {
@@ -24,15 +28,37 @@ func (s *Service) Events(ctx context.Context, scope policy.Scope, session string
 	}
 	err = s.db.Read(ctx, func(tx *db.Tx) error {
 		row, err := s.sessionIn(tx, scope, session)
-		if err != nil {
-			return err
+		if err == nil {
+			out, err = s.eventsOf(tx, row)
 		}
-		out, err = s.eventsOf(tx, row)
 		return err
 	})
 	return out, wrap("events", err)
 }
 
-var errUnbuiltEvents = errors.New("sessions: not built yet")
-
-func (s *Service) eventsOf(tx *db.Tx, row sessionRow) ([]Event, error) { return nil, errUnbuiltEvents }
+// eventsOf opens the events of a session, each batch once.
+func (s *Service) eventsOf(tx *db.Tx, row sessionRow) (out []Event, err error) {
+	rows, err := eventRowsOf(tx, row.Cluster, row.Mark, maxEvents)
+	if err != nil {
+		return nil, err
+	}
+	batches := map[string][]byte{}
+	for _, r := range rows {
+		raw, here := batches[r.BatchID]
+		if !here {
+			b, err := batchIn(tx, r.BatchID)
+			if err != nil {
+				return nil, err
+			}
+			if raw, err = s.openBatch(b); err != nil {
+				return nil, err
+			}
+			batches[r.BatchID] = raw
+		}
+		if r.Pos < 0 || r.Len < 0 || r.Pos+r.Len > int64(len(raw)) {
+			return nil, fmt.Errorf("event %s does not stand in its batch", r.EventID)
+		}
+		out = append(out, Event{ID: r.EventID, Type: r.Type, At: controlplane.FromMillis(r.At), Raw: raw[r.Pos : r.Pos+r.Len]})
+	}
+	return out, nil
+}

@@ -3,6 +3,7 @@ package sessions
 import (
 	"cmp"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -136,9 +137,7 @@ type facts struct {
 // events; due is when a recording is missing that has not come by then.
 func step(f facts, e said, at int64, due int64) facts {
 	f.Track.First = earlier(f.Track.First, at)
-	if f.Track.Ranks == nil {
-		f.Track.Ranks, f.Track.Parts = map[string]int{}, map[string]part{}
-	}
+	f.Track.Ranks, f.Track.Parts = cloned(f.Track.Ranks), cloned(f.Track.Parts)
 	switch e.Type {
 	case typeStart, "windows.desktop.session.start", "db.session.start", "app.session.start":
 		f.start(e, at)
@@ -347,6 +346,13 @@ func (f facts) participants() []Participant {
 		add(f.User, first)
 		out = append(out[len(out)-1:], out[:len(out)-1]...)
 	}
+	return out
+}
+
+// cloned is a map of one's own.
+func cloned[V any](m map[string]V) map[string]V {
+	out := make(map[string]V, len(m)+1)
+	maps.Copy(out, m)
 	return out
 }
 

@@ -90,6 +90,7 @@ CREATE TABLE session_feed (
   read_to       BIGINT NOT NULL, -- until when everything was read
   read_at       BIGINT NOT NULL,
   deep_at       BIGINT NOT NULL, -- the latest deep read that came to its end
+  deep_asked    BIGINT NOT NULL,
   next_at       BIGINT NOT NULL,
   events        BIGINT NOT NULL,
   trouble       TEXT NOT NULL,

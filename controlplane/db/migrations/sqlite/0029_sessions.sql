@@ -90,6 +90,7 @@ CREATE TABLE session_feed (
   read_to       INTEGER NOT NULL, -- until when everything was read
   read_at       INTEGER NOT NULL,
   deep_at       INTEGER NOT NULL, -- the latest deep read that came to its end
+  deep_asked    INTEGER NOT NULL,
   next_at       INTEGER NOT NULL,
   events        INTEGER NOT NULL,
   trouble       TEXT NOT NULL,
