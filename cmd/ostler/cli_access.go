@@ -16,6 +16,7 @@ type spanView struct {
 
 // accessLineView is what the command line reads of a line of a list.
 type accessLineView struct {
+	Person   string    `json:"person"`
 	Name     string    `json:"name"`
 	Unknown  string    `json:"unknown"`
 	Way      string    `json:"way"`
@@ -24,9 +25,17 @@ type accessLineView struct {
 	Listed   *spanView `json:"listed"`
 	Enforced *spanView `json:"enforced"`
 	Could    *spanView `json:"could"`
+	Standing string    `json:"standing"`
 	Attested bool      `json:"attested"`
+	Grounds  []string  `json:"grounds"`
+	Shared   bool      `json:"shared"`
 	Reason   string    `json:"reason"`
 	Ticket   string    `json:"ticket"`
+	By       string    `json:"by"`
+	Notified string    `json:"notified_at"`
+	LastUsed string    `json:"last_used_at"`
+	Trained  string    `json:"trained_until"`
+	Briefed  bool      `json:"briefed"`
 }
 
 // who is the person, or what was found where nobody is known.
@@ -70,18 +79,16 @@ func (c *client) accessCommand() *cobra.Command {
 	return noun("access", "Who can reach customers' servers, and what was granted", c.accessList(), c.accessChanges(), c.accessGrants(), c.accessGrant(), c.accessAnswer(), c.accessExtend(),
 		c.accessRevoke(), c.accessPeople(), c.accessLeave(), c.accessFound(), c.accessEnforcement(), c.accessMode(), c.accessLook(), c.accessNotices(), c.accessVerify(),
 		c.accessPerson(), c.accessPaper(), c.accessTeams(), c.accessExplain(), c.accessBaseline(), c.accessAcceptRole(), c.accessAcknowledge(), c.accessTicket(), c.accessReview(),
-		c.accessFacilities(), c.accessEntries(), c.accessVisit(), c.accessEntry(), c.accessRecertifications(), c.accessAuthorisations())
+		c.accessFacilities(), c.accessEntries(), c.accessVisit(), c.accessEntry(), c.accessRecertification(), c.accessAuthorisations(),
+		c.accessWhy(), c.accessTerms(), c.accessMatrix(), c.accessTeam(), c.accessFacility(), c.accessNotice(), c.accessAuthorise(), c.accessAuthorisation())
 }
 
 func (c *client) accessList() *cobra.Command {
-	var at, known string
+	var at asAt
 	cmd := c.verb("list CUSTOMER", "Show who can reach a customer's servers, now or at any instant", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
-		q := url.Values{}
-		if at != "" {
-			q.Set("at", at)
-		}
-		if known != "" {
-			q.Set("known_at", known)
+		q, err := at.query()
+		if err != nil {
+			return err
 		}
 		return show(ctx, c, "/customers/"+id(args[0])+"/access", q, func(v accessListView) error {
 			if len(v.Lines) == 0 {
@@ -103,9 +110,31 @@ func (c *client) accessList() *cobra.Command {
 			return nil
 		})
 	})
-	cmd.Flags().StringVar(&at, "at", "", "as it was at this instant, 2026-11-01T08:00:00Z (default: now)")
-	cmd.Flags().StringVar(&known, "known-at", "", "as it was known at this instant (default: now)")
+	return at.flags(cmd)
+}
+
+// asAt are the flags that read a list at another time.
+type asAt struct{ at, known string }
+
+func (a *asAt) flags(cmd *cobra.Command) *cobra.Command {
+	cmd.Flags().StringVar(&a.at, "at", "", "as it was at this instant, such as 2026-11-01T08:00:00Z, “2026-11-01 08:00:00” in UTC, or a date (default: now)")
+	cmd.Flags().StringVar(&a.known, "known-at", "", "as it was known at this instant (default: now)")
 	return cmd
+}
+
+func (a *asAt) query() (url.Values, error) {
+	q := url.Values{}
+	for _, f := range []struct{ flag, key, typed string }{{"at", "at", a.at}, {"known-at", "known_at", a.known}} {
+		if f.typed == "" {
+			continue
+		}
+		instant, err := instantOf(f.flag, f.typed)
+		if err != nil {
+			return nil, err
+		}
+		q.Set(f.key, instant)
+	}
+	return q, nil
 }
 
 // accessChangeView is what the command line reads of a change.
@@ -125,14 +154,24 @@ func (c *client) accessChanges() *cobra.Command {
 	var p paging
 	var column, since, before string
 	cmd := c.verb("changes CUSTOMER", "List what changed in a customer's list, newest first", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
-		q := url.Values{"column": {column}, "since": {since}, "before": {before}}
+		q := url.Values{"column": {column}}
+		for flag, typed := range map[string]string{"since": since, "before": before} {
+			if typed == "" {
+				continue
+			}
+			instant, err := instantOf(flag, typed)
+			if err != nil {
+				return err
+			}
+			q.Set(flag, instant)
+		}
 		return list(ctx, c, "/customers/"+id(args[0])+"/access/changes", q, p, []string{"FROM", "CHANGE", "WHO", "WAY", "ROLE", "ENFORCED", "NOTIFIED", "WHY"}, func(v accessChangeView) []cell {
 			return []cell{text(when(v.At)), text(v.Kind), text(v.Name + v.Unknown), text(v.Way), text(v.Role), text(orNotYet(v.EnforcedAt)), text(orNotYet(v.NotifiedAt)), text(firstLine(v.Why))}
 		}, "Nothing has changed.")
 	})
 	cmd.Flags().StringVar(&column, "column", "", "listed, enforced or could (default: listed)")
-	cmd.Flags().StringVar(&since, "since", "", "only from this instant on")
-	cmd.Flags().StringVar(&before, "before", "", "only before this instant")
+	cmd.Flags().StringVar(&since, "since", "", "only from this instant or date on")
+	cmd.Flags().StringVar(&before, "before", "", "only before this instant or date")
 	return p.flags(cmd)
 }
 
@@ -170,6 +209,7 @@ type foundAccessView struct {
 	Rights     string `json:"rights"`
 	PersonName string `json:"person_name"`
 	Customer   string `json:"customer"`
+	Confirmed  string `json:"confirmed"`
 	Baseline   bool   `json:"baseline"`
 	SeenAt     string `json:"seen_at"`
 }
@@ -177,6 +217,8 @@ type foundAccessView struct {
 // whose is who answers for a way in.
 func (v foundAccessView) whose() string {
 	switch {
+	case v.Confirmed == "no":
+		return "the customer says: not ours"
 	case v.PersonName != "":
 		return v.PersonName
 	case v.Customer != "":
@@ -206,6 +248,7 @@ func (c *client) accessFound() *cobra.Command {
 	})
 	addFilter(cmd, &server, &customer)
 	cmd.Flags().BoolVar(&unexplained, "unexplained", false, "only those that nobody answers for")
+	cmd.AddCommand(c.accessFoundConfirm())
 	return p.flags(cmd)
 }
 

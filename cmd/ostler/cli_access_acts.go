@@ -64,15 +64,18 @@ func (c *client) accessGrant() *cobra.Command {
 		if (sent["person"] == "") == (sent["team"] == "") {
 			return usagef("name a person with --person, or a team with --team")
 		}
+		if err := c.findIn(ctx, sent); err != nil {
+			return err
+		}
 		if emergency {
 			sent["kind"] = "break_glass"
 		}
 		return posted(ctx, c, "/access/grants", sent, c.showGrant)
 	})
 	for _, f := range []struct{ flag, key, help string }{
-		{"person", "person", "who, by id (ostler access people)"}, {"team", "team", "a team instead, by id"}, {"role", "role", "what it gives"},
+		{"person", "person", "who, by id, e-mail or name"}, {"team", "team", "a team instead, by id or name"}, {"role", "role", "what it gives"},
 		{"reason", "reason", "why; the customer reads it"}, {"ticket", "ticket", "the ticket"}, {"no-ticket-until", "no_ticket_until", "while the ticket system is down: by then the ticket is filled in"},
-		{"from", "from", "instant (default: now)"}, {"until", "until", "instant, 2026-12-01T08:00:00Z"},
+		{"from", "from", "instant or date (default: now)"}, {"until", "until", "instant or date"},
 	} {
 		body[f.key] = cmd.Flags().String(f.flag, "", f.help)
 	}
@@ -81,6 +84,26 @@ func (c *client) accessGrant() *cobra.Command {
 		_ = cmd.MarkFlagRequired(must)
 	}
 	return cmd
+}
+
+// findIn makes ids and instants of what was typed about a grant.
+func (c *client) findIn(ctx context.Context, sent map[string]string) error {
+	for key, find := range map[string]func(context.Context, string) (string, error){"person": c.findPerson, "team": c.findTeam, "from": asInstant("from"), "until": asInstant("until"), "no_ticket_until": asInstant("no-ticket-until")} {
+		if sent[key] == "" {
+			continue
+		}
+		found, err := find(ctx, sent[key])
+		if err != nil {
+			return err
+		}
+		sent[key] = found
+	}
+	return nil
+}
+
+// asInstant reads the instant of a flag.
+func asInstant(flag string) func(context.Context, string) (string, error) {
+	return func(_ context.Context, typed string) (string, error) { return instantOf(flag, typed) }
 }
 
 func (c *client) accessAnswer() *cobra.Command {
@@ -97,9 +120,13 @@ func (c *client) accessAnswer() *cobra.Command {
 func (c *client) accessExtend() *cobra.Command {
 	var until, reason, ticket string
 	cmd := c.verb("extend GRANT", "Move a grant's end, with a reason of its own", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
-		return posted(ctx, c, "/access/grants/"+id(args[0])+"/extend", map[string]string{"until": until, "reason": reason, "ticket": ticket}, c.showGrant)
+		end, err := instantOf("until", until)
+		if err != nil {
+			return err
+		}
+		return posted(ctx, c, "/access/grants/"+id(args[0])+"/extend", map[string]string{"until": end, "reason": reason, "ticket": ticket}, c.showGrant)
 	})
-	cmd.Flags().StringVar(&until, "until", "", "instant, 2026-12-01T08:00:00Z")
+	cmd.Flags().StringVar(&until, "until", "", "instant or date")
 	cmd.Flags().StringVar(&reason, "reason", "", "why; the customer reads it")
 	cmd.Flags().StringVar(&ticket, "ticket", "", "the ticket")
 	_ = cmd.MarkFlagRequired("until")
@@ -119,9 +146,13 @@ func (c *client) accessRevoke() *cobra.Command {
 
 func (c *client) accessLeave() *cobra.Command {
 	var yes, why string
-	cmd := c.verb("leave PERSON", "End everything that a person has, on every customer at once, by id", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
+	cmd := c.verb("leave WHO", "End everything that a person has, on every customer at once", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
+		who, err := c.findPerson(ctx, args[0])
+		if err != nil {
+			return err
+		}
 		var p accessPersonView
-		if _, err := c.get(ctx, "/access/people/"+id(args[0]), nil, &p); err != nil {
+		if _, err := c.get(ctx, "/access/people/"+id(who), nil, &p); err != nil {
 			return err
 		}
 		if err := c.confirm(yes, p.Name, "They lose all access, and are locked out for good."); err != nil {
@@ -130,7 +161,7 @@ func (c *client) accessLeave() *cobra.Command {
 		type left struct {
 			Customers int64 `json:"customers"`
 		}
-		return posted(ctx, c, "/access/people/"+id(args[0])+"/leave", map[string]string{"why": why}, func(v left) error {
+		return posted(ctx, c, "/access/people/"+id(who)+"/leave", map[string]string{"why": why}, func(v left) error {
 			return c.facts(pair{"Left", text(p.Name)}, pair{"Taken off", text(plural(v.Customers, "customer's list", "customers' lists"))})
 		})
 	})

@@ -8,29 +8,31 @@ import (
 	"github.com/spf13/cobra"
 )
 
+func (c *client) showWayIn(v foundAccessView) error {
+	return c.facts(pair{"Way in", text(v.ID)}, pair{"Server", text(v.ServerName)}, pair{"Kind", text(v.Kind)}, pair{"Account", text(v.Account)}, pair{"Whose", text(v.whose())})
+}
+
 func (c *client) accessExplain() *cobra.Command {
 	var b bodyFlags
 	var nobody bool
 	cmd := c.verb("explain FOUND", "Say whose a way in is that a scan found", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
-		sent, err := b.sent()
+		sent, err := b.sent(ctx)
 		if err != nil {
 			return err
 		}
 		if nobody && len(sent) > 0 || !nobody && len(sent) != 1 {
 			return usagef("name a person with --person, the customer who let them in with --customer, or take it back with --nobody")
 		}
-		return posted(ctx, c, "/access/found/"+id(args[0])+"/explain", sent, func(v foundAccessView) error {
-			return c.facts(pair{"Way in", text(v.ID)}, pair{"Server", text(v.ServerName)}, pair{"Kind", text(v.Kind)}, pair{"Account", text(v.Account)}, pair{"Whose", text(v.whose())})
-		})
+		return posted(ctx, c, "/access/found/"+id(args[0])+"/explain", sent, c.showWayIn)
 	})
 	cmd.Flags().BoolVar(&nobody, "nobody", false, "it is not known whose: take back what was said")
-	return b.add(cmd, bodyFlag{name: "person", help: "whose it is, by id (ostler access people)"}, bodyFlag{name: "customer", help: "the customer let them in; they are asked to confirm it"})
+	return b.add(cmd, bodyFlag{name: "person", help: "whose it is, by id, e-mail or name", find: c.findPerson}, bodyFlag{name: "customer", help: "the customer let them in; they are asked to confirm it"})
 }
 
 func (c *client) accessBaseline() *cobra.Command {
 	var b bodyFlags
 	cmd := c.verb("baseline", "Accept what no list explains as it was found, with an owner and a date to look again", cobra.NoArgs, func(ctx context.Context, _ []string) error {
-		sent, err := b.sent()
+		sent, err := b.sent(ctx)
 		if err != nil {
 			return err
 		}
@@ -39,14 +41,14 @@ func (c *client) accessBaseline() *cobra.Command {
 		}
 		return posted(ctx, c, "/access/baselines", sent, func(v accepted) error { return c.facts(pair{"Accepted", text(count(v.Accepted))}) })
 	})
-	return b.add(cmd, bodyFlag{name: "server", help: "name or id (default: what roles that are not ours enforce in the cluster)"}, bodyFlag{name: "owner", help: "who answers for it", must: true},
+	return b.add(cmd, bodyFlag{name: "server", help: "name or id (default: what roles that are not ours enforce in the cluster)"}, bodyFlag{name: "owner", help: "who answers for it, by id, e-mail or name", must: true, find: c.findPerson},
 		bodyFlag{name: "review", help: "instant or date of the next look", must: true, instant: true}, bodyFlag{name: "reason", help: "why", must: true})
 }
 
 func (c *client) accessAcceptRole() *cobra.Command {
 	var b bodyFlags
 	cmd := c.verb("accept-role ROLE", "Answer for a role of the cluster that is not ours, until a date", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
-		sent, err := b.sent()
+		sent, err := b.sent(ctx)
 		if err != nil {
 			return err
 		}
@@ -57,7 +59,7 @@ func (c *client) accessAcceptRole() *cobra.Command {
 		c.say("%s is accepted.", args[0])
 		return nil
 	})
-	return b.add(cmd, bodyFlag{name: "owner", help: "who answers for it", must: true}, bodyFlag{name: "until", help: "instant or date", must: true, instant: true}, bodyFlag{name: "reason", help: "why", must: true})
+	return b.add(cmd, bodyFlag{name: "owner", help: "who answers for it, by id, e-mail or name", must: true, find: c.findPerson}, bodyFlag{name: "until", help: "instant or date", must: true, instant: true}, bodyFlag{name: "reason", help: "why", must: true})
 }
 
 func (c *client) accessAcknowledge() *cobra.Command {
@@ -77,7 +79,7 @@ func (c *client) accessTicket() *cobra.Command {
 func (c *client) accessReview() *cobra.Command {
 	var b bodyFlags
 	cmd := c.verb("review GRANT", "Note that you looked at an emergency grant or a baseline of somebody else", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
-		sent, err := b.sent()
+		sent, err := b.sent(ctx)
 		if err != nil {
 			return err
 		}
@@ -181,51 +183,30 @@ func (c *client) accessEntries() *cobra.Command {
 func (c *client) accessVisit() *cobra.Command {
 	var b bodyFlags
 	cmd := c.verb("visit", "Note a visit to a facility, before or after it", cobra.NoArgs, func(ctx context.Context, _ []string) error {
-		sent, err := b.sent()
+		sent, err := b.sent(ctx)
 		if err != nil {
 			return err
 		}
 		sent["way"] = "visit"
 		return posted(ctx, c, "/access/entries", sent, c.showEntry)
 	})
-	return b.add(cmd, bodyFlag{name: "person", help: "who comes, by id (ostler access people)", must: true}, bodyFlag{name: "facility", help: "where, by id (ostler access facilities)", must: true},
-		bodyFlag{name: "rack", help: "which rack"}, bodyFlag{name: "escort", help: "who goes with them, by id", must: true}, bodyFlag{name: "reason", help: "why; customers read it", must: true},
+	return b.add(cmd, bodyFlag{name: "person", help: "who comes, by id, e-mail or name", must: true, find: c.findPerson}, bodyFlag{name: "facility", help: "where, by id or name", must: true, find: c.findFacility},
+		bodyFlag{name: "rack", help: "which rack"}, bodyFlag{name: "escort", help: "who goes with them, by id, e-mail or name", must: true, find: c.findPerson}, bodyFlag{name: "reason", help: "why; customers read it", must: true},
 		bodyFlag{name: "ticket", help: "the ticket"}, bodyFlag{name: "from", help: "instant or date (default: now)", instant: true}, bodyFlag{name: "until", help: "instant or date", must: true, instant: true})
 }
 
 func (c *client) accessEntry() *cobra.Command {
-	cmd := c.verb("entry ID", "Show an entry, or end it", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
+	cmd := c.verb("entry ENTRY", "Show an entry, or add, review or end one", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
 		return show(ctx, c, "/access/entries/"+id(args[0]), nil, c.showEntry)
 	})
 	var b bodyFlags
-	end := c.verb("end ID", "Take somebody off now", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
-		sent, err := b.sent()
+	end := c.verb("end ENTRY", "Take somebody off now", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
+		sent, err := b.sent(ctx)
 		if err != nil {
 			return err
 		}
 		return posted(ctx, c, "/access/entries/"+id(args[0])+"/end", sent, c.showEntry)
 	})
-	cmd.AddCommand(b.add(end, bodyFlag{name: "why", help: "why; the customer reads it", must: true}))
+	cmd.AddCommand(b.add(end, bodyFlag{name: "why", help: "why; the customer reads it", must: true}), c.accessEntryAdd(), c.accessEntryReview())
 	return cmd
-}
-
-// recertificationView is what the command line reads of a recertification.
-type recertificationView struct {
-	ID      string `json:"id"`
-	Title   string `json:"title"`
-	DueAt   string `json:"due_at"`
-	EndedAt string `json:"ended_at"`
-	Total   int64  `json:"total"`
-	Open    int64  `json:"open"`
-	Kept    int64  `json:"kept"`
-	Revoked int64  `json:"revoked"`
-}
-
-func (c *client) accessRecertifications() *cobra.Command {
-	var p paging
-	return p.flags(c.verb("recertifications", "List recertifications, newest first", cobra.NoArgs, func(ctx context.Context, _ []string) error {
-		return list(ctx, c, "/access/recertifications", nil, p, []string{"TITLE", "DUE", "ENDED", "LINES", "OPEN", "KEPT", "REVOKED", "ID"}, func(v recertificationView) []cell {
-			return []cell{text(v.Title), text(when(v.DueAt)), text(orNotYet(v.EndedAt)), number(count(v.Total)), number(count(v.Open)), number(count(v.Kept)), number(count(v.Revoked)), text(v.ID)}
-		}, "There was no recertification yet.")
-	}))
 }

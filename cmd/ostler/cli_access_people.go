@@ -14,6 +14,8 @@ type bodyFlag struct {
 	name, key, help string // key is the request's; "" is the flag's name
 	must            bool
 	instant         bool // a time; a date is its beginning, UTC
+	// find makes an id of what people type; nil sends it as it is.
+	find func(ctx context.Context, typed string) (string, error)
 }
 
 // bodyFlags are the flags of a command that makes or changes something.
@@ -34,7 +36,7 @@ func (b *bodyFlags) add(cmd *cobra.Command, flags ...bodyFlag) *cobra.Command {
 }
 
 // sent is what was typed, under the request's keys.
-func (b *bodyFlags) sent() (map[string]any, error) {
+func (b *bodyFlags) sent(ctx context.Context) (map[string]any, error) {
 	out := map[string]any{}
 	for i, f := range b.flags {
 		v := *b.values[i]
@@ -48,6 +50,13 @@ func (b *bodyFlags) sent() (map[string]any, error) {
 			}
 			v = at
 		}
+		if f.find != nil {
+			found, err := f.find(ctx, v)
+			if err != nil {
+				return nil, err
+			}
+			v = found
+		}
 		key := f.key
 		if key == "" {
 			key = f.name
@@ -57,16 +66,17 @@ func (b *bodyFlags) sent() (map[string]any, error) {
 	return out, nil
 }
 
-// instantOf reads an instant, or a date as its beginning in UTC.
+// instantOf reads an instant, a time of day in UTC, or a date as its beginning in UTC.
 func instantOf(flag, typed string) (string, error) {
 	if _, err := time.Parse(time.RFC3339, typed); err == nil {
 		return typed, nil
 	}
-	day, err := time.Parse(time.DateOnly, typed)
-	if err != nil {
-		return "", usagef("--%s is an instant, 2026-12-01T08:00:00Z, or a date, 2026-12-01", flag)
+	for _, form := range []string{time.DateTime, "2006-01-02 15:04:05Z", "2006-01-02 15:04", time.DateOnly} {
+		if t, err := time.Parse(form, typed); err == nil {
+			return t.Format(time.RFC3339), nil
+		}
 	}
-	return day.Format(time.RFC3339), nil
+	return "", usagef("--%s is an instant, 2026-12-01T08:00:00Z, or a date, 2026-12-01", flag)
 }
 
 // paperView is what the command line reads of a paper.
@@ -107,10 +117,14 @@ func (c *client) showPerson(v wholePersonView) error {
 }
 
 func (c *client) accessPerson() *cobra.Command {
-	cmd := c.verb("person ID", "Show a person with their papers, or add one", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
-		return show(ctx, c, "/access/people/"+id(args[0]), nil, c.showPerson)
+	cmd := c.verb("person WHO", "Show a person with their papers, or add or change one", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
+		who, err := c.findPerson(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		return show(ctx, c, "/access/people/"+id(who), nil, c.showPerson)
 	})
-	cmd.AddCommand(c.accessPersonAdd())
+	cmd.AddCommand(c.accessPersonAdd(), c.accessPersonChange())
 	return cmd
 }
 
@@ -118,7 +132,7 @@ func (c *client) accessPersonAdd() *cobra.Command {
 	var b bodyFlags
 	var users, logins []string
 	cmd := c.verb("add", "Add somebody who can stand on lists", cobra.NoArgs, func(ctx context.Context, _ []string) error {
-		sent, err := b.sent()
+		sent, err := b.sent(ctx)
 		if err != nil {
 			return err
 		}
@@ -137,17 +151,21 @@ func (c *client) accessPersonAdd() *cobra.Command {
 	cmd.Flags().StringArrayVar(&logins, "login", nil, "their login on hosts (again for more)")
 	return b.add(cmd, bodyFlag{name: "kind", help: "staff, contractor, third_party, customer or service", must: true}, bodyFlag{name: "name", help: "their name"},
 		bodyFlag{name: "staff", help: "one of us, by id: the name is theirs then"}, bodyFlag{name: "customer", help: "whose they are, where they are a customer's own"},
-		bodyFlag{name: "company", help: "who employs them"}, bodyFlag{name: "owner", help: "of a service account: the person who answers for it, by id"})
+		bodyFlag{name: "company", help: "who employs them"}, bodyFlag{name: "owner", help: "of a service account: who answers for it, by id, e-mail or name", find: c.findPerson})
 }
 
 func (c *client) accessPaper() *cobra.Command {
 	var b bodyFlags
-	cmd := c.verb("paper PERSON", "Record an agreement, a training or an acknowledgement; it replaces the one before", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
-		sent, err := b.sent()
+	cmd := c.verb("paper WHO", "Record an agreement, a training or an acknowledgement; it replaces the one before", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
+		sent, err := b.sent(ctx)
 		if err != nil {
 			return err
 		}
-		return posted(ctx, c, "/access/people/"+id(args[0])+"/papers", sent, func(v paperView) error {
+		who, err := c.findPerson(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		return posted(ctx, c, "/access/people/"+id(who)+"/papers", sent, func(v paperView) error {
 			return c.facts(pair{"Paper", text(v.ID)}, pair{"Kind", text(v.Kind)}, pair{"Customer", text(v.Customer)}, pair{"Version", text(v.Version)}, pair{"From", text(when(v.From))},
 				pair{"Until", text(when(v.Until))}, pair{"Kept at", text(v.Reference)})
 		})
@@ -162,8 +180,10 @@ type teamView struct {
 	ID      string `json:"id"`
 	Name    string `json:"name"`
 	Members []struct {
-		Name  string `json:"name"`
-		Until string `json:"until"`
+		Person string `json:"person"`
+		Name   string `json:"name"`
+		From   string `json:"from"`
+		Until  string `json:"until"`
 	} `json:"members"`
 }
 
@@ -200,6 +220,9 @@ type authorisationView struct {
 	Document string   `json:"document"`
 }
 
+// may is for what they may instruct us.
+func (v authorisationView) may() string { return strings.Join(v.Acts, ", ") }
+
 func (c *client) accessAuthorisations() *cobra.Command {
 	var p paging
 	var at string
@@ -213,7 +236,7 @@ func (c *client) accessAuthorisations() *cobra.Command {
 			q.Set("at", instant)
 		}
 		return list(ctx, c, "/customers/"+id(args[0])+"/access/authorisations", q, p, []string{"NAME", "CAPACITY", "MAY", "FROM", "UNTIL", "ENDED", "DOCUMENT", "ID"}, func(v authorisationView) []cell {
-			return []cell{text(v.Name), text(v.Capacity), text(strings.Join(v.Acts, ", ")), text(when(v.From)), text(when(v.Until)), text(when(v.EndedAt)), text(v.Document), text(v.ID)}
+			return []cell{text(v.Name), text(v.Capacity), text(v.may()), text(when(v.From)), text(when(v.Until)), text(when(v.EndedAt)), text(v.Document), text(v.ID)}
 		}, "Nobody may instruct us for them.")
 	})
 	cmd.Flags().StringVar(&at, "at", "", "who could at this instant (default: all there were)")

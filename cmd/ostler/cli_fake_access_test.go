@@ -16,8 +16,9 @@ func fakeList(at string) server.AccessList {
 	}
 	from := &server.AccessInterval{From: "2026-11-20T08:00:00.000Z", Until: "2026-11-27T08:00:00.000Z"}
 	return server.AccessList{Customer: "cus_1", At: at, KnownAt: "2026-11-21T12:00:00.000Z", Persons: 1, Differences: 1, Lines: []server.AccessLine{
-		{Person: "prs_1", Name: "Bob Builder", Way: "teleport", Role: "operator", Listed: from, Enforced: from, Attested: true, Ticket: "OPS-7", Reason: "Moves\nthe shop"},
-		{Unknown: "SHA256:\x1b[2Jabc", Way: "login", Role: "root", Place: "web1", Could: &server.AccessInterval{From: "2026-11-19T08:00:00.000Z"}}}}
+		{Person: "prs_1", Name: "Bob Builder", Way: "teleport", Role: "operator", Listed: from, Enforced: from, Standing: "enforced", Attested: true, By: "Ada Keller", Grounds: []string{"grt_1"}, Notified: "2026-11-20T08:05:00.000Z", Ticket: "OPS-7", Reason: "Moves\nthe shop"},
+		{Unknown: "SHA256:\x1b[2Jabc", Way: "login", Role: "root", Place: "web1", Standing: "unattested", Could: &server.AccessInterval{From: "2026-11-19T08:00:00.000Z"}},
+		{Person: "prs_3", Name: "Ann Twin", Way: "physical", Role: "R4", Standing: "by_hand", Listed: from, Reason: "Changes disks"}, {Person: "prs_4", Name: "Ann Twin", Way: "teleport", Standing: "open", Attested: true, Could: from, Grounds: []string{}}}}
 }
 
 func fakeGrant(state string) server.AccessGrant {
@@ -37,7 +38,13 @@ func (f *fakeAPI) customerAccess(w http.ResponseWriter, r *http.Request, verb st
 		reply(w, 200, server.Page[server.AccessNotice]{Items: []server.AccessNotice{{ID: "ntc_1", State: "sent", OpenedAt: "2026-11-20T08:00:00.000Z", DueAt: "2026-11-21T08:00:00.000Z", Changes: []server.AccessChange{change}}}})
 	case "entries":
 		reply(w, 200, server.Page[server.AccessEntry]{Items: []server.AccessEntry{{ID: "ent_1", Way: "admin", PersonName: "Eve \x1b[2JAdmin", Reason: "On call", From: "2026-11-20T08:00:00.000Z", ReviewBy: "2027-02-20T08:00:00.000Z"}}})
+	case "terms":
+		fakeTerms(w, r)
 	case "authorisations":
+		if r.Method == http.MethodPost {
+			reply(w, 201, fakeAuthorised(r))
+			return
+		}
 		z := server.AccessAuthorisation{ID: "ath_1", Name: "Ada Owner", Capacity: "owner", Acts: []string{"restore", "access"}, From: r.URL.Query().Get("at")}
 		reply(w, 200, server.Page[server.AccessAuthorisation]{Items: []server.AccessAuthorisation{z}})
 	default:
@@ -100,6 +107,9 @@ func moreAccess(w http.ResponseWriter, body map[string]any, rest string) {
 func (f *fakeAPI) access(w http.ResponseWriter, r *http.Request, rest string) {
 	body := map[string]any{}
 	_ = json.NewDecoder(r.Body).Decode(&body)
+	if accessVerb(w, r, body, rest) {
+		return
+	}
 	switch rest {
 	case "grants", "grants/grt_1/extend":
 		state := "active"
@@ -118,7 +128,16 @@ func (f *fakeAPI) access(w http.ResponseWriter, r *http.Request, rest string) {
 			reply(w, 201, server.AccessPerson{ID: "prs_2", Name: said(body, "name"), Kind: said(body, "kind"), Company: said(body, "company"), TeleportUsers: users})
 			return
 		}
-		reply(w, 200, server.Page[server.AccessPerson]{Items: []server.AccessPerson{{ID: "prs_1", Name: "Bob Builder", Kind: "staff"}}})
+		people := []server.AccessPerson{{ID: "prs_1", Name: "Bob Builder", Kind: "staff"}, {ID: "prs_2", Name: "Carl Cable", Kind: "contractor", Company: "Cables AG"}, {ID: "prs_3", Name: "Ann Twin", Kind: "contractor", Company: "Night GmbH"},
+			{ID: "prs_4", Name: "Ann Twin", Kind: "staff"}, {ID: "prs_5", Name: "Carl Cable", Kind: "staff", LeftAt: "2026-01-01T00:00:00.000Z"}}
+		switch r.URL.Query().Get("email") {
+		case "":
+		case "bob@ostler.example":
+			people = people[:1]
+		default:
+			people = nil
+		}
+		reply(w, 200, server.Page[server.AccessPerson]{Items: people})
 	case "people/prs_1":
 		reply(w, 200, server.AccessPerson{ID: "prs_1", Name: "Bob Builder", Kind: "staff", TeleportUsers: []string{"bob", "bob-night"},
 			Papers: []server.AccessPaper{{ID: "ppr_1", Kind: "brief", Customer: "cus_1", Version: "3", From: "2026-11-01T00:00:00.000Z", Reference: "DMS 17"}}})

@@ -126,7 +126,7 @@ func (f *fakeAPI) customers(w http.ResponseWriter, r *http.Request, rest string)
 	all := []map[string]string{{"id": "cus_1", "slug": "acme", "name": "Acme GmbH", "country": "DE"},
 		{"id": "cus_2", "slug": "oak", "name": "Bäckerei Eiche", "country": "DE"}, {"id": "cus_3", "slug": "evil", "name": "E\x1b[31mvil\u202e", "country": "FR"}}
 	switch {
-	case r.Method == http.MethodPost:
+	case r.Method == http.MethodPost && rest == "":
 		refuse(w, controlplane.Invalid(controlplane.Field{Pointer: "/country", Message: "Enter a country as its two letters (ISO 3166), such as GB or DE."}))
 	case rest == "":
 		from := map[string]int{"": 0, "two": 2}[r.URL.Query().Get("page_token")]
@@ -137,6 +137,8 @@ func (f *fakeAPI) customers(w http.ResponseWriter, r *http.Request, rest string)
 		reply(w, 200, out)
 	case strings.HasPrefix(rest, "acme/access"):
 		f.customerAccess(w, r, strings.TrimPrefix(strings.TrimPrefix(rest, "acme/access"), "/"))
+	case rest == "acme/contacts":
+		reply(w, 200, map[string]any{"items": []map[string]string{{"id": "con_1", "name": "Ines Moreau", "email": "ines@acme.example"}}})
 	case rest == "acme" || rest == "cus_1":
 		reply(w, 200, all[0])
 	default:

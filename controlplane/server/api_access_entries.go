@@ -166,13 +166,17 @@ func viewFacility(f access.Facility) AccessFacility {
 	return AccessFacility{f.ID, f.Name, f.Country, f.Location, listOf(f.Certificates, "", func(p access.FacilityPaper) AccessFacilityPaper { return AccessFacilityPaper(p) }).Body.Items, f.Controls}
 }
 
+func facilityID(f access.Facility) string { return f.ID }
+
 func oneFacility(f access.Facility, err error) (*One[AccessFacility], error) {
 	return &One[AccessFacility]{ETag: etag(f.Version), Body: viewFacility(f)}, err
 }
 
 func (x *accessAPI) registerFacilities(a *API) {
 	registerWhole(a, Op{Method: http.MethodGet, Path: "/access/facilities", Name: "facility.list", Summary: "List facilities; a customer sees those where their servers stand", Audience: policy.SignedIn, Permission: policy.AccessRead},
-		x.Facilities, func(f access.Facility) string { return f.ID }, viewFacility)
+		x.Facilities, facilityID, viewFacility)
+	registerAmong(a, Op{Method: http.MethodGet, Path: "/access/facilities/{id}", Name: "facility.show", Summary: "Show a facility with its certificates", Audience: policy.SignedIn, Permission: policy.AccessRead}, "facility",
+		x.Facilities, facilityID, oneFacility)
 	Register(a, Op{Method: http.MethodPost, Path: "/access/facilities", Name: "facility.add", Summary: "Make a facility known", Audience: policy.Staff, Permission: policy.AccessWrite, Status: http.StatusCreated},
 		func(ctx context.Context, scope policy.Scope, in *bodyIn[NewAccessFacility]) (*One[AccessFacility], error) {
 			return oneFacility(x.PutFacility(ctx, scope, in.Body.input("", 0)))

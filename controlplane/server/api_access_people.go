@@ -228,13 +228,17 @@ func (n NewAccessTeam) input(id string, version int64) access.Team {
 	return t
 }
 
+func teamID(t access.Team) string { return t.ID }
+
 func oneTeam(t access.Team, err error) (*One[AccessTeam], error) {
 	return &One[AccessTeam]{ETag: etag(t.Version), Body: viewTeam(t)}, err
 }
 
 func (x *accessAPI) registerTeams(a *API) {
 	registerWhole(a, Op{Method: http.MethodGet, Path: "/access/teams", Name: "team.list", Summary: "List teams with their members", Audience: policy.Staff, Permission: policy.AccessRead},
-		x.Teams, func(t access.Team) string { return t.ID }, viewTeam)
+		x.Teams, teamID, viewTeam)
+	registerAmong(a, Op{Method: http.MethodGet, Path: "/access/teams/{id}", Name: "team.show", Summary: "Show a team with its members", Audience: policy.Staff, Permission: policy.AccessRead}, "team",
+		x.Teams, teamID, oneTeam)
 	Register(a, Op{Method: http.MethodPost, Path: "/access/teams", Name: "team.add", Summary: "Make a team", Audience: policy.Staff, Permission: policy.AccessWrite, Status: http.StatusCreated},
 		func(ctx context.Context, scope policy.Scope, in *bodyIn[NewAccessTeam]) (*One[AccessTeam], error) {
 			return oneTeam(x.PutTeam(ctx, scope, in.Body.input("", 0)))

@@ -2,7 +2,9 @@ package server
 
 import (
 	"context"
+	"slices"
 
+	"ostler/controlplane"
 	"ostler/controlplane/policy"
 )
 
@@ -27,6 +29,21 @@ func registerWhole[S, T any](a *API, op Op, all func(context.Context, policy.Sco
 	Register(a, op, func(ctx context.Context, scope policy.Scope, in *PageIn) (*ListOut[T], error) {
 		items, err := all(ctx, scope)
 		return onePage(items, err, id, view, *in)
+	})
+}
+
+// registerAmong adds looking at one thing of a list that its slice gives in one piece.
+func registerAmong[S, T any](a *API, op Op, noun string, all func(context.Context, policy.Scope) ([]S, error), id func(S) string, one func(S, error) (*One[T], error)) {
+	Register(a, op, func(ctx context.Context, scope policy.Scope, in *IDIn) (*One[T], error) {
+		items, err := all(ctx, scope)
+		if err != nil {
+			return nil, err
+		}
+		i := slices.IndexFunc(items, func(s S) bool { return id(s) == in.ID })
+		if i < 0 {
+			return nil, controlplane.NotFound(noun)
+		}
+		return one(items[i], nil)
 	})
 }
 

@@ -58,6 +58,7 @@ func TestAccess(t *testing.T) {
 		})
 	}
 	w.byEmail(o)
+	w.teamAndPlace(o)
 	person := server.Base + "/access/people/" + o.person
 	if a := w.call("admin", "PATCH", person, `{"company":"Other Ltd"}`, "If-Match", `"v99"`); a.status != http.StatusConflict {
 		t.Errorf("from another version: got %d: %s", a.status, a.body)
@@ -86,5 +87,28 @@ func (w *world) byEmail(o tenant) {
 	}
 	if a := w.call("mine-owner", "GET", server.Base+"/access/people?email=ida@example.com", ""); a.status != http.StatusNotFound {
 		w.t.Errorf("a customer asks for our people: got %d", a.status)
+	}
+}
+
+// teamAndPlace makes a team and a facility, and changes them from the version
+// that was shown.
+func (w *world) teamAndPlace(o tenant) {
+	w.t.Helper()
+	for path, body := range map[string]string{"/access/teams": `{"name":"Nights %s","members":[{"person":"` + o.person + `"}]}`, "/access/facilities": `{"name":"One %s","country":"DE","location":"Leipzig 1"}`} {
+		made := into[struct{ ID string }](w.t, w.call("admin", "POST", server.Base+path, strings.Replace(body, "%s", "a", 1)), http.StatusCreated)
+		self := server.Base + path + "/" + made.ID
+		shown := w.call("admin", "GET", self, "")
+		if shown.status != http.StatusOK || !strings.Contains(shown.body, `"id":"`+made.ID) || shown.header.Get("ETag") == "" {
+			w.t.Errorf("%s: got %d: %s", self, shown.status, shown.body)
+		}
+		if a := w.call("admin", "PUT", self, strings.Replace(body, "%s", "b", 1), "If-Match", shown.header.Get("ETag")); a.status != http.StatusOK || !strings.Contains(a.body, " b") {
+			w.t.Errorf("%s changed: got %d: %s", self, a.status, a.body)
+		}
+		if a := w.call("admin", "PUT", self, strings.Replace(body, "%s", "c", 1), "If-Match", shown.header.Get("ETag")); a.status != http.StatusConflict {
+			w.t.Errorf("%s changed from an old version: got %d: %s", self, a.status, a.body)
+		}
+		if a := w.call("admin", "GET", self[:len(self)-1]+"_", ""); a.status != http.StatusNotFound {
+			w.t.Errorf("nothing there: got %d", a.status)
+		}
 	}
 }
