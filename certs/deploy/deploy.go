@@ -25,8 +25,6 @@ import (
 	"log/slog"
 	"os"
 	"path"
-	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -160,17 +158,6 @@ func diskFailure(err error, format string, args ...any) *Error {
 		c = wire.CauseDiskFull
 	}
 	return fail(c, err, format, args...)
-}
-
-// inside is a path as it is beneath the root: programs that run under a root of
-// their own name their files with it.
-func (e *Engine) inside(name string) string {
-	if e.o.Root != "/" {
-		if rest, ok := strings.CutPrefix(name, filepath.Clean(e.o.Root)+"/"); ok {
-			return "/" + rest
-		}
-	}
-	return path.Clean("/" + name)
 }
 
 // ours reports why a folder or file is not safe to write in: a link, another

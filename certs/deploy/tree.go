@@ -1,104 +1,31 @@
 package deploy
 
-import (
-	"errors"
-	"io/fs"
-	"os"
-	"path"
-	"strings"
-	"syscall"
-)
+import "ostler/agents/host/rooted"
 
 const (
-	maxLinks = 40      // followed in one path
-	maxRead  = 1 << 20 // bytes of a file of others
-	maxDir   = 20000   // names of a folder of others
+	maxRead = 1 << 20 // bytes of a file of others
+	maxDir  = 20000   // names of a folder of others
 )
 
-// resolve follows the links in a path as the host does where the root is its
-// "/", and returns the path without any. What it returns is read through
-// os.Root, so that a link that appears afterwards leads nowhere.
-func (e *Engine) resolve(name string) (string, error) {
-	rest := strings.Split(e.inside(name), "/")
-	done, links := "/", 0
-	for len(rest) > 0 {
-		part := rest[0]
-		rest = rest[1:]
-		switch part {
-		case "", ".":
-			continue
-		case "..":
-			done = path.Dir(done)
-			continue
-		}
-		next := path.Join(done, part)
-		info, err := e.root.Lstat(rel(next))
-		if err != nil {
-			return "", err
-		}
-		if info.Mode()&fs.ModeSymlink == 0 {
-			done = next
-			continue
-		}
-		if links++; links > maxLinks {
-			return "", errors.New("deploy: too many links")
-		}
-		target, err := e.root.Readlink(rel(next))
-		if err != nil {
-			return "", err
-		}
-		if path.IsAbs(target) {
-			target, done = e.inside(target), "/"
-		}
-		rest = append(strings.Split(target, "/"), rest...)
-	}
-	return done, nil
-}
+// tree is the host's files: programs that run under a root of their own name them
+// with it.
+func (e *Engine) tree() rooted.Tree { return rooted.Tree{Root: e.root, Alias: e.o.Root} }
+
+// inside is a path as it is beneath the root.
+func (e *Engine) inside(name string) string { return e.tree().Inside(name) }
+
+// resolve follows the links in a path.
+func (e *Engine) resolve(name string) (string, error) { return e.tree().Resolve(name) }
+
+// read reads a regular file of others.
+func (e *Engine) read(name string) ([]byte, error) { return e.tree().Read(name, maxRead) }
 
 // rel is an absolute path as os.Root takes it.
-func rel(name string) string {
-	if name = strings.TrimPrefix(name, "/"); name == "" {
-		return "."
-	}
-	return name
-}
+func rel(name string) string { return rooted.Rel(name) }
 
-// read reads a regular file of others; it never waits for one that is a pipe.
-func (e *Engine) read(name string) ([]byte, error) {
-	resolved, err := e.resolve(name)
-	if err != nil {
-		return nil, err
-	}
-	f, err := e.root.OpenFile(rel(resolved), os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, errors.Join(err, errors.New("deploy: not a regular file"))
-	}
-	return readBounded(f, maxRead)
-}
-
-// glob returns what matches a pattern whose stars stand for one name each; it
-// follows links.
+// glob returns what is there of what matches a pattern; it follows links.
 func (e *Engine) glob(pattern string) []string {
-	found := []string{"/"}
-	for _, part := range strings.Split(strings.TrimPrefix(pattern, "/"), "/") {
-		var next []string
-		for _, dir := range found {
-			if !strings.Contains(part, "*") {
-				next = append(next, path.Join(dir, part))
-				continue
-			}
-			for _, name := range e.names(dir) {
-				if ok, err := path.Match(part, name); ok && err == nil && (name[0] != '.' || part[0] == '.') {
-					next = append(next, path.Join(dir, name))
-				}
-			}
-		}
-		found = next
-	}
+	found := rooted.Glob(pattern, e.names)
 	out := found[:0]
 	for _, f := range found {
 		if _, err := e.resolve(f); err == nil {
@@ -108,19 +35,12 @@ func (e *Engine) glob(pattern string) []string {
 	return out
 }
 
-// names are the names in a folder, sorted; none where it cannot be read.
+// names are the names in a folder, sorted; none where it cannot be read, or has
+// more than anybody needs.
 func (e *Engine) names(dir string) []string {
-	resolved, err := e.resolve(dir)
+	names, err := e.tree().Names(dir, maxDir)
 	if err != nil {
 		return nil
-	}
-	entries, err := fs.ReadDir(e.root.FS(), rel(resolved))
-	if err != nil || len(entries) > maxDir {
-		return nil
-	}
-	names := make([]string, len(entries))
-	for i, entry := range entries {
-		names[i] = entry.Name()
 	}
 	return names
 }

@@ -17,11 +17,12 @@ type layer struct {
 var layers = []layer{
 	{name: "nouns", dirs: []string{"controlplane"}, std: true},
 	{name: "wire", dirs: []string{"agents/wire/..."}, std: true},
+	{name: "rooted", dirs: []string{"agents/host/rooted/..."}, std: true}, // reads a host's files; engines on the host may too
 	{name: "policy", dirs: []string{"controlplane/policy/..."}, may: []string{"nouns"}},
 	{name: "bus", dirs: []string{"controlplane/bus/..."}, may: []string{"nouns"}},
 	{name: "signer", dirs: []string{"controlplane/signer/..."}, may: []string{"nouns", "wire"}}, // a process of its own
 	{name: "engine", dirs: []string{"backups/restic/...", "backups/catalogue/...", "certs/acme/...", "certs/deploy/...", "certs/preflight/...", "certs/limits/...", "certs/renewal/...", "controlplane/teleport/..."},
-		may: []string{"nouns", "wire"}}, // wire: the results that an engine on the host fills
+		may: []string{"nouns", "wire", "rooted"}}, // wire: the results that an engine on the host fills
 	{name: "db", dirs: []string{"controlplane/db/..."}, may: []string{"nouns", "policy"}},
 	{name: "foundation", dirs: []string{
 		"controlplane/customers/...", "controlplane/identity/...", "controlplane/findings/...", "controlplane/ledger/...",
@@ -31,7 +32,7 @@ var layers = []layer{
 		"agents/...", "backups/...", "certs/...", "controlplane/access/...", "controlplane/sessions/...",
 		"controlplane/incidents/...", "controlplane/requests/...", "controlplane/retention/...",
 	}, may: []string{"foundation", "db", "policy", "nouns", "bus", "wire", "engine"}},
-	{name: "host", dirs: []string{"agents/host/..."}, may: []string{"host", "engine", "wire", "nouns"}},
+	{name: "host", dirs: []string{"agents/host/..."}, may: []string{"host", "engine", "wire", "nouns", "rooted"}},
 	{name: "edge", dirs: []string{"web/...", "controlplane/server/..."},
 		may: []string{"slice", "foundation", "db", "policy", "nouns", "bus", "wire"}},
 	{name: "agent command", dirs: []string{"cmd/ostler-agent/..."}, may: []string{"host", "engine", "wire", "nouns"}},

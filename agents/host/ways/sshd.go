@@ -60,11 +60,6 @@ func (s *scan) readSSHD() sshd {
 	return c
 }
 
-func (s *scan) exists(name string) bool {
-	_, err := s.resolve(name)
-	return err == nil
-}
-
 // unique drops "none" and repetitions.
 func unique(list []string) []string {
 	out := []string{}
