@@ -19,6 +19,7 @@ import (
 const (
 	jobDelete     = "session.delete"
 	deleteTimeout = 10 * time.Minute
+	deleteAgain   = 10 * time.Minute
 	endsAtOnce    = 50
 )
 
@@ -122,8 +123,8 @@ type deleteParams struct {
 }
 
 func (s *Service) enqueueDelete(tx *db.Tx, session string, at int64) error {
-	day := tx.NowMillis() / (24 * time.Hour).Milliseconds() // one that failed for good is asked for anew the next day
-	_, err := s.jobs.Enqueue(tx, jobs.Spec{Kind: jobDelete, Executor: jobs.Plane, Resource: jobDelete + ":" + session, Key: fmt.Sprintf("%s:%s:%d:%d", jobDelete, session, at, day),
+	slot := tx.Now.Truncate(deleteAgain).UnixMilli() // what a job left is asked for anew
+	_, err := s.jobs.Enqueue(tx, jobs.Spec{Kind: jobDelete, Executor: jobs.Plane, Resource: jobDelete + ":" + session, Key: fmt.Sprintf("%s:%s:%d:%d", jobDelete, session, at, slot),
 		Subject: session, Params: deleteParams{session}, Timeout: deleteTimeout, Title: "job.session_delete"})
 	return err
 }

@@ -16,6 +16,7 @@ import (
 	"ostler/controlplane/db"
 	"ostler/controlplane/db/dbtest"
 	"ostler/controlplane/jobs"
+	"ostler/controlplane/ledger"
 	"ostler/controlplane/sessions"
 	"ostler/controlplane/teleport"
 )
@@ -239,4 +240,13 @@ func wants(t testing.TB, what string, err error, code controlplane.Code, says st
 	if controlplane.ErrorCode(err) != code || code != "" && !strings.Contains(err.Error(), says) {
 		t.Errorf("%s: got %v (%s), want %s and %q", what, err, controlplane.ErrorCode(err), code, says)
 	}
+}
+
+// enter writes to the ledger what nobody of us did.
+func (r *recorded) enter(x sessions.Session, kind string, data map[string]any) {
+	r.t.Helper()
+	r.write(func(tx *db.Tx) error {
+		_, err := r.ledger.Append(tx, ledger.Entry{Customer: x.Customers[0], Subject: x.ID, Kind: kind, Data: data})
+		return err
+	})
 }
