@@ -36,7 +36,7 @@ type risk struct {
 }
 
 // start is what a program's name may follow in a line of a shell.
-const start = "(?:^|[\\s;|&(`/])"
+const start = "(?:^|[\\s;|&(`]|bin/)"
 
 // risks are all that there are, the gravest first; of equal ones the order here counts.
 var risks = []risk{
@@ -51,7 +51,7 @@ var risks = []risk{
 		within: `/etc/g?shadow\b|id_(?:rsa|dsa|ecdsa|ed25519)(?:\s|$)|` + start + `(?:cat|less|more|head|tail|cp|base64|xxd|strings|vim?|nano|view)\s.*\.(?:key|pem|p12|pfx)(?:\s|$)`},
 	{key: "risk.missing", adds: 40, text: "There is no recording of it.", when: func(f riskFacts) bool { return f.Missing }},
 	{key: "risk.copied_out", adds: 30, text: "Data may have been copied to somewhere else.",
-		within: start + `scp\s|` + start + `rsync\s.*(?:\S:|rsync://)|` + start + `sftp\s|curl\s.*(?:\s-T|--upload-file|\s-F|--form|(?:\s-d|--data\S*)[\s=]*@)` +
+		within: start + `scp\s|` + start + `rsync\s.*(?:\S:|rsync://)|` + start + `sftp\s|curl(?:\s.*)?\s(?:-T|--upload-file|-F|--form|(?:-d|--data\S*)[\s=]*@)` +
 			`|wget\s.*--post-file|` + start + `(?:nc|ncat|netcat)\s|rclone\s+(?:copy|sync|move)|aws\s+s3\s+(?:cp|sync|mv)`},
 	{key: "risk.dumped", adds: 30, text: "A database was dumped.",
 		within: start + `(?:mysqldump|mariadb-dump|pg_dump|pg_dumpall|mongodump)(?:\s|$)|redis-cli\s.*--rdb|sqlite3\s.*\.dump|(?i:into\s+outfile)`},

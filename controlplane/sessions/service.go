@@ -89,6 +89,9 @@ type Options struct {
 	Tick time.Duration
 	// Zone is where nights and weekends are, for risk (default UTC).
 	Zone *time.Location
+	// OnViolation is told of every verdict that asks for an incident, in its
+	// transaction, with what the reviewer wrote; nil is nobody.
+	OnViolation func(tx *db.Tx, session, text string) error
 }
 
 // Service is the slice: its methods are all that others do with sessions.
@@ -111,6 +114,7 @@ type Service struct {
 	onEnded  []func(tx *db.Tx, id string) error
 	onStored []func(tx *db.Tx, id string) error
 	sight    sight
+	reviews  reviewed
 }
 
 // New returns the service and registers its jobs. Call it before jobs.Run.

@@ -255,3 +255,26 @@ func newAddress(tx *db.Tx, person, mark string, row sessionRow) (bool, error) {
 	}
 	return !known && before, nil
 }
+
+// tookPartThen reports whether a person used a name of a session when it was taken in.
+func tookPartThen(tx *db.Tx, session, person string) (bool, error) {
+	if person == "" {
+		return false, nil
+	}
+	var n int64
+	err := tx.Raw("SELECT COUNT(*) FROM staff_session_people WHERE session_id = ? AND person_id = ?", session, person).Scan(&n).Error
+	return n > 0, err
+}
+
+// sessionRows are the rows of sessions, by id.
+func sessionRows(tx *db.Tx, ids []string) (map[string]sessionRow, error) {
+	var rows []sessionRow
+	if err := oneOf(tx, "id", ids).Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("find sessions: %w", err)
+	}
+	out := make(map[string]sessionRow, len(rows))
+	for _, r := range rows {
+		out[r.ID] = r
+	}
+	return out, nil
+}

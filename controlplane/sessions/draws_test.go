@@ -1,0 +1,204 @@
+package sessions_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+	"testing"
+	"time"
+
+	"ostler/controlplane"
+	"ostler/controlplane/db"
+	"ostler/controlplane/db/dbtest"
+	"ostler/controlplane/ledger"
+	"ostler/controlplane/sessions"
+)
+
+// The rule as anybody can compute it: printf %s ID | openssl dgst -sha256 -mac HMAC
+// -macopt hexkey:SEED, its first 16 digits as a number over 2^64.
+func TestDrawRule(t *testing.T) {
+	seed, err := hex.DecodeString("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		session string
+		percent int
+		want    bool
+	}{
+		{"ssn_00000000000000000000000000", 0, false},
+		{"ssn_00000000000000000000000000", 5, false},
+		{"ssn_00000000000000000000000000", 18, false},
+		{"ssn_00000000000000000000000000", 19, true},
+		{"ssn_00000000000000000000000000", 100, true},
+		{"ssn_00000000000000000000000001", 0, false},
+		{"ssn_00000000000000000000000001", 5, false},
+		{"ssn_00000000000000000000000001", 9, false},
+		{"ssn_00000000000000000000000001", 10, true},
+		{"ssn_00000000000000000000000001", 100, true},
+		{"ssn_00000000000000000000000002", 0, false},
+		{"ssn_00000000000000000000000002", 1, false},
+		{"ssn_00000000000000000000000002", 2, true},
+		{"ssn_00000000000000000000000002", 5, true},
+		{"ssn_00000000000000000000000002", 100, true},
+	} {
+		if got := sessions.IsDrawn(seed, tt.session, tt.percent); got != tt.want {
+			t.Errorf("%s at %d percent: %v, want %v", tt.session, tt.percent, got, tt.want)
+		}
+	}
+	drawn := 0
+	for range 10_000 {
+		if sessions.IsDrawn(seed, controlplane.NewID(controlplane.PrefixStaffSession), 5) {
+			drawn++
+		}
+	}
+	if drawn < 350 || drawn > 650 { // seven standard deviations
+		t.Errorf("5 percent of 10,000 drew %d", drawn)
+	}
+}
+
+func (w *world) draws() []sessions.Draw {
+	w.t.Helper()
+	items, _, err := w.sessions.Draws(w.ctx, w.all, 0, "")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return items
+}
+
+func (w *world) drawOf(day time.Time) sessions.Draw {
+	w.t.Helper()
+	for _, x := range w.draws() {
+		if x.Day == day.Format(time.DateOnly) {
+			return x
+		}
+	}
+	w.t.Fatalf("no draw of %s", day.Format(time.DateOnly))
+	return sessions.Draw{}
+}
+
+// at moves the clock on to an instant.
+func (w *world) at(t time.Time) {
+	w.t.Helper()
+	w.later(t.Sub(w.clock.Now()))
+}
+
+func TestDraws(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
+		w := newWorld(t, d, clock, func(_ *sessions.Deps, o *sessions.Options) { o.Percent = 40 })
+		today := clock.Now().UTC().Truncate(24 * time.Hour)
+		day := func(n int) time.Time { return today.AddDate(0, 0, n) }
+		w.at(day(1).Add(9 * time.Hour)) // a plane that begins in the middle of a day
+		list := w.draws()
+		if len(list) != 2 || list[1].Day != day(1).Format(time.DateOnly) || list[1].Commitment != "" || list[0].Day != day(2).Format(time.DateOnly) || len(list[0].Commitment) != 64 || list[0].Seed != "" {
+			t.Fatalf("draws: %+v", list)
+		}
+		w.run() // once is enough
+		same(t, "committed", w.entries("session.draw"), []string{"session.draw_skipped", "session.draw_committed"})
+
+		// A day of sessions, and one of the day before that nobody draws.
+		quiet := func(end time.Time) func(m *sessions.Made) {
+			return func(m *sessions.Made) { m.GrantKind, m.Start, m.Length = "normal", end.Add(-time.Minute), time.Minute }
+		}
+		old := w.took(quiet(day(1).Add(10 * time.Hour)))
+		w.at(day(2).Add(20 * time.Hour))
+		var ids []string
+		for i := range 40 {
+			ids = append(ids, w.took(quiet(day(2).Add(time.Duration(i)*10*time.Minute+10*time.Hour))).ID)
+		}
+		full := w.took(quiet(day(2).Add(10*time.Hour)), func(m *sessions.Made) { m.Customers = []string{w.maple.ID, w.harbour.ID} })
+		missing := w.took(quiet(day(2).Add(10*time.Hour)), func(m *sessions.Made) { m.State = sessions.Missing })
+		terms := must[sessions.Terms](t)(w.sessions.TermsOf(w.ctx, w.all, w.harbour.ID))
+		terms.Percent = 100
+		must[sessions.Terms](t)(w.sessions.SetTerms(w.ctx, w.all, terms))
+		w.at(day(3)) // over, and within the grace
+		if x := w.drawOf(day(2)); x.Seed != "" || !x.RevealedAt.IsZero() {
+			t.Fatalf("revealed early: %+v", x)
+		}
+		w.at(day(3).Add(time.Hour))
+		got := w.drawOf(day(2))
+		if got.Of != 41 || got.RevealedAt.IsZero() || w.drawOf(day(4)).Commitment == "" {
+			t.Fatalf("revealed: %+v", w.draws())
+		}
+
+		// Anybody comes to the same result.
+		seed, err := hex.DecodeString(got.Seed)
+		if sum := sha256.Sum256(seed); err != nil || hex.EncodeToString(sum[:]) != got.Commitment {
+			t.Errorf("the seed %s is not that of %s: %v", got.Seed, got.Commitment, err)
+		}
+		drawn := 1 // full
+		for _, id := range ids {
+			want := sessions.IsDrawn(seed, id, 40)
+			r := w.get(id).Review
+			if is := r.State == sessions.Waiting && r.Because == "sample" && r.Draw == got.ID; is != want {
+				t.Errorf("%s: %+v, want drawn %v", id, r, want)
+			}
+			if want {
+				drawn++
+			}
+		}
+		if got.Drawn != drawn || w.get(full.ID).Review.Because != "sample" {
+			t.Errorf("drawn %d, want %d; where one customer has all: %+v", got.Drawn, drawn, w.get(full.ID).Review)
+		}
+		for what, id := range map[string]string{"of a day without a seed": old.ID, "without a recording": missing.ID} {
+			if r := w.get(id).Review; r.Because == "sample" || r.Draw != "" {
+				t.Errorf("%s: %+v", what, r)
+			}
+		}
+		w.revealed(got)
+
+		// What comes late is held against the same seed.
+		late := w.took(quiet(day(2).Add(11*time.Hour)), func(m *sessions.Made) { m.Customers = []string{w.harbour.ID} })
+		if late.Review.Because != "sample" || late.Review.Draw != got.ID {
+			t.Errorf("late: %+v", late.Review)
+		}
+		if again := w.drawOf(day(2)); again.Of != 42 || again.Drawn != drawn+1 {
+			t.Errorf("with the late one: %+v", again)
+		}
+	})
+}
+
+// revealed holds a draw against what the ledger says of it.
+func (w *world) revealed(x sessions.Draw) {
+	w.t.Helper()
+	items, _, err := w.ledger.List(w.ctx, w.all, ledger.Filter{Subject: x.ID, Company: true})
+	if err != nil || len(items) != 2 {
+		w.t.Fatalf("entries of a draw: %d, %v", len(items), err)
+	}
+	revealed, committed := items[0], items[1]
+	if committed.Data["commitment"] != x.Commitment || committed.Data["day"] != x.Day || !committed.At.Before(must[time.Time](w.t)(time.Parse(time.DateOnly, x.Day)).Add(-time.Hour+time.Millisecond)) {
+		w.t.Errorf("committed: %v at %v", committed.Data, committed.At)
+	}
+	if revealed.Data["seed"] != x.Seed || revealed.Data["of"] != int64(x.Of) || revealed.Data["drawn"] != int64(x.Drawn) {
+		w.t.Errorf("revealed: %v", revealed.Data)
+	}
+}
+
+// A plane that was down commits to the next whole day, and says which days it missed.
+func TestDrawsAfterDowntime(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
+		w := newWorld(t, d, clock)
+		today := clock.Now().UTC().Truncate(24 * time.Hour)
+		day := func(n int) string { return today.AddDate(0, 0, n).Format(time.DateOnly) }
+		w.at(today.AddDate(0, 0, 1).Add(12 * time.Hour))
+		w.at(today.AddDate(0, 0, 5).Add(23*time.Hour + 30*time.Minute)) // too late for the sixth
+		var got []string
+		for _, x := range w.draws() {
+			got = append(got, x.Day+map[bool]string{true: " committed", false: ""}[x.Commitment != ""])
+		}
+		same(t, "draws", got, []string{day(7) + " committed", day(6), day(2) + " committed", day(1)})
+		items, _, err := w.ledger.List(w.ctx, w.all, ledger.Filter{Kinds: []string{"session.draw_skipped"}, Company: true})
+		if err != nil || len(items) != 2 || items[0].Data["from"] != day(3) || items[0].Data["until"] != day(6) {
+			t.Errorf("said: %v, %v", items, err)
+		}
+		if !strings.HasPrefix(w.draws()[0].ID, "drw_") {
+			t.Error("a draw has an id of its own")
+		}
+		_, _, err = w.sessions.Draws(w.ctx, w.all, 0, "yesterday")
+		wantCode(t, "a page of nothing", err, controlplane.CodeInvalid)
+		page, next, err := w.sessions.Draws(w.ctx, w.all, 3, "")
+		if err != nil || len(page) != 3 || next != day(2) {
+			t.Errorf("a page: %d, next %q, %v", len(page), next, err)
+		}
+	})
+}
