@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/http"
@@ -74,9 +75,13 @@ func samplesOn(t *testing.T, r *web.Renderer, samples []sample.Sample) string {
 		_ = http.NewResponseController(w).Flush()
 		<-req.Context().Done()
 	})
+	mux.HandleFunc("GET /sample.cast", func(w http.ResponseWriter, req *http.Request) {
+		http.ServeContent(w, req, "", time.Time{}, bytes.NewReader(sample.Cast()))
+	})
+	mux.HandleFunc("POST /sample.watched", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("{}")) })
 	for _, s := range samples {
 		mux.HandleFunc("GET /p/"+s.Name, func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Security-Policy", web.ContentSecurityPolicy)
+			w.Header().Set("Content-Security-Policy", web.PolicyOf(s.View))
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
 			if err := r.Render(w, s.View); err != nil {
 				http.Error(w, err.Error(), http.StatusInternalServerError)

@@ -224,6 +224,10 @@ func (g *facts) need(o opened) Need {
 	if x.InGroup > 1 {
 		n.Cause += " " + g.v.t("need.group", "n", x.InGroup-1)
 	}
+	if !g.v.staff() && family(x.Kind) == "session" && g.v.p.Sessions != nil && next != "" { // what staff open is not theirs
+		n.Action = Link{next, "/connected"}
+		return n
+	}
 	if g.v.mayFollow(x.Link) && (g.v.staff() || g.v.mine(x) || x.Kind == findings.BackupPartial || x.Kind == findings.RestoreAsked) {
 		n.Action = Link{next, x.Link}
 	} else if next != "" {
@@ -236,7 +240,7 @@ var toneTexts = map[Tone]string{ToneBad: "severity.bad", ToneWarn: "severity.war
 
 // mayFollow reports whether a finding's link leads this reader to a page.
 func (v *visit) mayFollow(link string) bool {
-	for _, prefix := range []string{"/jobs/", "/plans/", "/servers/", "/keys/", "/certificates/", "/access"} {
+	for _, prefix := range []string{"/jobs/", "/plans/", "/servers/", "/keys/", "/certificates/", "/access", "/sessions", "/connected"} {
 		if strings.HasPrefix(link, prefix) {
 			return true
 		}

@@ -49,6 +49,7 @@ func (p *Portal) home(v *visit) error {
 	}
 	page.GetBack = v.getBack(plans)
 	page.Access = v.accessAtHome(lists)
+	page.Connected = v.connectedLine(g, v.actor.Customer, "/connected")
 	page.Live, page.Refresh = []string{bus.TopicCustomer(v.actor.Customer)}, 60
 	for _, s := range servers {
 		page.Live = append(page.Live, bus.TopicServer(s.Server))

@@ -21,6 +21,7 @@ import (
 	"ostler/controlplane/jobs"
 	"ostler/controlplane/ledger"
 	"ostler/controlplane/policy"
+	"ostler/controlplane/sessions"
 )
 
 // Deps are the slices whose answers the pages show.
@@ -34,6 +35,7 @@ type Deps struct {
 	Backups   *backups.Service
 	Certs     *certs.Service
 	Access    *access.Service
+	Sessions  *sessions.Service
 	Bus       *bus.Bus
 	// Now is the plane's time: (*db.DB).Now.
 	Now func(context.Context) (time.Time, error)

@@ -118,6 +118,7 @@ func (r *Renderer) funcs() template.FuncMap {
 		"name":     NameParts,
 		"plain":    PlainName,
 		"span":     func(d time.Duration) string { return span(tx, d) },
+		"offset":   offset,
 		"good":     func(w string) State { return State{ToneGood, w} },
 		"warn":     func(w string) State { return State{ToneWarn, w} },
 		"bad":      func(w string) State { return State{ToneBad, w} },

@@ -35,7 +35,8 @@ func (p *Portal) server(v *visit) error {
 	g.servers(listed([]customers.Server{s}, map[string]agents.Status{s.ID: status}))
 	g.tenancies(tenancies, plans, func(string) string { return s.Name })
 	g.certs(certs.Filter{Server: s.ID})
-	page := &Server{Page: v.page("servers", s.Name, ""), Needs: g.needs(), Strip: v.serverStrip(status, plans), Disks: v.disks(status), Taken: status.InventoryAt}
+	connected := v.connectedOn(g, s.ID)
+	page := &Server{Page: v.page("servers", s.Name, ""), Needs: g.needs(), Strip: v.serverStrip(status, plans), Disks: v.disks(status), Taken: status.InventoryAt, Connected: connected}
 	if page.Tenancies, err = v.serverTenancies(tenancies, plans); err != nil {
 		return err
 	}

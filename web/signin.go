@@ -20,6 +20,8 @@ func (p *Portal) start(v *visit) error {
 		return v.c.Redirect(http.StatusSeeOther, "/today")
 	case v.actor.Kind == controlplane.ActorContact:
 		return v.c.Redirect(http.StatusSeeOther, "/home")
+	case p.Sessions != nil:
+		return v.c.Redirect(http.StatusSeeOther, "/recordings")
 	}
 	return v.c.Redirect(http.StatusSeeOther, "/evidence")
 }

@@ -13,6 +13,7 @@ type Home struct {
 	GetBack   string   // address where a file is looked for; "" hides the search
 	Asked     []AskedFile
 	Access    Link // who can reach the servers, in a sentence
+	Connected Link // who was on them, in a sentence
 }
 
 // AskedFile is a file that somebody had fetched or put back.

@@ -117,6 +117,7 @@ type Server struct {
 	CertsMore string
 	Others    Link
 	Windows   []WindowRow // the newest ones
+	Connected Link        // who was on it, in a sentence
 }
 
 // WindowRow is a change window: a time in which the server was changed on
@@ -251,6 +252,8 @@ type Customer struct {
 	Asks    string
 	Assists []AssistRow
 	Access  Link // who can reach their servers
+	// Connected is who was on their servers, in a sentence.
+	Connected Link
 }
 
 // Template names the template.

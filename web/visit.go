@@ -116,6 +116,7 @@ var doneTexts = map[string]string{
 	"assist": "done.assist", "assist_ended": "done.assist_ended", "asked": "done.asked", "taken": "done.taken", "answered": "done.answered", "names": "done.names", "taken_out": "done.taken_out",
 	"provider_removed": "done.provider_removed", "cert_renew": "done.cert_renew", "cert_dry_run": "done.cert_dry_run", "cert_check": "done.cert_check", "cert_resume": "done.cert_resume", "cert_pause": "done.cert_pause", "cert_revoke": "done.cert_revoke", "cert_compromised": "done.cert_compromised", "cert_end": "done.cert_end", "cert_undo": "done.cert_undo", "cert_created": "done.cert_created", "cert_taken": "done.cert_taken",
 	"acknowledged": "done.acknowledged", "call_noted": "done.call_noted", "confirmed": "done.confirmed", "not_ours": "done.not_ours", "flagged": "done.flagged", "person_added": "done.person_added", "left": "done.left", "grant_yes": "done.grant_yes", "grant_no": "done.grant_no", "proposed": "done.proposed", "granted": "done.granted", "grant_revoked": "done.grant_revoked", "reviewed": "done.reviewed", "baseline": "done.baseline", "looked": "done.looked",
+	"claimed": "done.claimed", "unclaimed": "done.unclaimed", "recording_check": "done.recording_check", "recording_fetch": "done.recording_fetch", "review_asked": "done.review_asked", "question_answered": "done.question_answered", "login_explained": "done.login_explained", "feed_read": "done.feed_read", "event_dismissed": "done.event_dismissed", "held": "done.held", "release_asked": "done.release_asked", "released": "done.released", "noted": "done.noted", "judged": "done.judged",
 	"nothing": "done.nothing",
 }
 
@@ -142,6 +143,7 @@ func (v *visit) renderStatus(status int, view View) error {
 	if err := v.p.r.Render(&b, view); err != nil {
 		return err
 	}
+	v.c.Response().Header().Set("Content-Security-Policy", PolicyOf(view))
 	if err := v.c.HTMLBlob(status, b.Bytes()); err != nil {
 		return fmt.Errorf("web: answer: %w", err)
 	}

@@ -124,6 +124,7 @@ type Person struct {
 	// which: sessions that began in that time, To not included; zero is open.
 	Customers []string
 	From, To  time.Time
+	Until     time.Time // when an auditor's sign-in ends; zero for everybody else
 	Name      string
 	Email     string // "" where the one who looks may not see it
 	Role      policy.Role

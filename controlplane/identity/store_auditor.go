@@ -51,7 +51,7 @@ func (auditorCustomerRow) TableName() string { return "auditor_customers" }
 // auditor returns the person of a row; past the time they are not active.
 func (s *Store) auditor(tx *db.Tx, r auditorRow) (Person, error) {
 	p := Person{Kind: controlplane.ActorAuditor, ID: r.ID, Customer: r.Customer, Role: policy.RoleAuditor, Language: "en",
-		From: controlplane.FromMillis(r.From), To: controlplane.FromMillis(r.To), Active: r.EndedAt == 0 && tx.NowMillis() < r.Until}
+		From: controlplane.FromMillis(r.From), To: controlplane.FromMillis(r.To), Until: controlplane.FromMillis(r.Until), Active: r.EndedAt == 0 && tx.NowMillis() < r.Until}
 	err := tx.Table(auditorCustomerRow{}.TableName()).Where("auditor_id = ?", r.ID).Order("customer_id").Pluck("customer_id", &p.Customers).Error
 	if err != nil {
 		return Person{}, err

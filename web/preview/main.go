@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"html/template"
 	"log"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"time"
 
 	"ostler/web"
 	"ostler/web/sample"
@@ -48,10 +50,14 @@ func handler() (http.Handler, error) {
 		w.Header().Set("Content-Type", a.ContentType)
 		_, _ = w.Write(a.Body)
 	})
+	mux.HandleFunc("GET /sample.cast", func(w http.ResponseWriter, req *http.Request) {
+		http.ServeContent(w, req, "", time.Time{}, bytes.NewReader(sample.Cast()))
+	})
+	mux.HandleFunc("POST /sample.watched", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("{}")) })
 	mux.HandleFunc("GET /p/{name}", func(w http.ResponseWriter, req *http.Request) {
 		for _, s := range samples {
 			if s.Name == req.PathValue("name") {
-				w.Header().Set("Content-Security-Policy", web.ContentSecurityPolicy)
+				w.Header().Set("Content-Security-Policy", web.PolicyOf(s.View))
 				w.Header().Set("Content-Type", "text/html; charset=utf-8")
 				if err := r.Render(w, s.View); err != nil {
 					http.Error(w, err.Error(), http.StatusInternalServerError)
