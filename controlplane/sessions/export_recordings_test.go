@@ -6,6 +6,7 @@ import (
 
 	"ostler/controlplane"
 	"ostler/controlplane/db"
+	"ostler/controlplane/jobs"
 	"ostler/controlplane/policy"
 )
 
@@ -69,4 +70,10 @@ func (s *Service) OnStored(f func(tx *db.Tx, id string) error) { s.onStored = ap
 // RecordingMissing calls recordingMissing.
 func (s *Service) RecordingMissing(tx *db.Tx, session, why string) error {
 	return s.recordingMissing(tx, session, why)
+}
+
+// FetchOnce runs a fetch as its job does, without the job around it.
+func (s *Service) FetchOnce(ctx context.Context, session string) error {
+	_, err := s.runFetch(ctx, jobs.Job{Params: []byte(`{"session":"` + session + `"}`), Attempt: 1, MaxAttempts: 10})
+	return err
 }

@@ -152,6 +152,11 @@ func (x Session) shown(scope policy.Scope) Session {
 	}
 	x.Risk, x.User, x.Address, x.Command = Risk{}, "", "", ""
 	x.Review.Text, x.Review.Answer, x.Review.Why = "", "", ""
+	if x.Recording != nil { // a neighbour's hold is not theirs to see
+		rec := *x.Recording
+		rec.Holds = slices.DeleteFunc(slices.Clone(rec.Holds), func(h Hold) bool { return !scope.Allows(h.Customer) })
+		x.Recording = &rec
+	}
 	x.Participants = slices.Clone(x.Participants)
 	for i := range x.Participants {
 		x.Participants[i].User = ""

@@ -70,13 +70,17 @@ func (s *Service) momentsOf(ctx context.Context, session string, all bool) ([]Mo
 	if err := s.db.Read(ctx, func(tx *db.Tx) (err error) { row, err = commandsOf(tx, session); return err }); err != nil {
 		return nil, err
 	}
-	columns := map[string][]byte{"commands": row.Commands}
+	type column struct {
+		name   string
+		sealed []byte
+	}
+	columns := []column{{"commands", row.Commands}}
 	if all {
-		columns["others"] = row.Others
+		columns = append(columns, column{"others", row.Others})
 	}
 	var list []Moment
-	for column, sealed := range columns {
-		lines, err := s.openMoments(row, column, sealed)
+	for _, c := range columns {
+		lines, err := s.openMoments(row, c.name, c.sealed)
 		if err != nil {
 			return nil, err
 		}
