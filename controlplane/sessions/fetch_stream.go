@@ -39,7 +39,6 @@ type fetching struct {
 	sum             cast.Summary
 	events, bad     int
 	bytes           int64
-	large           bool
 	before          hash.Hash // of as many bytes as are here of one that is not whole
 	partial         string
 	known           sums // by the ledger

@@ -297,12 +297,6 @@ func (r *blobReader) Close() error {
 	return nil
 }
 
-// at returns where the block begins that has what was shown at an instant.
-func (r *blobReader) at(t time.Duration) block {
-	n := sort.Search(len(r.blocks)-1, func(i int) bool { return r.blocks[i].at > t })
-	return r.blocks[max(n-1, 0)]
-}
-
 // line returns where the block begins that has a line.
 func (r *blobReader) line(n int64) block {
 	i := sort.Search(len(r.blocks)-1, func(i int) bool { return r.blocks[i].line > n })
