@@ -50,7 +50,7 @@ web/static/vendor/icons.svg: package.json package-lock.json tools/web.mjs
 	node tools/web.mjs
 
 .PHONY: deps-test
-deps-test: ## what the tests need of this machine (apt): PostgreSQL, Chromium, nginx, a C compiler, npm
+deps-test: ## what the tests need of this machine (apt): PostgreSQL, Chromium, nginx, Ansible, sshd, a C compiler, npm
 	@tools/deps-test
 
 .PHONY: lint
