@@ -90,7 +90,7 @@ func (a *App) open(ctx context.Context, o AppOptions) error {
 	if err := a.slices(ctx, o); err != nil {
 		return err
 	}
-	if err := a.watch(ctx); err != nil {
+	if err := errors.Join(a.watch(ctx), a.keyJobs(ctx)); err != nil {
 		return err
 	}
 	return a.edges(o)
@@ -214,7 +214,7 @@ func (a *App) Run(ctx context.Context) error {
 	g, gctx := errgroup.WithContext(sys)
 	parts := map[string]func(context.Context) error{
 		"ledger": a.Ledger.Run, "jobs": a.Jobs.Run, "agents": a.Agents.Run, "identity": a.Identity.Run, "backups": a.Backups.Watch, "certs": a.Certs.Watch, "access": a.Access.Watch, "sessions": a.Sessions.Watch,
-		"server": func(ctx context.Context) error { return a.Server.Run(ctx, nil) }, "secrets": a.refreshKeys,
+		"server": func(ctx context.Context) error { return a.Server.Run(ctx, nil) }, "secrets": a.refreshKeys, "vault": a.watchVault,
 	}
 	if a.DB.Dialect() == db.Postgres {
 		parts["bus"] = func(ctx context.Context) error { return a.Bus.Bridge(ctx, a.Config.Database.URL) }

@@ -39,7 +39,7 @@ const (
 
 func (c *client) doctorCommand() *cobra.Command {
 	var config string
-	cmd := c.verb("doctor", "Check this machine's way to the control plane: address, TLS, clock, token, restic, mail, Teleport; exit code 1 if something is bad", cobra.NoArgs,
+	cmd := c.verb("doctor", "Check this machine's way to the control plane: address, TLS, clock, token, restic, mail, Teleport, Vault; exit code 1 if something is bad", cobra.NoArgs,
 		func(ctx context.Context, _ []string) error {
 			all, err := c.checkAll(ctx, config)
 			if err != nil {
@@ -72,7 +72,7 @@ func (c *client) doctorCommand() *cobra.Command {
 			}
 			return nil
 		})
-	cmd.Flags().StringVar(&config, "config", "", "the control plane's configuration file, to check its mail server and its Teleport cluster (default "+defaultConfigFile+", where it is)")
+	cmd.Flags().StringVar(&config, "config", "", "the control plane's configuration file, to check its mail server, its Teleport cluster and its Vault (default "+defaultConfigFile+", where it is)")
 	return cmd
 }
 
@@ -88,7 +88,8 @@ func (c *client) checkAll(ctx context.Context, config string) ([]checkup, error)
 		all = append(all, c.checkPlane(ctx)...)
 	}
 	all = append(append(all, checkRestic()), checkMail(ctx, config)...)
-	return append(all, checkTeleport(ctx, config, probeTime, time.Now())...), nil
+	all = append(all, checkTeleport(ctx, config, probeTime, time.Now())...)
+	return append(all, checkVault(ctx, config, probeTime)...), nil
 }
 
 func checkDNS(ctx context.Context, host string) checkup {

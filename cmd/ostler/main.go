@@ -36,7 +36,7 @@ Exit codes: 0 done · 1 failed, or not well · 2 used wrongly · 3 not there ·
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(serveCommand(), signerCommand(), migrateCommand(), staffCommand(), demoCommand())
+	root.AddCommand(serveCommand(), signerCommand(), migrateCommand(), staffCommand(), secretsCommand(), demoCommand())
 	addClientCommands(root)
 	markUsage(root)
 	return root

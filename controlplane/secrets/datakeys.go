@@ -187,6 +187,17 @@ func (k *Keeper) fill(ctx context.Context, rows []dataKeyRow) error {
 	return first
 }
 
+// Broken returns why keys of single customers could not be loaded, one error of
+// them, and how many customers they are of.
+func (k *Keeper) Broken() (n int, why error) {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	for _, err := range k.broken {
+		why = err
+	}
+	return len(k.broken), why
+}
+
 // ofOneKey reports whether a fault is of one customer's key alone. Without the
 // company's own nothing works.
 func ofOneKey(r dataKeyRow, err error) bool {
