@@ -57,3 +57,6 @@ func (s *Service) Watermark(ctx context.Context) (at int64, err error) {
 	})
 	return at, err
 }
+
+// OnEnded has f told of every session that ended, in the transaction.
+func (s *Service) OnEnded(f func(tx *db.Tx, id string) error) { s.onEnded = append(s.onEnded, f) }

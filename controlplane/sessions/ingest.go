@@ -67,7 +67,7 @@ func (r *reading) all(ctx context.Context) error {
 			limit, key = limit/2, ""
 			continue
 		case errors.Is(err, teleport.ErrTooMuch):
-			if from, err = r.pass(ctx, from); err != nil {
+			if from, err = r.pass(ctx, from, key != ""); err != nil {
 				return err
 			}
 			key = ""
@@ -81,9 +81,12 @@ func (r *reading) all(ctx context.Context) error {
 		if next == "" {
 			return nil
 		}
-		limit, key = min(2*limit, teleport.MaxEvents), next
+		// A page begins with what is of the instant where the one before ended, so
+		// one event at a time needs a key to go on. It asks for more only once it did.
 		if last := newest(list).Truncate(time.Millisecond); last.After(from) {
-			from, key = last, ""
+			from, key, limit = last, "", min(2*limit, teleport.MaxEvents)
+		} else {
+			key = next
 		}
 	}
 }
@@ -97,11 +100,14 @@ func newest(list []teleport.Event) (at time.Time) {
 	return at
 }
 
+// apart is how far apart the times of events are told.
+const apart = time.Millisecond
+
 // pass finds the millisecond of the event that the cluster does not send, takes
 // in what else was in it, type by type, and puts the event into quarantine. It
-// returns from when on to go on.
-func (r *reading) pass(ctx context.Context, from time.Time) (time.Time, error) {
-	const apart = time.Millisecond
+// returns from when on to go on. Where the first events from there on are here
+// already, their own millisecond is taken so.
+func (r *reading) pass(ctx context.Context, from time.Time, begun bool) (time.Time, error) {
 	ask := func(from, to time.Time, kinds []string) ([]teleport.Event, string, bool, error) {
 		list, next, err := r.s.cluster.Events(ctx, from, to, kinds, 1, "")
 		if errors.Is(err, teleport.ErrTooMuch) {
@@ -114,6 +120,9 @@ func (r *reading) pass(ctx context.Context, from time.Time) (time.Time, error) {
 		return from, errors.Join(err, busy(much))
 	}
 	low, high := from, r.to
+	if begun {
+		high = from.Add(apart)
+	}
 	for high.Sub(low) > apart {
 		mid := low.Add(high.Sub(low) / 2).Truncate(apart)
 		if !mid.After(low) {
