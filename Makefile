@@ -84,6 +84,7 @@ test-slow: deps-test tools web ## the tests behind the build tag "slow"
 bench: tools ## measure the budgets (about 20 minutes; nothing else should be busy)
 	go test -run '^$$' -bench . -benchtime 1x -timeout 40m ./e2e/bench
 	go test -run '^$$' -bench Snapshots -benchtime 1x -timeout 10m ./backups/catalogue
+	go test -run '^$$' -bench . -benchtime 1x -timeout 10m ./controlplane/sessions ./controlplane/sessions/cast
 
 .PHONY: clean
 clean: ## remove what the targets above made here

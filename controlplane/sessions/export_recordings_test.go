@@ -8,6 +8,7 @@ import (
 	"ostler/controlplane/db"
 	"ostler/controlplane/jobs"
 	"ostler/controlplane/policy"
+	"ostler/controlplane/sessions/cast"
 )
 
 // Planted is a session that is there without a feed.
@@ -76,4 +77,23 @@ func (s *Service) RecordingMissing(tx *db.Tx, session, why string) error {
 func (s *Service) FetchOnce(ctx context.Context, session string) error {
 	_, err := s.runFetch(ctx, jobs.Job{Params: []byte(`{"session":"` + session + `"}`), Attempt: 1, MaxAttempts: 10})
 	return err
+}
+
+// PlantCommands is Plant for a session whose recording is here, as far as a search sees.
+func (s *Service) PlantCommands(tx *db.Tx, p Planted, commands []string) error {
+	p.State = Stored
+	id, err := s.Plant(tx, p)
+	if err != nil {
+		return err
+	}
+	var list []cast.Moment
+	for i, c := range commands {
+		list = append(list, cast.Moment{At: time.Duration(i) * 20 * time.Second, Kind: cast.Command, Text: c, Read: cast.Screen})
+	}
+	row := commandsRow{SessionID: id, SealOwner: sealOwner(p.Customers), StartedAt: controlplane.Millis(p.Started)}
+	lines, _ := encodeMoments(list)
+	if row.Commands, err = s.sealMoments(row, "commands", lines); err != nil {
+		return err
+	}
+	return db.Insert(tx, &row)
 }
