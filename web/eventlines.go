@@ -61,6 +61,15 @@ var eventLooks = map[string]eventLook{
 	"certificate.campaign_started": {"event.campaign_started", ToneWarn}, "certificate.campaign_done": {"event.campaign_done", ToneGood}, "certificate.campaign_cancelled": {"event.campaign_cancelled", ToneUnknown},
 	"authority.added": {"event.authority_added", ""}, "authority.changed": {"event.authority_changed", ""}, "authority.registered": {"event.authority_registered", ToneGood},
 	"authority.key_changed": {"event.authority_key_changed", ""}, "dns_provider.added": {"event.provider_added", ""}, "dns_provider.removed": {"event.provider_removed", ""},
+	"session.begun": {"event.session_begun", ""}, "session.ended": {"event.session_ended", ""}, "session.endless": {"event.session_endless", ToneWarn}, "session.matched": {"event.session_matched", ToneGood}, "session.unrecorded": {"event.session_unrecorded", ToneWarn}, "session.missing": {"event.session_missing", ToneBad},
+	"session.recording_stored": {"event.session_stored", ToneGood}, "session.recording_completed": {"event.session_completed", ToneGood}, "session.recording_mended": {"event.session_mended", ToneGood}, "session.recording_checked": {"event.session_checked", ""}, "session.recording_changed": {"event.session_changed", ToneBad}, "session.recording_deleted": {"event.session_deleted", ToneUnknown},
+	"session.viewed": {"event.session_viewed", ""}, "session.searched": {"event.session_searched", ""}, "session.noted": {"event.session_noted", ""}, "session.terms_changed": {"event.session_terms", ToneWarn},
+	"session.review_wanted": {"event.session_wanted", ""}, "session.review_asked": {"event.session_asked", ToneWarn}, "session.review_claimed": {"event.session_claimed", ""}, "session.review_released": {"event.session_unclaimed", ""}, "session.review_voided": {"event.session_voided", ToneWarn},
+	"session.reviewed": {"event.session_reviewed", ToneGood}, "session.questioned": {"event.session_questioned", ToneWarn}, "session.answered": {"event.session_answered", ""}, "session.violation": {"event.session_violation", ToneBad},
+	"session.hold_placed": {"event.session_held", ""}, "session.hold_release_asked": {"event.session_release_asked", ""}, "session.hold_released": {"event.session_hold_released", ToneWarn},
+	"session.draw_committed": {"event.session_committed", ""}, "session.draw_revealed": {"event.session_revealed", ""}, "session.draw_skipped": {"event.session_skipped", ToneUnknown},
+	"session.events_read": {"event.session_events", ""}, "session.event_quarantined": {"event.session_quarantined", ToneWarn}, "session.quarantine_dismissed": {"event.session_dismissed", ""}, "session.read_asked": {"event.session_read_asked", ""}, "session.feed_stopped": {"event.session_feed_stopped", ToneBad}, "session.feed_resumed": {"event.session_feed_resumed", ToneGood},
+	"session.login_outside": {"event.session_login", ToneBad}, "session.login_explained": {"event.session_login_explained", ""},
 	"access.added": {"event.access_added", ""}, "access.removed": {"event.access_removed", ""}, "access.end_moved": {"event.access_moved", ""},
 	"access.authorised": {"event.access_authorised", ""}, "access.authorisation_ended": {"event.access_authorisation_ended", ""}, "access.campaign_started": {"event.access_campaign", ""},
 	"access.recertified": {"event.access_recertified", ""}, "access.recertify_extended": {"event.access_recertify_extended", ToneWarn}, "access.cluster_lost": {"event.access_cluster_lost", ToneBad},
@@ -140,6 +149,7 @@ func (v *visit) tell(items []ledger.Item) ([]Event, error) {
 		e := v.event(it, name, names[it.Actor.ID])
 		v.eventOfCert(&e, it)
 		v.eventOfAccess(&e, it)
+		v.eventOfSession(&e, it, name)
 		v.eventOfRestore(&e, it, kept)
 		if e.Detail == "" && it.Subject != it.Actor.ID {
 			e.Detail = names[it.Subject]
@@ -303,6 +313,6 @@ func number(x any) int64 {
 // that was asked for, and that is over by now; and without the demo's own.
 func told(events []Event) []Event {
 	return slices.DeleteFunc(events, func(e Event) bool {
-		return e.kind == "backup.queued" || e.kind == "restore.confirmed" || e.kind == "mail.queued" || e.kind == "certificate.attempt_started" || e.kind == "demo_link.made"
+		return e.kind == "backup.queued" || e.kind == "restore.confirmed" || e.kind == "mail.queued" || e.kind == "certificate.attempt_started" || e.kind == "session.events_read" || e.kind == "demo_link.made"
 	})
 }

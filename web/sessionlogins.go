@@ -215,12 +215,7 @@ func (v *visit) viewingsSection(scope policy.Scope, f sessions.ViewingFilter, se
 	if several {
 		sec.Grid.Heads = append(sec.Grid.Heads, "")
 	}
-	word := func(of map[string]string, w string) string {
-		if key, ok := of[w]; ok {
-			return v.t(key)
-		}
-		return w
-	}
+	word := v.wordOf
 	for _, w := range items {
 		name := w.Name
 		if name == "" {

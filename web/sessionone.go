@@ -84,7 +84,7 @@ func (v *visit) saidOfSession(page *OneSession, s sessions.Session, where string
 	}
 	switch rec.Tone {
 	case ToneBad, ToneWarn:
-		add(rec.Tone, v.t("session.but", "what", rec.Word))
+		add(rec.Tone, v.t(v.recordingTrouble(s)))
 	case ToneBusy, ToneUnknown:
 		page.Tone = rec.Tone
 	}
@@ -101,6 +101,21 @@ func (v *visit) saidOfSession(page *OneSession, s sessions.Session, where string
 	if s.Commands > 0 {
 		page.Sub += ", " + v.t("session.commands", "n", s.Commands)
 	}
+}
+
+// recordingTrouble is the sentence about what is wrong with a recording.
+func (v *visit) recordingTrouble(s sessions.Session) string {
+	switch r := s.Recording; {
+	case r != nil && r.Integrity == sessions.Changed:
+		return "session.but_changed"
+	case r != nil && r.Integrity == sessions.Gone:
+		return "session.but_gone"
+	case r != nil && r.Partial != "":
+		return "session.but_partial"
+	case s.State == sessions.Unrecorded:
+		return "session.but_unrecorded"
+	}
+	return "session.but_missing"
 }
 
 func (v *visit) sessionFacts(s sessions.Session, where Link, names map[string]string) []Fact {

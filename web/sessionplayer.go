@@ -112,6 +112,7 @@ func (v *visit) replayHead(page *Replay, s sessions.Session) error {
 	}
 	if v.viewer.Auditor {
 		page.Mark, page.Marked = v.person.Name, v.now
+		page.Watermark = v.person.Name + " · " + instant(v.now, v.zone)
 	}
 	return nil
 }

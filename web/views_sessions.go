@@ -95,20 +95,22 @@ type ReviewBox struct {
 // transcript, the timeline and the forms.
 type Replay struct {
 	Page
-	Facts   []Fact
-	Mark    string    // whose look it is, over what is shown; "" for none
-	Marked  time.Time // when it began
-	Player  Player
-	Strip   Strip
-	Moments []MomentRow
-	MoreOf  int // how many moments are left out
-	Lines   []LineRow
-	Later   Pager // of the transcript
-	Notes   []NoteRow
-	Noting  *NoteForm
-	Verdict *VerdictForm
-	Keys    []Pair // Label is a key, Value what it does
-	Watched string
+	Facts []Fact
+	// Mark is whose look it is, and Marked when it began; Watermark has both,
+	// over what is shown. "" for none.
+	Mark, Watermark string
+	Marked          time.Time
+	Player          Player
+	Strip           Strip
+	Moments         []MomentRow
+	MoreOf          int // how many moments are left out
+	Lines           []LineRow
+	Later           Pager // of the transcript
+	Notes           []NoteRow
+	Noting          *NoteForm
+	Verdict         *VerdictForm
+	Keys            []Pair // Label is a key, Value what it does
+	Watched         string
 }
 
 // Template names the template.

@@ -169,14 +169,14 @@ func sessionPages(tx *web.Text) []Sample {
 	add("awaited", web.ToneBusy, s0(tx), state(web.ToneBusy, t("recording.awaited")), none, "watch.awaited", func(s *web.OneSession) {
 		s.Proof, s.Course = nil, append(s.Course[:2:2], web.Step{State: state(web.ToneBusy, t("course.now")), Text: t("course.awaited"), Note: t("course.awaited_note", "when", "today 14:35")})
 	})
-	add("missing", web.ToneBad, s0(tx)+" "+t("session.but", "what", t("recording.missing")), state(web.ToneBad, t("recording.missing")), state(web.ToneBusy, t("review.waiting")), "watch.missing", func(s *web.OneSession) {
+	add("missing", web.ToneBad, s0(tx)+" "+t("session.but_missing"), state(web.ToneBad, t("recording.missing")), state(web.ToneBusy, t("review.waiting")), "watch.missing", func(s *web.OneSession) {
 		s.Proof, s.Review = nil, &web.ReviewBox{State: state(web.ToneBusy, t("review.waiting")), Lead: t("review.lead_missing"), Lines: []string{t("review.because_risk"), "There is no recording of it.", "No ticket says why."}, Pairs: []web.Pair{{Label: t("review.risk"), Value: t("review.risk_of", "n", 65)}, {Label: t("review.due"), Value: "Sat 28 Nov 09:36"}}}
 		s.Course = append(s.Course[:1:1], web.Step{State: state(web.ToneWarn, t("course.lacking")), Text: t("course.no_end"), Note: t("course.no_end_note")}, web.Step{State: state(web.ToneBad, t("course.lacking")), Text: t("course.missing"), Note: t("course.missing_note")})
 		s.Tickets = web.Cell{}
 		s.Ground = append(s.Ground[:4:4], web.Pair{Label: t("session.missing"), Value: "For which ticket. " + t("session.missing_note")})
 		s.Acts = append([]web.Act{{Label: t("session.fetch"), Href: "#", Post: true}}, s.Acts...)
 	})
-	add("unrecorded", web.ToneWarn, s0(tx)+" "+t("session.but", "what", t("recording.unrecorded")), state(web.ToneWarn, t("recording.unrecorded")), none, "watch.unrecorded", func(s *web.OneSession) {
+	add("unrecorded", web.ToneWarn, s0(tx)+" "+t("session.but_unrecorded"), state(web.ToneWarn, t("recording.unrecorded")), none, "watch.unrecorded", func(s *web.OneSession) {
 		s.Proof, s.Review = nil, &web.ReviewBox{State: none, Lead: t("review.lead_not_wanted")}
 		s.Course = append(s.Course[:2:2], web.Step{State: state(web.ToneWarn, t("course.lacking")), Text: t("course.unrecorded"), Note: t("course.unrecorded_note")})
 		s.Ground = append(s.Ground, web.Pair{Label: t("session.command"), Value: "systemctl restart nginx", Mono: true})
@@ -185,7 +185,7 @@ func sessionPages(tx *web.Text) []Sample {
 		s.Proof.State, s.Proof.Lead, s.Proof.Checks = state(web.ToneUnknown, t("proof.deleted")), t("proof.deleted_lead"), nil
 		s.Course[3] = web.Step{State: state(web.ToneUnknown, t("course.gone")), Text: t("course.deleted"), Note: t("recording.why_term"), At: at(140)}
 	})
-	add("changed", web.ToneBad, s0(tx)+" "+t("session.but", "what", t("recording.changed")), state(web.ToneBad, t("recording.changed")), state(web.ToneBusy, t("review.waiting")), "watch.changed", func(s *web.OneSession) {
+	add("changed", web.ToneBad, s0(tx)+" "+t("session.but_changed"), state(web.ToneBad, t("recording.changed")), state(web.ToneBusy, t("review.waiting")), "watch.changed", func(s *web.OneSession) {
 		s.Proof.State, s.Proof.Lead = state(web.ToneBad, t("proof.changed")), t("proof.changed_lead", "when", "today 11:00")
 		s.Course[3] = web.Step{State: state(web.ToneBusy, t("course.held")), Text: t("course.hold", "n", 1), Note: t("course.hold_until", "when", "Mon 21 Dec 09:00")}
 	})
@@ -247,6 +247,7 @@ func replays(tx *web.Text) []Sample {
 	audit := *review
 	audit.Page = auditor(t("replay.title"), p.Say)
 	audit.Sub, audit.Crumbs = p.Sub, []web.Link{link(t("recordings.title")), link(t("session.title"))}
+	audit.Watermark = "Helle Nyberg · 2026-11-21 14:20:00 CET"
 	audit.Mark, audit.Marked, audit.Verdict, audit.Noting = "Helle Nyberg", at(0), nil, &web.NoteForm{Action: "#", Viewing: "vwg_2", At: "0:00"}
 	bare := audit
 	bare.Lines, bare.Moments, bare.Notes, bare.MoreOf, bare.Noting, bare.Later = nil, nil, nil, 0, nil, web.Pager{}
