@@ -16,7 +16,6 @@ import (
 type reviewed struct {
 	rechecked atomic.Int64 // when verdicts were held against names last
 	late      atomic.Int64 // what was said of those past their time
-	day       atomic.Int64 // the day on which nothing is left to be done for draws
 }
 
 func (s *Service) registerReviews() {

@@ -108,7 +108,7 @@ func (s *Service) judged(x *reviewing, v Verdict, text string) error {
 
 // violation opens the finding that asks for an incident, for every customer.
 func (s *Service) violation(x *reviewing, text string) error {
-	args := map[string]string{"person": personOf(x.data), "where": x.row.Host, "at": clock(controlplane.FromMillis(x.row.StartedAt)), "because": sentence(text)}
+	args := map[string]string{"person": personOf(x.data), "where": x.row.Host, "at": clock(controlplane.FromMillis(x.row.StartedAt)), "because": causeOf(text)}
 	if err := s.raise(x, findings.SessionViolation, findings.Bad, args); err != nil {
 		return err
 	}
@@ -118,8 +118,8 @@ func (s *Service) violation(x *reviewing, text string) error {
 	return s.opts.OnViolation(x.tx, x.row.ID, text)
 }
 
-// sentence is a text as a cause without its full stop, cut to one line.
-func sentence(text string) string {
+// causeOf is a text as a cause without its full stop, cut to one line.
+func causeOf(text string) string {
 	line := controlplane.Line(text, 300)
 	for len(line) > 0 && line[len(line)-1] == '.' {
 		line = line[:len(line)-1]
