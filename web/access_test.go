@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"ostler/controlplane/access"
+	"ostler/controlplane/customers"
 	"ostler/controlplane/db"
 	"ostler/controlplane/db/dbtest"
 )
@@ -411,4 +412,61 @@ func (h *house) accessObjects() map[string]string {
 		t.Fatalf("changes: %d %v, notices: %d %v", len(changes), err, len(notices), err1)
 	}
 	return map[string]string{"changes": changes[0].ID, "notices": notices[0].ID, "grants": g.ID, "persons": x.ID, "facilities": f.ID, "entries": e.ID, "teams": team.ID, "authorisations": a.ID, "instructions": in.ID}
+}
+
+// Emergency access that somebody takes by themselves says so, on the form, on the
+// check, and to the customer; and a neighbour on a shared server reads that somebody
+// can come, and nothing of who.
+func TestAloneAndNeighbours(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
+		h := newHouse(t, d, clock)
+		ada, ines := h.browser(h.admin.ID), h.browser(h.owner.ID)
+		me := ok[access.Person](t)(h.access.AddPerson(h.ctx, all, access.NewPerson{Kind: access.KindStaff, Staff: h.admin.ID}))
+		for _, k := range []access.PaperKind{access.PaperConfidentiality, access.PaperTraining} {
+			ok[access.Paper](t)(h.access.AddPaper(h.ctx, all, access.Paper{Person: me.ID, Kind: k, From: clock.Now().Add(-time.Hour), Until: clock.Now().AddDate(1, 0, 0), Reference: "HR 1"}))
+		}
+		form := url.Values{"customer": {h.maple.ID}, "kind": {"break_glass"}, "person": {me.ID}, "role": {"operator"}, "reason": {"The shop\nis down"}, "ticket": {"OPS-7"}, "hours": {"2"}, "checked": {"1"}}
+		if a := ada.send("/access/grants", form); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, `href="#alone"`) {
+			t.Errorf("by themselves, without saying so: %d %s", a.status, between(a.body, `id="errors"`, "</div>"))
+		} else {
+			checkPage(t, a.body)
+		}
+		form.Set("alone", "1")
+		form.Del("checked")
+		if a := ada.send("/access/grants", form); a.status != http.StatusOK || !strings.Contains(a.body, "nobody else is awake") || !strings.Contains(a.body, `name="alone" value="1"`) {
+			t.Errorf("the check: %d", a.status)
+		}
+		form.Set("checked", "1")
+		made := ada.send("/access/grants", form)
+		if made.status != http.StatusSeeOther {
+			t.Fatalf("alone: %d %s", made.status, between(made.body, `id="errors"`, "</div>"))
+		}
+		self, _, _ := strings.Cut(made.location(), "?")
+		for _, p := range []*person{ada, ines} {
+			if body := p.page(self); !strings.Contains(body, "took it by themselves") || !strings.Contains(body, "The shop is down") {
+				t.Error("the grant does not say that they were alone")
+			}
+		}
+		theirs := ok[access.Person](t)(h.access.AddPerson(h.ctx, all, access.NewPerson{Kind: access.KindCustomer, Customer: h.harbour.ID, Name: "Louie Ilium"}))
+		for _, k := range []access.PaperKind{access.PaperConfidentiality, access.PaperTraining} {
+			ok[access.Paper](t)(h.access.AddPaper(h.ctx, all, access.Paper{Person: theirs.ID, Kind: k, From: clock.Now().Add(-time.Hour), Until: clock.Now().AddDate(1, 0, 0), Reference: "HR 1"}))
+		}
+		ok[access.Grant](t)(h.access.Grant(h.ctx, all, access.NewGrant{Customer: h.harbour.ID, Person: theirs.ID, Role: "operator", Reason: "Their agency", Ticket: "OPS-8", Until: clock.Now().AddDate(0, 0, 9)}))
+		ok[customers.Tenancy](t)(h.customers.CreateTenancy(h.ctx, all, customers.NewTenancy{Server: h.server.ID, Customer: h.harbour.ID, Paths: []string{"/srv/harbour"}}))
+		body := html.UnescapeString(ines.page("/access"))
+		if got := between(body, `id="others"`, "</section>"); !strings.Contains(got, "a person of another customer on this server") || strings.Contains(body, "Ilium") {
+			t.Errorf("the neighbour's list: %q, named: %v", got, strings.Contains(body, "Ilium"))
+		}
+		changes := html.UnescapeString(ines.page("/access/changes"))
+		if !strings.Contains(changes, "A person of another customer on this server was added") || strings.Contains(changes, "Ilium") {
+			t.Errorf("the neighbour's changes: named: %v", strings.Contains(changes, "Ilium"))
+		}
+		one := "/access/changes/chg_" + between(changes, "/access/changes/chg_", `"`)
+		if body := html.UnescapeString(ines.page(one)); !strings.Contains(heading(body), "A person of another customer") || strings.Contains(body, "Ilium") {
+			t.Errorf("one change: %q", heading(body))
+		}
+		if body := ada.page("/access?customer=" + h.maple.ID); !strings.Contains(body, "Louie Ilium") {
+			t.Error("our own people do not read who it is")
+		}
+	})
 }

@@ -50,8 +50,11 @@ func (v *visit) changeFacts(x access.ToldChange) []Fact {
 var columnTexts = map[access.Column]string{access.Listed: "changes.listed", access.Enforced: "changes.enforced", access.Could: "changes.could"}
 
 func (v *visit) changePairs(x access.Change) []Pair {
-	who, where := x.Name, v.t("access.all_servers")
-	if who == "" {
+	who, what, where := x.Name, PlainName([]byte(x.Unknown)), v.t("access.all_servers")
+	switch {
+	case x.Others:
+		who, what = v.unknownWord(x.Unknown), ""
+	case who == "":
 		who = v.t("access.nobody_known")
 	}
 	switch {
@@ -60,7 +63,7 @@ func (v *visit) changePairs(x access.Change) []Pair {
 	case x.Way.ByHand():
 		where = ""
 	}
-	pairs := []Pair{{Label: v.t("col.person"), Value: who}, {Label: v.t("letin.found"), Value: PlainName([]byte(x.Unknown)), Mono: true}, {Label: v.t("access.how"), Value: join(wayWord(v.p.tx, x.Way), v.roleTitle(x.Role))},
+	pairs := []Pair{{Label: v.t("col.person"), Value: who}, {Label: v.t("letin.found"), Value: what, Mono: true}, {Label: v.t("access.how"), Value: join(wayWord(v.p.tx, x.Way), v.roleTitle(x.Role))},
 		{Label: v.t("change.where"), Value: where}, {Label: v.t("col.why"), Value: v.changeWhy(x.Why)}, {Label: v.t("change.column"), Value: v.t(columnTexts[x.Column])}}
 	if x.Added {
 		pairs = append(pairs, Pair{Label: v.t("col.until"), Value: v.endWord(x.Until)})

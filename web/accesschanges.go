@@ -76,7 +76,10 @@ func (v *visit) changeGrid(items []access.Change) Grid {
 // changeSentence says a change in a few words; whoever is not known is somebody.
 func (v *visit) changeSentence(x access.Change) string {
 	name := x.Name
-	if name == "" {
+	switch {
+	case x.Others:
+		name = capital(v.unknownWord(x.Unknown))
+	case name == "":
 		name = v.t("changes.somebody")
 	}
 	keys := map[access.Column][2]string{access.Listed: {"changes.removed", "changes.added"}, access.Enforced: {"changes.gone", "changes.seen"}, access.Could: {"changes.could_no", "changes.could_yes"}}[x.Column]
@@ -92,7 +95,11 @@ func (v *visit) changeSentence(x access.Change) string {
 
 // changeLink leads to a change by itself.
 func (v *visit) changeLink(x access.Change) Cell {
-	return Cell{Link: Link{v.changeSentence(x), "/access/changes/" + x.ID}, Notes: []string{join(wayWord(v.p.tx, x.Way), v.roleTitle(x.Role)), PlainName([]byte(x.Unknown))}}
+	c := Cell{Link: Link{v.changeSentence(x), "/access/changes/" + x.ID}, Notes: []string{join(wayWord(v.p.tx, x.Way), v.roleTitle(x.Role))}}
+	if !x.Others {
+		c.Notes = append(c.Notes, PlainName([]byte(x.Unknown)))
+	}
+	return c
 }
 
 // changeWhys are the reasons that are words of the program's.

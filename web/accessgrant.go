@@ -58,7 +58,8 @@ func (v *visit) grantForm(c customers.Customer) (*AccessForm, error) {
 	for n := 1; n <= 4; n++ {
 		hours = append(hours, Choice{Value: strconv.Itoa(n), Label: v.t("grant.n_hours", "n", n)})
 	}
-	page.Fields = append(page.Fields, v.entered("hours", v.t("grant.hours"), "1").among(hours))
+	page.Fields = append(page.Fields, v.entered("hours", v.t("grant.hours"), "1").among(hours),
+		v.tickedOf("alone", v.t("grant.alone"), []Choice{{"1", v.t("grant.alone_tick"), false}}, nil).hint(v.t("grant.alone_hint")))
 	return page, nil
 }
 
@@ -116,7 +117,7 @@ func (v *visit) grantInput(customer string) (access.NewGrant, error) {
 		if err != nil || n < 1 || n > 4 {
 			missing("hours", "grant.hours_wrong")
 		}
-		in.Kind, in.Until = access.GrantBreakGlass, v.now.Add(time.Duration(n)*time.Hour)
+		in.Kind, in.Until, in.Alone = access.GrantBreakGlass, v.now.Add(time.Duration(n)*time.Hour), len(v.formList("alone")) > 0
 		if len(wrong) > 0 {
 			return in, controlplane.Invalid(wrong...)
 		}
@@ -188,8 +189,11 @@ func (v *visit) grantCheck(form *AccessForm, c customers.Customer, in access.New
 	}
 	page.Answers = []Pair{{Label: v.t("col.customer"), Value: c.Name}, {Label: v.t(of), Value: who}, {Label: v.t("col.role"), Value: v.roleTitle(in.Role)}, {Label: v.t("col.reason"), Value: in.Reason},
 		{Label: v.t("col.ticket"), Value: ticket}, {Label: v.t("col.until"), Value: v.moment(in.Until)}}
+	if in.Alone {
+		page.Answers = append(page.Answers, Pair{Label: v.t("grant.alone"), Value: v.t("grant.alone_tick")})
+	}
 	page.Hidden = []Pair{{Label: "checked", Value: "1"}, {Label: "customer", Value: c.ID}}
-	for _, id := range []string{"person", "team", "role", "reason", "ticket", "until", "kind", "hours", "no_ticket"} {
+	for _, id := range []string{"person", "team", "role", "reason", "ticket", "until", "kind", "hours", "no_ticket", "alone"} {
 		if value := v.formValue(id); value != "" {
 			page.Hidden = append(page.Hidden, Pair{Label: id, Value: value})
 		}

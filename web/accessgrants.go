@@ -158,6 +158,9 @@ func (v *visit) grantPage(g access.Grant, c customers.Customer) (*Access, error)
 		return nil, err
 	}
 	page.Pairs = append(page.Pairs, Pair{Label: v.t("grant.by"), Value: names[g.GrantedBy]})
+	if g.Alone {
+		page.Pairs = append(page.Pairs, Pair{Label: v.t("grant.alone"), Value: v.t("grant.was_alone", "name", names[g.GrantedBy])})
+	}
 	if !g.EndedAt.IsZero() {
 		page.Facts = append(page.Facts, Fact{Label: v.t("grant.end"), At: g.EndedAt, Note: join(names[g.EndedBy], v.changeWhy(g.EndedWhy))})
 	}

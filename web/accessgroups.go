@@ -15,12 +15,15 @@ var listGroups = []struct{ id, title, lead string }{
 	{"places", "access.places", "access.places_lead"},
 	{"services", "access.services", "access.services_lead"},
 	{"accepted", "access.accepted", "access.accepted_lead"},
+	{"others", "access.others", "access.others_lead"},
 	{"yours", "access.yours", "access.yours_lead"},
 }
 
 // partOf is the part of a list that a line stands in.
 func partOf(l access.Line) string {
 	switch {
+	case someoneElses(l):
+		return "others"
 	case unanswered(l):
 		return "unknown"
 	case l.Way == access.WayCustomer:
@@ -39,10 +42,14 @@ func partOf(l access.Line) string {
 	return "staff"
 }
 
+// someoneElses reports whether a line is about another customer's person, of whom
+// a neighbour reads no more than that.
+func someoneElses(l access.Line) bool { return l.Others && l.Unknown != access.UnexplainedOnShare }
+
 // unanswered reports whether nobody answers for a way in: no person is known to
 // be behind it, the customer did not let it in, and nobody accepted it.
 func unanswered(l access.Line) bool {
-	return l.Person.ID == "" && l.Way != access.WayCustomer && l.Listed == nil
+	return l.Person.ID == "" && l.Way != access.WayCustomer && l.Listed == nil && !someoneElses(l)
 }
 
 // listSections are the lines of a list in their groups, the customer's own apart.
@@ -82,6 +89,8 @@ func (v *visit) listSections(l access.List, now bool, answers map[foundAs][]stri
 // unnamed is what is said where no person is known to be behind a line.
 func (v *visit) unnamed(l access.Line) State {
 	switch {
+	case someoneElses(l):
+		return State{ToneUnknown, v.unknownWord(l.Unknown)}
 	case unanswered(l):
 		return State{ToneBad, v.t("access.nobody_known")}
 	case l.Way != access.WayCustomer:
@@ -90,6 +99,16 @@ func (v *visit) unnamed(l access.Line) State {
 		return State{ToneUnknown, v.t("access.theirs_unnamed")}
 	}
 	return State{ToneUnknown, v.t("access.yours_unnamed")}
+}
+
+var othersTexts = map[string]string{access.OthersPerson: "access.others_person", access.OthersPersonHere: "access.others_here", access.UnexplainedOnShare: "access.others_way"}
+
+// unknownWord is what was found where nobody is known, or what is read in its place.
+func (v *visit) unknownWord(s string) string {
+	if key, ok := othersTexts[s]; ok {
+		return v.t(key)
+	}
+	return PlainName([]byte(s))
 }
 
 // foundAs is how a way in that a scan found stands on a list.

@@ -144,7 +144,11 @@ func (v *visit) lineGrid(lines []access.Line, at time.Time) Grid {
 
 func (v *visit) lineWho(l access.Line) Cell {
 	if l.Person.ID == "" {
-		return Cell{State: v.unnamed(l), Notes: []string{PlainName([]byte(l.Unknown))}}
+		c := Cell{State: v.unnamed(l)}
+		if !someoneElses(l) {
+			c.Notes = []string{v.unknownWord(l.Unknown)}
+		}
+		return c
 	}
 	c := Cell{Link: Link{Label: l.Person.Name}, Strong: true}
 	if v.staff() {

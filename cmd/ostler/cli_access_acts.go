@@ -24,13 +24,14 @@ type grantView struct {
 	From     string   `json:"from"`
 	Until    string   `json:"until"`
 	Needs    []string `json:"needs"`
+	Alone    bool     `json:"alone"`
 	AnswerBy string   `json:"answer_by"`
 	EndedAt  string   `json:"ended_at"`
 	EndedWhy string   `json:"ended_why"`
 }
 
 func (c *client) showGrant(v grantView) error {
-	return c.facts(pair{"Grant", text(v.ID)}, pair{"Who", text(v.Who)}, pair{"Role", text(v.Role)}, pair{"Kind", text(v.Kind)}, pair{"State", state(v.State)}, pair{"Waits for", text(strings.Join(v.Needs, ", "))},
+	return c.facts(pair{"Grant", text(v.ID)}, pair{"Who", text(v.Who)}, pair{"Role", text(v.Role)}, pair{"Kind", text(v.Kind)}, pair{"Alone", text(map[bool]string{true: "yes, nobody else was awake"}[v.Alone])}, pair{"State", state(v.State)}, pair{"Waits for", text(strings.Join(v.Needs, ", "))},
 		pair{"Answer by", text(when(v.AnswerBy))}, pair{"From", text(when(v.From))}, pair{"Until", text(when(v.Until))}, pair{"Reason", text(v.Reason)}, pair{"Ticket", text(v.Ticket)},
 		pair{"Ticket by", text(when(v.TicketBy))}, pair{"Ended", text(when(v.EndedAt))}, pair{"Because", text(v.EndedWhy)})
 }
@@ -52,58 +53,29 @@ func (c *client) accessGrants() *cobra.Command {
 }
 
 func (c *client) accessGrant() *cobra.Command {
-	body := map[string]*string{}
-	var emergency bool
+	var b bodyFlags
+	var emergency, alone bool
 	cmd := c.verb("grant CUSTOMER", "Grant a person or a team access, or propose it where somebody else has to agree", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
-		sent := map[string]string{"customer": args[0]}
-		for k, v := range body {
-			if *v != "" {
-				sent[k] = *v
-			}
-		}
-		if (sent["person"] == "") == (sent["team"] == "") {
-			return usagef("name a person with --person, or a team with --team")
-		}
-		if err := c.findIn(ctx, sent); err != nil {
+		sent, err := b.sent(ctx)
+		switch {
+		case err != nil:
 			return err
+		case (sent["person"] == nil) == (sent["team"] == nil):
+			return usagef("name a person with --person, or a team with --team")
+		case alone && !emergency:
+			return usagef("--alone goes with --break-glass")
 		}
+		sent["customer"], sent["alone"] = args[0], alone
 		if emergency {
 			sent["kind"] = "break_glass"
 		}
 		return posted(ctx, c, "/access/grants", sent, c.showGrant)
 	})
-	for _, f := range []struct{ flag, key, help string }{
-		{"person", "person", "who, by id, e-mail or name"}, {"team", "team", "a team instead, by id or name"}, {"role", "role", "what it gives"},
-		{"reason", "reason", "why; the customer reads it"}, {"ticket", "ticket", "the ticket"}, {"no-ticket-until", "no_ticket_until", "while the ticket system is down: by then the ticket is filled in"},
-		{"from", "from", "instant or date (default: now)"}, {"until", "until", "instant or date"},
-	} {
-		body[f.key] = cmd.Flags().String(f.flag, "", f.help)
-	}
 	cmd.Flags().BoolVar(&emergency, "break-glass", false, "in force at once, for four hours at most, and reviewed the next working day")
-	for _, must := range []string{"role", "reason", "until"} {
-		_ = cmd.MarkFlagRequired(must)
-	}
-	return cmd
-}
-
-// findIn makes ids and instants of what was typed about a grant.
-func (c *client) findIn(ctx context.Context, sent map[string]string) error {
-	for key, find := range map[string]func(context.Context, string) (string, error){"person": c.findPerson, "team": c.findTeam, "from": asInstant("from"), "until": asInstant("until"), "no_ticket_until": asInstant("no-ticket-until")} {
-		if sent[key] == "" {
-			continue
-		}
-		found, err := find(ctx, sent[key])
-		if err != nil {
-			return err
-		}
-		sent[key] = found
-	}
-	return nil
-}
-
-// asInstant reads the instant of a flag.
-func asInstant(flag string) func(context.Context, string) (string, error) {
-	return func(_ context.Context, typed string) (string, error) { return instantOf(flag, typed) }
+	cmd.Flags().BoolVar(&alone, "alone", false, "with --break-glass, to yourself: nobody else is awake to grant it")
+	return b.add(cmd, bodyFlag{name: "person", help: "who, by id, e-mail or name", find: c.findPerson}, bodyFlag{name: "team", help: "a team instead, by id or name", find: c.findTeam}, bodyFlag{name: "role", help: "what it gives", must: true},
+		bodyFlag{name: "reason", help: "why; the customer reads it", must: true}, bodyFlag{name: "ticket", help: "the ticket"}, bodyFlag{name: "no-ticket-until", key: "no_ticket_until", help: "while the ticket system is down: by then the ticket is filled in", instant: true},
+		bodyFlag{name: "from", help: "instant or date (default: now)", instant: true}, bodyFlag{name: "until", help: "instant or date", must: true, instant: true})
 }
 
 func (c *client) accessAnswer() *cobra.Command {

@@ -116,7 +116,9 @@ func (f *fakeAPI) access(w http.ResponseWriter, r *http.Request, rest string) {
 		if body["kind"] == "break_glass" {
 			state = "proposed"
 		}
-		reply(w, 201, fakeGrant(state))
+		g := fakeGrant(state)
+		g.Alone = body["alone"] == true
+		reply(w, 201, g)
 	case "grants/grt_1/revoke":
 		reply(w, 200, fakeGrant("revoked"))
 	case "people":

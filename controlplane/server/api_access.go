@@ -69,6 +69,7 @@ type AccessLine struct {
 	Standing string          `json:"standing" enum:"enforced,unconfirmed,by_hand,unattested,open,kept,not_enforced,nowhere" doc:"What is known of whether it is in force, in one word"`
 	Attested bool            `json:"attested" doc:"False: enforced and could were not confirmed then, and their absence says nothing"`
 	Grounds  []string        `json:"grounds" nullable:"false" doc:"Grants and entries"`
+	Others   bool            `json:"others" doc:"Another customer's person, or a way in outside of your bounds: unknown is what you read of it"`
 	Shared   bool            `json:"shared" doc:"On another customer's ground, on a server that both live on"`
 	Reason   string          `json:"reason,omitempty"`
 	Ticket   string          `json:"ticket,omitempty"`
@@ -105,7 +106,7 @@ func viewInterval(i *access.Interval) *AccessInterval {
 func viewAccessLine(l access.Line) AccessLine {
 	return AccessLine{Person: l.Person.ID, Name: l.Person.Name, Kind: string(l.Person.Kind), Company: l.Person.Company, Unknown: l.Unknown, Way: string(l.Way), Role: l.Role,
 		Server: l.Server, Place: l.Place, Listed: viewInterval(l.Listed), Enforced: viewInterval(l.Enforced), Could: viewInterval(l.Could), Standing: string(l.Standing()), Attested: l.Attested,
-		Grounds: some(l.Grants), Shared: l.Shared, Reason: l.Reason, Ticket: l.Ticket, By: l.By, Notified: controlplane.Instant(l.Notified),
+		Grounds: some(l.Grants), Others: l.Others, Shared: l.Shared, Reason: l.Reason, Ticket: l.Ticket, By: l.By, Notified: controlplane.Instant(l.Notified),
 		LastUsed: controlplane.Instant(l.LastUsed), Briefed: l.Briefed, Trained: controlplane.Instant(l.Trained)}
 }
 
@@ -131,6 +132,7 @@ type AccessChange struct {
 	Person         string `json:"person,omitempty"`
 	Name           string `json:"name,omitempty"`
 	Unknown        string `json:"unknown,omitempty"`
+	Others         bool   `json:"others" doc:"Another customer's person, or a way in outside of your bounds: unknown is what you read of it"`
 	Way            string `json:"way"`
 	Role           string `json:"role,omitempty"`
 	Server         string `json:"server,omitempty"`
@@ -146,7 +148,7 @@ type AccessChange struct {
 }
 
 func viewAccessChange(c access.Change) AccessChange {
-	return AccessChange{ID: c.ID, Customer: c.Customer, Column: string(c.Column), Kind: string(c.Kind), Baseline: c.Baseline, Person: c.Person, Name: c.Name, Unknown: c.Unknown,
+	return AccessChange{ID: c.ID, Customer: c.Customer, Column: string(c.Column), Kind: string(c.Kind), Baseline: c.Baseline, Person: c.Person, Name: c.Name, Unknown: c.Unknown, Others: c.Others,
 		Way: string(c.Way), Role: c.Role, Server: c.Server, Source: c.Source, Ground: c.Ground, At: controlplane.Instant(c.At), Until: controlplane.Instant(c.Until), Why: c.Why,
 		KnownAt: controlplane.Instant(c.KnownAt), EnforcedAt: controlplane.Instant(c.EnforcedAt), NotifiedAt: controlplane.Instant(c.NotifiedAt),
 		AcknowledgedAt: controlplane.Instant(c.AcknowledgedAt)}

@@ -19,6 +19,7 @@ type AccessFound struct {
 	Account     string `json:"account" doc:"Login on the host"`
 	Fingerprint string `json:"fingerprint,omitempty"`
 	Rights      string `json:"rights,omitempty"`
+	Others      bool   `json:"others" doc:"Outside of your bounds on a shared server: rights is what you read of it"`
 	Comment     string `json:"comment,omitempty" doc:"Of a key"`
 	Person      string `json:"person,omitempty" doc:"Whose it is; empty where nobody is known"`
 	PersonName  string `json:"person_name,omitempty"`
@@ -36,7 +37,7 @@ type AccessFound struct {
 }
 
 func viewAccessFound(f access.Found) AccessFound {
-	return AccessFound{ID: f.ID, Server: f.Server, ServerName: f.ServerName, Kind: string(f.Kind), Account: f.Account, Fingerprint: f.Fingerprint, Rights: f.Rights, Comment: f.Comment,
+	return AccessFound{ID: f.ID, Server: f.Server, ServerName: f.ServerName, Kind: string(f.Kind), Account: f.Account, Fingerprint: f.Fingerprint, Rights: f.Rights, Others: f.Others, Comment: f.Comment,
 		Person: f.Person, PersonName: f.PersonName, Customer: f.Customer, Confirmed: f.Confirmed, ConfirmedBy: f.ConfirmedBy, ConfirmedAt: controlplane.Instant(f.ConfirmedAt),
 		Baseline: f.Baseline, Owner: f.Owner, ReviewBy: controlplane.Instant(f.ReviewBy), FirstAt: controlplane.Instant(f.FirstAt), SeenAt: controlplane.Instant(f.SeenAt),
 		GoneAt: controlplane.Instant(f.GoneAt), LastUsed: controlplane.Instant(f.LastUsed)}

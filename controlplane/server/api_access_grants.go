@@ -36,6 +36,7 @@ type AccessGrant struct {
 	ReviewBy   string           `json:"review_by,omitempty" format:"date-time"`
 	ReviewedBy string           `json:"reviewed_by,omitempty"`
 	ReviewedAt string           `json:"reviewed_at,omitempty" format:"date-time"`
+	Alone      bool             `json:"alone" doc:"Break-glass taken by one person, with nobody else awake"`
 	Owner      string           `json:"owner,omitempty" doc:"Of a baseline: who answers for it"`
 }
 
@@ -54,7 +55,7 @@ func viewGrant(g access.Grant) AccessGrant {
 		Ticket: g.Ticket, TicketBy: controlplane.Instant(g.TicketBy), From: controlplane.Instant(g.From), Until: controlplane.Instant(g.Until), GrantedBy: g.GrantedBy,
 		GrantedAt: controlplane.Instant(g.GrantedAt), Needs: some(g.Needs), AnswerBy: controlplane.Instant(g.AnswerBy), Approvals: []AccessApproval{},
 		EndedAt: controlplane.Instant(g.EndedAt), EndedBy: g.EndedBy, EndedWhy: g.EndedWhy, ReviewBy: controlplane.Instant(g.ReviewBy), ReviewedBy: g.ReviewedBy,
-		ReviewedAt: controlplane.Instant(g.ReviewedAt), Owner: g.Owner}
+		ReviewedAt: controlplane.Instant(g.ReviewedAt), Alone: g.Alone, Owner: g.Owner}
 	for _, p := range g.Approvals {
 		v.Approvals = append(v.Approvals, AccessApproval{p.As, p.By, p.Name, p.Yes, p.Note, controlplane.Instant(p.At)})
 	}
@@ -77,11 +78,12 @@ type NewAccessGrant struct {
 	NoTicketUntil time.Time `json:"no_ticket_until,omitzero" doc:"While the ticket system is down: by then the ticket is filled in, 24 hours at most"`
 	From          time.Time `json:"from,omitzero" doc:"Empty is now"`
 	Until         time.Time `json:"until"`
+	Alone         bool      `json:"alone,omitempty" doc:"Break-glass to oneself, with nobody else awake to grant it"`
 }
 
 func (n NewAccessGrant) input() access.NewGrant {
 	return access.NewGrant{Customer: n.Customer, Person: n.Person, Team: n.Team, Role: n.Role, Kind: access.GrantKind(n.Kind), Reason: n.Reason, Ticket: n.Ticket,
-		NoTicketUntil: n.NoTicketUntil, From: n.From, Until: n.Until}
+		NoTicketUntil: n.NoTicketUntil, From: n.From, Until: n.Until, Alone: n.Alone}
 }
 
 // AccessRole is what a grant can give.
