@@ -42,11 +42,10 @@ func TestChangedAfterStored(t *testing.T) {
 			}
 		}
 	}
-	for _, c := range []struct {
-		name string
-		do   func(r *recorded, x, other sessions.Session)
-		want sessions.Integrity
-		// stays says that the bytes are fine: nothing has to be fetched.
+	cases := []struct {
+		name    string
+		do      func(r *recorded, x, other sessions.Session)
+		want    sessions.Integrity
 		because string
 	}{
 		{"events", flip("raw"), sessions.Changed, "do not open"},
@@ -83,36 +82,39 @@ func TestChangedAfterStored(t *testing.T) {
 		{"row of blobs", func(r *recorded, x, _ sessions.Session) {
 			r.exec("DELETE FROM session_blobs WHERE session_id = ? AND kind = 'text'", x.ID)
 		}, sessions.Gone, "not in the database"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
-				r := newRecorded(t, d, clock)
-				x := r.stored(simple, r.maple)
-				other := r.stored(func(began time.Time) []teleport.Event { return typed(began, "rm -rf /") }, r.maple)
-				c.do(r, x, other)
-				if got := r.check(x.ID); got != c.want {
-					t.Fatalf("got %s, want %s", got, c.want)
-				}
-				found := r.found(r.maple.ID)
-				if len(found) != 1 || found[0].Kind != "session.recording_changed" || found[0].Subject != x.ID || !strings.Contains(found[0].Args["because"], c.because) {
-					t.Fatalf("got %+v, want it named and %q", found, c.because)
-				}
-				_, err := r.sessions.OpenCast(r.ctx, r.all, x.ID, "vwg_1")
-				wants(t, "play", err, "conflict", "")
-				if got := r.check(other.ID); got != sessions.Intact {
-					t.Errorf("the other one is %s", got)
-				}
-				r.again(x.ID)
-				same(t, "findings", r.open(""), nil)
-				if got := r.check(x.ID); got != sessions.Intact {
-					t.Errorf("after it was fetched again it is %s", got)
-				}
-				if cast := r.played(x.ID); !strings.Contains(cast, "uptime") {
-					t.Errorf("got %s", cast)
-				}
-			})
-		})
+	}
+	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
+		r := newRecorded(t, d, clock)
+		for _, c := range cases {
+			t.Run(c.name, func(t *testing.T) { r.changed(t, c.do, c.want, c.because) })
+		}
+	})
+}
+
+// changed changes one of two recordings, and holds what follows to what is wanted.
+func (r *recorded) changed(t *testing.T, do func(r *recorded, x, other sessions.Session), want sessions.Integrity, because string) {
+	x := r.stored(simple, r.maple)
+	other := r.stored(ran("rm -rf /"), r.maple)
+	do(r, x, other)
+	if got := r.check(x.ID); got != want {
+		t.Fatalf("got %s, want %s", got, want)
+	}
+	found := r.found(r.maple.ID)
+	if len(found) != 1 || found[0].Kind != "session.recording_changed" || found[0].Subject != x.ID || !strings.Contains(found[0].Args["because"], because) {
+		t.Fatalf("got %+v, want it named and %q", found, because)
+	}
+	_, err := r.sessions.OpenCast(r.ctx, r.all, x.ID, "vwg_1")
+	wants(t, "play", err, "conflict", "")
+	if got := r.check(other.ID); got != sessions.Intact {
+		t.Errorf("the other one is %s", got)
+	}
+	r.again(x.ID)
+	same(t, "findings", r.open(""), nil)
+	if got := r.check(x.ID); got != sessions.Intact {
+		t.Errorf("after it was fetched again it is %s", got)
+	}
+	if cast := r.played(x.ID); !strings.Contains(cast, "uptime") {
+		t.Errorf("got %s", cast)
 	}
 }
 
