@@ -155,7 +155,7 @@ func (s *Service) runRead(ctx context.Context, job jobs.Job) (any, error) {
 		return nil, err
 	}
 	if p.Deep {
-		err = s.rematch(ctx)
+		err = errors.Join(s.rematch(ctx), s.judgeOutside(ctx))
 	}
 	return nil, err
 }

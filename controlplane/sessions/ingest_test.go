@@ -93,7 +93,9 @@ func TestSessionFromTheCluster(t *testing.T) {
 		if err != nil || !feed.Configured || feed.Trouble != "" || feed.Events < 6 || feed.Cluster != "fake.example" || w.clock.Now().Sub(feed.ReadTo) > time.Minute {
 			t.Errorf("feed: got %+v, %v", feed, err)
 		}
-		if got := slices.DeleteFunc(w.open(""), func(k string) bool { return !strings.HasPrefix(k, "session.ungrounded") && !strings.HasPrefix(k, "session.person") }); len(got) > 0 {
+		if got := slices.DeleteFunc(w.open(""), func(k string) bool {
+			return !strings.HasPrefix(k, "session.ungrounded") && !strings.HasPrefix(k, "session.person")
+		}); len(got) > 0 {
 			t.Errorf("open findings: %v", got)
 		}
 	})

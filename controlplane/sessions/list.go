@@ -146,22 +146,22 @@ func (s *Service) grounded(x *Session, customers []customerRow) error {
 }
 
 // shown leaves out what only the company's own people see.
-func (x Session) shown(scope policy.Scope) Session {
+func (s Session) shown(scope policy.Scope) Session {
 	if scope.All() {
-		return x
+		return s
 	}
-	x.Risk, x.User, x.Address, x.Command = Risk{}, "", "", ""
-	x.Review.Text, x.Review.Answer, x.Review.Why = "", "", ""
-	if x.Recording != nil { // a neighbour's hold is not theirs to see
-		rec := *x.Recording
+	s.Risk, s.User, s.Address, s.Command = Risk{}, "", "", ""
+	s.Review.Text, s.Review.Answer, s.Review.Why = "", "", ""
+	if s.Recording != nil { // a neighbour's hold is not theirs to see
+		rec := *s.Recording
 		rec.Holds = slices.DeleteFunc(slices.Clone(rec.Holds), func(h Hold) bool { return !scope.Allows(h.Customer) })
-		x.Recording = &rec
+		s.Recording = &rec
 	}
-	x.Participants = slices.Clone(x.Participants)
-	for i := range x.Participants {
-		x.Participants[i].User = ""
+	s.Participants = slices.Clone(s.Participants)
+	for i := range s.Participants {
+		s.Participants[i].User = ""
 	}
-	return x
+	return s
 }
 
 // check says what is wrong with a filter, and where its page begins.
