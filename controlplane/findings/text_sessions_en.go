@@ -7,6 +7,7 @@ const (
 	SessionUngrounded       = "session.ungrounded"        // no grant, ticket or authorisation
 	SessionRecordingMissing = "session.recording_missing" // none came in time, or none can be read
 	SessionRecordingPartial = "session.recording_partial" // only a part of it came
+	SessionHoldAlone        = "session.hold_alone"        // one person ended a hold
 	SessionUnrecorded       = "session.unrecorded"        // the cluster records nothing of it
 	SessionEndless          = "session.endless"           // no end was seen, and it does not run
 	SessionLoginOutside     = "session.login_outside"     // a host saw a login that the cluster did not
@@ -64,6 +65,18 @@ var sessionKinds = map[string]kind{
 		Customer: text{
 			Title: []string{"The recording of a session on {where} is not whole", "The recording of a session on one of your servers is not whole"},
 			Cause: []string{"What came is kept. We find out what is missing, and why."},
+			Step:  "step.see_sessions",
+		},
+	},
+	SessionHoldAlone: {
+		Ops: text{
+			Title: []string{"One person ended a hold on recordings"},
+			Cause: []string{"It could not wait for a second one. Somebody else looks at it on the next working day."},
+			Step:  "step.review_hold",
+		},
+		Customer: text{
+			Title: []string{"One of our people ended a hold on recordings of yours alone"},
+			Cause: []string{"It could not wait for a second one. The reason stands in your log, and a colleague looks at it on the next working day."},
 			Step:  "step.see_sessions",
 		},
 	},
@@ -225,6 +238,7 @@ var sessionSteps = map[string]string{
 	"step.open_feed":       "Open how reading goes",
 	"step.open_incident":   "Open an incident",
 	"step.review_sessions": "Review the session",
+	"step.review_hold":     "Look at the hold",
 }
 
 // withSessions adds them to the other kinds.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"ostler/agents/wire"
@@ -108,12 +109,19 @@ func (s *Service) runFetch(ctx context.Context, job jobs.Job) (any, error) {
 	var row sessionRow
 	var rec recordingRow
 	var has bool
+	var customers []string
 	err := s.db.Read(ctx, func(tx *db.Tx) (err error) {
 		if row, err = s.sessionIn(tx, ofRecordings(), p.Session); err == nil {
 			rec, has, err = recordingOf(tx, p.Session)
 		}
+		if err == nil {
+			customers, err = customerIDs(tx, p.Session)
+		}
 		return err
 	})
+	if err == nil {
+		err = s.ready(ctx, customers...)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -265,7 +273,7 @@ func (s *Service) raiseRecording(tx *db.Tx, row sessionRow, kind string, severit
 	if err != nil {
 		return err
 	}
-	args := map[string]string{"where": row.Host, "because": because, "at": x.StartedAt.In(s.opts.Zone).Format("2 January 15:04")}
+	args := map[string]string{"where": row.Host, "because": strings.ToUpper(because[:1]) + because[1:], "at": x.StartedAt.In(s.opts.Zone).Format("2 January 15:04")}
 	if x.PersonName != "" {
 		args["person"] = x.PersonName
 	}

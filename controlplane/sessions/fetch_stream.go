@@ -49,9 +49,6 @@ var errLarge = errors.New("sessions: the recording is larger than what is kept")
 
 // do brings the recording and keeps it. What was not kept is let go of.
 func (f *fetching) do(ctx context.Context) error {
-	if err := f.s.ready(ctx, f.row.SealOwner); err != nil {
-		return err
-	}
 	err := f.s.cluster.Stream(ctx, f.row.SID, func(e teleport.Event) error { return f.take(ctx, e) })
 	err = f.judge(err)
 	if err == nil {

@@ -128,73 +128,6 @@ func (s *Service) enterHold(tx *db.Tx, row holdRow, session sessionRow, kind, wh
 	return nil
 }
 
-// Release ends a hold: one person asks, another one grants it. Where it cannot
-// wait for a second person, see ReleaseAlone. Permission: session.admin. Errors:
-// not found, invalid, conflict for the same person twice.
-func (s *Service) Release(ctx context.Context, scope policy.Scope, hold, why string) (Hold, error) {
-	return s.release(ctx, scope, hold, why, false)
-}
-
-// ReleaseAlone ends a hold by one person, with a reason: in an emergency. Every
-// customer it concerns is told by the ledger that it was one person. Permission:
-// session.admin. Errors: not found, invalid, conflict.
-func (s *Service) ReleaseAlone(ctx context.Context, scope policy.Scope, hold, why string) (Hold, error) {
-	return s.release(ctx, scope, hold, why, true)
-}
-
-func (s *Service) release(ctx context.Context, scope policy.Scope, hold, why string, alone bool) (out Hold, err error) {
-	actor, _ := controlplane.ActorFrom(ctx)
-	err = s.db.Write(ctx, func(tx *db.Tx) error {
-		row, err := db.One[holdRow](tx, scope, "hold", hold)
-		if err != nil {
-			return err
-		}
-		if row.ReleasedAt > 0 || row.EndsAt <= tx.NowMillis() {
-			return conflict("There is nothing to release.", "The hold has ended")
-		}
-		first := row.AskedBy == ""
-		if err := invalid(textField("/why", why)); err != nil && (first || alone || why != "") {
-			return err
-		}
-		var session sessionRow
-		if row.SessionID != "" {
-			if session, err = s.sessionIn(tx, ofRecordings(), row.SessionID); err != nil {
-				return err
-			}
-		}
-		if why != "" {
-			if row.ReleaseWhy, err = s.seal(row.SealOwner, "session_holds", "release_why", row.ID, why); err != nil {
-				return err
-			}
-		}
-		kind, data := "session.hold_released", map[string]any{"alone": alone}
-		switch {
-		case alone || !first && row.AskedBy != actor.ID:
-			row.ReleasedBy, row.ReleasedAt = actor.ID, tx.NowMillis()
-			data["asked_by"] = row.AskedBy
-		case first:
-			kind, data = "session.hold_release_asked", map[string]any{}
-			row.AskedBy, row.AskedAt = actor.ID, tx.NowMillis()
-		default:
-			return conflict("Ask a colleague who may do it to release it.", "You asked for this release yourself, and another person grants it")
-		}
-		if err := db.Save(tx, &row); err != nil {
-			return err
-		}
-		if row.ReleasedAt > 0 {
-			if err := lookNow(tx, "(session_id = ? OR ? = '')", row.SessionID, row.SessionID); err != nil {
-				return err
-			}
-		}
-		if err := s.enterHold(tx, row, session, kind, why, data); err != nil {
-			return err
-		}
-		out, err = s.hold(row)
-		return err
-	})
-	return out, wrap("release", err)
-}
-
 // Holds lists the holds that stand, and those that stood where all is set. Staff only.
 func (s *Service) Holds(ctx context.Context, scope policy.Scope, customer string, all bool) (out []Hold, err error) {
 	if !scope.All() {
@@ -221,7 +154,7 @@ func (s *Service) hold(r holdRow) (Hold, error) {
 	at := controlplane.FromMillis
 	reason, err := s.open(r.SealOwner, "session_holds", "reason", r.ID, r.Reason)
 	return Hold{ID: r.ID, Session: r.SessionID, Customer: r.CustomerID, From: at(r.FromAt), To: at(r.ToAt), Reason: reason, By: r.ByID, At: at(r.MadeAt),
-		Until: at(r.EndsAt), ReleasedAt: at(r.ReleasedAt), ReleasedBy: r.ReleasedBy, Asked: r.AskedBy}, err
+		Until: at(r.EndsAt), ReleasedAt: at(r.ReleasedAt), ReleasedBy: r.ReleasedBy, Asked: r.AskedBy, Alone: r.Alone == 1, ReviewedBy: r.ReviewedBy}, err
 }
 
 // holdsOn are the holds that stand on sessions' recordings.

@@ -100,13 +100,19 @@ func (s *Service) runCheck(ctx context.Context, job jobs.Job) (any, error) {
 	}
 	var rec recordingRow
 	var blobs []blobRow
+	var customers []string
 	err := s.db.Read(ctx, func(tx *db.Tx) (err error) {
 		if rec, _, err = recordingOf(tx, p.Session); err != nil || rec.SessionID == "" || rec.DeletedAt > 0 {
 			return err
 		}
-		blobs, err = blobsOf(tx, rec)
+		if blobs, err = blobsOf(tx, rec); err == nil {
+			customers, err = customerIDs(tx, p.Session)
+		}
 		return err
 	})
+	if err == nil {
+		err = s.ready(ctx, customers...)
+	}
 	if err != nil || rec.SessionID == "" || rec.DeletedAt > 0 {
 		return nil, err
 	}

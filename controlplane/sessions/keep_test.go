@@ -184,6 +184,13 @@ func TestReleaseAlone(t *testing.T) {
 		if err != nil || len(items) != 1 || items[0].Data["alone"] != true || !strings.Contains(items[0].Personal["reason"], "judge") {
 			t.Errorf("got %+v, %v", items, err)
 		}
+		same(t, "findings", r.open(r.maple.ID), []string{"session.hold_alone"})
+		_, err = r.sessions.Release(r.ctx, r.all, h.ID, "")
+		wants(t, "the same person", err, controlplane.CodeConflict, "released this hold yourself")
+		if h = must[sessions.Hold](t)(r.sessions.Release(r.admin(r.bob), r.all, h.ID, "")); h.ReviewedBy != r.bob.ID || !h.Alone {
+			t.Errorf("got %+v", h)
+		}
+		same(t, "findings", r.open(""), nil)
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,6 +16,7 @@ import (
 	"ostler/controlplane/customers"
 	"ostler/controlplane/db"
 	"ostler/controlplane/db/dbtest"
+	"ostler/controlplane/findings"
 	"ostler/controlplane/jobs"
 	"ostler/controlplane/ledger"
 	"ostler/controlplane/sessions"
@@ -224,6 +226,18 @@ func (r *recorded) keys() (keys []string) {
 func (r *recorded) pending(kind string) int {
 	r.t.Helper()
 	return must[int](r.t)(r.jobs.Count(r.ctx, r.all, jobs.Filter{Kinds: []string{kind}, Open: true}))
+}
+
+// open are the kinds of the open findings, but for what hosts did not tell.
+func (r *recorded) open(customer string) (kinds []string) {
+	r.t.Helper()
+	return slices.DeleteFunc(r.world.open(customer), func(k string) bool { return k == "session.logins_unread" })
+}
+
+// found are those findings.
+func (r *recorded) found(customer string) []findings.Finding {
+	r.t.Helper()
+	return slices.DeleteFunc(r.world.found(customer), func(f findings.Finding) bool { return f.Kind == "session.logins_unread" })
 }
 
 // texts are commands in short.

@@ -179,4 +179,8 @@ type Hold struct {
 	ReleasedBy string
 	// Asked is who asked for the release: another person grants it.
 	Asked string
+	// Alone says that one person released it, in an emergency; another one looks at
+	// that: ReviewedBy, "" is nobody yet.
+	Alone      bool
+	ReviewedBy string
 }

@@ -21,6 +21,9 @@ type holdRow struct {
 	ReleasedBy            string
 	ReleasedAt            int64
 	ReleaseWhy            []byte
+	Alone                 int64
+	ReviewedBy            string
+	ReviewedAt            int64
 }
 
 func (holdRow) TableName() string { return "session_holds" }

@@ -68,7 +68,10 @@ CREATE TABLE session_holds (
   asked_at    INTEGER NOT NULL,
   released_by TEXT NOT NULL,
   released_at INTEGER NOT NULL,
-  release_why BLOB
+  release_why BLOB,
+  alone       INTEGER NOT NULL, -- 1: one person released it
+  reviewed_by TEXT NOT NULL,
+  reviewed_at INTEGER NOT NULL
 );
 CREATE INDEX session_holds_open ON session_holds (ends_at) WHERE released_at = 0;
 CREATE INDEX session_holds_customer ON session_holds (customer_id, made_at);
