@@ -24,8 +24,8 @@ build: ## bin/ostler and bin/ostler-agent
 	go build -buildvcs=false -ldflags '-X main.version=$(VERSION)' -o bin/ ./cmd/ostler ./cmd/ostler-agent
 
 .PHONY: demo
-demo: tools web build ## a whole company on this machine, in a folder of its own (SEED=n to repeat one)
-	@exec bin/ostler demo $(if $(SEED),--seed $(SEED),)
+demo: tools web build ## a whole company on this machine, in a folder of its own (SEED=n to repeat one, VAULT=1 with a real Vault)
+	@exec bin/ostler demo $(if $(SEED),--seed $(SEED),) $(if $(VAULT),--vault,)
 
 # Tools are built from pinned sources, again only when the pins change.
 .PHONY: tools
@@ -41,6 +41,20 @@ tools: .bin/restic .bin/staticcheck ## restic, rest-server and staticcheck, in .
 	@mkdir -p .bin
 	cd tools/lint && go build -buildvcs=false -o ../../.bin/ tool
 	@touch $@
+
+# A real Vault, in memory, from a module of its own: about ten minutes and 3 GB
+# of modules, so only for who asks.
+.PHONY: vault-core
+vault-core: .bin/vault-core ## a real Vault, for make test-vault and make demo VAULT=1 (about ten minutes, 3 GB)
+
+.bin/vault-core: tools/vault/go.mod tools/vault/go.sum tools/vault/main.go
+	@mkdir -p .bin
+	cd tools/vault && go build -buildvcs=false -o ../../.bin/vault-core .
+	@touch $@
+
+.PHONY: test-vault
+test-vault: .bin/vault-core ## the conformance test of keys and the faults of Vault, on a real Vault too
+	OSTLERTEST_VAULT_CORE=$(CURDIR)/.bin/vault-core go test -count=1 -v -run 'Conformance|SignIn|SecretID|Token|Policy|Key|Sealed|Erased|Signer' ./controlplane/secrets
 
 .PHONY: web
 web: web/static/vendor/icons.svg ## scripts and icons from npm, for the pages

@@ -19,6 +19,7 @@ type demoOptions struct {
 	listen string
 	json   bool
 	log    bool
+	vault  bool
 }
 
 // demoCommand shows the whole product on one machine, with real parts.
@@ -42,6 +43,7 @@ audience; and removes everything on Ctrl-C.`,
 	f.IntVar(&o.days, "days", 6, "days of history")
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8443", "address of the portal (loopback; port 0 takes a free one)")
 	f.BoolVar(&o.json, "json", false, "print one JSON object when ready, for programs")
+	f.BoolVar(&o.vault, "vault", false, "keep the keys in a real Vault, where its core was built (make vault-core)")
 	f.BoolVar(&o.log, "log", false, "print the control plane's log")
 	cmd.AddCommand(demoWebCommand())
 	return cmd
@@ -61,6 +63,8 @@ type demoReady struct {
 	Customer  string            `json:"customer"`
 	// Certificates are those of all sites; the last one could not be issued.
 	Certificates []demoCertificate `json:"certificates"`
+	// Vault says where the keys are, where the demo was asked for a Vault.
+	Vault string `json:"vault,omitempty"`
 	// Roots is a file with the roots (PEM) of the demo's authority.
 	Roots string `json:"roots"`
 }
@@ -129,6 +133,9 @@ func (r demoReady) print(w io.Writer) {
 	fmt.Fprintf(w, "Command line        export OSTLER_URL=%s; bin/ostler --token-file %s server list\n", r.URL, r.TokenFile)
 	fmt.Fprintf(w, "The servers' files  %s\n", filepath.Join(r.Folder, "hosts"))
 	fmt.Fprintf(w, "Mails that went out %s\n\n", filepath.Join(r.Folder, "mail"))
+	if r.Vault != "" {
+		fmt.Fprintf(w, "%s\n\n", r.Vault)
+	}
 	fmt.Fprintln(w, "Certificates:")
 	for _, c := range r.Certificates {
 		fmt.Fprintf(w, "  %-26s %-9s %s\n", c.Name, c.State, c.Note)

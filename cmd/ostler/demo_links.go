@@ -24,6 +24,7 @@ func (d *demo) links(ctx context.Context) (demoReady, error) {
 			"boot id, machine id and package list of the three servers (each agent sees a folder as its root)",
 		}}
 	r.Simulated = append(r.Simulated, d.lab.simulated()...)
+	r.Vault = d.vault.note
 	var err error
 	if r.Certificates, err = d.told(ctx); err != nil {
 		return r, err

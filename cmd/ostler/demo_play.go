@@ -39,6 +39,7 @@ type demo struct {
 	store demoStore
 	mails *mailtest.Sink
 	lab   *demoLab
+	vault demoVault
 	// cluster is the fake Teleport; grants are those of colleagues, by user and slug.
 	cluster *teleporttest.Cluster
 	grants  map[string]string
@@ -84,10 +85,9 @@ func openDemo(ctx context.Context, dir string, p *procs, o demoOptions) (*demo, 
 	if err != nil {
 		return nil, fmt.Errorf("demo: %w", err)
 	}
-	config := filepath.Join(dir, "signer.yaml")
-	text := fmt.Sprintf("data_dir: %q\nsigner:\n  socket: %q\n  key_dir: %q\n", c.DataDir, c.Signer.Socket, c.Signer.KeyDir)
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		return nil, fmt.Errorf("demo: %w", err)
+	config, err := d.signerConfig(ctx, &c)
+	if err != nil {
+		return nil, err
 	}
 	if _, err := p.start("signer", self, "signer", "--config", config); err != nil {
 		return nil, err
@@ -104,6 +104,9 @@ func openDemo(ctx context.Context, dir string, p *procs, o demoOptions) (*demo, 
 		sink = os.Stderr
 	}
 	if d.app, err = OpenApp(ctx, c, AppOptions{Clock: d.clock, Simulated: d.clock.Simulated, Demo: true, Log: c.Log.logger(sink)}); err != nil {
+		return nil, err
+	}
+	if err := d.keysToVault(ctx); err != nil {
 		return nil, err
 	}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))

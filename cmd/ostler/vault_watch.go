@@ -17,7 +17,7 @@ import (
 const removeKeys = "secrets.remove"
 
 // vaultEvery is how often Vault and our token are looked at.
-const vaultEvery = 30 * time.Second
+const vaultEvery = 10 * time.Second
 
 // keyJobs has what is erased here destroyed in Vault, as soon as Vault takes it.
 func (a *App) keyJobs(ctx context.Context) error {
