@@ -15,10 +15,10 @@ import (
 func linkTo(session string) string { return linkSessions + "/" + session }
 
 // findings raises what of a session needs a person.
-func (in *intake) findings(o *opened, customers []string, again bool) error {
+func (in *intake) findings(o *opened, customers []string, found *matched) error {
 	s, tx, f := in.s, in.tx, o.facts
-	if again {
-		if err := in.m.judgeGround(o.row, f); err != nil {
+	if found != nil {
+		if err := in.m.judgeGround(o.row, f, found.on); err != nil {
 			return err
 		}
 	}
@@ -92,12 +92,8 @@ func wanted(lack string) string {
 
 // judgeGround raises that a session lacks a ground, for each customer of whose
 // list it does, and that a name is nobody's; or closes it.
-func (m *matcher) judgeGround(row sessionRow, f facts) error {
+func (m *matcher) judgeGround(row sessionRow, f facts, on []customerRow) error {
 	s, tx := m.s, m.tx
-	on, err := customersOf(tx, ofFeed(), []string{row.ID})
-	if err != nil {
-		return err
-	}
 	for _, p := range f.Participants {
 		if who, err := m.who(p.User); err != nil || len(who) > 0 {
 			if err != nil {
@@ -112,7 +108,7 @@ func (m *matcher) judgeGround(row sessionRow, f facts) error {
 		}
 	}
 	group := findings.SessionUngrounded + ":" + cmp.Or(row.PersonID, s.userMark(f.User))
-	for _, c := range on[row.ID] {
+	for _, c := range on {
 		key := findings.SessionUngrounded + ":" + row.ID + ":" + c.CustomerID
 		if c.Lacks == "" {
 			if err := m.closeGround(key); err != nil {

@@ -245,12 +245,18 @@ func (in *intake) saveOne(o *opened) error {
 	} else if err := saveSession(tx, &o.row); err != nil {
 		return err
 	}
-	if again {
-		if err := s.keepMatch(tx, o.row, found); err != nil {
+	if !again {
+		return in.follow(o, nil)
+	}
+	if !o.fresh {
+		if err := clearMatch(tx, o.row.ID); err != nil {
 			return err
 		}
 	}
-	return in.follow(o, again)
+	if err := s.keepMatch(tx, o.row, found); err != nil {
+		return err
+	}
+	return in.follow(o, &found)
 }
 
 // fill takes over what the state machine says.
@@ -267,9 +273,10 @@ func flag(on bool) int64 {
 }
 
 // follow writes the entries of what happened, and has done what follows of it.
-func (in *intake) follow(o *opened, again bool) error {
+// found is whose it was, where that was looked up.
+func (in *intake) follow(o *opened, found *matched) error {
 	s, tx, f := in.s, in.tx, o.facts
-	customers, err := customerIDs(tx, o.row.ID)
+	customers, err := in.customers(o, found)
 	if err != nil {
 		return err
 	}
@@ -290,7 +297,7 @@ func (in *intake) follow(o *opened, again bool) error {
 			return err
 		}
 	}
-	if err := in.findings(o, customers, again); err != nil {
+	if err := in.findings(o, customers, found); err != nil {
 		return err
 	}
 	if !ended {
@@ -302,6 +309,14 @@ func (in *intake) follow(o *opened, again bool) error {
 		}
 	}
 	return nil
+}
+
+// customers are those of a session.
+func (in *intake) customers(o *opened, found *matched) ([]string, error) {
+	if found != nil {
+		return found.customerIDs(), nil
+	}
+	return customerIDs(in.tx, o.row.ID)
 }
 
 // enter appends an entry about a session for each of its customers, or the

@@ -253,9 +253,6 @@ func names(who []Somebody) string {
 
 // keepMatch stores whose a session was, and on what ground.
 func (s *Service) keepMatch(tx *db.Tx, row sessionRow, x matched) error {
-	if err := clearMatch(tx, row.ID); err != nil {
-		return err
-	}
 	for _, c := range x.on {
 		c.SessionID = row.ID
 		var err error

@@ -148,10 +148,13 @@ func (s *Service) rematchOne(tx *db.Tx, m *matcher, id string, known map[string]
 	if err := saveSession(tx, &row); err != nil {
 		return err
 	}
+	if err := clearMatch(tx, row.ID); err != nil {
+		return err
+	}
 	if err := s.keepMatch(tx, row, found); err != nil {
 		return err
 	}
-	if err := m.judgeGround(row, f); err != nil {
+	if err := m.judgeGround(row, f, found.on); err != nil {
 		return err
 	}
 	return s.enter(tx, row, found.customerIDs(), "session.matched", map[string]any{"lacks": on, "person": row.PersonID}, facts{})
