@@ -74,7 +74,7 @@ func (v *visit) accessAtHome(items []access.Summary) Link {
 		return Link{}
 	}
 	s := items[i]
-	said := v.t("access.say", "n", s.Persons, "number", capital(v.p.tx.Number(s.Persons)))
+	said := v.t("access.say", "n", s.Persons, "number", capital(v.p.tx.Number(s.Persons))) + v.unnamedToo(s.Unnamed)
 	if !s.ChangedAt.IsZero() {
 		said = trimDot(said) + "; " + v.t("access.last_changed", "changed", v.dayOf(s.ChangedAt))
 	}

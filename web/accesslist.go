@@ -320,12 +320,21 @@ func (v *visit) accessFinding(customer string) (said string, tone Tone) {
 	return capital(openSentence(v.p.tx, worst.OpenFact, 1)), worst.Kind.Tone()
 }
 
+// unnamedToo says that whoever holds keys without a name can come too; "" where
+// there are none.
+func (v *visit) unnamedToo(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return " " + v.t("access.unnamed_too", "n", n)
+}
+
 // saidOfList is a list's sentence: how many can reach the servers, and the
 // worst that is open.
 func (v *visit) saidOfList(page *Access, c customers.Customer, l access.List, now bool) error {
 	pairs := []any{"n", l.Persons, "number", capital(v.p.tx.Number(l.Persons)), "company", c.Name, "when", v.moment(l.At), "changed", v.dayOf(l.ChangedAt)}
 	key := map[[2]bool]string{{true, false}: "access.say", {true, true}: "access.say_of", {false, false}: "access.said", {false, true}: "access.said_of"}[[2]bool{now, v.staff()}]
-	page.Say = v.t(key, pairs...)
+	page.Say = v.t(key, pairs...) + v.unnamedToo(l.Unnamed)
 	if now && !l.ChangedAt.IsZero() {
 		page.Say = trimDot(page.Say) + "; " + v.t("access.last_changed", pairs...)
 	}

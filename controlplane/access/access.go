@@ -288,8 +288,11 @@ type List struct {
 	Attested []Attestation
 	// Differences counts lines whose columns do not agree.
 	Differences int
-	// Persons counts those who can reach the customer's servers, the customer's own apart.
+	// Persons counts those who can reach the customer's servers, the customer's own
+	// apart; Unnamed and OwnUnnamed the keys, accounts and users beside them of which
+	// nobody knows whose they are.
 	Persons, CustomersOwn int
+	Unnamed, OwnUnnamed   int
 	ChangedAt             time.Time // latest change of what is listed
 }
 

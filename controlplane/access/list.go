@@ -346,16 +346,30 @@ func (l Line) agrees() bool {
 	return (l.Listed != nil) == (l.Enforced != nil) && (l.Could == nil || l.Listed != nil)
 }
 
+// counted are those on lines, each once: persons, and what nobody is known to be
+// behind, which is one however many servers it is on.
+type counted struct{ persons, unnamed map[string]bool }
+
+func (c *counted) add(k lineKey) {
+	if c.persons == nil {
+		c.persons, c.unnamed = map[string]bool{}, map[string]bool{}
+	}
+	if k.person != "" {
+		c.persons[k.person] = true
+		return
+	}
+	c.unnamed[k.unknown] = true
+}
+
 // finish puts the lines into their order and counts.
 func (b *listing) finish() (by []string, err error) {
-	persons, own := map[string]bool{}, map[string]bool{}
+	var persons, own counted
 	for _, e := range b.lines {
 		l := e.line
-		who := l.Person.ID + l.Unknown
 		if l.Way == WayCustomer || l.Person.Kind == KindCustomer {
-			own[who] = true
+			own.add(e.key)
 		} else {
-			persons[who] = true
+			persons.add(e.key)
 		}
 		if !l.agrees() {
 			b.list.Differences++
@@ -365,7 +379,8 @@ func (b *listing) finish() (by []string, err error) {
 		}
 		b.list.Lines = append(b.list.Lines, l)
 	}
-	b.list.Persons, b.list.CustomersOwn = len(persons), len(own)
+	b.list.Persons, b.list.CustomersOwn = len(persons.persons), len(own.persons)
+	b.list.Unnamed, b.list.OwnUnnamed = len(persons.unnamed), len(own.unnamed)
 	order := map[Way]int{}
 	for i, w := range Ways() {
 		order[w] = i

@@ -16,6 +16,7 @@ import (
 type Summary struct {
 	Customer, Name string
 	Persons        int
+	Unnamed        int // keys, accounts and users of which nobody knows whose they are
 	Differences    int
 	Unattested     bool
 	Expiring       int // grants that end within 14 days
@@ -113,17 +114,17 @@ func (s *Service) summaries(tx *db.Tx, page []customers.Customer, lines map[stri
 	}
 	for _, c := range page {
 		x := Summary{Customer: c.ID, Name: c.Name, Expiring: ending[c.ID], ChangedAt: millis(changed[c.ID]), NoticeLate: late[c.ID]}
-		persons := map[string]bool{}
+		var all counted
 		for _, l := range lines[c.ID] {
 			if l.Way != WayCustomer && !theirs[l.key.person] {
-				persons[l.key.person+l.key.unknown] = true
+				all.add(l.key)
 			}
 			if !l.agrees() {
 				x.Differences++
 			}
 			x.Unattested = x.Unattested || !l.Attested && l.measurable()
 		}
-		x.Persons = len(persons)
+		x.Persons, x.Unnamed = len(all.persons), len(all.unnamed)
 		items = append(items, x)
 	}
 	return items, nil
