@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"ostler/agents/wire"
@@ -273,7 +272,7 @@ func (s *Service) raiseRecording(tx *db.Tx, row sessionRow, kind string, severit
 	if err != nil {
 		return err
 	}
-	args := map[string]string{"where": row.Host, "because": strings.ToUpper(because[:1]) + because[1:], "at": x.StartedAt.In(s.opts.Zone).Format("2 January 15:04")}
+	args := map[string]string{"where": row.Host, "because": capital(because), "at": x.StartedAt.In(s.opts.Zone).Format("2 January 15:04")}
 	if x.PersonName != "" {
 		args["person"] = x.PersonName
 	}
