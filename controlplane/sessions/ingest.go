@@ -241,13 +241,14 @@ func (r *reading) page(ctx context.Context, list []teleport.Event) (*page, error
 	var all []coming
 	for _, e := range list {
 		c := coming{Event: e}
+		c.ID, c.Type = clip(e.ID), clip(e.Type)
 		if e.Bad == nil {
 			if c.said, c.Bad = read(e.Raw); c.Bad == nil && p.cluster == "" {
-				p.cluster = clip(c.said.Cluster)
+				p.cluster = c.said.Cluster
 			}
 		}
 		if c.ID == "" {
-			c.ID = fmt.Sprintf("unnamed:%s:%d", clip(e.Type), controlplane.Millis(e.At))
+			c.ID = fmt.Sprintf("unnamed:%s:%d", c.Type, controlplane.Millis(e.At))
 		}
 		all, ids = append(all, c), append(ids, c.ID)
 		p.newest = max(p.newest, controlplane.Millis(e.At))
@@ -298,7 +299,7 @@ func (s *Service) sealBatch(p *page) error {
 	var pos int64
 	for i := range p.events {
 		c := &p.events[i]
-		c.row = eventRow{Cluster: p.cluster, EventID: c.ID, Mark: c.said.mark(c.ID), Type: clip(c.Type), At: controlplane.Millis(c.At), BatchID: id, Pos: pos, Len: int64(len(c.Raw))}
+		c.row = eventRow{Cluster: p.cluster, EventID: c.ID, Mark: c.said.mark(c.ID), Type: c.Type, At: controlplane.Millis(c.At), BatchID: id, Pos: pos, Len: int64(len(c.Raw))}
 		for _, part := range [][]byte{c.Raw, {'\n'}} {
 			if _, err := into.Write(part); err != nil {
 				return err

@@ -579,7 +579,7 @@ func TestKilledBetween(t *testing.T) {
 	})
 }
 
-// TestManyReplicas: several replicas look, one of them makes the job.
+// TestOneReader: several replicas look, one of them makes the job.
 func TestOneReader(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		c := &scripted{}
@@ -633,6 +633,61 @@ func TestSealed(t *testing.T) {
 					t.Errorf("%s holds %q in clear", table, secret)
 				}
 			}
+		}
+	})
+}
+
+// TestStrangeEvents: whatever an event says, it is taken in or held back, and
+// what is around it comes in.
+func TestStrangeEvents(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
+		w := newWorld(t, d, clock)
+		w.clock.Advance(began.Add(time.Hour).Sub(w.clock.Now()))
+		strange := "a\x00b\xff\u202e\x1b[2J'\"{person}" + strings.Repeat("x", 5000)
+		list := []teleport.Event{
+			event("session.start", 0, of("sid", "s-1"+strange, "user", strange, "login", strange, "server_hostname", strange, "addr.remote", strange, "size", strange, "initial_command", []string{strange})),
+			event("session.end", 1, of("sid", "s-1"+strange, "user", strange, "participants", []string{strange, "", "bob"}, "interactive", true)),
+			event("session.start", 2, of("sid", "s-2", "user", 7)),                       // no name
+			event("exec", 3, of("sid", "", "command", strange, "cluster_name", strange)), // another cluster
+			event("session.start", 4, of("sid", "s-3", "user", "", "server_hostname", "", "size", "80:25")),
+			event("session.start", 5, of("sid", "s-4", "size", "80:25")),
+		}
+		for i := range list {
+			list[i].ID += strange
+		}
+		list = append(list, teleport.Event{Type: strange, Bad: errors.New("it is not JSON")})
+		for range 2 {
+			if err := w.sessions.TakeIn(w.ctx, list); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := len(w.list(sessions.Filter{})); got != 4 {
+			t.Errorf("got %d sessions, want 4", got)
+		}
+		if held, _, err := w.sessions.Quarantine(w.ctx, w.all, 0, ""); err != nil || len(held) != 2 {
+			t.Errorf("held back: %+v, %v, want two", held, err)
+		}
+		for _, x := range w.found("") {
+			if title, because, _ := findings.Sentence("en", x); strings.ContainsAny(title+because, "\x00\x1b\u202e") {
+				t.Errorf("a finding repaints the page: %q", title)
+			}
+		}
+	})
+}
+
+// TestUploadAlone: a recording of a session that ended before we read anything is
+// no session; later on it is one of which nothing else is known.
+func TestUploadAlone(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
+		w := newWorld(t, d, clock)
+		w.clock.Advance(began.Add(26 * time.Hour).Sub(w.clock.Now())) // the first reading goes back to began
+		early := event("session.upload", 60, map[string]any{"sid": "early"})
+		later := event("session.upload", 3600, map[string]any{"sid": "later"})
+		if err := w.sessions.TakeIn(w.ctx, []teleport.Event{early, later}); err != nil {
+			t.Fatal(err)
+		}
+		if x := w.one(sessions.Filter{}); x.SID != "later" || x.State != sessions.Uploaded || x.Kind != sessions.Other || !slices.Equal(x.Ground.Lacks, []string{"person"}) {
+			t.Errorf("got %+v", x)
 		}
 	})
 }

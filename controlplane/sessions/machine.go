@@ -63,11 +63,15 @@ func eventTypes() []string {
 func read(raw []byte) (said, error) {
 	var e said
 	err := json.Unmarshal(raw, &e)
-	e.Host = strings.ToLower(strings.TrimSuffix(cmp.Or(e.Host, e.DesktopName, e.DatabaseName, e.ApplicationID), "."))
+	e.Host = strings.ToLower(strings.TrimSuffix(clip(cmp.Or(e.Host, e.DesktopName, e.DatabaseName, e.ApplicationID)), "."))
+	e.Type, e.SID, e.Cluster, e.User = clip(e.Type), clip(e.SID), clip(e.Cluster), clip(e.User)
+	for i := range e.Participants {
+		e.Participants[i] = clip(e.Participants[i])
+	}
 	return e, err
 }
 
-// clip bounds what a cluster says, for columns and pages.
+// clip makes what a cluster says one line that every column and page takes.
 func clip(text string) string { return controlplane.Line(text, 1000) }
 
 // mark tells sessions apart: the cluster's id, or the event's for what has none.

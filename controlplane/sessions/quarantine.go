@@ -76,7 +76,7 @@ func (s *Service) Dismiss(ctx context.Context, scope policy.Scope, id, why strin
 
 // quarantined is the row of an event that cannot be read. What there is of it is kept, sealed.
 func (s *Service) quarantined(cluster string, c coming) (quarantineRow, error) {
-	row := quarantineRow{ID: controlplane.NewID(controlplane.PrefixQuarantined), Cluster: cluster, EventID: c.ID, Type: clip(c.Type), At: controlplane.Millis(c.At),
+	row := quarantineRow{ID: controlplane.NewID(controlplane.PrefixQuarantined), Cluster: cluster, EventID: c.ID, Type: c.Type, At: controlplane.Millis(c.At),
 		Reason: "It cannot be read as an event", Bytes: int64(len(c.Raw))}
 	if len(c.Raw) == 0 {
 		row.Reason = "There is nothing in it"
