@@ -87,7 +87,7 @@ func TestFirstScan(t *testing.T) {
 		if l := p.columns(p.maple); len(l) != 3 || !strings.HasSuffix(l[0], "listed enforced could") {
 			t.Errorf("columns: got %v", l)
 		}
-		p.grant(p.maple, p.bob, "operator", 100)
+		g := p.grant(p.maple, p.bob, "operator", 100)
 		if l := p.read(p.maple, access.At{}); l.Persons != 1 || l.Unnamed != 3 || l.CustomersOwn != 0 {
 			t.Errorf("counted: got %d persons, %d without a name, %d of the customer's own, want 1, 3, 0", l.Persons, l.Unnamed, l.CustomersOwn)
 		}
@@ -95,6 +95,7 @@ func TestFirstScan(t *testing.T) {
 		if i := slices.IndexFunc(sums, func(s access.Summary) bool { return s.Customer == p.maple.ID }); err != nil || i < 0 || sums[i].Persons != 1 || sums[i].Unnamed != 3 {
 			t.Errorf("summary: got %+v, %v, want 1 person and 3 without a name", sums, err)
 		}
+		p.revoke(g)
 		items, _, err := p.access.Changes(p.ctx, p.all, access.ChangeFilter{Customer: p.maple.ID})
 		if err != nil || len(items) < 3 {
 			t.Fatalf("changes: got %d, %v", len(items), err)
