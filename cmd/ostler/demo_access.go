@@ -84,6 +84,7 @@ func hostAccounts(root string) error {
 		"etc/sudoers":                      "root ALL=(ALL:ALL) ALL\n%sudo ALL=(ALL:ALL) ALL\n",
 		"etc/ssh/sshd_config":              "PermitRootLogin prohibit-password\nPasswordAuthentication no\nAuthorizedKeysFile .ssh/authorized_keys\n",
 		"root/.ssh/authorized_keys":        fmt.Sprintf(key, strings.Repeat("A", 42)+"E", "installer@rescue"),
+		"var/log/auth.log":                 authLine(filepath.Base(filepath.Dir(root)), time.Now().AddDate(0, 0, -30), "systemd-logind[611]: New seat seat0."),
 		"home/agency/.ssh/authorized_keys": fmt.Sprintf(key, strings.Repeat("B", 42)+"I", "dev@agency.example"),
 	}
 	for f, text := range files {
@@ -104,16 +105,19 @@ func (d *demo) admit(ctx context.Context) error {
 	if err := d.enforced(ctx); err != nil {
 		return err
 	}
-	if err := d.answered(ctx); err != nil {
-		return err
-	}
-	for _, who := range colleagues {
-		person, err := d.employ(ctx, who)
-		if err != nil {
+	persons := make([]string, len(colleagues))
+	for i, who := range colleagues {
+		var err error
+		if persons[i], err = d.employ(ctx, who); err != nil {
 			return err
 		}
+	}
+	if err := d.answered(ctx, persons[0]); err != nil {
+		return err
+	}
+	for n, who := range colleagues {
 		for _, i := range who.companies {
-			g, err := d.app.Access.Grant(ctx, everyone, access.NewGrant{Customer: d.cast.company[i].slug, Person: person, Role: who.role,
+			g, err := d.app.Access.Grant(ctx, everyone, access.NewGrant{Customer: d.cast.company[i].slug, Person: persons[n], Role: who.role,
 				Reason: "Looks after the server and its backups", Ticket: fmt.Sprintf("OPS-%d", 100+i), Until: d.clock.Now().AddDate(0, 2, 0)})
 			if err != nil {
 				return fmt.Errorf("demo: grant: %w", err)
@@ -224,9 +228,9 @@ func (d *demo) places(ctx context.Context) error {
 	return nil
 }
 
-// answered has the first of the staff answer for what the cluster has of its
-// own: its administrator, and the roles of our own identity.
-func (d *demo) answered(ctx context.Context) error {
+// answered has a colleague answer for what the cluster has of its own: its
+// administrator, who is the first of the staff, and the roles of our identity.
+func (d *demo) answered(ctx context.Context, colleague string) error {
 	ada, err := d.known(ctx, d.people["ops"].ID)
 	if err != nil {
 		return fmt.Errorf("demo: teleport: %w", err)
@@ -240,7 +244,7 @@ func (d *demo) answered(ctx context.Context) error {
 		return fmt.Errorf("demo: teleport: %w", err)
 	}
 	for _, r := range e.Foreign {
-		if err := d.app.Access.AcceptRole(ctx, everyone, r.Role, ada.ID, d.clock.Now().AddDate(0, 6, 0), "Of the cluster itself: its administrator, and Ostler's own identity"); err != nil {
+		if err := d.app.Access.AcceptRole(ctx, everyone, r.Role, colleague, d.clock.Now().AddDate(0, 6, 0), "Of the cluster itself: its administrator, and Ostler's own identity"); err != nil {
 			return fmt.Errorf("demo: teleport: %w", err)
 		}
 	}

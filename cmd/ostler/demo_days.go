@@ -51,6 +51,9 @@ func (d *demo) days(ctx context.Context, say func(string, ...any)) error {
 		if err := d.oneDay(i, i == len(dues)-1, due.Add(-9*time.Hour)); err != nil {
 			return err
 		}
+		if err := d.worked(i, i == len(dues)-1, due.Add(-9*time.Hour)); err != nil {
+			return err
+		}
 		d.clock.Advance(due.Add(2 * time.Second).Sub(d.clock.Now()))
 		say("Night of %s: backing up …", due.Format("2 January"))
 		if err := d.settle(ctx); err != nil {

@@ -228,6 +228,10 @@ func (d *demo) play(ctx context.Context, progress io.Writer) (demoReady, error) 
 	if err := d.renewed(ctx); err != nil {
 		return demoReady{}, err
 	}
+	say("Sessions on the servers are read and reviewed …")
+	if err := d.reviewed(ctx); err != nil {
+		return demoReady{}, err
+	}
 	if err := d.drifted(ctx); err != nil {
 		return demoReady{}, err
 	}
