@@ -103,40 +103,40 @@ func (o *observer) skip(what string) {
 	o.state.Unread = append(o.state.Unread, what)
 }
 
-func (o *observer) roles(ctx context.Context) error {
+// pages asks for page after page, from an answer's key to the next, until there is
+// no key.
+func pages[A any](ctx context.Context, o *observer, ask func(ctx context.Context, key string) (A, error), take func(A) (next string)) error {
 	for key := ""; ; {
-		var answer *proto.ListRolesResponse
-		if err := o.page(ctx, func(ctx context.Context) (err error) {
-			answer, err = o.api.ListRoles(ctx, &proto.ListRolesRequest{Limit: pageSize, StartKey: key})
-			return err
-		}); err != nil {
+		var answer A
+		if err := o.page(ctx, func(ctx context.Context) (err error) { answer, err = ask(ctx, key); return err }); err != nil {
 			return err
 		}
-		for _, r := range answer.Roles {
-			o.state.Roles = append(o.state.Roles, fromRole(r))
-		}
-		if key = answer.NextKey; key == "" {
+		if key = take(answer); key == "" {
 			return nil
 		}
 	}
 }
 
-func (o *observer) users(ctx context.Context) error {
-	for token := ""; ; {
-		var answer *userspb.ListUsersResponse
-		if err := o.page(ctx, func(ctx context.Context) (err error) {
-			answer, err = o.api.ListUsers(ctx, &userspb.ListUsersRequest{PageSize: pageSize, PageToken: token})
-			return err
-		}); err != nil {
-			return err
+func (o *observer) roles(ctx context.Context) error {
+	return pages(ctx, o, func(ctx context.Context, key string) (*proto.ListRolesResponse, error) {
+		return o.api.ListRoles(ctx, &proto.ListRolesRequest{Limit: pageSize, StartKey: key})
+	}, func(answer *proto.ListRolesResponse) string {
+		for _, r := range answer.Roles {
+			o.state.Roles = append(o.state.Roles, fromRole(r))
 		}
+		return answer.NextKey
+	})
+}
+
+func (o *observer) users(ctx context.Context) error {
+	return pages(ctx, o, func(ctx context.Context, key string) (*userspb.ListUsersResponse, error) {
+		return o.api.ListUsers(ctx, &userspb.ListUsersRequest{PageSize: pageSize, PageToken: key})
+	}, func(answer *userspb.ListUsersResponse) string {
 		for _, u := range answer.Users {
 			o.state.Users = append(o.state.Users, fromUser(u))
 		}
-		if token = answer.NextPageToken; token == "" {
-			return nil
-		}
-	}
+		return answer.NextPageToken
+	})
 }
 
 func (o *observer) locks(ctx context.Context) error {
@@ -151,53 +151,37 @@ func (o *observer) locks(ctx context.Context) error {
 
 // nodes reads those that the identity itself may reach: a cluster shows no others.
 func (o *observer) nodes(ctx context.Context) error {
-	for key := ""; ; {
-		var answer *proto.ListUnifiedResourcesResponse
-		err := o.page(ctx, func(ctx context.Context) (err error) {
-			answer, err = o.api.ListUnifiedResources(ctx, &proto.ListUnifiedResourcesRequest{
-				Kinds: []string{types.KindNode}, Limit: pageSize, StartKey: key,
-				SortBy: types.SortBy{Field: types.ResourceMetadataName},
-			})
-			return err
+	err := pages(ctx, o, func(ctx context.Context, key string) (*proto.ListUnifiedResourcesResponse, error) {
+		return o.api.ListUnifiedResources(ctx, &proto.ListUnifiedResourcesRequest{
+			Kinds: []string{types.KindNode}, Limit: pageSize, StartKey: key, SortBy: types.SortBy{Field: types.ResourceMetadataName},
 		})
-		if key == "" && trace.IsNotImplemented(err) {
-			return o.nodesBefore(ctx)
-		}
-		if err != nil {
-			return err
-		}
+	}, func(answer *proto.ListUnifiedResourcesResponse) string {
 		for _, r := range answer.Resources {
 			if n := r.GetNode(); n != nil {
 				o.state.Nodes = append(o.state.Nodes, fromNode(n))
 			}
 		}
-		if key = answer.NextKey; key == "" {
-			return nil
-		}
+		return answer.NextKey
+	})
+	if trace.IsNotImplemented(err) {
+		o.state.Nodes = nil // also where one of several servers is older than the others
+		return o.nodesBefore(ctx)
 	}
+	return err
 }
 
 // nodesBefore reads nodes from a cluster that does not list all kinds at once.
 func (o *observer) nodesBefore(ctx context.Context) error {
-	for key := ""; ; {
-		var answer *proto.ListResourcesResponse
-		if err := o.page(ctx, func(ctx context.Context) (err error) {
-			answer, err = o.api.GetResources(ctx, &proto.ListResourcesRequest{
-				ResourceType: types.KindNode, Limit: pageSize, StartKey: key,
-			})
-			return err
-		}); err != nil {
-			return err
-		}
+	return pages(ctx, o, func(ctx context.Context, key string) (*proto.ListResourcesResponse, error) {
+		return o.api.GetResources(ctx, &proto.ListResourcesRequest{ResourceType: types.KindNode, Limit: pageSize, StartKey: key})
+	}, func(answer *proto.ListResourcesResponse) string {
 		for _, r := range answer.Resources {
 			if n := r.GetNode(); n != nil {
 				o.state.Nodes = append(o.state.Nodes, fromNode(n))
 			}
 		}
-		if key = answer.NextKey; key == "" {
-			return nil
-		}
-	}
+		return answer.NextKey
+	})
 }
 
 func (o *observer) live(ctx context.Context) error {
