@@ -55,10 +55,11 @@ func secretsPolicyCommand(config *string) *cobra.Command {
 	cmd := &cobra.Command{Use: "policy", Short: "Print the policy that Vault needs for us, and nothing more",
 		Long: `Policy prints what a role of ours may do in Vault, for "vault policy write":
 plane for ostler serve and this command, signer for ostler signer, import for the
-person who moves the signer's key, once.`, Args: cobra.NoArgs,
+person who moves the signer's key, once, drill for a copy of the control plane that
+is tried and changes nothing.`, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !vault.Part(part).Valid() {
-				return usagef("--for is plane, signer or import")
+				return usagef("--for is plane, signer, import or drill")
 			}
 			c, err := loadConfig(*config)
 			if err != nil {
@@ -67,7 +68,7 @@ person who moves the signer's key, once.`, Args: cobra.NoArgs,
 			_, err = fmt.Fprint(cmd.OutOrStdout(), c.vaultOptions(nil).Policy(vault.Part(part)))
 			return err
 		}}
-	cmd.Flags().StringVar(&part, "for", part, "plane, signer or import")
+	cmd.Flags().StringVar(&part, "for", part, "plane, signer, import or drill")
 	return cmd
 }
 
@@ -194,7 +195,12 @@ func (h *house) status(ctx context.Context, w io.Writer) error {
 	if s.Holder != "" {
 		fmt.Fprintf(w, "Held by              %s, until %s UTC\n", s.Holder, s.HeldUntil.Format("15:04:05"))
 	}
-	return nil
+	if n, why := h.keeper.Broken(); n > 0 {
+		fmt.Fprintf(w, "Do not open          the keys of %d customers\n", n)
+		return why
+	}
+	_, err = fmt.Fprintln(w, "Every data key opens.")
+	return err
 }
 
 func (h *house) move(ctx context.Context, to secrets.HomeName, out, progress io.Writer) error {

@@ -145,7 +145,7 @@ func TestTokenEndsInMidRun(t *testing.T) {
 // each path that is taken away is named, and nothing beside is allowed.
 func TestPolicy(t *testing.T) {
 	eachVault(t, func(t *testing.T, s vaulttest.Server) {
-		for _, part := range []vault.Part{vault.PartPlane, vault.PartSigner, vault.PartImport} {
+		for _, part := range []vault.Part{vault.PartPlane, vault.PartSigner, vault.PartImport, vault.PartDrill} {
 			token, err := s.Token(t.Context(), part)
 			try(t, err)
 			c, err := vault.WithToken(vault.Options{Addr: s.Addr}, token)

@@ -15,10 +15,11 @@ const (
 	PartPlane  Part = "plane"  // ostler serve, and ostler secrets
 	PartSigner Part = "signer" // ostler signer
 	PartImport Part = "import" // the person who moves the signer's key, once
+	PartDrill  Part = "drill"  // a copy of the plane that is tried: it opens, and changes nothing
 )
 
 // Valid reports whether p is a known part.
-func (p Part) Valid() bool { return p == PartPlane || p == PartSigner || p == PartImport }
+func (p Part) Valid() bool { return slices.Contains([]Part{PartPlane, PartSigner, PartImport, PartDrill}, p) }
 
 // rule is one path of a policy. A path that ends in * stands for all that begin so.
 type rule struct {
@@ -43,6 +44,11 @@ func (o Options) rules(p Part) []rule {
 		return []rule{
 			{o.Transit + "/keys/" + signer, []string{"read"}, "its public half"},
 			{o.Transit + "/sign/" + signer, []string{"update"}, "signs jobs for hosts"},
+		}
+	case PartDrill:
+		return []rule{
+			{o.Transit + "/decrypt/" + data, []string{"update"}, "opens data keys"},
+			{o.KV + "/data/" + o.Prefix + "/*", []string{"read"}, "credentials of DNS providers"},
 		}
 	case PartImport:
 		return []rule{
