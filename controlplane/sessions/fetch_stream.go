@@ -41,7 +41,8 @@ type fetching struct {
 	bytes           int64
 	before          hash.Hash // of as many bytes as are here of one that is not whole
 	partial         string
-	known           sums // by the ledger
+	moments         string // SHA-256 of commands and all else that happened
+	known           sums   // by the ledger
 }
 
 // errLarge ends a stream that is larger than what is kept.
@@ -165,6 +166,7 @@ func (f *fetching) finish(ctx context.Context) (err error) {
 		return err
 	}
 	commands, others := encodeMoments(f.sum.Moments)
+	f.moments = momentsSum(commands, others)
 	sealed := commandsRow{SessionID: f.row.ID, SealOwner: f.row.SealOwner, StartedAt: f.row.StartedAt}
 	if sealed.Commands, err = f.s.sealMoments(sealed, "commands", commands); err != nil {
 		return err

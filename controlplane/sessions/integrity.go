@@ -100,12 +100,16 @@ func (s *Service) runCheck(ctx context.Context, job jobs.Job) (any, error) {
 	}
 	var rec recordingRow
 	var blobs []blobRow
+	var commands commandsRow
 	var customers []string
 	err := s.db.Read(ctx, func(tx *db.Tx) (err error) {
 		if rec, _, err = recordingOf(tx, p.Session); err != nil || rec.SessionID == "" || rec.DeletedAt > 0 {
 			return err
 		}
-		if blobs, err = blobsOf(tx, rec); err == nil {
+		if blobs, err = blobsOf(tx, rec); err != nil {
+			return err
+		}
+		if commands, err = commandsOf(tx, p.Session); err == nil {
 			customers, err = customerIDs(tx, p.Session)
 		}
 		return err
@@ -120,7 +124,7 @@ func (s *Service) runCheck(ctx context.Context, job jobs.Job) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.compare(ctx, rec, blobs, known)
+	found, err := s.compare(ctx, rec, blobs, commands, known)
 	if err != nil {
 		return nil, jobs.Fail(wire.CausePlane, "the place where recordings are kept does not answer")
 	}
@@ -129,7 +133,7 @@ func (s *Service) runCheck(ctx context.Context, job jobs.Job) (any, error) {
 
 // compare reads a recording back. What counts is the ledger: whoever can write
 // the row cannot write that unnoticed.
-func (s *Service) compare(ctx context.Context, rec recordingRow, blobs []blobRow, known sums) (checked, error) {
+func (s *Service) compare(ctx context.Context, rec recordingRow, blobs []blobRow, commands commandsRow, known sums) (checked, error) {
 	if len(blobs) != 3 {
 		return checked{Gone, "What is known of its blobs is not in the database any more"}, nil
 	}
@@ -146,18 +150,32 @@ func (s *Service) compare(ctx context.Context, rec recordingRow, blobs []blobRow
 		}
 		got[blobKind(b.Kind)] = sum
 	}
+	moments, err := s.momentsBack(commands)
+	if err != nil {
+		return checked{Changed, "What was run in it does not open as it was sealed"}, nil
+	}
 	first, ok := known.first()
 	switch {
 	case !ok:
 		return checked{Changed, "The ledger does not know it"}, nil
 	case got[blobRaw] != first:
 		return checked{Changed, "Its SHA-256 is not the one in the ledger"}, nil
-	case !known.has(got[blobCast], got[blobText]):
-		return checked{Changed, "What is played has not the SHA-256 in the ledger"}, nil
+	case !known.has(made{got[blobCast], got[blobText], moments}):
+		return checked{Changed, "What is played, read or searched of it has not the SHA-256 in the ledger"}, nil
 	case rec.SHA256 != first || rec.CastSHA256 != got[blobCast] || rec.TextSHA256 != got[blobText]:
 		return checked{Changed, "The SHA-256 that the database says is not the one in the ledger"}, nil
 	}
 	return checked{Intact, ""}, nil
+}
+
+// momentsBack returns the SHA-256 of what was run in a session, and all else.
+func (s *Service) momentsBack(row commandsRow) (string, error) {
+	commands, err := s.openMoments(row, "commands", row.Commands)
+	if err != nil {
+		return "", err
+	}
+	others, err := s.openMoments(row, "others", row.Others)
+	return momentsSum(commands, others), err
 }
 
 // readBack returns the SHA-256 of a blob.
@@ -190,6 +208,13 @@ func (s *Service) settleCheck(tx *db.Tx, was recordingRow, found checked) error 
 	}
 	before := Integrity(rec.Integrity)
 	rec.Integrity, rec.CheckedAt = string(found.Integrity), tx.NowMillis()
+	until, err := s.keptUntil(tx, row) // terms may have changed since
+	if err != nil {
+		return err
+	}
+	if until.UnixMilli() != rec.KeptUntil {
+		rec.KeptUntil, rec.LookAt = until.UnixMilli(), until.UnixMilli()
+	}
 	if err := db.Save(tx, &rec); err != nil {
 		return err
 	}

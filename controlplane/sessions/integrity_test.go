@@ -1,11 +1,13 @@
 package sessions_test
 
 import (
+	"io"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"ostler/controlplane"
 	"ostler/controlplane/db"
 	"ostler/controlplane/db/dbtest"
 	"ostler/controlplane/sessions"
@@ -79,6 +81,15 @@ func TestChangedAfterStored(t *testing.T) {
 		{"table of blocks", func(r *recorded, x, _ sessions.Session) {
 			r.exec("UPDATE session_blobs SET blocks = ? WHERE session_id = ? AND kind = 'raw'", []byte{1, 2, 3}, x.ID)
 		}, sessions.Changed, "do not open"},
+		{"commands", func(r *recorded, x, _ sessions.Session) {
+			r.exec("DELETE FROM session_commands WHERE session_id = ?", x.ID)
+		}, sessions.Changed, "searched"},
+		{"some commands", func(r *recorded, x, _ sessions.Session) {
+			r.exec("UPDATE session_commands SET commands = NULL WHERE session_id = ?", x.ID)
+		}, sessions.Changed, "searched"},
+		{"another session's commands", func(r *recorded, x, other sessions.Session) {
+			r.exec("UPDATE session_commands SET commands = (SELECT commands FROM session_commands WHERE session_id = ?) WHERE session_id = ?", other.ID, x.ID)
+		}, sessions.Changed, "What was run"},
 		{"row of blobs", func(r *recorded, x, _ sessions.Session) {
 			r.exec("DELETE FROM session_blobs WHERE session_id = ? AND kind = 'text'", x.ID)
 		}, sessions.Gone, "not in the database"},
@@ -115,6 +126,37 @@ func (r *recorded) changed(t *testing.T, do func(r *recorded, x, other sessions.
 	}
 	if cast := r.played(x.ID); !strings.Contains(cast, "uptime") {
 		t.Errorf("got %s", cast)
+	}
+	same(t, "commands", texts(must[[]sessions.Moment](t)(r.sessions.Commands(r.ctx, r.all, x.ID))), []string{"uptime", "ls -la /srv"})
+}
+
+// Whatever stands where the blocks of a recording should begin, reading it ends
+// with a cause.
+func TestBadTables(t *testing.T) {
+	t.Parallel()
+	clock := &dbtest.Clock{}
+	r := newRecorded(t, dbtest.SQLite(t, clock), clock)
+	x := r.stored(simple, r.maple)
+	for _, table := range [][]byte{nil, {}, {0}, {1}, {200, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200}, {0, 5, 5, 0, 0}, {1, 7, 7, 0, 0, 9, 9, 0, 0}, {1, 0, 0, 0, 0, 100, 0, 0, 0},
+		{1, 0, 0, 0, 0, 255, 255, 255, 127, 10, 0, 0}, {2, 0, 0, 0, 0, 0, 0, 0, 0, 90, 90, 1, 1}, {1, 0, 0, 0, 0, 0, 0, 0, 0}} {
+		r.exec("UPDATE session_blobs SET blocks = ? WHERE session_id = ?", table, x.ID)
+		c, err := r.sessions.OpenCast(r.ctx, r.all, x.ID, "vwg_1")
+		if err == nil {
+			var b []byte
+			if b, err = io.ReadAll(c); err == nil && len(b) > 0 {
+				t.Errorf("%v: got %q", table, b)
+			}
+		}
+		if err != nil && controlplane.ErrorCode(err) != controlplane.CodeConflict {
+			t.Errorf("%v: got %v", table, err)
+		}
+		if lines, _, err := r.sessions.Transcript(r.ctx, r.all, x.ID, "vwg_1", 0, 0); err == nil && len(lines) > 0 {
+			t.Errorf("%v: got %v", table, lines)
+		}
+		if got := r.check(x.ID); got == sessions.Intact {
+			t.Errorf("%v: a check says %s", table, got)
+		}
+		r.exec("UPDATE session_recordings SET integrity = 'unchecked' WHERE session_id = ?", x.ID)
 	}
 }
 

@@ -82,6 +82,25 @@ func TestLongerTerm(t *testing.T) {
 	})
 }
 
+// What is shorter now is let go of earlier: each check looks.
+func TestShorterTerm(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
+		r := newRecorded(t, d, clock)
+		x := r.stored(simple, r.maple)
+		r.lists.mu.Lock()
+		r.lists.months[r.maple.ID] = 3
+		r.lists.mu.Unlock()
+		r.later(8 * 24 * time.Hour)
+		if rec := r.get(x.ID).Recording; !rec.KeptUntil.Equal(x.EndedAt.AddDate(0, 3, 0)) {
+			t.Errorf("kept until %v, want three months", rec.KeptUntil)
+		}
+		if r.later(3 * month); r.get(x.ID).Recording.DeletedAt.IsZero() {
+			t.Error("it is still there")
+		}
+	})
+}
+
 // What is held is kept, as long as it is held.
 func TestHolds(t *testing.T) {
 	t.Parallel()

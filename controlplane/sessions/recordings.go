@@ -112,7 +112,7 @@ func (f *fetching) store(tx *db.Tx, row sessionRow, commands commandsRow, was re
 	if err := saveSession(tx, &row); err != nil {
 		return err
 	}
-	err = f.s.enterRecording(tx, row, kind, map[string]any{"sha256": rec.SHA256, "cast_sha256": rec.CastSHA256, "text_sha256": rec.TextSHA256, "bytes": rec.Bytes,
+	err = f.s.enterRecording(tx, row, kind, map[string]any{"sha256": rec.SHA256, "cast_sha256": rec.CastSHA256, "text_sha256": rec.TextSHA256, "moments_sha256": f.moments, "bytes": rec.Bytes,
 		"cast_bytes": rec.CastBytes, "duration_ms": rec.DurationMS, "partial": rec.Partial != ""})
 	if err != nil {
 		return err
@@ -181,9 +181,14 @@ func (s *Service) months(tx *db.Tx, customer string) (int, error) {
 type sums []sum
 
 type sum struct {
-	kind, raw, cast, text string
-	partial               bool
+	kind, raw string
+	made      made
+	partial   bool
 }
+
+// made are the SHA-256 of what was made of a recording's events: what is played,
+// read, and searched.
+type made struct{ cast, text, moments string }
 
 // first is the SHA-256 of the events that counts: of what was stored first, or of
 // the whole where that was a part. Whoever writes entries behind it changes nothing.
@@ -200,9 +205,9 @@ func (l sums) first() (sha256 string, ok bool) {
 	return sha256, ok
 }
 
-// has reports whether the ledger has a pair of what was made of the events.
-func (l sums) has(cast, text string) bool {
-	return slices.ContainsFunc(l, func(x sum) bool { return x.cast == cast && x.text == text })
+// has reports whether the ledger has this as what was made of the events.
+func (l sums) has(m made) bool {
+	return slices.ContainsFunc(l, func(x sum) bool { return x.made == m })
 }
 
 // sumsOf reads the ledger's entries about a session's recording.
@@ -215,7 +220,7 @@ func (s *Service) sumsOf(ctx context.Context, session string) (out sums, err err
 		for _, i := range items {
 			text := func(name string) string { v, _ := i.Data[name].(string); return v }
 			partial, _ := i.Data["partial"].(bool)
-			out = append(out, sum{i.Kind, text("sha256"), text("cast_sha256"), text("text_sha256"), partial})
+			out = append(out, sum{i.Kind, text("sha256"), made{text("cast_sha256"), text("text_sha256"), text("moments_sha256")}, partial})
 		}
 		if token = next; token == "" {
 			slices.Reverse(out)

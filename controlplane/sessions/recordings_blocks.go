@@ -227,6 +227,9 @@ func parseTable(raw []byte) ([]block, error) {
 		b = block{plain: b.plain + plain, stored: b.stored + stored, line: b.line + line, at: b.at + time.Duration(ms)*time.Millisecond}
 		out = append(out, b)
 	}
+	if out[0].plain != 0 || out[0].stored != 0 {
+		return nil, errDamaged
+	}
 	return out, nil
 }
 

@@ -231,3 +231,37 @@ func TestKeptLeast(t *testing.T) {
 		}
 	})
 }
+
+// An event of two megabytes is kept, played in parts, and read in lines.
+func TestLargeEvent(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
+		r := newRecorded(t, d, clock)
+		text := strings.Repeat("grüße \x1b[1m\x00", 180_000)
+		x := r.stored(func(began time.Time) []teleport.Event {
+			return newTape(began).print(time.Second, text).print(2*time.Second, "\r\nafter\r\n").end(3 * time.Second)
+		}, r.maple)
+		for line := range strings.Lines(r.played(x.ID)) {
+			if len(line) > 64<<10 {
+				t.Errorf("a line has %d bytes", len(line))
+			}
+		}
+		var last sessions.Line
+		for from := 0; ; {
+			lines, more, err := r.sessions.Transcript(r.ctx, r.all, x.ID, "vwg_1", from, 100)
+			if err != nil || len(lines) == 0 {
+				t.Fatalf("got %d lines, %v", len(lines), err)
+			}
+			from, last = from+len(lines), lines[len(lines)-1]
+			if !more {
+				break
+			}
+		}
+		if last.Text != "after" {
+			t.Errorf("the last line is %q", last.Text)
+		}
+		if got := r.check(x.ID); got != sessions.Intact {
+			t.Errorf("a check says %s", got)
+		}
+	})
+}

@@ -3,6 +3,8 @@ package sessions
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -27,6 +29,12 @@ func encodeMoments(list []cast.Moment) (commands, others []byte) {
 		*into = fmt.Appendf(*into, "%d\t%s\t%s\t%s\t%d\t%s\n", m.At.Milliseconds(), m.Kind, m.Read, m.Exit, m.For.Milliseconds(), m.Text)
 	}
 	return commands, others
+}
+
+// momentsSum is the SHA-256 of both, in hex.
+func momentsSum(commands, others []byte) string {
+	sum := sha256.Sum256(slices.Concat(commands, []byte{0}, others))
+	return hex.EncodeToString(sum[:])
 }
 
 // countCommands is how many commands there are.
