@@ -130,9 +130,16 @@ func New(o Options) (*Client, error) {
 	return &Client{o: o, api: a}, nil
 }
 
+// byHand is the time of one call that a person waits for: Vault makes an RSA key
+// of 4096 bits when it is first asked how to wrap what is imported.
+const byHand = 2 * time.Minute
+
 // WithToken returns a client that has a person's token instead of an AppRole,
 // for what is done once by hand. Nothing renews it.
 func WithToken(o Options, token string) (*Client, error) {
+	if o.Timeout == 0 {
+		o.Timeout = byHand
+	}
 	o = o.complete()
 	o.RoleID = ""
 	a, err := newAPI(o)
