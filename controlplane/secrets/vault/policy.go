@@ -19,7 +19,9 @@ const (
 )
 
 // Valid reports whether p is a known part.
-func (p Part) Valid() bool { return slices.Contains([]Part{PartPlane, PartSigner, PartImport, PartDrill}, p) }
+func (p Part) Valid() bool {
+	return slices.Contains([]Part{PartPlane, PartSigner, PartImport, PartDrill}, p)
+}
 
 // rule is one path of a policy. A path that ends in * stands for all that begin so.
 type rule struct {
