@@ -95,9 +95,10 @@ test-slow: deps-test tools web ## the tests behind the build tag "slow"
 		$(WITHPG) go test -tags slow -run Slow -timeout 25m $$slow; fi
 
 .PHONY: bench
-bench: tools ## measure the budgets (about 20 minutes; nothing else should be busy)
+bench: tools ## measure the budgets (about 30 minutes; nothing else should be busy)
 	go test -run '^$$' -bench . -benchtime 1x -timeout 40m ./e2e/bench
 	go test -run '^$$' -bench Snapshots -benchtime 1x -timeout 10m ./backups/catalogue
+	go test -run '^$$' -bench . -benchtime 1x -timeout 40m ./controlplane/access
 	go test -run '^$$' -bench . -benchtime 1x -timeout 10m ./controlplane/sessions ./controlplane/sessions/cast
 
 .PHONY: clean

@@ -3,9 +3,7 @@ package access
 import (
 	"context"
 	"errors"
-	"slices"
 
-	"ostler/controlplane"
 	"ostler/controlplane/db"
 	"ostler/controlplane/policy"
 )
@@ -53,35 +51,4 @@ func (s *Service) OnBegun(f func(tx *db.Tx, changes []Change) error) {
 // OnLeave has f told of who leaves.
 func (s *Service) OnLeave(f func(tx *db.Tx, p Person, why string) error) {
 	s.onLeave = append(s.onLeave, f)
-}
-
-// Bulk is a span as a bench makes many of them: planned until Planned, ended at
-// Until.
-type Bulk struct {
-	Customer, Person     string
-	From, Until, Planned int64
-}
-
-// InsertBulk inserts spans of grants with the versions that they would have by
-// now, without changes and entries.
-func (s *Service) InsertBulk(tx *db.Tx, all []Bulk) error {
-	rows := make([]spanRow, 0, 2*len(all))
-	for _, b := range all {
-		first := spanRow{ID: controlplane.NewID(controlplane.PrefixSpan), CustomerID: b.Customer, Col: string(Listed), Source: sourceGrant, PersonID: b.Person, Way: string(WayTeleport),
-			Role: "operator", Ground: "grt_bulk", FromAt: b.From, UntilAt: b.Planned, KnownFrom: b.From, Begun: 1}
-		first.Rev = revision(first.ID, 1)
-		first.place()
-		if b.Until < b.Planned {
-			next := first.next(b.Until, b.Until)
-			first = first.superseded(b.Until)
-			rows = append(rows, next)
-		}
-		rows = append(rows, first)
-	}
-	for part := range slices.Chunk(rows, 64) {
-		if err := tx.Create(&part).Error; err != nil {
-			return err
-		}
-	}
-	return nil
 }

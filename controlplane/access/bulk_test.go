@@ -1,0 +1,53 @@
+package access_test
+
+import (
+	"testing"
+
+	"ostler/controlplane/access"
+	"ostler/controlplane/db"
+	"ostler/controlplane/db/dbtest"
+)
+
+// TestBulk holds what benches make in SQL to the rules: every span stands in the
+// tree where it ought to, and lists are as full as they are meant to be.
+func TestBulk(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
+		w := newWorld(t, d, clock)
+		h := access.History{N: 4000, Begin: clock.Now().AddDate(-3, 0, 0).UnixMilli(), End: clock.Now().UnixMilli(), Customers: []string{w.maple.ID, w.harbour.ID}, People: []string{w.bob.ID, w.cleo.ID}}
+		h.Last = (h.End - h.Begin) * 10 * 2 / int64(h.N)
+		w.write(func(tx *db.Tx) error { return w.access.Bulk(tx, h) })
+		rows, wrong := 0, 0
+		if err := w.access.EachVersion(w.ctx, func(right bool) {
+			if rows++; !right {
+				wrong++
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if rows < 5900 || wrong > 0 {
+			t.Errorf("versions: got %d, of which %d stand elsewhere in the tree, want about 6,000 and none", rows, wrong)
+		}
+		if n := len(w.read(w.maple, access.At{At: clock.Now().AddDate(-1, 0, 0)}).Lines); n != 2 {
+			t.Errorf("on a list a year ago: got %d, want both", n)
+		}
+	})
+}
+
+// TestAgain: what benches copy is verified like what was written.
+func TestAgain(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
+		w := newWorld(t, d, clock)
+		p := access.Part{Column: access.Enforced, Source: "bench", Customers: []string{w.maple.ID}}
+		w.settle(p, access.Want{Customer: w.maple.ID, Unknown: "SHA256:1", Way: access.WayLogin, Role: "root", Ground: "key_1"})
+		w.hours(1)
+		w.settle(p)
+		before, _, err := w.access.VerifyReplay(w.ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.write(func(tx *db.Tx) error { return w.access.Again(tx, "bench", 10) })
+		if n, differ, err := w.access.VerifyReplay(w.ctx); err != nil || len(differ) != 0 || n != before+2*9 {
+			t.Errorf("verified: got %d, %v, %v, want %d and none that differ", n, differ, err, before+2*9)
+		}
+	})
+}

@@ -1,0 +1,151 @@
+package access
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"ostler/controlplane/db"
+)
+
+// History is what Bulk makes: N spans of grants between two instants, of some
+// customers in turn and of some people, each about Last milliseconds long. Every
+// second one was to last up to 92 days longer and was ended early.
+type History struct {
+	Customers, People []string
+	N                 int
+	Begin, End, Last  int64
+}
+
+// numbers is a table of the numbers from 1 on, by dialect; n is a parameter.
+var numbersUpTo = map[db.Dialect]string{
+	db.SQLite:   "WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < ?)",
+	db.Postgres: "WITH i(n) AS (SELECT generate_series(CAST(1 AS bigint), ?))",
+}
+
+// forkSQL is fork in SQL, of the columns l and u (the minutes of both ends): both
+// dialects shift and mask the same.
+func forkSQL() string {
+	x := "(((l - 1) | u) - ((l - 1) & u))" // exclusive or
+	for shift := 1; shift < treeBits; shift *= 2 {
+		x = fmt.Sprintf("(%s | (%s >> %d))", x, x, shift)
+	}
+	return x
+}
+
+// Bulk inserts a history into the spans, with the versions that they would have by
+// now, and without changes and entries: in one statement, with the indexes made
+// afterwards.
+func (s *Service) Bulk(tx *db.Tx, h History) error {
+	indexes, err := dropIndexes(tx)
+	if err != nil {
+		return err
+	}
+	for _, t := range []struct {
+		name string
+		ids  []string
+	}{{"bulk_customers", h.Customers}, {"bulk_people", h.People}} {
+		if err := tx.Exec("CREATE TEMPORARY TABLE " + t.name + " (n BIGINT PRIMARY KEY, id TEXT)").Error; err != nil {
+			return err
+		}
+		values := "SELECT key, value FROM json_each(?)"
+		if tx.Dialect() == db.Postgres {
+			values = "SELECT ordinality - 1, value FROM json_array_elements_text(CAST(? AS json)) WITH ORDINALITY"
+		}
+		if err := tx.Exec("INSERT INTO "+t.name+" "+values, list(t.ids)).Error; err != nil {
+			return err
+		}
+	}
+	if err := tx.Exec(bulkSQL(tx.Dialect()), h.N, h.Begin, h.End-h.Begin, h.Last/2, h.Last+1, int64(92*24*3_600_000), len(h.Customers), len(h.People)).Error; err != nil {
+		return err
+	}
+	for _, t := range []string{"bulk_customers", "bulk_people"} {
+		if err := tx.Exec("DROP TABLE " + t).Error; err != nil {
+			return err
+		}
+	}
+	for _, sql := range indexes {
+		if err := tx.Exec(sql).Error; err != nil {
+			return err
+		}
+	}
+	if tx.Dialect() == db.SQLite {
+		return nil
+	}
+	return tx.Exec("ANALYZE access_spans").Error
+}
+
+// bulkSQL makes the spans of a number: one row as it is known now, and of those
+// that were ended early one as it was known before.
+func bulkSQL(d db.Dialect) string {
+	id, none := "'spn_' || printf('%026d', x.n)", "x''"
+	if d == db.Postgres {
+		id, none = "'spn_' || lpad(CAST(x.n AS text), 26, '0')", "CAST('' AS bytea)"
+	}
+	minute := func(ms string) string { return "(CASE WHEN " + ms + " < 60000 THEN 1 ELSE " + ms + " / 60000 END)" }
+	node := func(sign string) string {
+		m := "m" // the smear of what the ends differ in: all bits below the highest
+		return sign + "(u & ~(" + m + " >> 1))"
+	}
+	return numbersUpTo[d] + `,
+	b AS (SELECT n, (n * 2654435761) % 4294967296 AS g, ((n + 12345) * 2246822519) % 4294967296 AS h FROM i),
+	a AS (SELECT n, CAST(? AS bigint) + ((g & 2147483647) * 65536 + (h & 65535)) % CAST(? AS bigint) AS f, CAST(? AS bigint) + ((h & 2147483647) * 257) % CAST(? AS bigint) AS len,
+		CASE WHEN n % 2 = 0 THEN ((g >> 7) * 1021) % CAST(? AS bigint) ELSE 0 END AS more, n % CAST(? AS bigint) AS c, (h >> 16) % CAST(? AS bigint) AS p FROM b),
+	v AS (
+		SELECT n, c, p, CASE WHEN more > 0 THEN 2 ELSE 1 END AS rev, f, f + len AS til, CASE WHEN more > 0 THEN f + len ELSE f END AS kf, CAST(0 AS bigint) AS ku, f AS lo, f + len AS hi, 1 AS sign FROM a
+		UNION ALL SELECT n, c, p, 1, f, f + len + more, f, f + len, f, f + len, -1 FROM a WHERE more > 0),
+	w AS (SELECT v.*, ` + minute("lo") + ` AS l, ` + minute("(hi - 1)") + ` AS u FROM v),
+	x AS (SELECT w.*, ` + forkSQL() + ` AS m FROM w)
+	INSERT INTO access_spans (rev, id, customer_id, col, source, person_id, unknown, unknown_index, way, role, server_id, ground, from_at, until_at, known_from, known_until, live, begun, node, lo, hi)
+	SELECT ` + id + ` || '/' || rev, ` + id + `, bulk_customers.id, 'listed', 'grant', bulk_people.id, ` + none + `, '', 'teleport', 'operator', '', 'grt_bulk', f, til, kf, ku, 0, 1,
+		CASE WHEN sign > 0 THEN ` + node("") + ` ELSE ` + node("-") + ` END, lo, hi
+	FROM x JOIN bulk_customers ON bulk_customers.n = x.c JOIN bulk_people ON bulk_people.n = x.p`
+}
+
+// dropIndexes drops the indexes of spans and returns how each is made.
+func dropIndexes(tx *db.Tx) (made []string, err error) {
+	query := "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = 'access_spans' AND sql IS NOT NULL"
+	if tx.Dialect() == db.Postgres {
+		query = "SELECT indexname AS name, indexdef AS sql FROM pg_indexes WHERE tablename = 'access_spans' AND indexname NOT LIKE '%_pkey'"
+	}
+	var rows []struct{ Name, SQL string }
+	if err := tx.Raw(query).Scan(&rows).Error; err != nil {
+		return nil, err
+	}
+	for _, r := range rows {
+		if err := tx.Exec("DROP INDEX " + r.Name).Error; err != nil {
+			return nil, err
+		}
+		made = append(made, r.SQL)
+	}
+	return made, nil
+}
+
+// Again copies all spans of a source and their entries until there are times as
+// many, each under a name of its own.
+func (s *Service) Again(tx *db.Tx, source string, times int) error {
+	named := "substr(%[1]s, 1, length(%[1]s) - 4) || printf('%%04d', i.n)"
+	if tx.Dialect() == db.Postgres {
+		named = "substr(%[1]s, 1, length(%[1]s) - 4) || lpad(CAST(i.n AS text), 4, '0')"
+	}
+	name := func(column string) string { return fmt.Sprintf(named, column) }
+	ids := numbersUpTo[tx.Dialect()]
+	entries := ids + " INSERT INTO ledger_appended (id, customer_id, entry) SELECT " + name("e.id") + ", e.customer_id, replace(e.entry, o.id, " + name("o.id") +
+		") FROM i CROSS JOIN ledger_appended e JOIN ledger_pending v ON v.id = e.id JOIN (SELECT DISTINCT id FROM access_spans WHERE source = ?) o ON o.id = v.subject"
+	spans := ids + " INSERT INTO access_spans (" + spanColumns + ") SELECT " + name("o.id") + " || substr(o.rev, length(o.id) + 1), " + name("o.id") + strings.ReplaceAll(strings.TrimPrefix(spanColumns, "rev, id"), ", ", ", o.") +
+		" FROM i CROSS JOIN access_spans o WHERE o.source = ?"
+	for _, sql := range []string{entries, spans} {
+		if err := tx.Exec(sql, times-1, source).Error; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const spanColumns = "rev, id, customer_id, col, source, person_id, unknown, unknown_index, way, role, server_id, ground, from_at, until_at, known_from, known_until, live, begun, node, lo, hi"
+
+// EachVersion says of each version of a span whether it stands in the tree where
+// it ought to.
+func (s *Service) EachVersion(ctx context.Context, f func(right bool)) error {
+	return s.eachVersion(ctx, func(r spanRow) { f(r.standsRight()) })
+}
