@@ -118,6 +118,24 @@ func (s *Service) letGo(tx *db.Tx, row sessionRow, rec recordingRow, why string)
 	return s.enqueueDelete(tx, rec.SessionID, rec.DeletedAt)
 }
 
+// keepWork is how long jobs that are over are kept: what they did stands in the ledger.
+const keepWork = 30 * 24 * time.Hour
+
+// dueForget forgets jobs that are long over, once an hour.
+func (s *Service) dueForget(ctx context.Context) error {
+	ctx = controlplane.System(ctx, "sessions.watch")
+	now, err := s.db.Now(ctx)
+	if err != nil {
+		return err
+	}
+	slot := now.Truncate(time.Hour).UnixMilli()
+	if s.sight.forgot.Swap(slot) == slot {
+		return nil
+	}
+	_, err = s.jobs.Forget(ctx, []string{jobFetch, jobCheck, jobDelete}, now.Add(-keepWork))
+	return err
+}
+
 type deleteParams struct {
 	Session string `json:"session"`
 }

@@ -10,6 +10,7 @@ import (
 	"ostler/controlplane/db"
 	"ostler/controlplane/db/dbtest"
 	"ostler/controlplane/identity"
+	"ostler/controlplane/jobs"
 	"ostler/controlplane/ledger"
 	"ostler/controlplane/policy"
 	"ostler/controlplane/sessions"
@@ -96,6 +97,27 @@ func TestShorterTerm(t *testing.T) {
 			t.Errorf("kept until %v, want three months", rec.KeptUntil)
 		}
 		if r.later(3 * month); r.get(x.ID).Recording.DeletedAt.IsZero() {
+			t.Error("it is still there")
+		}
+	})
+}
+
+// Jobs that are long over are forgotten.
+func TestJobsForgotten(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
+		r := newRecorded(t, d, clock)
+		r.stored(simple, r.maple)
+		fetches := func() int {
+			return must[int](t)(r.jobs.Count(r.ctx, r.all, jobs.Filter{Kinds: []string{"session.fetch"}}))
+		}
+		if n := fetches(); n != 1 {
+			t.Fatalf("got %d jobs, want one", n)
+		}
+		if r.later(29 * 24 * time.Hour); fetches() != 1 {
+			t.Error("it was forgotten too early")
+		}
+		if r.later(2 * 24 * time.Hour); fetches() != 0 {
 			t.Error("it is still there")
 		}
 	})

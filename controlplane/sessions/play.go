@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"ostler/controlplane"
@@ -19,7 +20,8 @@ type sight struct {
 	look func(ctx context.Context, scope policy.Scope, session, viewing string) error
 	// searched notes viewings of way "search" of these sessions, in the search's transaction.
 	searched func(tx *db.Tx, sessions []string, query string) error
-	packer   *packer // of blocks and commands
+	packer   *packer      // of blocks and commands
+	forgot   atomic.Int64 // the latest hour in which old jobs were forgotten
 }
 
 // askAgain is how long an answer to "may they look" stands while they read.

@@ -32,7 +32,7 @@ func (s *Service) registerRecordings() {
 	s.jobs.Handle(jobFetch, jobs.Handler{Run: s.runFetch, Backoff: fetchBackoff, Retry: again})
 	s.jobs.Handle(jobCheck, jobs.Handler{Run: s.runCheck, Retry: again})
 	s.jobs.Handle(jobDelete, jobs.Handler{Run: s.runDelete, Retry: again})
-	s.due = append(s.due, s.dueChecks, s.dueEnds, s.dueOrphans)
+	s.due = append(s.due, s.dueChecks, s.dueEnds, s.dueOrphans, s.dueForget)
 }
 
 // sound reports whether no check says that the recording is not what was stored.
