@@ -8,7 +8,7 @@
 // nobody else holds. Each has one Now; SQL never asks for the time.
 //
 // secrets keeps keys: a data key for each customer, under a key-encryption key
-// in a file; look-ups of sealed values go by keyed hash. policy says which role
+// in a file, or in Vault; look-ups of sealed values go by keyed hash. policy says which role
 // may do what and mints the Scope without which no slice hands out a
 // customer's rows. bus carries the names of things that changed, never data.
 //
