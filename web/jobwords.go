@@ -14,7 +14,7 @@ var jobTitles = map[string]string{
 	"job.download_verify": "job.download_verify", "job.download_expire": "job.download_expire", "job.mail_send": "job.mail_send", "job.ledger_verify": "job.ledger_verify",
 	"job.certificate_request": "job.certificate_request", "job.certificate_order": "job.certificate_order", "job.certificate_deploy": "job.certificate_deploy", "job.certificate_look": "job.certificate_look", "job.certificate_forget": "job.certificate_forget", "job.certificate_revoke": "job.certificate_revoke", "job.authority_register": "job.authority_register", "job.certificate_take_over": "job.certificate_take_over",
 	"job.access_observe": "job.access_observe", "job.access_enforce": "job.access_enforce", "job.access_scan": "job.access_scan", "job.access_end_login": "job.access_end_login", "job.access_host": "job.access_host",
-	"job.sessions_read": "job.sessions_read", "job.session_fetch": "job.session_fetch", "job.session_check": "job.session_check", "job.session_delete": "job.session_delete",
+	"job.sessions_read": "job.sessions_read", "job.logins_scan": "job.logins_scan", "job.session_fetch": "job.session_fetch", "job.session_check": "job.session_check", "job.session_delete": "job.session_delete",
 	"job.archive": "job.archive", "job.preview": "job.preview", "job.apply": "job.apply", "job.undo": "job.undo", "job.settle": "job.settle",
 	"job.catalogue_build": "job.catalogue_build", "job.catalogue_merge": "job.catalogue_merge", "job.catalogue_tidy": "job.catalogue_tidy", "job.catalogue_compact": "job.catalogue_compact",
 }
