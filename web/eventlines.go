@@ -87,6 +87,8 @@ var eventLooks = map[string]eventLook{
 	"grant.refused": {"event.grant_refused", ""}, "person.added": {"event.person_added", ""}, "person.changed": {"event.person_changed", ""},
 	"person.left": {"event.person_left", ToneWarn}, "paper.recorded": {"event.paper_recorded", ""}, "staff.notice_acknowledged": {"event.staff_notice", ToneGood},
 	"team.changed": {"event.team_changed", ""}, "team.made": {"event.team_made", ""},
+	"secrets.move_started": {"event.keys_move_started", ""}, "secrets.moved": {"event.keys_moved", ToneGood}, "secrets.key_moved": {"event.key_moved", ""}, "secrets.credential_moved": {"event.credential_moved", ""},
+	"secrets.rotated": {"event.keys_rotated", ""}, "secrets.key_destroyed": {"event.key_destroyed", ToneWarn}, "secrets.vault_key_destroyed": {"event.vault_key_destroyed", ToneWarn}, "secrets.signer_moved": {"event.signer_moved", ToneWarn},
 	"log.opened": {"event.log_opened", ""}, "ledger.forgotten": {"event.ledger_forgotten", ""}, "store.added": {"event.store_added", ""},
 }
 

@@ -11,7 +11,7 @@ import (
 var jobTitles = map[string]string{
 	"job.backup": "job.backup", "job.list": "job.list", "job.download": "job.download", "job.put_back": "job.put_back", "job.inventory": "job.inventory",
 	"job.repository_prepare": "job.repository_prepare", "job.key_return": "job.key_return", "job.repository_init": "job.repository_init", "job.store_register": "job.store_register",
-	"job.download_verify": "job.download_verify", "job.download_expire": "job.download_expire", "job.mail_send": "job.mail_send", "job.ledger_verify": "job.ledger_verify",
+	"job.download_verify": "job.download_verify", "job.download_expire": "job.download_expire", "job.mail_send": "job.mail_send", "job.ledger_verify": "job.ledger_verify", "job.keys_remove": "job.keys_remove",
 	"job.certificate_request": "job.certificate_request", "job.certificate_order": "job.certificate_order", "job.certificate_deploy": "job.certificate_deploy", "job.certificate_look": "job.certificate_look", "job.certificate_forget": "job.certificate_forget", "job.certificate_revoke": "job.certificate_revoke", "job.authority_register": "job.authority_register", "job.certificate_take_over": "job.certificate_take_over",
 	"job.access_observe": "job.access_observe", "job.access_enforce": "job.access_enforce", "job.access_scan": "job.access_scan", "job.access_end_login": "job.access_end_login", "job.access_host": "job.access_host",
 	"job.sessions_read": "job.sessions_read", "job.logins_scan": "job.logins_scan", "job.session_fetch": "job.session_fetch", "job.session_check": "job.session_check", "job.session_delete": "job.session_delete",
