@@ -50,7 +50,7 @@ func (p *Portal) connected(v *visit) error {
 	}
 	g := v.gather(findings.Filter{Server: f.Server})
 	page.Needs = g.needsOf("session")
-	page.Say, page.Tone = v.sessionsSaid(g, []State{covered}, covered.Word)
+	page.Say, page.Tone = v.sessionsSaid(g, nil, covered)
 	if page.Say != covered.Word {
 		page.Truths = []State{covered}
 	}

@@ -180,7 +180,7 @@ func TestAnAuditorComesToTheEvidence(t *testing.T) {
 	h := newSQLite(t)
 	x := ok[identity.Person](t)(h.identity.AddAuditor(h.ctx, all, identity.NewAuditor{Customer: h.maple.ID, Name: "Helle Nyberg", Email: "helle@audit.example", Until: h.clock.Now().Add(time.Hour)}))
 	helle := h.browser(x.ID)
-	if a := helle.get("/"); a.location() != "/evidence" {
+	if a := helle.get("/"); a.location() != "/recordings" {
 		t.Errorf("the first page: %d %s", a.status, a.location())
 	}
 	helle.page("/evidence")

@@ -183,7 +183,7 @@ func TestStaffAndAuditors(t *testing.T) {
 		link := h.invitation(ada.post(where+"/auditors", "name", "Helle Nyberg", "email", "helle@audit.example", "until", h.clock.Now().AddDate(0, 0, 10).Format(time.DateOnly)))
 		helle := h.browser("")
 		helle.takeUp(link)
-		if a := helle.get("/"); a.location() != "/evidence" {
+		if a := helle.get("/"); a.location() != "/recordings" {
 			t.Errorf("an auditor begins at %s", a.location())
 		}
 		for _, path := range []string{"/evidence", "/activity", "/account"} {

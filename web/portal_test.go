@@ -263,6 +263,7 @@ func TestOpsSetUpAServer(t *testing.T) {
 // nothing, who may not is told so, and another customer's object is not there.
 func TestEveryRouteForEverybody(t *testing.T) {
 	h := newSQLite(t)
+	session := h.sessionsThere()
 	plan, snap := h.ready(wire.BackupResult{Outcome: wire.BackupComplete, TotalFiles: 1})
 	restore := ok[backups.Restore](t)(h.backups.StartDownload(h.ctx, all, snap.ID, []byte("/srv/shop/a")))
 	request := ok[backups.Ask](t)(h.backups.AskUs(controlplane.WithActor(t.Context(), controlplane.Actor{Kind: controlplane.ActorContact, ID: h.owner.ID, Role: string(policy.RoleOwner), Customer: h.maple.ID}),
@@ -274,6 +275,7 @@ func TestEveryRouteForEverybody(t *testing.T) {
 	}
 	objects := map[string]string{"servers": h.server.ID, "customers": h.maple.ID, "tenancies": h.tenancy.ID, "plans": plan.ID, "jobs": restore.Job, "snapshots": snap.ID, "restores": restore.ID,
 		"downloads": restore.ID, "keys": plan.Repository.ID, "account": "ses_00000000000000000000000000", "people": h.reader.ID, "staff": h.admin.ID, "auditors": auditor.ID, "activity": entries[0].ID, "asks": request.ID}
+	objects["sessions"] = session
 	for noun, id := range h.accessObjects() {
 		objects[noun] = id
 	}

@@ -23,6 +23,9 @@ func (v *visit) reviewBox(s sessions.Session) *ReviewBox {
 		if !r.DueAt.IsZero() && r.State != sessions.Reviewed {
 			b.Pairs = append(b.Pairs, Pair{Label: v.t("review.due"), Value: v.moment(r.DueAt)})
 		}
+		if r.Why != "" {
+			b.Pairs = append(b.Pairs, Pair{Label: v.t("review.asked_why"), Value: PlainName([]byte(r.Why))})
+		}
 		if r.Text != "" {
 			b.Pairs = append(b.Pairs, Pair{Label: v.t("review.text"), Value: PlainName([]byte(r.Text))})
 		}
@@ -205,8 +208,11 @@ func (v *visit) commandsSaid(moments []sessions.Moment) string {
 			some = append(some, c)
 		}
 	}
-	if len(some) == 0 || len(some) == len(moments) {
+	switch len(some) {
+	case 0:
 		return v.t("session.commands", "n", len(moments)) + "."
+	case len(moments):
+		return v.t("commands.said_all", "n", len(moments), "some", v.p.tx.List(some))
 	}
 	return v.t("commands.said", "n", len(moments), "some", v.p.tx.List(some))
 }

@@ -6,6 +6,7 @@ import (
 	"ostler/controlplane"
 	"ostler/controlplane/ledger"
 	"ostler/controlplane/policy"
+	"ostler/controlplane/sessions"
 )
 
 // sessionEntry reports whether an entry is about a session on a customer's
@@ -26,6 +27,10 @@ func (v *visit) eventOfSession(e *Event, it ledger.Item, server string) {
 	switch it.Kind {
 	case "session.viewed":
 		more = append(more, v.wordOf(wayWords, text(it.Data["way"])), v.wordOf(purposeWords, text(it.Data["purpose"])))
+	case "session.reviewed":
+		if text(it.Data["verdict"]) == string(sessions.Violation) {
+			e.Text, e.Tone = v.t("event.session_violation", "server", server), ToneBad
+		}
 	case "session.recording_deleted":
 		more = append(more, trimDot(v.deletedWhy(text(it.Data["why"]))))
 	}

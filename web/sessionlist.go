@@ -135,12 +135,38 @@ func (p *Portal) sessionList(v *visit) error {
 		}
 	}
 	page.Needs = g.needsOf("session")
-	page.Say, page.Tone = v.sessionsSaid(g, page.Truths, v.t("sessions.say"))
+	page.Say, page.Tone = v.sessionsSaid(g, page.Truths, State{ToneGood, v.t("sessions.say")})
+	if page.Tone == ToneGood {
+		page.Say, page.Tone = v.saidOfItems(items, len(keep) > 0, f.PageToken != "" || next != "")
+	}
 	if len(items) > 0 && f.PageToken == "" && len(keep) == 0 {
 		page.Sub = v.t("sessions.latest", "when", v.moment(items[0].StartedAt))
 	}
 	page.Live, page.Refresh = []string{bus.TopicFindings}, 60
 	return v.render(page)
+}
+
+// saidOfItems is the sentence of a list where no finding says anything: calm only
+// where nothing on it is amiss.
+func (v *visit) saidOfItems(items []sessions.Session, chosen, more bool) (string, Tone) {
+	amiss := 0
+	for _, s := range items {
+		if t := v.recordingState(s).Tone; t == ToneBad || t == ToneWarn || len(s.Ground.Lacks) > 0 {
+			amiss++
+		}
+	}
+	number := capital(v.p.tx.Number(len(items)))
+	switch {
+	case chosen && more:
+		return v.t("sessions.say_many"), ""
+	case chosen:
+		return v.t("sessions.say_some", "n", len(items), "number", number), ""
+	case amiss > 0:
+		return v.t("sessions.say_open", "n", amiss, "number", capital(v.p.tx.Number(amiss))), ToneWarn
+	case len(items) == 0 && !more:
+		return v.t("sessions.say_none"), ToneUnknown
+	}
+	return v.t("sessions.say"), ToneGood
 }
 
 // sessionsOfCustomer adds what a list of one customer's sessions says first.
@@ -182,16 +208,15 @@ func (g *facts) openOf(of string) (out []opened) {
 
 // sessionsSaid is the sentence of a page about sessions: the worst that is open,
 // or calm only where nothing is and everything is known.
-func (v *visit) sessionsSaid(g *facts, truths []State, calm string) (string, Tone) {
+func (v *visit) sessionsSaid(g *facts, truths []State, calm State) (string, Tone) {
 	open := g.openOf("session")
 	if len(open) == 0 {
-		tone := ToneGood
 		for _, s := range truths {
-			if worse(s.Tone, tone) {
-				tone, calm = s.Tone, s.Word
+			if worse(s.Tone, calm.Tone) {
+				calm = s
 			}
 		}
-		return calm, tone
+		return calm.Word, calm.Tone
 	}
 	worst := open[0]
 	for _, o := range open {

@@ -74,7 +74,7 @@ func (p *Portal) logins(v *visit) error {
 	}
 	g := v.gather(findings.Filter{Customer: f.Customer, Server: f.Server, Kinds: []string{findings.SessionLoginOutside, findings.SessionLoginsUnread}})
 	page.Needs = g.needsOf("session")
-	page.Say, page.Tone = v.sessionsSaid(g, nil, v.t("logins.say"))
+	page.Say, page.Tone = v.sessionsSaid(g, nil, State{"", v.t("logins.say")})
 	page.Sub = v.t("logins.sub")
 	sec := Section{ID: "logins", Title: v.t("logins.list"), Empty: v.t("logins.empty"), Notes: []string{v.t("logins.what")}}
 	if sec.Grid, err = v.loginGrid(items); err != nil {

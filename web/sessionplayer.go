@@ -45,12 +45,12 @@ func (p *Portal) watch(v *visit) error {
 	}
 	if purpose == "review" && v.can(policy.SessionReview) && (s.Review.State != sessions.Claimed || s.Review.By != v.actor.ID) && s.Review.State != sessions.Asked {
 		if _, err := p.Sessions.Claim(v.ctx, scope, s.ID); err != nil {
-			return err
+			return v.sessionFault(scope, err)
 		}
 	}
 	w, err := p.Sessions.OpenViewing(v.ctx, scope, s.ID, "player", purpose)
 	if err != nil {
-		return err
+		return v.sessionFault(scope, err)
 	}
 	return v.redirect("/sessions/"+s.ID+"/replay?"+query("viewing", w.ID, "at", v.formValue("at")), "")
 }
@@ -266,7 +266,7 @@ func (v *visit) playerFault(err error) error {
 // watched takes in which stretches were played: "0-5000,9000-12000" in
 // milliseconds of the recording.
 func (p *Portal) watched(v *visit) error {
-	scope, err := v.scope(policy.SessionWatch)
+	scope, _, err := v.sessionByID(policy.SessionWatch)
 	if err != nil {
 		return v.playerFault(err)
 	}
@@ -310,7 +310,7 @@ func (v *visit) noteForm(s sessions.Session, viewing string) *NoteForm {
 
 // noteAdd makes a remark at a second.
 func (p *Portal) noteAdd(v *visit) error {
-	scope, err := v.scope(policy.SessionWatch)
+	scope, _, err := v.sessionByID(policy.SessionWatch)
 	if err != nil {
 		return err
 	}

@@ -229,7 +229,7 @@ func (v *visit) coverageSaid(c sessions.Coverage, silent []string) State {
 	case missing > 0 || c.Outside > 0:
 		return State{ToneWarn, count + tail + "."}
 	case c.Sessions == 0:
-		return State{ToneGood, count + v.t("coverage.nor_login")}
+		return State{"", count + v.t("coverage.nor_login")} // nothing was, or nothing was looked at
 	case c.Recorded > 0 && c.Recorded == c.Sessions:
 		return State{ToneGood, count + v.t("coverage.all")}
 	}

@@ -36,6 +36,8 @@ import (
 	"ostler/controlplane/ledger"
 	"ostler/controlplane/policy"
 	"ostler/controlplane/secrets"
+	"ostler/controlplane/sessions"
+	"ostler/controlplane/teleport"
 	"ostler/web"
 )
 
@@ -61,6 +63,9 @@ type house struct {
 	backups   *backups.Service
 	certs     *certs.Service
 	access    *access.Service
+	sessions  *sessions.Service
+	stage     *stage
+	crew      *crew
 	bus       *bus.Bus
 	portal    *web.Portal
 	url       string
@@ -120,6 +125,9 @@ func newHouse(t *testing.T, d *db.DB, clock *dbtest.Clock) *house {
 			return wire.CertSeen{Endpoint: e, Problem: "connection refused"}
 		}}))
 	h.access = ok[*access.Service](t)(access.New(access.Deps{DB: d, Keeper: k, Ledger: l, Jobs: h.jobs, Findings: h.findings, Customers: h.customers, Identity: h.identity}, access.Options{Bus: h.bus, TicketLink: "https://tickets.example/{ticket}"}))
+	h.stage = &stage{tapes: map[string][]teleport.Event{}}
+	h.crew = &crew{users: map[string]string{}, ground: map[string]sessions.Ground{}}
+	h.sessions = ok[*sessions.Service](t)(sessions.New(sessions.Deps{DB: d, Keeper: k, Ledger: l, Jobs: h.jobs, Findings: h.findings, Customers: h.customers, Identity: h.identity, Blobs: blobs, Lists: h.crew, Cluster: h.stage}, sessions.Options{Bus: h.bus}))
 	h.serve(web.Options{Company: "Harbour Hosting", EnrolURL: "https://localhost:8445", BrowseWait: time.Millisecond, Mails: true})
 	h.people()
 	return h
@@ -128,7 +136,7 @@ func newHouse(t *testing.T, d *db.DB, clock *dbtest.Clock) *house {
 // serve opens the portal.
 func (h *house) serve(o web.Options) {
 	h.t.Helper()
-	h.portal = ok[*web.Portal](h.t)(web.New(web.Deps{Identity: h.identity, Customers: h.customers, Findings: h.findings, Jobs: h.jobs, Ledger: h.ledger, Agents: h.agents, Backups: h.backups, Certs: h.certs, Access: h.access, Bus: h.bus, Now: h.d.Now}, o))
+	h.portal = ok[*web.Portal](h.t)(web.New(web.Deps{Identity: h.identity, Customers: h.customers, Findings: h.findings, Jobs: h.jobs, Ledger: h.ledger, Agents: h.agents, Backups: h.backups, Certs: h.certs, Access: h.access, Sessions: h.sessions, Bus: h.bus, Now: h.d.Now}, o))
 	e := echo.New()
 	h.portal.Register(e)
 	e.HTTPErrorHandler = h.portal.Fault
