@@ -53,7 +53,9 @@ type viewedIn struct {
 }
 
 type transcriptIn struct {
-	viewedIn
+	IDIn
+	Viewing string `query:"viewing" required:"true" doc:"Of POST /sessions/{id}/viewings"`
+
 	From  int `query:"from" minimum:"0" doc:"Line to begin with"`
 	Limit int `query:"limit" minimum:"1" maximum:"5000" default:"1000"`
 }

@@ -36,7 +36,7 @@ func oneViewing(v sessions.Viewing, err error) (*One[SessionViewing], error) {
 // NewSessionViewing begins a look.
 type NewSessionViewing struct {
 	Way     string `json:"way" enum:"player,transcript,download"`
-	Purpose string `json:"purpose" enum:"review,audit,support,own"`
+	Purpose string `json:"purpose,omitempty" enum:"review,audit,support,own" doc:"Without it: review for our people, audit for auditors, own for customers"`
 }
 
 // SessionWatched is what was played since the last report.

@@ -116,6 +116,11 @@ var bodies = map[string]string{
 	"api.recertification.start":   `{"title":"Spring","due":"2099-01-01T00:00:00Z"}`,
 	"api.recertification.answer":  `{"keep":true,"because":"Still needed"}`,
 
+	"api.viewing.open":    `{"way":"player"}`,
+	"api.viewing.watched": `{"parts":[]}`,
+	"api.note.add":        `{"at_ms":0,"text":"Look here"}`,
+	"api.review.ask":      `{"why":"It was slow then"}`,
+
 	"api.assist.start": `{"customer":"cus_x","reason":"Asked by phone","ticket":"OPS-1"}`,
 }
 
@@ -129,7 +134,14 @@ func (o tenant) id(path string) string {
 			"facilities": "fac_00000000000000000000000000", "notices": o.notice, "changes": o.change, "authorisations": o.authorisation, "instructions": o.instruction,
 			"recertifications": "rec_00000000000000000000000000", "recertification-items": "rci_00000000000000000000000000"}[noun]
 	}
-	return map[string]string{"customers": o.customer.ID, "contacts": o.contact.ID, "servers": o.server.ID, "tenancies": o.tenancy.ID, "jobs": o.job,
+	switch { // two nouns of one name
+	case strings.HasPrefix(rest, "sessions/quarantine/"):
+		return "qua_00000000000000000000000000"
+	case strings.HasPrefix(rest, "sessions/") && o.session != "":
+		return o.session
+	}
+	return map[string]string{"session-viewings": "vwg_00000000000000000000000000", "session-holds": o.hold, "logins": "lgn_00000000000000000000000000",
+		"customers": o.customer.ID, "contacts": o.contact.ID, "servers": o.server.ID, "tenancies": o.tenancy.ID, "jobs": o.job,
 		"findings": o.finding, "ledger": o.entry, "tokens": "tok_00000000000000000000000000", "sessions": "ses_00000000000000000000000000",
 		"plans": o.plan.ID, "repositories": o.plan.Repository.ID, "runs": o.run, "snapshots": o.snapshot, "restores": o.restore,
 		"assists": o.assist, "windows": o.window, "asks": o.ask, "mails": o.mail, "certificates": o.cert, "issues": o.issue, "certificate-authorities": o.authority, "dns-providers": o.provider,
@@ -141,11 +153,12 @@ func (o tenant) id(path string) string {
 // like what is not there.
 func TestEveryRoute(t *testing.T) {
 	w := newWorld(t)
-	mine, other := w.newTenant("Mine"), w.newTenant("Other")
+	mine, third, other := w.newTenant("Mine"), w.newTenant("Third"), w.newTenant("Other")
+	w.connected(&mine, &other)
 	for _, role := range []policy.Role{policy.RoleOps, policy.RoleSupport} {
 		w.people[string(role)] = controlplane.Actor{Kind: controlplane.ActorStaff, ID: controlplane.NewID(controlplane.PrefixStaff), Role: string(role)}
 	}
-	w.people["auditor"] = controlplane.Actor{Kind: controlplane.ActorAuditor, ID: "aud_1", Customer: mine.customer.ID, Role: string(policy.RoleAuditor)}
+	w.auditors(mine, third)
 	w.people["narrow"] = controlplane.Actor{Kind: controlplane.ActorStaff, ID: w.people["admin"].ID, Role: string(policy.RoleAdmin), Token: "tok_1", Permissions: []string{}}
 	routes := w.s.Routes()
 	walked := 0
@@ -160,6 +173,10 @@ func TestEveryRoute(t *testing.T) {
 		}
 		path := strings.ReplaceAll(r.Path, ":id", other.id(r.Path))
 		body := bodies[r.Name]
+		query := ""
+		if r.Name == "api.session.cast" || r.Name == "api.session.timeline" || r.Name == "api.session.transcript" {
+			query = "?viewing=vwg_00000000000000000000000000"
+		}
 		if a := w.call("", r.Method, path, body); a.status != http.StatusUnauthorized {
 			t.Errorf("%s without a token: got %d, want 401", r.Name, a.status)
 		}
@@ -167,20 +184,20 @@ func TestEveryRoute(t *testing.T) {
 			t.Errorf("%s with a wrong token: got %d, want 401", r.Name, a.status)
 		}
 		for name, actor := range w.people {
-			if strings.HasPrefix(name, "other-") {
+			if strings.HasPrefix(name, "other-") || strings.HasPrefix(name, "third-") {
 				continue
 			}
 			want := expected(r, actor, strings.Contains(r.Path, ":id"))
 			if want == 0 {
 				continue
 			}
-			a := w.call(name, r.Method, path, body)
+			a := w.call(name, r.Method, path+query, body)
 			if a.status != want {
 				t.Errorf("%s as %s: got %d, want %d: %s", r.Name, name, a.status, want, a.body)
 			}
 			if a.status == http.StatusNotFound && strings.Contains(r.Path, ":id") && r.Audience.Admits(string(actor.Kind)) {
 				none := strings.ReplaceAll(r.Path, ":id", "zzz_00000000000000000000000000")
-				if got, want := shape(t, w.call(name, r.Method, none, body)), shape(t, a); got != want {
+				if got, want := shape(t, w.call(name, r.Method, none+query, body)), shape(t, a); got != want {
 					t.Errorf("%s as %s: another's object reads %s, and none reads %s", r.Name, name, want, got)
 				}
 			}
@@ -227,10 +244,10 @@ func shape(t *testing.T, a answer) string {
 // Lists hold one's own, whatever filter asks for another's.
 func TestListsAreOnesOwn(t *testing.T) {
 	w := newWorld(t)
-	w.newTenant("Mine")
-	other := w.newTenant("Other")
+	mine, other := w.newTenant("Mine"), w.newTenant("Other")
+	w.connected(&mine, &other)
 	for _, path := range []string{"/customers", "/servers", "/tenancies", "/jobs", "/findings", "/ledger", "/plans", "/snapshots", "/restores",
-		"/assists", "/windows", "/inventory", "/asks", "/mails", "/certificates", "/dns-providers", "/access/grants", "/access/entries", "/access/notices", "/access/found", "/access/summaries"} {
+		"/assists", "/windows", "/inventory", "/asks", "/mails", "/certificates", "/dns-providers", "/access/grants", "/access/entries", "/access/notices", "/access/found", "/access/summaries", "/sessions"} {
 		for _, query := range []string{"", "?customer=" + other.customer.ID, "?server=" + other.server.ID} {
 			a := w.call("mine-owner", "GET", server.Base+path+query, "")
 			if a.status == http.StatusUnprocessableEntity && query != "" {
@@ -240,7 +257,7 @@ func TestListsAreOnesOwn(t *testing.T) {
 				t.Errorf("%s%s: got %d: %s", path, query, a.status, a.body)
 			}
 			for _, secret := range []string{other.customer.ID, other.server.ID, other.tenancy.ID, other.job, other.finding, other.entry, other.plan.ID, other.snapshot, other.restore,
-				other.assist, other.window, other.ask, other.mail, other.cert, other.provider, other.person, other.grant, other.ground, other.notice, other.wayIn, other.change} {
+				other.assist, other.window, other.ask, other.mail, other.cert, other.provider, other.person, other.grant, other.ground, other.notice, other.wayIn, other.change, other.session} {
 				if strings.Contains(a.body, secret) {
 					t.Errorf("%s%s: shows another customer's %s", path, query, secret)
 				}

@@ -37,6 +37,7 @@ import (
 	"ostler/controlplane/policy"
 	"ostler/controlplane/secrets"
 	"ostler/controlplane/server"
+	"ostler/controlplane/sessions"
 )
 
 var all = policy.AllCustomers("test")
@@ -124,6 +125,8 @@ type world struct {
 	certs    *certs.Service
 	mail     *mail.Mail
 	access   *access.Service
+	sessions *sessions.Service
+	feed     feed
 	identity *identity.Store
 	keeper   *secrets.Keeper
 	wall     *dbtest.Clock
@@ -167,8 +170,9 @@ func newWorldOn(t *testing.T, d *db.DB) *world {
 	w.must(err)
 	w.openCerts(certs.Deps{DB: d, Keeper: k, Ledger: w.ledger, Jobs: w.jobs, Findings: w.findings, Customers: w.store})
 	w.openAccess(access.Deps{DB: d, Keeper: k, Ledger: w.ledger, Jobs: w.jobs, Findings: w.findings, Customers: w.store, Identity: w.identity, Mail: accessLetters{w.mail}})
+	w.openSessions(sessions.Deps{DB: d, Keeper: k, Ledger: w.ledger, Jobs: w.jobs, Findings: w.findings, Customers: w.store, Identity: w.identity, Blobs: blobs})
 	w.s, err = server.New(server.Deps{DB: d, Keeper: k, Auth: w.people, Agents: w.agents, Customers: w.store, Identity: w.identity, Jobs: w.jobs,
-		Findings: w.findings, Ledger: w.ledger, Chunks: w.chunks, Backups: w.backups, Certs: w.certs, Mail: w.mail, Access: w.access}, server.Options{PortalAddr: "127.0.0.1:0", AgentsAddr: "127.0.0.1:0",
+		Findings: w.findings, Ledger: w.ledger, Chunks: w.chunks, Backups: w.backups, Certs: w.certs, Mail: w.mail, Access: w.access, Sessions: w.sessions}, server.Options{PortalAddr: "127.0.0.1:0", AgentsAddr: "127.0.0.1:0",
 		EnrolAddr: "127.0.0.1:0", MetricsAddr: "127.0.0.1:0", Version: "test", DrainFor: 2 * time.Second, Log: testLog(w.log)})
 	w.must(err)
 	return w
@@ -203,6 +207,8 @@ type tenant struct {
 	cert, issue, authority, provider, campaign, found string
 
 	person, grant, ground, authorisation, instruction, notice, wayIn, change string
+
+	session, hold string // where connected was called
 }
 
 func (w *world) newTenant(name string) tenant {

@@ -19,12 +19,15 @@ func (s *Service) AddNote(ctx context.Context, scope policy.Scope, n Note) (Note
 		return Note{}, err
 	}
 	actor, _ := controlplane.ActorFrom(ctx)
-	if actor.Kind != controlplane.ActorStaff && actor.Kind != controlplane.ActorAuditor {
-		return Note{}, controlplane.Errorf(controlplane.CodeForbidden, "Ask for a review and say what you saw.", "Remarks are made by whoever reviews or audits a session")
-	}
 	var seen sighted
 	var rec Recording
 	err = s.db.Read(asReviews(ctx), func(tx *db.Tx) error {
+		if _, err := s.sessionIn(tx, scope, n.Session); err != nil {
+			return err
+		}
+		if actor.Kind != controlplane.ActorStaff && actor.Kind != controlplane.ActorAuditor {
+			return controlplane.Errorf(controlplane.CodeForbidden, "Ask for a review and say what you saw.", "Remarks are made by whoever reviews or audits a session")
+		}
 		if seen, err = s.maySee(tx, actor, scope, n.Session); err != nil {
 			return err
 		}
