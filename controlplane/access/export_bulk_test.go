@@ -23,14 +23,16 @@ var numbersUpTo = map[db.Dialect]string{
 	db.Postgres: "WITH i(n) AS (SELECT generate_series(CAST(1 AS bigint), ?))",
 }
 
-// forkSQL is fork in SQL, of the columns l and u (the minutes of both ends): both
-// dialects shift and mask the same.
+// forkSQL is the bits below the highest in which the ends of a row differ, of its
+// column d: what fork clears.
 func forkSQL() string {
-	x := "(((l - 1) | u) - ((l - 1) & u))" // exclusive or
-	for shift := 1; shift < treeBits; shift *= 2 {
-		x = fmt.Sprintf("(%s | (%s >> %d))", x, x, shift)
+	var b strings.Builder
+	b.WriteString("CASE")
+	for bits := 1; bits < treeBits; bits++ {
+		fmt.Fprintf(&b, " WHEN d < %d THEN %d", 1<<bits, 1<<(bits-1)-1)
 	}
-	return x
+	fmt.Fprintf(&b, " ELSE %d END", 1<<(treeBits-1)-1)
+	return b.String()
 }
 
 // Bulk inserts a history into the spans, with the versions that they would have by
@@ -83,10 +85,6 @@ func bulkSQL(d db.Dialect) string {
 		id, none = "'spn_' || lpad(CAST(x.n AS text), 26, '0')", "CAST('' AS bytea)"
 	}
 	minute := func(ms string) string { return "(CASE WHEN " + ms + " < 60000 THEN 1 ELSE " + ms + " / 60000 END)" }
-	node := func(sign string) string {
-		m := "m" // the smear of what the ends differ in: all bits below the highest
-		return sign + "(u & ~(" + m + " >> 1))"
-	}
 	return numbersUpTo[d] + `,
 	b AS (SELECT n, (n * 2654435761) % 4294967296 AS g, ((n + 12345) * 2246822519) % 4294967296 AS h FROM i),
 	a AS (SELECT n, CAST(? AS bigint) + ((g & 2147483647) * 65536 + (h & 65535)) % CAST(? AS bigint) AS f, CAST(? AS bigint) + ((h & 2147483647) * 257) % CAST(? AS bigint) AS len,
@@ -95,10 +93,10 @@ func bulkSQL(d db.Dialect) string {
 		SELECT n, c, p, CASE WHEN more > 0 THEN 2 ELSE 1 END AS rev, f, f + len AS til, CASE WHEN more > 0 THEN f + len ELSE f END AS kf, CAST(0 AS bigint) AS ku, f AS lo, f + len AS hi, 1 AS sign FROM a
 		UNION ALL SELECT n, c, p, 1, f, f + len + more, f, f + len, f, f + len, -1 FROM a WHERE more > 0),
 	w AS (SELECT v.*, ` + minute("lo") + ` AS l, ` + minute("(hi - 1)") + ` AS u FROM v),
-	x AS (SELECT w.*, ` + forkSQL() + ` AS m FROM w)
+	x AS (SELECT w.*, ((l - 1) | u) - ((l - 1) & u) AS d FROM w)
 	INSERT INTO access_spans (rev, id, customer_id, col, source, person_id, unknown, unknown_index, way, role, server_id, ground, from_at, until_at, known_from, known_until, live, begun, node, lo, hi)
 	SELECT ` + id + ` || '/' || rev, ` + id + `, bulk_customers.id, 'listed', 'grant', bulk_people.id, ` + none + `, '', 'teleport', 'operator', '', 'grt_bulk', f, til, kf, ku, 0, 1,
-		CASE WHEN sign > 0 THEN ` + node("") + ` ELSE ` + node("-") + ` END, lo, hi
+		sign * (u & ~(` + forkSQL() + `)), lo, hi
 	FROM x JOIN bulk_customers ON bulk_customers.n = x.c JOIN bulk_people ON bulk_people.n = x.p`
 }
 
