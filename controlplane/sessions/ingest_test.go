@@ -423,12 +423,11 @@ func TestNothingIsMissingThatWasNotReadYet(t *testing.T) {
 
 // scripted is a cluster that a test plays by hand.
 type scripted struct {
-	mu     sync.Mutex
-	list   []teleport.Event
-	calls  int
-	fail   func(call int) error
-	keys   int // pages by key that were asked for
-	always bool
+	mu    sync.Mutex
+	list  []teleport.Event
+	calls int
+	fail  func(call int) error
+	keys  int // pages by key that were asked for
 }
 
 func (c *scripted) Events(_ context.Context, from, to time.Time, kinds []string, limit int, key string) (list []teleport.Event, next string, err error) {
