@@ -144,7 +144,8 @@ func TestMoveIsKilled(t *testing.T) {
 		}
 		return err == nil
 	})
-	if !strings.Contains(said, "held by alpha, process") || !strings.Contains(said, "its hold ends at") {
+	// On a machine that is slow enough the dead one's hold has ended by then.
+	if !strings.Contains(said, "Moved to Vault") && !(strings.Contains(said, "held by alpha, process") && strings.Contains(said, "its hold ends at")) {
 		t.Errorf("right after the kill: got %q, want who held the keys and until when", said)
 	}
 	h.whole(func(s secrets.Status) bool {
