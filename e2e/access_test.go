@@ -34,11 +34,11 @@ type accessHouse struct {
 	ada     *world.Tab
 }
 
-func newAccessHouse(t *testing.T, database string) *accessHouse {
+func newAccessHouse(t *testing.T, database string, config ...string) *accessHouse {
 	t.Helper()
 	cluster, enforced := world.Teleport(t)
 	sink, letters := world.MailServer(t)
-	h := &accessHouse{cluster: cluster, sink: sink, World: world.New(t, world.Options{Database: database, Config: enforced + letters})}
+	h := &accessHouse{cluster: cluster, sink: sink, World: world.New(t, world.Options{Database: database, Config: enforced + letters + strings.Join(config, "")})}
 	h.maple = h.AddCustomers("maple")[0]
 	h.host = h.AddHost("maple-1")
 	h.AddTenancy(h.maple, h.host, "/srv/maple")
