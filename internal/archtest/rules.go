@@ -125,6 +125,7 @@ var exceptions = []exception{
 	{"engine", "certs/acme/providers/rfc2136.go", "imports miekg/dns beside lego: lego's provider of DNS UPDATE removes the values of other challenges"},
 	{"tests only", "cmd/ostler/demo_access.go", "the demo's Teleport is the tests' own: its real interface, and no servers behind it"},
 	{"tests only", "cmd/ostler/demo_vault.go", "the demo sets its Vault up as the tests do: a real core, in memory"},
+	{"tests only", "cmd/ostler/demo_sessions.go", "sessions of the demo are played at the tests' own Teleport"},
 	{"tests only", "cmd/ostler/demo_play.go", "the demo's mail server is the tests' own: real SMTP and TLS, and nobody's mailbox"},
 	{"scope", "controlplane/customers.Store.OnTenancyMade", "registers what happens in a change's own transaction; reads nobody's rows"},
 	{"scope", "controlplane/customers.Store.OnTenancyChanged", "registers what happens in a change's own transaction; reads nobody's rows"},
