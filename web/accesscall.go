@@ -1,7 +1,6 @@
 package web
 
 import (
-	"ostler/controlplane"
 	"ostler/controlplane/access"
 	"ostler/controlplane/policy"
 )
@@ -63,10 +62,8 @@ func (p *Portal) noticeCallDo(v *visit) error {
 	if who == "" {
 		who = v.formValue("name")
 	}
-	at, ok := v.instantOf(v.formValue("on"), v.formValue("at"))
-	if !ok {
-		err = controlplane.Invalid(controlplane.Field{Pointer: "/on", Message: v.t("activity.no_day")})
-	} else {
+	at, err := v.instantOf("/on", v.formValue("on"), v.formValue("at"))
+	if err == nil {
 		_, err = p.Access.RecordNoticeCall(v.ctx, scope, n.ID, access.NoticeCall{Who: who, At: at, Said: v.formValue("said")})
 	}
 	if err != nil {

@@ -74,10 +74,11 @@ func (v *visit) accessAtHome(items []access.Summary) Link {
 		return Link{}
 	}
 	s := items[i]
-	said := v.t("access.say", "n", s.Persons, "number", capital(v.p.tx.Number(s.Persons))) + v.unnamedToo(s.Unnamed)
+	said := v.t("access.say", "n", s.Persons, "number", capital(v.p.tx.Number(s.Persons)))
 	if !s.ChangedAt.IsZero() {
 		said = trimDot(said) + "; " + v.t("access.last_changed", "changed", v.dayOf(s.ChangedAt))
 	}
+	said += v.unnamedToo(s.Unnamed, true)
 	if s.Unattested {
 		said += " " + v.t("access.open_unattested")
 	}

@@ -1,10 +1,12 @@
 package web
 
 import (
+	"errors"
 	"net/url"
 	"slices"
 	"time"
 
+	"ostler/controlplane"
 	"ostler/controlplane/access"
 	"ostler/controlplane/bus"
 	"ostler/controlplane/customers"
@@ -34,12 +36,13 @@ func (v *visit) listAt(page *Access, customer string) access.At {
 	q := v.c.QueryParam
 	a := &AsAt{On: q("on"), Time: q("at"), KnownOn: q("known_on"), KnownTime: q("known_at")}
 	a.Known = a.KnownOn != ""
-	read := func(day, clock, field string) (t time.Time) {
-		t, ok := v.instantOf(day, clock)
-		if day != "" && !ok {
-			page.Errors = append(page.Errors, FieldError{field, v.t("activity.no_day")})
+	read := func(day, clock, field string) time.Time {
+		if day == "" {
+			return time.Time{}
 		}
-		if !ok {
+		t, err := v.instantOf("/"+field, day, clock)
+		if err != nil {
+			page.Errors = append(page.Errors, FieldError{field, fieldMessage(err)})
 			return time.Time{}
 		}
 		return t
@@ -65,6 +68,15 @@ func (v *visit) listAt(page *Access, customer string) access.At {
 	}
 	page.AsAt = a
 	return at
+}
+
+// fieldMessage is what is wrong with a field.
+func fieldMessage(err error) string {
+	var e *controlplane.Error
+	if errors.As(err, &e) && len(e.Fields) > 0 {
+		return e.Fields[0].Message
+	}
+	return err.Error()
 }
 
 // listPage is one customer's list with all that is said of it.
@@ -320,13 +332,16 @@ func (v *visit) accessFinding(customer string) (said string, tone Tone) {
 	return capital(openSentence(v.p.tx, worst.OpenFact, 1)), worst.Kind.Tone()
 }
 
-// unnamedToo says that whoever holds keys without a name can come too; "" where
-// there are none.
-func (v *visit) unnamedToo(n int) string {
-	if n == 0 {
+// unnamedToo says that whoever holds keys without a name can come too, or could;
+// "" where there are none.
+func (v *visit) unnamedToo(n int, now bool) string {
+	switch {
+	case n == 0:
 		return ""
+	case now:
+		return " " + v.t("access.unnamed_too", "n", n, "number", capital(v.p.tx.Number(n)))
 	}
-	return " " + v.t("access.unnamed_too", "n", n)
+	return " " + v.t("access.unnamed_then", "n", n, "number", capital(v.p.tx.Number(n)))
 }
 
 // saidOfList is a list's sentence: how many can reach the servers, and the
@@ -334,10 +349,11 @@ func (v *visit) unnamedToo(n int) string {
 func (v *visit) saidOfList(page *Access, c customers.Customer, l access.List, now bool) error {
 	pairs := []any{"n", l.Persons, "number", capital(v.p.tx.Number(l.Persons)), "company", c.Name, "when", v.moment(l.At), "changed", v.dayOf(l.ChangedAt)}
 	key := map[[2]bool]string{{true, false}: "access.say", {true, true}: "access.say_of", {false, false}: "access.said", {false, true}: "access.said_of"}[[2]bool{now, v.staff()}]
-	page.Say = v.t(key, pairs...) + v.unnamedToo(l.Unnamed)
+	page.Say = v.t(key, pairs...)
 	if now && !l.ChangedAt.IsZero() {
 		page.Say = trimDot(page.Say) + "; " + v.t("access.last_changed", pairs...)
 	}
+	page.Say += v.unnamedToo(l.Unnamed, now)
 	what, tone := v.listOpen(c.ID, l, now)
 	if page.Tone = tone; what != "" {
 		page.Say += " " + what

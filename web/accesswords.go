@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"ostler/controlplane"
 	"ostler/controlplane/access"
 )
 
@@ -106,27 +107,24 @@ func (v *visit) upTo(t time.Time) string {
 }
 
 // instantOf reads a day and a time of day in the reader's zone; without a time
-// it is the day's last second, and never later than now.
-func (v *visit) instantOf(day, clock string) (t time.Time, ok bool) {
-	if t, ok = v.day(day); !ok {
-		return t, false
+// it is the day's last second, and never later than now. pointer names the field
+// in the error.
+func (v *visit) instantOf(pointer, day, clock string) (time.Time, error) {
+	d, ok := v.day(day)
+	if !ok {
+		return d, controlplane.Invalid(controlplane.Field{Pointer: pointer, Message: v.t("activity.no_day")})
 	}
-	if clock == "" {
-		t = t.AddDate(0, 0, 1).Add(-time.Second)
-	} else {
-		c, err := time.Parse(time.TimeOnly, clock)
-		if err != nil {
-			c, err = time.Parse("15:04", clock)
+	t := d.AddDate(0, 0, 1).Add(-time.Second)
+	if clock != "" {
+		var err error
+		if t, err = access.ParseInstant(pointer, day+" "+clock, v.zone); err != nil {
+			return t, err
 		}
-		if err != nil {
-			return t, false
-		}
-		t = time.Date(t.Year(), t.Month(), t.Day(), c.Hour(), c.Minute(), c.Second(), 0, v.zone)
 	}
 	if t.After(v.now) {
 		t = v.now
 	}
-	return t, true
+	return t, nil
 }
 
 // accessParts are the pages beside one about access: a customer's, or for staff

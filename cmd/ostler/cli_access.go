@@ -71,6 +71,7 @@ type accessListView struct {
 	At          string           `json:"at"`
 	KnownAt     string           `json:"known_at"`
 	Persons     int64            `json:"persons"`
+	Unnamed     int64            `json:"unnamed"`
 	Differences int64            `json:"differences"`
 	Lines       []accessLineView `json:"lines"`
 }
@@ -104,6 +105,9 @@ func (c *client) accessList() *cobra.Command {
 				return err
 			}
 			c.say("As it was at %s, as known at %s: %s.", when(v.At), when(v.KnownAt), plural(v.Persons, "person", "persons"))
+			if v.Unnamed > 0 {
+				c.say("%s: nobody knows whose.", plural(v.Unnamed, "key or account beside them is without a name", "keys or accounts beside them are without a name"))
+			}
 			if v.Differences > 0 {
 				c.say("%s: see ostler finding list.", plural(v.Differences, "line has columns that do not agree", "lines have columns that do not agree"))
 			}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"ostler/controlplane/access"
 )
 
 // bodyFlag is a flag whose value goes into a request.
@@ -66,17 +68,21 @@ func (b *bodyFlags) sent(ctx context.Context) (map[string]any, error) {
 	return out, nil
 }
 
-// instantOf reads an instant, a time of day in UTC, or a date as its beginning in UTC.
+// instantOf reads an instant, a date and time of day in UTC as the command line
+// shows them, or a date as its beginning in UTC.
 func instantOf(flag, typed string) (string, error) {
-	if _, err := time.Parse(time.RFC3339, typed); err == nil {
-		return typed, nil
+	if day, err := time.Parse(time.DateOnly, typed); err == nil {
+		return day.Format(time.RFC3339), nil
 	}
-	for _, form := range []string{time.DateTime, "2006-01-02 15:04:05Z", "2006-01-02 15:04", time.DateOnly} {
-		if t, err := time.Parse(form, typed); err == nil {
-			return t.Format(time.RFC3339), nil
-		}
+	at := typed
+	if strings.HasSuffix(at, "Z") {
+		at = strings.Replace(at, " ", "T", 1)
 	}
-	return "", usagef("--%s is an instant, 2026-12-01T08:00:00Z, or a date, 2026-12-01", flag)
+	t, err := access.ParseInstant("/"+flag, at, nil)
+	if err != nil || t.IsZero() {
+		return "", usagef("--%s is an instant, 2026-12-01T08:00:00Z, or a date, 2026-12-01", flag)
+	}
+	return t.Format(time.RFC3339Nano), nil
 }
 
 // paperView is what the command line reads of a paper.

@@ -15,7 +15,7 @@ func fakeList(at string) server.AccessList {
 		at = "2026-11-21T12:00:00.000Z"
 	}
 	from := &server.AccessInterval{From: "2026-11-20T08:00:00.000Z", Until: "2026-11-27T08:00:00.000Z"}
-	return server.AccessList{Customer: "cus_1", At: at, KnownAt: "2026-11-21T12:00:00.000Z", Persons: 1, Differences: 1, Lines: []server.AccessLine{
+	return server.AccessList{Customer: "cus_1", At: at, KnownAt: "2026-11-21T12:00:00.000Z", Persons: 1, Unnamed: 1, Differences: 1, Lines: []server.AccessLine{
 		{Person: "prs_1", Name: "Bob Builder", Way: "teleport", Role: "operator", Listed: from, Enforced: from, Standing: "enforced", Attested: true, By: "Ada Keller", Grounds: []string{"grt_1"}, Notified: "2026-11-20T08:05:00.000Z", Ticket: "OPS-7", Reason: "Moves\nthe shop"},
 		{Unknown: "SHA256:\x1b[2Jabc", Way: "login", Role: "root", Place: "web1", Standing: "unattested", Could: &server.AccessInterval{From: "2026-11-19T08:00:00.000Z"}},
 		{Person: "prs_3", Name: "Ann Twin", Way: "physical", Role: "R4", Standing: "by_hand", Listed: from, Reason: "Changes disks"}, {Person: "prs_4", Name: "Ann Twin", Way: "teleport", Standing: "open", Attested: true, Could: from, Grounds: []string{}}}}

@@ -45,6 +45,7 @@ type AccessList struct {
 	At           string              `json:"at" format:"date-time"`
 	KnownAt      string              `json:"known_at" format:"date-time"`
 	Persons      int                 `json:"persons" doc:"Who can reach the customer's servers, the customer's own apart"`
+	Unnamed      int                 `json:"unnamed" doc:"Keys, accounts and users beside them of which nobody knows whose they are"`
 	CustomersOwn int                 `json:"customers_own" doc:"Whom the customer let in"`
 	Differences  int                 `json:"differences" doc:"Lines whose columns do not agree"`
 	ChangedAt    string              `json:"changed_at,omitempty" format:"date-time"`
@@ -111,7 +112,7 @@ func viewAccessLine(l access.Line) AccessLine {
 }
 
 func viewAccessList(l access.List) AccessList {
-	v := AccessList{Customer: l.Customer, At: controlplane.Instant(l.At), KnownAt: controlplane.Instant(l.KnownAt), Persons: l.Persons, CustomersOwn: l.CustomersOwn,
+	v := AccessList{Customer: l.Customer, At: controlplane.Instant(l.At), KnownAt: controlplane.Instant(l.KnownAt), Persons: l.Persons, Unnamed: l.Unnamed, CustomersOwn: l.CustomersOwn,
 		Differences: l.Differences, ChangedAt: controlplane.Instant(l.ChangedAt), Lines: []AccessLine{}, Attested: []AccessAttestation{}}
 	for _, x := range l.Lines {
 		v.Lines = append(v.Lines, viewAccessLine(x))
@@ -187,8 +188,16 @@ type AccessReplay struct {
 
 type accessListIn struct {
 	IDIn
-	At      time.Time `query:"at" doc:"As it was at this instant (default: now)"`
-	KnownAt time.Time `query:"known_at" doc:"As it was known at this instant (default: now)"`
+	At      string `query:"at" maxLength:"40" doc:"As it was at this instant: RFC 3339, or 2026-11-20 14:05:30 in UTC (default: now)"`
+	KnownAt string `query:"known_at" maxLength:"40" doc:"As it was known at this instant (default: now)"`
+}
+
+// instants are the two that a list is asked for.
+func (in *accessListIn) instants() (at access.At, err error) {
+	if at.At, err = access.ParseInstant("/at", in.At, nil); err == nil {
+		at.KnownAt, err = access.ParseInstant("/known_at", in.KnownAt, nil)
+	}
+	return at, err
 }
 
 type accessChangesIn struct {
@@ -203,7 +212,11 @@ type accessChangesIn struct {
 func (x *accessAPI) registerLists(a *API) {
 	Register(a, Op{Method: http.MethodGet, Path: "/customers/{id}/access", Name: "access.list", Summary: "Show who can reach a customer's servers, now or at any instant", Audience: policy.SignedIn, Permission: policy.AccessRead},
 		func(ctx context.Context, scope policy.Scope, in *accessListIn) (*One[AccessList], error) {
-			l, err := x.List(ctx, scope, in.ID, access.At{At: in.At, KnownAt: in.KnownAt})
+			at, err := in.instants()
+			if err != nil {
+				return nil, err
+			}
+			l, err := x.List(ctx, scope, in.ID, at)
 			return &One[AccessList]{Body: viewAccessList(l)}, err
 		})
 	Register(a, Op{Method: http.MethodGet, Path: "/customers/{id}/access/changes", Name: "access.changes", Summary: "List what changed in a customer's list, newest first", Audience: policy.SignedIn, Permission: policy.AccessRead},
