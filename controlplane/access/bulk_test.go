@@ -51,3 +51,17 @@ func TestAgain(t *testing.T) {
 		}
 	})
 }
+
+// TestPlanAt: each part of the question reads, of a node, only what holds the
+// instant. By the other end's index it would read all that ever stood there.
+func TestPlanAt(t *testing.T) {
+	clock := &dbtest.Clock{}
+	w := newWorld(t, dbtest.SQLite(t, clock), clock)
+	now := clock.Now().UnixMilli()
+	w.write(func(tx *db.Tx) error {
+		got, err := access.PlanAt(tx, w.maple.ID, now-2_000_000, now-1_000_000)
+		hi, lo := "access_spans_hi (customer_id=? AND node=? AND hi>?)", "access_spans_lo (customer_id=? AND node=? AND lo<?)"
+		same(t, "indexes", got, []string{hi, lo, lo, hi, lo})
+		return err
+	})
+}

@@ -147,3 +147,16 @@ const spanColumns = "rev, id, customer_id, col, source, person_id, unknown, unkn
 func (s *Service) EachVersion(ctx context.Context, f func(right bool)) error {
 	return s.eachVersion(ctx, func(r spanRow) { f(r.standsRight()) })
 }
+
+// PlanAt is by which indexes SQLite finds what held an instant.
+func PlanAt(tx *db.Tx, customer string, at, known int64) (indexes []string, err error) {
+	query, args := spansAtSQL(tx, customer, at, known)
+	var rows []struct{ Detail string }
+	err = tx.Raw("EXPLAIN QUERY PLAN "+query, args...).Scan(&rows).Error
+	for _, r := range rows {
+		if _, index, found := strings.Cut(r.Detail, "USING INDEX "); found {
+			indexes = append(indexes, index)
+		}
+	}
+	return indexes, err
+}

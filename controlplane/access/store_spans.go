@@ -161,9 +161,18 @@ func dueSpans(tx *db.Tx, limit int) (ended, begun []spanRow, err error) {
 	return ended, begun, errors.Join(err1, err2)
 }
 
-// at is the SQL of what held an instant as it was known at another. Its nodes
-// are numbers of ours, written out: a parameter each would cost more than the rows.
+// spansAt are the spans that held an instant as it was known at another.
 func spansAt(tx *db.Tx, customer string, at, known int64) (rows []spanRow, err error) {
+	query, args := spansAtSQL(tx, customer, at, known)
+	if err := tx.Raw(query, args...).Scan(&rows).Error; err != nil {
+		return nil, fmt.Errorf("access: list: %w", err)
+	}
+	return rows, nil
+}
+
+// spansAtSQL is the SQL of it. Its nodes are numbers of ours, written out: a
+// parameter each would cost more than the rows.
+func spansAtSQL(tx *db.Tx, customer string, at, known int64) (query string, args []any) {
 	before, after := ancestors(at)
 	const now = "SELECT * FROM access_spans WHERE customer_id = ? AND "
 	parts := []string{
@@ -171,17 +180,15 @@ func spansAt(tx *db.Tx, customer string, at, known int64) (rows []spanRow, err e
 		now + "node IN (" + numbers(after, 1) + ") AND lo <= ? AND until_at > ? AND known_from <= ?",
 		now + "node = 0 AND lo <= ? AND known_from <= ?",
 	}
-	args := []any{customer, at, at, known, customer, at, at, known, customer, at, known}
+	args = []any{customer, at, at, known, customer, at, at, known, customer, at, known}
 	if known < tx.NowMillis() { // what is known now was not superseded
 		before, after := ancestors(known)
 		const valid = " AND from_at <= ? AND (until_at = 0 OR until_at > ?)"
-		parts = append(parts, now+"node IN ("+numbers(before, -1)+") AND hi > ? AND lo <= ?"+valid, now+"node IN ("+numbers(after, -1)+") AND lo <= ? AND hi > ?"+valid)
+		// The "+" keeps each from the index of the other end, in which all of a node lies.
+		parts = append(parts, now+"node IN ("+numbers(before, -1)+") AND hi > ? AND +lo <= ?"+valid, now+"node IN ("+numbers(after, -1)+") AND lo <= ? AND +hi > ?"+valid)
 		args = append(args, customer, known, known, at, at, customer, known, known, at, at)
 	}
-	if err := tx.Raw(strings.Join(parts, " UNION ALL "), args...).Scan(&rows).Error; err != nil {
-		return nil, fmt.Errorf("access: list: %w", err)
-	}
-	return rows, nil
+	return strings.Join(parts, " UNION ALL "), args
 }
 
 func numbers(ns []int64, sign int64) string {
