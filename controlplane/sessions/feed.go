@@ -271,6 +271,9 @@ func (s *Service) raiseTrouble(tx *db.Tx, t trouble, since time.Time) error {
 		return err
 	}
 	for _, c := range ids {
+		if s.erased(c) {
+			continue
+		}
 		x.Key, x.Customer = kind+":"+c, c
 		if err := s.findings.Raise(tx, x); err != nil {
 			return err

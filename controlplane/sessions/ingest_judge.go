@@ -52,6 +52,9 @@ func (s *Service) raiseEach(tx *db.Tx, customers []string, x findings.Finding) e
 		return s.findings.Raise(tx, x)
 	}
 	for _, c := range customers {
+		if s.erased(c) {
+			continue
+		}
 		x.Key, x.Customer = key+":"+c, c
 		if err := s.findings.Raise(tx, x); err != nil {
 			return err

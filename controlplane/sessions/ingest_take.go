@@ -234,6 +234,9 @@ func (in *intake) saveOne(o *opened) error {
 		}
 		f.PersonName, f.Participants = found.name, found.named(f.Participants)
 	}
+	if s.erased(o.row.SealOwner) { // it went on after the customer's key was destroyed
+		o.row.SealOwner = ""
+	}
 	o.row.fill(*f)
 	if err := s.sealData(&o.row, f.sessionData); err != nil {
 		return err

@@ -690,3 +690,31 @@ func TestUploadAlone(t *testing.T) {
 		}
 	})
 }
+
+// TestErasedCustomer: once a customer's key is destroyed nobody reads who was on
+// their servers, and everybody else's sessions are read as before.
+func TestErasedCustomer(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
+		c := &scripted{list: []teleport.Event{event("session.start", 0, of("size", "80:25")),
+			event("session.start", 1, of("sid", "sid-2", "size", "80:25", "server_hostname", "harbour-1"))}}
+		w := newWorld(t, d, clock, func(d *sessions.Deps, _ *sessions.Options) { d.Cluster = c })
+		w.clock.Advance(began.Add(10 * time.Minute).Sub(w.clock.Now()))
+		w.run()
+		if err := w.keeper.Destroy(w.ctx, w.maple.ID); err != nil {
+			t.Fatal(err)
+		}
+		names := map[string]string{}
+		for _, x := range w.list(sessions.Filter{}) {
+			names[x.Host] = x.PersonName + x.User + x.Login
+		}
+		if want := map[string]string{"maple-1": "", "harbour-1": "Bob Builderbobroot"}; fmt.Sprint(names) != fmt.Sprint(want) {
+			t.Errorf("got %v, want %v", names, want)
+		}
+		c.list = append(c.list, event("session.end", 540, of("interactive", true)), event("session.start", 550, of("sid", "sid-3", "size", "80:25")))
+		w.later(time.Minute)
+		feed, err := w.sessions.Feed(w.ctx, w.all)
+		if err != nil || feed.Events != 4 || len(w.list(sessions.Filter{})) != 3 {
+			t.Errorf("after it nothing is read: %+v, %v", feed, err)
+		}
+	})
+}

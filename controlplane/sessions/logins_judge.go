@@ -147,6 +147,9 @@ func (s *Service) enterLogin(tx *db.Tx, r loginRow, kind string, personal map[st
 		}
 	}
 	for _, c := range on {
+		if s.erased(c) {
+			continue
+		}
 		if _, err := s.ledger.Append(tx, ledger.Entry{Customer: c, Server: r.ServerID, Subject: r.ID, Kind: kind,
 			Data: map[string]any{"kind": r.Kind, "at": controlplane.Instant(controlplane.FromMillis(r.At))}, Personal: personal}); err != nil {
 			return err

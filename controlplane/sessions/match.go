@@ -2,6 +2,7 @@ package sessions
 
 import (
 	"encoding/hex"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"ostler/controlplane"
 	"ostler/controlplane/customers"
 	"ostler/controlplane/db"
+	"ostler/controlplane/secrets"
 )
 
 // What a session may lack of its ground.
@@ -109,7 +111,8 @@ func (m *matcher) server(host string) (string, error) {
 	return v.ID, nil
 }
 
-// customersAt are those who lived on a server at an instant.
+// customersAt are those who lived on a server at an instant. Of whom the key was
+// destroyed nothing is kept any more.
 func (m *matcher) customersAt(server string, at int64) (ids []string, err error) {
 	if server == "" {
 		return nil, nil
@@ -123,11 +126,17 @@ func (m *matcher) customersAt(server string, at int64) (ids []string, err error)
 	}
 	when := controlplane.FromMillis(at)
 	for _, t := range list {
-		if !t.CreatedAt.After(when) && (t.EndedAt.IsZero() || t.EndedAt.After(when)) {
+		if !t.CreatedAt.After(when) && (t.EndedAt.IsZero() || t.EndedAt.After(when)) && !m.s.erased(t.Customer) {
 			ids = append(ids, t.Customer)
 		}
 	}
 	return distinct(ids), nil
+}
+
+// erased reports whether a customer's key was destroyed.
+func (s *Service) erased(customer string) bool {
+	_, err := s.keeper.Seal(customer, secrets.AD{Table: "staff_sessions"}, nil)
+	return errors.Is(err, secrets.ErrErased)
 }
 
 // who are all persons who use a name at the cluster.

@@ -122,7 +122,7 @@ func (s *Service) rematchOne(tx *db.Tx, m *matcher, id string, known map[string]
 		return err
 	}
 	f, err := s.factsOf(row)
-	if err != nil {
+	if err != nil || len(f.Participants) == 0 { // nobody is known to have taken part, or any more
 		return err
 	}
 	found, err := m.match(f)

@@ -83,6 +83,9 @@ func (s *Service) sealLogin(r *loginRow, d loginData) error {
 
 func (s *Service) openLogin(r loginRow) (d loginData, err error) {
 	text, err := s.keeper.Open(r.SealOwner, secrets.AD{Table: "session_logins", Column: "data", Row: r.ID}, r.Data)
+	if errors.Is(err, secrets.ErrErased) {
+		return d, nil
+	}
 	if err != nil {
 		return d, fmt.Errorf("login %s: %w", r.ID, err)
 	}

@@ -3,6 +3,7 @@ package sessions
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -89,10 +90,10 @@ func sealOwner(customers []string) string {
 }
 
 // ready makes the keys of customers, and the company's, before a transaction
-// seals with them.
+// seals with them. One that was destroyed stays so.
 func (s *Service) ready(ctx context.Context, customers ...string) error {
 	for _, c := range append(customers, "") {
-		if err := s.keeper.EnsureKey(ctx, c); err != nil {
+		if err := s.keeper.EnsureKey(ctx, c); err != nil && !errors.Is(err, secrets.ErrErased) {
 			return fmt.Errorf("sessions: %w", err)
 		}
 	}
@@ -107,12 +108,15 @@ func (s *Service) seal(owner, table, column, row, text string) ([]byte, error) {
 	return s.keeper.Seal(owner, secrets.AD{Table: table, Column: column, Row: row}, []byte(text))
 }
 
-// open opens what seal made.
+// open opens what seal made; of a customer whose key was destroyed it is "".
 func (s *Service) open(owner, table, column, row string, sealed []byte) (string, error) {
 	if len(sealed) == 0 {
 		return "", nil
 	}
 	text, err := s.keeper.Open(owner, secrets.AD{Table: table, Column: column, Row: row}, sealed)
+	if errors.Is(err, secrets.ErrErased) {
+		return "", nil
+	}
 	return string(text), err
 }
 
@@ -126,9 +130,13 @@ func (s *Service) sealData(row *sessionRow, d sessionData) error {
 	return err
 }
 
-// dataOf opens what is personal in a row.
+// dataOf opens what is personal in a row: nothing is there any more where the
+// customer's key was destroyed.
 func (s *Service) dataOf(row sessionRow) (d sessionData, err error) {
 	text, err := s.keeper.Open(row.SealOwner, secrets.AD{Table: "staff_sessions", Column: "data", Row: row.ID}, row.Data)
+	if errors.Is(err, secrets.ErrErased) {
+		return d, nil
+	}
 	if err != nil {
 		return d, fmt.Errorf("session %s: %w", row.ID, err)
 	}
