@@ -134,16 +134,13 @@ func (a *ansibleLife) backedUp(t *testing.T) {
 
 // policy: what a host allows is one file, which the agent is started again for.
 func (a *ansibleLife) policy(t *testing.T) {
-	if out, changed := a.run("enrol", "-e", `{"agent_policy": {"paths": ["/srv"]}}`); changed != 2 {
-		t.Errorf("a policy: %d changes, want the file and the restart\n%s", changed, out)
+	if out, changed := a.run("enrol", "-e", `{"agent_config": {"log_level": "warn"}, "agent_policy": {"paths": ["/srv"]}}`); changed != 3 {
+		t.Errorf("a policy and a setting: %d changes, want both files and the restart\n%s", changed, out)
 	}
 	if got := a.b.sh("/usr/local/bin/ostler-agent check && cat /etc/ostler/policy.d/50-ansible.yaml"); !strings.Contains(got, "- /srv") {
 		t.Errorf("the policy: got %s", got)
 	}
 	a.host.WaitConnected()
-	if out, changed := a.run("enrol", "-e", `{"agent_config": {"log_level": "warn"}, "agent_policy": {"paths": ["/srv"]}}`); changed != 2 {
-		t.Errorf("a setting: %d changes, want the file and the restart\n%s", changed, out)
-	}
 	out, hosts := a.o.play(nil, "playbooks/enrol.yml", "--limit", "birch-1", "-e", `{"agent_config": {"log_levle": "warn"}}`,
 		"-e", "agent_restic="+world.Tool(t, "restic"), "-e", "agent_binary="+world.Binaries(t)+"/ostler-agent")
 	if hosts["birch-1"].Failed != 1 || strings.Contains(a.b.sh("cat /etc/ostler/agent.yaml"), "levle") {
