@@ -61,6 +61,7 @@ async function load() {
   }
   loaded = true;
   begin();
+  update();
 }
 
 // ---- the terminal ----------------------------------------------------------
