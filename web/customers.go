@@ -117,6 +117,7 @@ func (p *Portal) customer(v *visit) error {
 		return err
 	}
 	page.Evidence = "/evidence?customer=" + c.ID
+	page.Connected = v.connectedLine(g, c.ID, v.ofCustomer("/sessions", c.ID))
 	page.Needs = g.needs()
 	said := g.said(len(page.Tenancies))
 	page.Say, page.Tone = c.Name+": "+lower(said.Sentence), said.Tone
@@ -163,7 +164,6 @@ func (v *visit) customerParts(page *Customer, scope policy.Scope, c customers.Cu
 	if v.p.Access != nil && v.can(policy.AccessRead) {
 		page.Access = Link{v.t("customer.access_open"), "/access?" + query("customer", c.ID)}
 	}
-	page.Connected = v.connectedLine(g, c.ID, v.ofCustomer("/sessions", c.ID))
 	page.Plans = v.planRows(plans, func(p planState) string { return servers[p.Server].Name })
 	if v.can(policy.PeopleRead) {
 		people, err := v.contacts(c.ID)

@@ -201,13 +201,19 @@ func sessionPages(tx *web.Text) []Sample {
 		s.Review.Lead, s.Review.Pairs = t("review.lead_asked", "name", "Ada Keller"), []web.Pair{{Label: t("review.text"), Value: "Why was the configuration changed at 1:21?"}}
 		s.Review.Acts = []web.Act{{Label: t("review.answer_do"), Href: "#", Strong: true}}
 	})
+	return append(out, Sample{"session-theirs", theirSession(tx)})
+}
+
+// theirSession is a session as a customer without recordings sees it.
+func theirSession(tx *web.Text) *web.OneSession {
+	t := tx.T
 	theirs := oneSession(tx)
 	theirs.Viewer, theirs.Nav, theirs.Crumbs, theirs.Parts = customer("", "", "").Viewer, "connected", []web.Link{link(t("connected.title"))}, sessionNav(tx, "", "connected.title", "connected.viewings", "draws.title")
 	theirs.Facts = append(theirs.Facts[:1:1], theirs.Facts[2:]...)
 	theirs.Ground = append(theirs.Ground[:1:1], theirs.Ground[4:]...)
 	theirs.Watch = &web.WatchBox{Why: &web.Problem{Cause: t("watch.terms"), Next: t("watch.terms_next")}}
 	theirs.Review.Lines, theirs.Proof.Checks, theirs.Acts, theirs.Sections = nil, nil, nil, theirs.Sections[1:]
-	return append(out, Sample{"session-theirs", theirs})
+	return theirs
 }
 
 func s0(tx *web.Text) string {
