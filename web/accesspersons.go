@@ -127,17 +127,23 @@ func (p *Portal) personOf(v *visit) error {
 	if len(held) > 0 {
 		page.Sections = append(page.Sections, Section{ID: "entries", Title: v.t("entries.title"), Grid: v.entryGrid(held)})
 	}
-	if x.Staff == v.actor.ID {
-		page.Acts = append(page.Acts, Act{Label: v.t("recording.title"), Href: "/access/recording"})
-	}
-	if v.can(policy.AccessWrite) && x.LeftAt.IsZero() {
-		page.Acts = append(page.Acts, []Act{{Label: v.t("person_of.edit"), Href: self + "/edit"}, {Label: v.t("person_of.leave"), Href: self + "/leave"}}...)
-	}
+	page.Acts = v.personActs(x, self)
 	if page.Events, _, err = v.events(ledger.Filter{Subject: x.ID, Limit: 20}); err != nil {
 		return err
 	}
 	page.Events = withoutSelf(page.Events, self)
 	return v.render(page)
+}
+
+// personActs are what the reader can do about a person.
+func (v *visit) personActs(x access.Person, self string) (acts []Act) {
+	if x.Staff == v.actor.ID {
+		acts = append(acts, Act{Label: v.t("recording.title"), Href: "/access/recording"})
+	}
+	if v.can(policy.AccessWrite) && x.LeftAt.IsZero() {
+		acts = append(acts, Act{Label: v.t("person_of.edit"), Href: self + "/edit"}, Act{Label: v.t("person_of.leave"), Href: self + "/leave"})
+	}
+	return acts
 }
 
 func (v *visit) papersSection(x access.Person, self string) Section {
