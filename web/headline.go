@@ -190,6 +190,9 @@ var openTexts = map[OpenKind]string{
 
 // capital returns s with a capital first letter.
 func capital(s string) string {
+	if s == "" {
+		return ""
+	}
 	r, n := utf8.DecodeRuneInString(s)
 	return string(unicode.ToUpper(r)) + s[n:]
 }

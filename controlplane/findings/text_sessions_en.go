@@ -110,7 +110,7 @@ var sessionKinds = map[string]kind{
 		},
 		Customer: text{
 			Title: []string{"Somebody logged in to {where} without a recorded session", "Somebody logged in to one of your servers without a recorded session"},
-			Cause: []string{"The server's own records tell of {count}, the latest {at}. We find out who it was, and write it there.", "The server's own records tell of it. We find out who it was, and write it there."},
+			Cause: []string{"The server's own records tell of it; the latest was {at}. We find out who it was, and write it there.", "The server's own records tell of it. We find out who it was, and write it there."},
 			Step:  "step.see_sessions",
 		},
 	},
