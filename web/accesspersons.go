@@ -135,17 +135,6 @@ func (p *Portal) personOf(v *visit) error {
 	return v.render(page)
 }
 
-// personActs are what the reader can do about a person.
-func (v *visit) personActs(x access.Person, self string) (acts []Act) {
-	if x.Staff == v.actor.ID {
-		acts = append(acts, Act{Label: v.t("recording.title"), Href: "/access/recording"})
-	}
-	if v.can(policy.AccessWrite) && x.LeftAt.IsZero() {
-		acts = append(acts, Act{Label: v.t("person_of.edit"), Href: self + "/edit"}, Act{Label: v.t("person_of.leave"), Href: self + "/leave"})
-	}
-	return acts
-}
-
 func (v *visit) papersSection(x access.Person, self string) Section {
 	s := Section{ID: "papers", Title: v.t("persons.papers"), Empty: v.t("person_of.no_papers"), Grid: Grid{Heads: []string{v.t("paper.paper"), v.t("col.since"), v.t("col.until"), v.t("col.state"), v.t("paper.reference")}}}
 	for _, pp := range x.Papers {

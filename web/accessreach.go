@@ -44,3 +44,14 @@ func (v *visit) reachSection(scope policy.Scope, x access.Person) (Section, int,
 	}
 	return s, len(ids), nil
 }
+
+// personActs are what the reader can do about a person.
+func (v *visit) personActs(x access.Person, self string) (acts []Act) {
+	if x.Staff == v.actor.ID {
+		acts = append(acts, Act{Label: v.t("recording.title"), Href: "/access/recording"})
+	}
+	if v.can(policy.AccessWrite) && x.LeftAt.IsZero() {
+		acts = append(acts, Act{Label: v.t("person_of.edit"), Href: self + "/edit"}, Act{Label: v.t("person_of.leave"), Href: self + "/leave"})
+	}
+	return acts
+}
