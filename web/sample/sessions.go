@@ -77,7 +77,7 @@ func sessionRows(tx *web.Text, staff bool) []web.GridRow {
 		}
 		return lead(name, notes...)
 	}
-	return []web.GridRow{
+	rows := []web.GridRow{
 		row(who("Tomas Lind", t("session.as", "login", "tomas")), when(0.4, t("session.running", "span", "24 min")), word("shop-1", "Maple Bakery"), ticket("OPS-1402", "The shop is down"), word(t("session.kind_terminal")), said(web.ToneBusy, t("recording.live")), web.Cell{Notes: []string{t("review.not_wanted")}}),
 		row(who("Karolina Oleksandra Brzęczyszczykiewicz", t("session.as", "login", "root"), t("session.others", "n", 1)), when(4, "24 min"), word("shop-1", "Maple Bakery"), ticket("OPS-1311", "Moves the database", t("session.break_glass")), word(t("session.kind_terminal"), t("session.commands", "n", 14)), said(web.ToneGood, t("recording.recorded")), said(web.ToneWarn, t("review.overdue"), t("review.risk_of", "n", 72), "It was under emergency access.")),
 		row(who("Jens Holm"), when(26, "2 min"), word("mail-7", "Maple Bakery, Harbour Mail"), said(web.ToneWarn, t("session.lacks", "what", t("session.lack_ticket"))), word(t("session.kind_exec")), said(web.ToneWarn, t("recording.unrecorded")), web.Cell{Notes: []string{t("review.not_wanted")}}),
@@ -85,6 +85,13 @@ func sessionRows(tx *web.Text, staff bool) []web.GridRow {
 		row(who("Tomas Lind"), when(50, "12 min"), word("shop-1", "Maple Bakery"), ticket("OPS-1399", "Restart of the web server"), word(t("session.kind_sftp")), said(web.ToneGood, t("recording.recorded")), said(web.ToneGood, t("review.fine"))),
 		row(who("Mia Roth"), when(9000, "3 h"), word("shop-1", "Maple Bakery"), ticket("OPS-0871", "Moves to the new machine"), word(t("session.kind_terminal"), t("session.commands", "n", 212)), said(web.ToneUnknown, t("recording.deleted", "when", "Sunday 15 November")), said(web.ToneBad, t("review.violation"))),
 	}
+	for i := range rows {
+		if !staff { // others on the server, and the risk, are not theirs to see
+			rows[i].Cells[2].Notes = nil
+			rows[i].Cells[6].Notes = nil
+		}
+	}
+	return rows
 }
 
 func sessionLists(tx *web.Text) []Sample {
