@@ -346,21 +346,6 @@ func (l Line) agrees() bool {
 	return (l.Listed != nil) == (l.Enforced != nil) && (l.Could == nil || l.Listed != nil)
 }
 
-// counted are those on lines, each once: persons, and what nobody is known to be
-// behind, which is one however many servers it is on.
-type counted struct{ persons, unnamed map[string]bool }
-
-func (c *counted) add(k lineKey) {
-	if c.persons == nil {
-		c.persons, c.unnamed = map[string]bool{}, map[string]bool{}
-	}
-	if k.person != "" {
-		c.persons[k.person] = true
-		return
-	}
-	c.unnamed[k.unknown] = true
-}
-
 // finish puts the lines into their order and counts.
 func (b *listing) finish() (by []string, err error) {
 	var persons, own counted

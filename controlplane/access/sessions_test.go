@@ -61,7 +61,10 @@ func TestGroundOfSessions(t *testing.T) {
 		w.hours(1)
 		ground := func(customer, person, server string, at time.Time) (out access.SessionGround) {
 			t.Helper()
-			w.inTx(func(tx *db.Tx) (err error) { out, err = w.access.GroundOf(tx, w.all, customer, person, server, at); return err })
+			w.inTx(func(tx *db.Tx) (err error) {
+				out, err = w.access.GroundOf(tx, w.all, customer, person, server, at)
+				return err
+			})
 			return out
 		}
 		got := ground(w.maple.ID, w.bob.ID, w.mapleOne.ID, during)
