@@ -120,7 +120,7 @@ func (v *visit) saidOfCluster(page *Access, e access.Enforcement) {
 
 var plannedTexts = map[string]string{
 	"role.create": "planned.role_create", "role.narrow": "planned.role_narrow", "role.widen": "planned.role_widen", "role.delete": "planned.role_delete",
-	"user.add_role": "planned.user_add_role", "lock.user": "planned.lock_user", "lock.kick": "planned.lock_kick",
+	"role.restore": "planned.role_restore", "user.add_role": "planned.user_add_role", "user.remove_role": "planned.user_remove_role", "lock.user": "planned.lock_user", "lock.kick": "planned.lock_kick",
 }
 
 // plannedSection is what enforcing changes, or would.

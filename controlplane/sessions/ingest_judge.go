@@ -105,7 +105,7 @@ func (m *matcher) judgeGround(row sessionRow, f facts, on []customerRow) error {
 			continue
 		}
 		err := s.findings.Raise(tx, findings.Finding{Key: findings.SessionPersonUnknown + ":" + s.userMark(p.User), Kind: findings.SessionPersonUnknown, Subject: row.ID,
-			Severity: findings.Warn, Owner: findings.Ops, Link: "/access/people", Args: map[string]string{"what": p.User, "where": f.Host, "at": moment(controlplane.FromMillis(f.StartedAt))}})
+			Severity: findings.Warn, Owner: findings.Ops, Link: "/access/persons", Args: map[string]string{"what": p.User, "where": f.Host, "at": moment(controlplane.FromMillis(f.StartedAt))}})
 		if err != nil {
 			return err
 		}
