@@ -169,6 +169,14 @@ func (a *ansibleLife) anothers(t *testing.T) {
 		a.o.says(playbook, out, fmt.Sprintf("This host is enrolled as birch-1 (%s), and not as oak-1: the address of oak-1 leads to another server, perhaps another customer's. Nothing was changed on it.", a.host.ID),
 			"Next: correct ansible_host of oak-1")
 	}
+	out, hosts := a.o.play(nil, "playbooks/remove.yml", "--limit", "oak-1", "-e", "agent_forget_keys=true")
+	if r := hosts["oak-1"]; r.Failed != 1 || r.Changed != 0 {
+		t.Errorf("remove: got %+v\n%s", r, out)
+	}
+	a.o.says("remove", out, "This host is enrolled as "+a.host.ID+", and not as oak-1", "Nothing was removed.")
+	if out, hosts := a.o.play(nil, "playbooks/remove.yml"); hosts["birch-1"].Changed+hosts["oak-1"].Changed != 0 || !strings.Contains(out, "run it again with --limit HOST") {
+		t.Errorf("remove without a limit: got %+v\n%s", hosts, out)
+	}
 	steady := func(all []string) []string { // the agent works on meanwhile
 		return slices.DeleteFunc(slices.Clone(all), func(s string) bool { return strings.HasPrefix(s, "./var/lib/ostler-agent/") })
 	}

@@ -414,6 +414,7 @@ func TestUnreachableAndUntrusted(t *testing.T) {
 		o, err := s.Enter(t.Context(), t.TempDir(), vault.PartPlane, vaulttest.Role{})
 		try(t, err)
 		t.Setenv("VAULT_ADDR", o.Addr)
+		t.Setenv("VAULT_AGENT_ADDR", "http://192.0.2.1:8200") // goes past the address, and is not followed
 		t.Setenv("VAULT_TOKEN", "hvs.of-a-person")
 		o.Addr = ""
 		c := open(t, o)

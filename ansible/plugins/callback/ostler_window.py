@@ -176,7 +176,8 @@ class CallbackModule(CallbackBase):
                    "Accept": "application/json, application/problem+json", "Idempotency-Key": str(uuid.uuid4())}
         try:
             answer = open_url(base + "/api/v1" + path, method="POST", headers=headers, data=json.dumps(body) if body is not None else None,
-                              timeout=self.get_option("timeout"), ca_path=self.get_option("ca_file"), follow_redirects="none", http_agent="ostler-ansible")
+                              timeout=self.get_option("timeout"), ca_path=self.get_option("ca_file"), follow_redirects="none", http_agent="ostler-ansible",
+                              use_netrc=False, use_proxy=parts.scheme == "https")
             return json.loads(answer.read() or "{}")
         except HTTPError as e:
             raise self._refused(e)

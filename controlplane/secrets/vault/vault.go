@@ -174,6 +174,7 @@ func newAPI(o Options) (*api.Client, error) {
 	if v := os.Getenv(api.EnvVaultSkipVerify); v != "" && v != "0" && v != "false" {
 		return nil, settings(nil, "Unset it, and name the authority's certificate in vault.ca_file or VAULT_CACERT.", "VAULT_SKIP_VERIFY is set, and keys go to a verified Vault only")
 	}
+	cfg.AgentAddress = "" // VAULT_AGENT_ADDR would go past vault.addr, and past the check of it
 	if o.Addr != "" {
 		cfg.Address = o.Addr
 	}
