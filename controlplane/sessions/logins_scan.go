@@ -110,6 +110,12 @@ func (s *Service) doneLogins(tx *db.Tx, job jobs.Job) error {
 	h.CursorAt = max(h.CursorAt, to)
 	if scan.More {
 		h.NextAt = tx.NowMillis()
+		if next := max(to, asked.Since+1); next <= asked.Since+loginsOverlap.Milliseconds() { // so many at once that the overlap alone fills an answer
+			h.CursorAt = next + loginsOverlap.Milliseconds()
+		}
+		if to <= asked.Since {
+			scan.Unread = append(scan.Unread, "more logins in one instant than fit into an answer")
+		}
 	}
 	if len(scan.Unread) > 0 || len(scan.Sources) == 0 {
 		because := "its own records are not there"

@@ -221,6 +221,25 @@ func TestLoginsUnread(t *testing.T) {
 		if got := title(); got != "" {
 			t.Errorf("read whole: got %q", got)
 		}
+		// So many within the overlap that they fill an answer: the next one goes on.
+		a, ref, asked = ask()
+		last := asked.Since + 60_000
+		a.Finish(ref, wire.LoginsScan{Sources: []string{"wtmp"}, From: asked.Since, To: last, More: true, Logins: []wire.SeenLogin{{Kind: "ssh", Account: "root", At: last}}})
+		w.later(time.Second)
+		ref = a.Next(wire.ActionLoginsScan, &asked)
+		if asked.Since != last {
+			t.Errorf("more than fit: asked again from %d, want on from %d", asked.Since, last)
+		}
+		a.Finish(ref, wire.LoginsScan{Sources: []string{"wtmp"}, From: last, To: last, More: true, Logins: []wire.SeenLogin{{Kind: "ssh", Account: "root", At: last}}})
+		if got := title(); got != "This was not read: more logins in one instant than fit into an answer." {
+			t.Errorf("more in one instant than fit: got %q", got)
+		}
+		w.later(time.Second)
+		ref = a.Next(wire.ActionLoginsScan, &asked)
+		if asked.Since != last+1 {
+			t.Errorf("more in one instant: asked again from %d, want on from %d", asked.Since, last+1)
+		}
+		a.Finish(ref, wire.LoginsScan{Sources: []string{"wtmp"}, From: asked.Since, To: w.clock.Now().UnixMilli()})
 		for range 8 { // it is not connected any more
 			w.later(12 * time.Minute)
 		}

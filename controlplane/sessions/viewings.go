@@ -183,11 +183,19 @@ func (s *Service) look(ctx context.Context, scope policy.Scope, session, viewing
 	return wrap("look", err)
 }
 
+// viewingLife is how long a look at a recording lasts without a sign that
+// somebody watches: who comes back later opens it again, and that is on record.
+const viewingLife = 2 * time.Hour
+
 // ownViewing is a viewing of whoever asks; of any session where session is "".
 func (s *Service) ownViewing(tx *db.Tx, actor controlplane.Actor, session, viewing string) (viewingRow, error) {
 	row, err := viewingOf(tx, viewing)
-	if err == nil && (row.ByID != actor.ID || actor.ID == "" || session != "" && row.SessionID != session || row.Way == waySearch) {
+	switch {
+	case err != nil:
+	case row.ByID != actor.ID || actor.ID == "" || session != "" && row.SessionID != session || row.Way == waySearch:
 		err = controlplane.NotFound("viewing")
+	case max(row.OpenedAt, row.LastAt) < tx.Now.Add(-viewingLife).UnixMilli():
+		err = controlplane.Errorf(controlplane.CodeConflict, "Open the recording again.", "This look at the recording is over")
 	}
 	return row, err
 }

@@ -103,6 +103,28 @@ func TestWatchedOnce(t *testing.T) {
 	})
 }
 
+// Who does not watch any more opens the recording again, and that is on record.
+func TestLookIsOver(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
+		w := newWorld(t, d, clock)
+		s := w.took()
+		look := must[sessions.Viewing](t)(w.sessions.OpenViewing(w.ctx, w.all, s.ID, "player", ""))
+		for range 3 {
+			clock.Advance(90 * time.Minute)
+			if _, err := w.sessions.Watched(w.ctx, w.all, look.ID, []sessions.Stretch{minutes(0, 1)}); err != nil {
+				t.Fatalf("somebody who watches: %v", err)
+			}
+		}
+		clock.Advance(2*time.Hour + time.Second)
+		if _, err := w.sessions.Watched(w.ctx, w.all, look.ID, []sessions.Stretch{minutes(1, 2)}); controlplane.ErrorCode(err) != controlplane.CodeConflict {
+			t.Errorf("a look of two hours ago: got %v, want it over", err)
+		}
+		if _, _, err := w.sessions.Transcript(w.ctx, w.all, s.ID, look.ID, 0, 10); controlplane.ErrorCode(err) != controlplane.CodeConflict {
+			t.Errorf("the text by it: got %v, want it over", err)
+		}
+	})
+}
+
 // Who may look, at what; the right is asked again at every read.
 func TestWhoMayWatch(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
