@@ -281,7 +281,7 @@ func (s *Service) keepMatch(tx *db.Tx, row sessionRow, x matched) error {
 			}
 		}
 		for _, id := range persons {
-			if err := db.Insert(tx, &peopleRow{SessionID: row.ID, UserMark: s.userMark(user), PersonID: id, StartedAt: row.StartedAt}); err != nil {
+			if err := db.Upsert(tx, &peopleRow{SessionID: row.ID, UserMark: s.userMark(user), PersonID: id, StartedAt: row.StartedAt}, "session_id", "user_mark", "person_id"); err != nil {
 				return err
 			}
 		}

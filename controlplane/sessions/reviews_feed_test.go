@@ -39,6 +39,13 @@ func TestReviewFromTheCluster(t *testing.T) {
 			_, err := w.sessions.Claim(ctx, w.all, x.ID)
 			wantCode(t, who, err, controlplane.CodeForbidden, "took part")
 		}
+		// A new name makes nobody a stranger to what they did under the old one.
+		w.lists.renamed(w.bobPerson, "bob", "robert")
+		for range 3 {
+			w.later(90 * time.Minute) // deep readings
+		}
+		_, err := w.sessions.Claim(w.as(w.bob, policy.RoleOps), w.all, x.ID)
+		wantCode(t, "Bob, whom the cluster calls Robert now", err, controlplane.CodeForbidden, "took part")
 		got, _ := w.queued(w.ctx, sessions.QueueFilter{})
 		same(t, "Ada's queue", got, []string{x.ID})
 		v := must[sessions.Viewing](t)(w.sessions.OpenViewing(w.ctx, w.all, x.ID, "player", "review"))

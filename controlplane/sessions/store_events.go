@@ -177,10 +177,12 @@ func resolveQuarantine(tx *db.Tx, id, by string, why []byte) error {
 	return tx.Exec("UPDATE session_quarantine SET resolved_at = ?, resolved_by = ?, why = ?, raw = NULL WHERE id = ? AND resolved_at = 0", tx.NowMillis(), by, why, id).Error
 }
 
-// clearMatch forgets whose a session was, before it is said anew.
+// clearMatch forgets on what ground a session was, before it is said anew. Who was
+// known to have taken part stays: a name that is changed later makes nobody a
+// stranger to their own session.
 func clearMatch(tx *db.Tx, session string) error {
 	return errors.Join(tx.Exec("DELETE FROM staff_session_customers WHERE session_id = ?", session).Error,
-		tx.Exec("DELETE FROM staff_session_people WHERE session_id = ?", session).Error)
+		tx.Exec("DELETE FROM staff_session_people WHERE session_id = ? AND person_id = ''", session).Error)
 }
 
 // customersCalled are all customers.

@@ -160,6 +160,14 @@ func (l *lists) uses(p sessions.Somebody, user string) {
 	l.users[user] = append(l.users[user], p.ID)
 }
 
+// renamed has a person use another name at the cluster, and the old one no more.
+func (l *lists) renamed(p sessions.Somebody, old, name string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.users[old] = slices.DeleteFunc(l.users[old], func(id string) bool { return id == p.ID })
+	l.users[name] = append(l.users[name], p.ID)
+}
+
 // grants puts a person on a customer's list from long ago on, with all that a
 // ground wants.
 func (l *lists) grants(c customers.Customer, p sessions.Somebody) sessions.Ground {
