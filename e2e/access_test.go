@@ -15,7 +15,6 @@ import (
 	"ostler/controlplane/teleport"
 	"ostler/controlplane/teleport/teleporttest"
 	"ostler/e2e/world"
-	"ostler/internal/pgtest"
 )
 
 // accessLimit is how long a change of a list may take to arrive anywhere on a
@@ -58,32 +57,31 @@ func TestAccessMainLine(t *testing.T) {
 		t.Skip("starts a browser; make test runs it")
 	}
 	t.Parallel()
-	for name, database := range map[string]func(testing.TB) string{"sqlite": func(testing.TB) string { return "" }, "postgres": pgtest.URL} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			h := newAccessHouse(t, database(t))
-			tomas := h.papered("Tomas Berg", "tomas")
-			h.papered("Uma Falk", "uma")
+	accessMainLine(t, "")
+}
 
-			grant := h.granted(tomas, "Tomas Berg", "operator")
-			world.Eventually(t, "Teleport gives them a role", accessLimit, func() bool { return len(h.cluster.RolesOf("tomas")) == 1 })
-			world.Eventually(t, "the customer is told that they can come", accessLimit, func() bool { return h.told("Tomas Berg can sign in") })
-			h.shown("Tomas Berg")
-			session, err := h.cluster.Connect("tomas", "ops", "node-maple-1")
-			if err != nil {
-				t.Fatalf("who stands on the list is not let in: %v", err)
-			}
-			before := time.Now()
+func accessMainLine(t *testing.T, database string) {
+	h := newAccessHouse(t, database)
+	tomas := h.papered("Tomas Berg", "tomas")
+	h.papered("Uma Falk", "uma")
 
-			h.revoked(grant)
-			h.cut(session)
-			world.Eventually(t, "the customer is told that they cannot come any more", accessLimit, func() bool { return h.told("Tomas Berg can no longer") })
-			h.listedThen("Tomas Berg", before)
-			h.drifts("Uma Falk", "uma")
-			if out, errs, code := h.CLI("ledger", "verify"); code != 0 {
-				t.Errorf("ledger verify: exit %d\n%s%s", code, out, errs)
-			}
-		})
+	grant := h.granted(tomas, "Tomas Berg", "operator")
+	world.Eventually(t, "Teleport gives them a role", accessLimit, func() bool { return len(h.cluster.RolesOf("tomas")) == 1 })
+	world.Eventually(t, "the customer is told that they can come", accessLimit, func() bool { return h.told("Tomas Berg can sign in") })
+	h.shown("Tomas Berg")
+	session, err := h.cluster.Connect("tomas", "ops", "node-maple-1")
+	if err != nil {
+		t.Fatalf("who stands on the list is not let in: %v", err)
+	}
+	before := time.Now()
+
+	h.revoked(grant)
+	h.cut(session)
+	world.Eventually(t, "the customer is told that they cannot come any more", accessLimit, func() bool { return h.told("Tomas Berg can no longer") })
+	h.listedThen("Tomas Berg", before)
+	h.drifts("Uma Falk", "uma")
+	if out, errs, code := h.CLI("ledger", "verify"); code != 0 {
+		t.Errorf("ledger verify: exit %d\n%s%s", code, out, errs)
 	}
 }
 

@@ -13,3 +13,9 @@ func TestSlowSessionsMainLine(t *testing.T) {
 	t.Parallel()
 	sessionsMainLine(t, pgtest.URL(t))
 }
+
+// TestSlowAccessMainLine walks lists on PostgreSQL.
+func TestSlowAccessMainLine(t *testing.T) {
+	t.Parallel()
+	accessMainLine(t, pgtest.URL(t))
+}

@@ -1,3 +1,5 @@
+//go:build slow
+
 package e2e_test
 
 import (
@@ -109,9 +111,9 @@ func (h *keysAtHome) ostler(env []string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// TestMoveIsKilled kills "ostler secrets move" in the middle, by kill -9, and
+// TestSlowMoveIsKilled kills "ostler secrets move" in the middle, by kill -9, and
 // runs it again: every value is whole in one home all the time.
-func TestMoveIsKilled(t *testing.T) {
+func TestSlowMoveIsKilled(t *testing.T) {
 	t.Parallel()
 	h := newKeysAtHome(t, "")
 	cmd := h.ostler(nil, "secrets", "move", "--to", "vault")
@@ -169,8 +171,8 @@ func TestMoveIsKilled(t *testing.T) {
 	}
 }
 
-// TestTwoProcessesMove has a second process try while the first one moves.
-func TestTwoProcessesMove(t *testing.T) {
+// TestSlowTwoProcessesMove has a second process try while the first one moves.
+func TestSlowTwoProcessesMove(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("two processes share PostgreSQL only")

@@ -1,3 +1,5 @@
+//go:build slow
+
 package e2e_test
 
 import (
@@ -13,9 +15,9 @@ import (
 	"ostler/e2e/world"
 )
 
-// TestDrill walks docs/operating.md: a copy of the control plane, on addresses of
+// TestSlowDrill walks docs/operating.md: a copy of the control plane, on addresses of
 // its own and without a signer, opens, verifies, and has what was there.
-func TestDrill(t *testing.T) {
+func TestSlowDrill(t *testing.T) {
 	t.Parallel()
 	w := world.New(t, world.Options{})
 	w.JSON(nil, "customer", "add", "pear", "--name", "Pear", "--country", "DE")
