@@ -55,6 +55,9 @@ func (d *demo) days(ctx context.Context, say func(string, ...any)) error {
 			return err
 		}
 		d.clock.Advance(due.Add(2 * time.Second).Sub(d.clock.Now()))
+		if _, err := d.app.Sessions.ReadNow(ctx, everyone); err != nil { // a first reading goes back a day, and no further
+			return fmt.Errorf("demo: sessions: %w", err)
+		}
 		say("Night of %s: backing up …", due.Format("2 January"))
 		if err := d.settle(ctx); err != nil {
 			return err

@@ -229,7 +229,7 @@ func (d *demo) play(ctx context.Context, progress io.Writer) (demoReady, error) 
 		return demoReady{}, err
 	}
 	say("Sessions on the servers are read and reviewed …")
-	if err := d.reviewed(ctx); err != nil {
+	if err := d.reviewed(ctx, say); err != nil {
 		return demoReady{}, err
 	}
 	if err := d.drifted(ctx); err != nil {

@@ -29,6 +29,7 @@ import (
 	"github.com/gravitational/trace"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/keepalive"
 )
 
 // Version is what the fake says of itself.
@@ -168,6 +169,7 @@ func (c *Cluster) serve(ctx context.Context, l net.Listener, ready chan<- struct
 		return fmt.Errorf("teleporttest: serve: %w", err)
 	}
 	srv := grpc.NewServer(grpc.Creds(credentials.NewTLS(conf)),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}), // the real client asks often whether we live
 		grpc.ChainUnaryInterceptor(metadata.UnaryServerInterceptor, interceptors.GRPCServerUnaryErrorInterceptor, c.count),
 		grpc.ChainStreamInterceptor(metadata.StreamServerInterceptor, interceptors.GRPCServerStreamErrorInterceptor))
 	s := &server{c: c}
