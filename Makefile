@@ -92,7 +92,7 @@ test-all: # inside WITHPG
 test-slow: deps-test tools web ## the tests behind the build tag "slow"
 	@slow="$(SLOW)"; if [ -z "$$slow" ]; then echo "no slow tests yet"; else \
 		echo "go test -tags slow -run Slow" $$slow; \
-		$(WITHPG) go test -tags slow -run Slow -timeout 25m $$slow; fi
+		$(WITHPG) go test -tags slow -run Slow -timeout 40m $$slow; fi
 
 .PHONY: bench
 bench: tools ## measure the budgets (about 30 minutes; nothing else should be busy)
