@@ -2,18 +2,14 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"ostler/controlplane"
 	"ostler/controlplane/customers"
-	"ostler/controlplane/db"
 	"ostler/controlplane/identity"
-	"ostler/controlplane/ledger"
 	"ostler/controlplane/policy"
 )
 
@@ -73,37 +69,13 @@ again gives a new link, and the old one ends). On SQLite stop "ostler serve" fir
 	return cmd
 }
 
-// withIdentity opens the database and the keyring for one action as the system.
+// withIdentity opens the database and the keys for one action on people.
 func withIdentity(ctx context.Context, config string, do func(context.Context, Config, *identity.Store) error) error {
-	c, err := loadConfig(config)
-	if err != nil {
-		return err
-	}
-	ctx = controlplane.System(ctx, "on the machine itself")
-	d, err := db.Open(ctx, db.Options{URL: c.Database.URL})
-	if errors.Is(err, syscall.EWOULDBLOCK) {
-		return controlplane.Errorf(controlplane.CodeConflict, "Stop ostler serve, run this again, and start it again: agents and jobs wait meanwhile.",
-			"The database is in use by ostler serve: SQLite takes one process at a time").Because(err)
-	}
-	if err != nil {
-		return err
-	}
-	defer func() { _ = d.Close() }()
-	if _, err := d.Migrate(ctx); err != nil {
-		return err
-	}
-	k, closeVault, err := c.openKeeper(ctx, d, nil)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = closeVault() }()
-	l, err := ledger.New(d, k, ledger.Options{Origin: c.Ledger.Origin})
-	if err != nil {
-		return err
-	}
-	s, err := identity.New(ctx, d, k, l, customers.New(d, k, l), identity.Options{})
-	if err != nil {
-		return err
-	}
-	return do(ctx, c, s)
+	return withKeeper(ctx, config, func(ctx context.Context, h *house) error {
+		s, err := identity.New(ctx, h.db, h.keeper, h.ledger, customers.New(h.db, h.keeper, h.ledger), identity.Options{})
+		if err != nil {
+			return err
+		}
+		return do(ctx, h.config, s)
+	})
 }
