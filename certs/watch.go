@@ -29,24 +29,15 @@ func (i *instant) Store(t time.Time) { i.v.Store(t.UnixMilli()) }
 // Watch starts what is due until ctx ends: renewals, polls of the CA's renewal
 // windows, daily looks, notices. Several replicas may do so at once.
 func (s *Service) Watch(ctx context.Context) error {
-	woken, cancel := s.opts.Bus.Subscribe(topicWatch)
-	defer cancel()
 	var opening sync.WaitGroup
 	defer opening.Wait()
 	opening.Go(func() { s.openAccounts(ctx) })
-	t := time.NewTicker(s.opts.Every)
-	defer t.Stop()
-	for {
+	s.opts.Bus.Watch(ctx, s.opts.Every, topicWatch, func() {
 		if err := s.Look(ctx); err != nil && ctx.Err() == nil {
 			s.opts.Log.ErrorContext(ctx, "certs.watch", "error", err)
 		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-t.C:
-		case <-woken:
-		}
-	}
+	})
+	return nil
 }
 
 // Look makes one pass of Watch: it begins what is due, and returns when all

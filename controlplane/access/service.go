@@ -193,23 +193,14 @@ func (s *Service) Roles() []Role { return s.opts.Roles }
 // Watch looks for what is due until ctx ends: grants that begin or end, answers
 // that did not come, looks at the cluster and the hosts, notices.
 func (s *Service) Watch(ctx context.Context) error {
-	t := time.NewTicker(s.opts.Tick)
-	defer t.Stop()
-	wake, cancel := s.opts.Bus.Subscribe(TopicWatch)
-	defer cancel()
-	for {
+	s.opts.Bus.Watch(ctx, s.opts.Tick, TopicWatch, func() {
 		for _, due := range s.due {
 			if err := due(ctx); err != nil && ctx.Err() == nil {
 				s.opts.Log.ErrorContext(ctx, "access.watch", "err", err)
 			}
 		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-t.C:
-		case <-wake:
-		}
-	}
+	})
+	return nil
 }
 
 // TopicWatch wakes Watch before its tick.

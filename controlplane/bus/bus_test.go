@@ -153,3 +153,31 @@ func want(t *testing.T, ch <-chan string, topic string) {
 		t.Fatalf("%q did not arrive", topic)
 	}
 }
+
+func TestWatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := bus.New()
+		ctx, cancel := context.WithCancel(t.Context())
+		looks := 0
+		var over sync.WaitGroup
+		over.Go(func() { b.Watch(ctx, time.Minute, "wake", func() { looks++ }) })
+		after := func(d time.Duration, want int) {
+			t.Helper()
+			time.Sleep(d)
+			synctest.Wait()
+			if looks != want {
+				t.Errorf("after %v: %d looks, want %d", d, looks, want)
+			}
+		}
+		after(0, 1)
+		after(2*time.Minute, 3)
+		b.Publish("other")
+		after(time.Second, 3)
+		b.Publish("wake")
+		after(time.Second, 4)
+		cancel()
+		over.Wait()
+		b.Publish("wake")
+		after(time.Hour, 4)
+	})
+}

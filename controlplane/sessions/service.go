@@ -160,23 +160,14 @@ func (o *Options) fill() {
 
 // Watch looks for what is due until ctx ends: events, recordings, reviews, ends.
 func (s *Service) Watch(ctx context.Context) error {
-	t := time.NewTicker(s.opts.Tick)
-	defer t.Stop()
-	wake, cancel := s.opts.Bus.Subscribe(TopicWatch)
-	defer cancel()
-	for {
+	s.opts.Bus.Watch(ctx, s.opts.Tick, TopicWatch, func() {
 		for _, due := range s.due {
 			if err := due(ctx); err != nil && ctx.Err() == nil {
 				s.opts.Log.ErrorContext(ctx, "sessions.watch", "err", err)
 			}
 		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-t.C:
-		case <-wake:
-		}
-	}
+	})
+	return nil
 }
 
 // TopicWatch wakes Watch before its tick.
