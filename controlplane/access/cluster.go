@@ -378,7 +378,7 @@ func (s *Service) noteTrouble(ctx context.Context, why error) error {
 
 // raiseTrouble raises what a person has to do about it.
 func (s *Service) raiseTrouble(tx *db.Tx, row clusterRow, kept seen) error {
-	sentence, _ := troubleText(trouble(row.Trouble), kept.Unread)
+	sentence, _ := troubleText(teleport.Trouble(row.Trouble), kept.Unread)
 	since := controlplane.FromMillis(row.TroubleSince)
 	args := map[string]string{"for": findings.Ago("en", tx.Now.Sub(since)), "since": day(since), "because": sentence}
 	severity := findings.Unknown
@@ -387,7 +387,7 @@ func (s *Service) raiseTrouble(tx *db.Tx, row clusterRow, kept seen) error {
 	}
 	err := s.findings.Raise(tx, findings.Finding{Key: findings.AccessClusterUnreachable, Kind: findings.AccessClusterUnreachable, Severity: severity, Owner: findings.Ops,
 		Subject: sourceTeleport, Args: args, Link: linkCluster})
-	if err != nil || !trouble(row.Trouble).ofIdentity() {
+	if err != nil || !teleport.Trouble(row.Trouble).OfIdentity() {
 		return err
 	}
 	return s.findings.Raise(tx, findings.Finding{Key: findings.AccessClusterIdentity, Kind: findings.AccessClusterIdentity, Severity: findings.Bad, Owner: findings.Ops,

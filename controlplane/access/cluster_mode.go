@@ -13,6 +13,7 @@ import (
 	"ostler/controlplane/ledger"
 	"ostler/controlplane/policy"
 	"ostler/controlplane/secrets"
+	"ostler/controlplane/teleport"
 )
 
 // Enforcement returns how the cluster stands. Permission: access.read over all customers.
@@ -51,7 +52,7 @@ func (s *Service) enforcementIn(tx *db.Tx) (Enforcement, error) {
 		Fake: strings.Contains(strings.ToLower(kept.Cluster+" "+kept.Version), "fake"), LookedAt: at(row.LookedAt), TroubleSince: at(row.TroubleSince),
 		IdentityExpires: at(row.Identity), LocksRefused: row.LocksRefused == 1, Foreign: kept.Foreign, Connector: kept.Connector, ConnectorMissing: kept.Missing,
 	}
-	out.Trouble, out.TroubleNext = troubleText(trouble(row.Trouble), kept.Unread)
+	out.Trouble, out.TroubleNext = troubleText(teleport.Trouble(row.Trouble), kept.Unread)
 	if out.Mode != Observe {
 		out.Planned = kept.Planned
 	}

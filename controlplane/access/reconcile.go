@@ -97,7 +97,7 @@ func (s *Service) lost(ctx context.Context, err error) error {
 	if errors.As(err, &own) {
 		return err
 	}
-	if t := troubleOf(err); t != troubleOther {
+	if t := troubleOf(err); t != teleport.TroubleOther && t != teleport.TroubleBusy {
 		if noted := s.noteTrouble(ctx, err); noted != nil {
 			return noted
 		}

@@ -51,7 +51,7 @@ func (s *Service) Feed(ctx context.Context, scope policy.Scope) (out Feed, err e
 		n, err := quarantinedNow(tx)
 		at := controlplane.FromMillis
 		out = Feed{Configured: s.cluster != nil, Cluster: row.Cluster, ReadTo: at(row.ReadTo), ReadAt: at(row.ReadAt), Events: row.Events,
-			Quarantined: n, Trouble: troubleText(trouble(row.Trouble)), Since: at(row.TroubleSince)}
+			Quarantined: n, Trouble: troubleText(teleport.Trouble(row.Trouble)), Since: at(row.TroubleSince)}
 		return err
 	})
 	return out, wrap("feed", err)
@@ -222,7 +222,7 @@ func (s *Service) closeAll(tx *db.Tx, kind, cause string) error {
 // customers are told too: what is done on their servers is not known meanwhile.
 func (s *Service) noteTrouble(ctx context.Context, cause error) error {
 	s.opts.Log.WarnContext(ctx, "sessions.read", "err", cause)
-	t := troubleOf(cause)
+	t := teleport.TroubleOf(cause)
 	err := s.db.Write(ctx, func(tx *db.Tx) error {
 		row, err := feedIn(tx)
 		if err != nil {
@@ -245,9 +245,9 @@ func (s *Service) noteTrouble(ctx context.Context, cause error) error {
 	return wrap("note a trouble", err)
 }
 
-func (s *Service) raiseTrouble(tx *db.Tx, t trouble, since time.Time) error {
+func (s *Service) raiseTrouble(tx *db.Tx, t teleport.Trouble, since time.Time) error {
 	kind, other := findings.SessionFeedStopped, findings.SessionFeedIdentity
-	if t.ofIdentity() {
+	if t.OfIdentity() {
 		kind, other = other, kind
 	}
 	if err := s.closeAll(tx, other, "there is another cause now"); err != nil {
@@ -282,60 +282,13 @@ func (s *Service) raiseTrouble(tx *db.Tx, t trouble, since time.Time) error {
 	return nil
 }
 
-// trouble is why the audit log is not read.
-type trouble string
-
-// The troubles.
-const (
-	troubleUnreachable trouble = "unreachable"
-	troubleWrongCA     trouble = "wrong_ca"
-	troubleExpired     trouble = "identity_expired"
-	troubleIdentity    trouble = "identity_unusable"
-	troubleDenied      trouble = "denied"
-	troubleClock       trouble = "clock"
-	troubleBusy        trouble = "busy"
-	troubleOther       trouble = "other"
-)
-
-// ofIdentity reports whether it is our identity that has to be seen to.
-func (t trouble) ofIdentity() bool {
-	return t == troubleWrongCA || t == troubleExpired || t == troubleIdentity || t == troubleDenied
-}
-
-func troubleOf(err error) trouble {
-	for _, x := range []struct {
-		err error
-		t   trouble
-	}{{teleport.ErrExpired, troubleExpired}, {teleport.ErrWrongCA, troubleWrongCA}, {teleport.ErrClock, troubleClock}, {teleport.ErrIdentity, troubleIdentity},
-		{teleport.ErrDenied, troubleDenied}, {teleport.ErrUnreachable, troubleUnreachable}, {teleport.ErrTooMuch, troubleBusy}} {
-		if errors.Is(err, x.err) {
-			return x.t
-		}
-	}
-	return troubleOther
-}
-
 // troubleText is a trouble as a sentence without its full stop.
-func troubleText(t trouble) string {
-	switch t {
-	case "":
-		return ""
-	case troubleUnreachable:
-		return "the cluster does not answer"
-	case troubleWrongCA:
-		return "the cluster's certificate is not signed by the authority that our identity names"
-	case troubleExpired:
-		return "our identity has expired"
-	case troubleIdentity:
-		return "our identity file cannot be used"
-	case troubleDenied:
+func troubleText(t teleport.Trouble) string {
+	if t == teleport.TroubleDenied {
 		return "our identity may not list and read events"
-	case troubleClock:
-		return "by our clock the cluster's certificate is not valid now"
-	case troubleBusy:
-		return "the cluster is too busy to answer"
 	}
-	return "the cluster answered with an error of its own"
+	sentence, _ := t.Text()
+	return sentence
 }
 
 // moment is an instant as people say it.
