@@ -71,8 +71,8 @@ func TestSlowArchiveOfASparseFile(t *testing.T) {
 	}
 }
 
-// A very large folder is listed whole; what it costs beside restic's own listing
-// is said, in processor time of both.
+// To read what restic lists and write the listing costs at most 0.4 of what it
+// costs restic to list it: processor time of both, so others do not count.
 func TestSlowListingCost(t *testing.T) {
 	const many = 100_000
 	r := realRepo(t)
@@ -104,9 +104,11 @@ func TestSlowListingCost(t *testing.T) {
 		f()
 		return used() - before
 	}
-	best := [2]time.Duration{1 << 62, 1 << 62}
-	for range 3 {
-		best[0] = min(best[0], cost(func() {
+	ls, walk, whole, snapshots := time.Duration(1<<62), time.Duration(1<<62), time.Duration(1<<62), time.Duration(1<<62)
+	// What others do on the machine makes all of it dearer, and never cheaper: the
+	// least of some tries counts, of all four alike.
+	for try := 1; try <= 12; try++ {
+		ls = min(ls, cost(func() {
 			cmd := exec.Command(r.Binary, "-r", r.URL, "--password-file", r.PasswordFile, "--no-cache", "--no-lock", "ls", "--json", snap)
 			cmd.Env = []string{"HOME=/nonexistent"}
 			cmd.Stdout = struct{ io.Writer }{io.Discard} // through a pipe, as everybody reads it
@@ -114,14 +116,11 @@ func TestSlowListingCost(t *testing.T) {
 				t.Fatal(err)
 			}
 		}))
-		best[1] = min(best[1], cost(func() {
+		walk = min(walk, cost(func() {
 			if err := r.Walk(t.Context(), snap, func([]byte, wire.Node) error { return nil }); err != nil {
 				t.Fatal(err)
 			}
 		}))
-	}
-	whole, snapshots := time.Duration(1<<62), time.Duration(1<<62)
-	for range 3 {
 		whole = min(whole, cost(func() {
 			c, err := h.Catalogue(t.Context(), helper.Catalogue{Job: "job_1", Snapshot: snap}, nil)
 			if err != nil || c.Entries < many {
@@ -133,7 +132,12 @@ func TestSlowListingCost(t *testing.T) {
 				t.Fatal(err)
 			}
 		}))
+		if try >= 3 && whole-snapshots <= ls*14/10 {
+			break
+		}
 	}
-	// Said and not judged: what a busy machine adds is not ours. make bench judges.
-	t.Logf("restic ls %v, walk %v, listing %v with the list of snapshots (%v): %.2f times", best[0], best[1], whole, snapshots, float64(whole-snapshots)/float64(best[0]))
+	t.Logf("restic ls %v, walk %v, listing %v with the list of snapshots (%v)", ls, walk, whole, snapshots)
+	if limit := ls * 14 / 10; whole-snapshots > limit {
+		t.Errorf("listing: got %v of processor time, want at most %v", whole-snapshots, limit)
+	}
 }
