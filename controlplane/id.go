@@ -68,6 +68,16 @@ const (
 	PrefixViewing      = "vwg_"
 	PrefixNote         = "nte_"
 	PrefixDraw         = "drw_"
+
+	PrefixIncident     = "inc_"
+	PrefixAssertion    = "asr_"
+	PrefixCaseEvent    = "cev_"
+	PrefixTask         = "tsk_"
+	PrefixAction       = "act_"
+	PrefixDecision     = "dec_"
+	PrefixReport       = "rpt_"
+	PrefixBreachNotice = "bnt_" // of a breach; PrefixNotice is of a change to a list
+	PrefixAdvisory     = "adv_"
 )
 
 var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)

@@ -18,6 +18,7 @@ import (
 	"ostler/controlplane/customers"
 	"ostler/controlplane/findings"
 	"ostler/controlplane/identity"
+	"ostler/controlplane/incidents"
 	"ostler/controlplane/jobs"
 	"ostler/controlplane/ledger"
 	"ostler/controlplane/policy"
@@ -36,6 +37,7 @@ type Deps struct {
 	Certs     *certs.Service
 	Access    *access.Service
 	Sessions  *sessions.Service
+	Incidents *incidents.Service
 	Bus       *bus.Bus
 	// Now is the plane's time: (*db.DB).Now.
 	Now func(context.Context) (time.Time, error)

@@ -23,6 +23,7 @@ import (
 	"ostler/controlplane/db"
 	"ostler/controlplane/findings"
 	"ostler/controlplane/identity"
+	"ostler/controlplane/incidents"
 	"ostler/controlplane/jobs"
 	"ostler/controlplane/ledger"
 	"ostler/controlplane/mail"
@@ -60,6 +61,7 @@ type App struct {
 	Certs     *certs.Service
 	Access    *access.Service
 	Sessions  *sessions.Service
+	Incidents *incidents.Service
 	Server    *server.Server
 	signer    *signer.Client
 	cluster   *teleport.Client // nil: none is configured
@@ -178,7 +180,10 @@ func (a *App) slices(ctx context.Context, o AppOptions) (err error) {
 			s, err := a.Agents.Status(ctx, scope, server)
 			return s.SealKey, err
 		}})
-	return a.openCerts(ctx)
+	if err := a.openCerts(ctx); err != nil {
+		return err
+	}
+	return a.openIncidents()
 }
 
 // edges wires the API, the agents' endpoints and the pages.
@@ -189,13 +194,13 @@ func (a *App) edges(o AppOptions) (err error) {
 		note = "This is a demo: the companies, the people and their files are made up."
 	}
 	portal, err := web.New(web.Deps{Identity: a.Identity, Customers: a.Customers, Findings: a.Findings, Jobs: a.Jobs, Ledger: a.Ledger, Agents: a.Agents,
-		Backups: a.Backups, Certs: a.Certs, Access: a.Access, Sessions: a.Sessions, Bus: a.Bus, Now: a.DB.Now},
+		Backups: a.Backups, Certs: a.Certs, Access: a.Access, Sessions: a.Sessions, Incidents: a.Incidents, Bus: a.Bus, Now: a.DB.Now},
 		web.Options{Company: c.Portal.Company, URL: c.Portal.URL, Secure: c.Portal.TLSCert != "", EnrolURL: c.enrolURL(), Note: note, Mails: a.Mail.Configured(), Log: a.log})
 	if err != nil {
 		return err
 	}
 	a.Server, err = server.New(server.Deps{DB: a.DB, Keeper: a.Keeper, Auth: a.Identity, Agents: a.Agents, Customers: a.Customers, Identity: a.Identity,
-		Jobs: a.Jobs, Findings: a.Findings, Ledger: a.Ledger, Chunks: a.Backups, Backups: a.Backups, Certs: a.Certs, Access: a.Access, Sessions: a.Sessions, Mail: a.Mail},
+		Jobs: a.Jobs, Findings: a.Findings, Ledger: a.Ledger, Chunks: a.Backups, Backups: a.Backups, Certs: a.Certs, Access: a.Access, Sessions: a.Sessions, Incidents: a.Incidents, Mail: a.Mail},
 		server.Options{PortalAddr: c.Portal.Listen, AgentsAddr: c.Agents.Listen, EnrolAddr: c.Agents.EnrolListen, MetricsAddr: c.Metrics.Listen,
 			CertFile: c.Portal.TLSCert, KeyFile: c.Portal.TLSKey, AgentNames: c.Agents.Names, Version: version, Log: a.log,
 			Long: func(path string) bool { return portal.LongLived(path) }})
@@ -213,7 +218,7 @@ func (a *App) Run(ctx context.Context) error {
 	sys := controlplane.System(ctx, "serve")
 	g, gctx := errgroup.WithContext(sys)
 	parts := map[string]func(context.Context) error{
-		"ledger": a.Ledger.Run, "jobs": a.Jobs.Run, "agents": a.Agents.Run, "identity": a.Identity.Run, "backups": a.Backups.Watch, "certs": a.Certs.Watch, "access": a.Access.Watch, "sessions": a.Sessions.Watch,
+		"ledger": a.Ledger.Run, "jobs": a.Jobs.Run, "agents": a.Agents.Run, "identity": a.Identity.Run, "backups": a.Backups.Watch, "certs": a.Certs.Watch, "access": a.Access.Watch, "sessions": a.Sessions.Watch, "incidents": a.Incidents.Watch,
 		"server": func(ctx context.Context) error { return a.Server.Run(ctx, nil) }, "secrets": a.refreshKeys, "vault": a.watchVault,
 	}
 	if a.DB.Dialect() == db.Postgres {

@@ -34,47 +34,51 @@ type Permission string
 
 // The permissions.
 const (
-	CustomerRead  Permission = "customer.read"
-	CustomerWrite Permission = "customer.write"
-	ServerRead    Permission = "server.read"
-	ServerWrite   Permission = "server.write"
-	ServerEnrol   Permission = "server.enrol"
-	WindowWrite   Permission = "window.write" // open and close change windows
-	PlanRead      Permission = "plan.read"
-	PlanWrite     Permission = "plan.write"
-	KeyConfirm    Permission = "key.confirm" // see the recovery key once and confirm it
-	BackupRun     Permission = "backup.run"
-	SnapshotRead  Permission = "snapshot.read" // see that snapshots exist
-	FileRead      Permission = "file.read"     // see file names and contents of snapshots
-	RestoreRun    Permission = "restore.run"
-	RestoreAssist Permission = "restore.assist" // staff: help one customer restore, with a reason and a ticket
-	RestoreAsk    Permission = "restore.ask"    // contact: have us restore
-	JobRead       Permission = "job.read"
-	JobCancel     Permission = "job.cancel"
-	FindingRead   Permission = "finding.read"
-	FindingWrite  Permission = "finding.write"
-	LedgerRead    Permission = "ledger.read"
-	PeopleRead    Permission = "people.read"
-	PeopleWrite   Permission = "people.write"
-	CertRead      Permission = "cert.read"
-	CertWrite     Permission = "cert.write" // create, change, pause and renew certificates
-	CertAdmin     Permission = "cert.admin" // authorities, providers, mass re-issues, compromised keys
-	AccessRead    Permission = "access.read"
-	AccessWrite   Permission = "access.write"   // grant, revoke, people, entries
-	AccessApprove Permission = "access.approve" // answer proposed grants, reviews and recertifications
-	AccessAdmin   Permission = "access.admin"   // how the cluster is dealt with, baselines, campaigns
-	AccessConfirm Permission = "access.confirm" // contact: whom we let in, who may instruct, notices
-	SessionRead   Permission = "session.read"   // see that sessions were, by whom and why
-	SessionWatch  Permission = "session.watch"  // play recordings and read their text; every viewing is on record
-	SessionReview Permission = "session.review" // judge sessions, explain logins
-	SessionAdmin  Permission = "session.admin"  // holds, terms, the reading of the cluster's log
-	SelfRead      Permission = "self.read"      // one's own sessions, tokens, second factor
-	SelfWrite     Permission = "self.write"
+	CustomerRead   Permission = "customer.read"
+	CustomerWrite  Permission = "customer.write"
+	ServerRead     Permission = "server.read"
+	ServerWrite    Permission = "server.write"
+	ServerEnrol    Permission = "server.enrol"
+	WindowWrite    Permission = "window.write" // open and close change windows
+	PlanRead       Permission = "plan.read"
+	PlanWrite      Permission = "plan.write"
+	KeyConfirm     Permission = "key.confirm" // see the recovery key once and confirm it
+	BackupRun      Permission = "backup.run"
+	SnapshotRead   Permission = "snapshot.read" // see that snapshots exist
+	FileRead       Permission = "file.read"     // see file names and contents of snapshots
+	RestoreRun     Permission = "restore.run"
+	RestoreAssist  Permission = "restore.assist" // staff: help one customer restore, with a reason and a ticket
+	RestoreAsk     Permission = "restore.ask"    // contact: have us restore
+	JobRead        Permission = "job.read"
+	JobCancel      Permission = "job.cancel"
+	FindingRead    Permission = "finding.read"
+	FindingWrite   Permission = "finding.write"
+	LedgerRead     Permission = "ledger.read"
+	PeopleRead     Permission = "people.read"
+	PeopleWrite    Permission = "people.write"
+	CertRead       Permission = "cert.read"
+	CertWrite      Permission = "cert.write" // create, change, pause and renew certificates
+	CertAdmin      Permission = "cert.admin" // authorities, providers, mass re-issues, compromised keys
+	AccessRead     Permission = "access.read"
+	AccessWrite    Permission = "access.write"    // grant, revoke, people, entries
+	AccessApprove  Permission = "access.approve"  // answer proposed grants, reviews and recertifications
+	AccessAdmin    Permission = "access.admin"    // how the cluster is dealt with, baselines, campaigns
+	AccessConfirm  Permission = "access.confirm"  // contact: whom we let in, who may instruct, notices
+	SessionRead    Permission = "session.read"    // see that sessions were, by whom and why
+	SessionWatch   Permission = "session.watch"   // play recordings and read their text; every viewing is on record
+	SessionReview  Permission = "session.review"  // judge sessions, explain logins
+	SessionAdmin   Permission = "session.admin"   // holds, terms, the reading of the cluster's log
+	IncidentRead   Permission = "incident.read"   // staff: cases; contacts: what they were told
+	IncidentReport Permission = "incident.report" // say that something may be wrong
+	IncidentWrite  Permission = "incident.write"  // cases, notices, advisories
+	IncidentAdmin  Permission = "incident.admin"  // rules of law, contracts' terms, who we are to the law
+	SelfRead       Permission = "self.read"       // one's own sessions, tokens, second factor
+	SelfWrite      Permission = "self.write"
 )
 
 var (
-	staffSees   = []Permission{CustomerRead, ServerRead, PlanRead, SnapshotRead, JobRead, FindingRead, LedgerRead, PeopleRead, CertRead, AccessRead, SessionRead, SelfRead, SelfWrite}
-	contactSees = []Permission{CustomerRead, ServerRead, PlanRead, SnapshotRead, JobRead, FindingRead, LedgerRead, CertRead, AccessRead, SessionRead, SelfRead, SelfWrite}
+	staffSees   = []Permission{CustomerRead, ServerRead, PlanRead, SnapshotRead, JobRead, FindingRead, LedgerRead, PeopleRead, CertRead, AccessRead, SessionRead, IncidentRead, IncidentReport, SelfRead, SelfWrite}
+	contactSees = []Permission{CustomerRead, ServerRead, PlanRead, SnapshotRead, JobRead, FindingRead, LedgerRead, CertRead, AccessRead, SessionRead, IncidentRead, IncidentReport, SelfRead, SelfWrite}
 )
 
 // permissions says what each role may do. Staff do not see a customer's file
@@ -83,8 +87,8 @@ var (
 // backups.AssistScope mints that scope.
 var permissions = map[Role][]Permission{
 	RoleSupport:  staffSees,
-	RoleOps:      append(slices.Clone(staffSees), CustomerWrite, ServerWrite, ServerEnrol, WindowWrite, PlanWrite, BackupRun, JobCancel, FindingWrite, RestoreAssist, CertWrite, AccessWrite, AccessApprove, SessionWatch, SessionReview),
-	RoleAdmin:    append(slices.Clone(staffSees), CustomerWrite, ServerWrite, ServerEnrol, WindowWrite, PlanWrite, BackupRun, JobCancel, FindingWrite, PeopleWrite, RestoreAssist, CertWrite, CertAdmin, AccessWrite, AccessApprove, AccessAdmin, SessionWatch, SessionReview, SessionAdmin),
+	RoleOps:      append(slices.Clone(staffSees), CustomerWrite, ServerWrite, ServerEnrol, WindowWrite, PlanWrite, BackupRun, JobCancel, FindingWrite, RestoreAssist, CertWrite, AccessWrite, AccessApprove, SessionWatch, SessionReview, IncidentWrite),
+	RoleAdmin:    append(slices.Clone(staffSees), CustomerWrite, ServerWrite, ServerEnrol, WindowWrite, PlanWrite, BackupRun, JobCancel, FindingWrite, PeopleWrite, RestoreAssist, CertWrite, CertAdmin, AccessWrite, AccessApprove, AccessAdmin, SessionWatch, SessionReview, SessionAdmin, IncidentWrite, IncidentAdmin),
 	RoleReader:   contactSees,
 	RoleRestorer: append(slices.Clone(contactSees), FileRead, RestoreRun, RestoreAsk, BackupRun, JobCancel),
 	RoleOwner:    append(slices.Clone(contactSees), FileRead, RestoreRun, RestoreAsk, BackupRun, JobCancel, KeyConfirm, PlanWrite, PeopleRead, PeopleWrite, CertWrite, AccessConfirm, AccessApprove, SessionWatch),

@@ -25,6 +25,7 @@ import (
 	"ostler/controlplane/db"
 	"ostler/controlplane/findings"
 	"ostler/controlplane/identity"
+	"ostler/controlplane/incidents"
 	"ostler/controlplane/jobs"
 	"ostler/controlplane/ledger"
 	"ostler/controlplane/mail"
@@ -45,11 +46,12 @@ type Deps struct {
 	Findings  *findings.Findings
 	Ledger    *ledger.Ledger
 	Chunks    ChunkSink
-	Backups   *backups.Service  // nil leaves its operations out
-	Mail      *mail.Mail        // nil leaves its operations out
-	Certs     *certs.Service    // nil leaves its operations out
-	Access    *access.Service   // nil leaves its operations out
-	Sessions  *sessions.Service // nil leaves its operations out
+	Backups   *backups.Service   // nil leaves its operations out
+	Mail      *mail.Mail         // nil leaves its operations out
+	Certs     *certs.Service     // nil leaves its operations out
+	Access    *access.Service    // nil leaves its operations out
+	Sessions  *sessions.Service  // nil leaves its operations out
+	Incidents *incidents.Service // nil leaves its operations out
 }
 
 // Options are the settings. Empty addresses are the default ones; "off" turns

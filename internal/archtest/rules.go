@@ -102,12 +102,12 @@ var parts = map[string]string{
 // entry of layers matches more closely (backups/restic, agents/host) is not meant.
 var clockless = []string{
 	"controlplane/policy", "controlplane/ledger", "controlplane/jobs", "controlplane/findings",
-	"controlplane/identity", "controlplane/customers", "controlplane/access", "controlplane/sessions", "agents", "agents/wire", "backups", "certs",
+	"controlplane/identity", "controlplane/customers", "controlplane/access", "controlplane/sessions", "controlplane/incidents", "agents", "agents/wire", "backups", "certs",
 }
 
 // scoped packages hold customers' rows: each exported method of their stores
 // takes a policy.Scope.
-var scoped = []string{"controlplane/customers", "controlplane/findings", "controlplane/access", "controlplane/sessions", "agents", "backups", "certs"}
+var scoped = []string{"controlplane/customers", "controlplane/findings", "controlplane/access", "controlplane/sessions", "controlplane/incidents", "agents", "backups", "certs"}
 
 // Lengths that want a reason. Tests are not measured.
 const (
