@@ -23,6 +23,7 @@ func (c Certainty) Valid() bool { return c == Suspected || c == Certain }
 // another one supersedes it.
 type Assertion struct {
 	ID         string
+	Customer   string // whose part of it; "" is the whole
 	Certainty  Certainty
 	At         time.Time // when they became aware
 	By, Ground string
