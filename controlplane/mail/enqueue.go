@@ -91,7 +91,7 @@ func (m *Mail) newRow(tx *db.Tx, msg Message) (r *row, to, title string, err err
 	id := controlplane.NewID(controlplane.PrefixMail)
 	r = &row{
 		ID: id, Key: msg.Key, Customer: msg.Customer, Audience: string(audience(msg.Person)), Person: msg.Person, Subject: msg.Subject,
-		Template: msg.Template, Lang: "en", Path: msg.Path, MessageID: strings.ToLower(id[len(controlplane.PrefixMail):]+"."+rand.Text()) + "@" + m.domain,
+		Template: msg.Template, Path: msg.Path, MessageID: strings.ToLower(id[len(controlplane.PrefixMail):]+"."+rand.Text()) + "@" + m.domain,
 		State: Queued, Content: string(Full), CreatedAt: tx.NowMillis(),
 	}
 	if r.Key == "" {
@@ -105,10 +105,11 @@ func (m *Mail) newRow(tx *db.Tx, msg Message) (r *row, to, title string, err err
 	case !m.Configured():
 		r.State, r.Cause = Unsent, CauseNoServer
 	}
-	l, err := compose(msg.Template, msg.Name, msg.Args, m.o.Company, m.link(msg.Path), m.replyTo != nil)
+	l, err := compose(msg.Template, msg.Lang, msg.Name, msg.Args, m.o.Company, m.link(msg.Path), m.replyTo != nil)
 	if err != nil {
 		return nil, "", "", err
 	}
+	r.Lang = l.Lang
 	h := header{messageID: r.MessageID, to: to, name: msg.Name, date: tx.Now}
 	if !ok {
 		h.to, h.name = "unusable@"+invalidDomain, "" // what the caller gave stands sealed in the row

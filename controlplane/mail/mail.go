@@ -28,7 +28,8 @@ type Message struct {
 	// Args fill the template. A paragraph whose argument is missing is left out.
 	// They hold no file names: a mail says that there is something, and the
 	// portal says what. An argument that a template takes as a list has an entry
-	// on each of its lines.
+	// on each of its lines; one that it takes as a text of several paragraphs has
+	// empty lines between them, and is up to 200,000 characters long.
 	Args map[string]string
 	// Path is the page of the portal that the link leads to: "/restores/res_...".
 	// "" is the portal's home.
@@ -52,6 +53,17 @@ const (
 	AccessReviewed   = "access.reviewed"    // args: who, result
 	AccessFlagged    = "access.flagged"     // args: what, because
 	AccessDecided    = "access.decided"     // args: what, decision, because
+
+	IncidentNotice    = "incident.notice"    // args: text (of several paragraphs)
+	IncidentUpdate    = "incident.update"    // args: text
+	IncidentWithdrawn = "incident.withdrawn" // args: text
+	IncidentFreeze    = "incident.freeze"    // args: text
+	IncidentAdvisory  = "incident.advisory"  // args: text
+	IncidentChange    = "incident.change"    // args: text
+	IncidentChannel   = "incident.channel"   // no args: mail may be read by others, somebody calls
+	IncidentAlarm     = "incident.alarm"     // to staff; args: what, number, due, because
+	IncidentSecond    = "incident.second"    // to staff; args: who, number, what, until
+	IncidentReceived  = "incident.received"  // to who reported something; args: number, text
 
 	Test = "test" // no args
 )

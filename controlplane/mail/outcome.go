@@ -14,6 +14,8 @@ type Became struct {
 	Subject, Template   string
 	State               State
 	Cause               Cause
+	// Content is what was accepted: with Notice, nobody was told what it is about.
+	Content Content
 	// AcceptedAt is the mail server's word for it; zero before.
 	AcceptedAt time.Time
 	// CalledAt is when a person reached the recipient another way; zero before.
@@ -27,7 +29,7 @@ func (m *Mail) OnChanged(f func(tx *db.Tx, b Became) error) { m.changed = append
 
 // tell tells of a mail as it stands in r.
 func (m *Mail) tell(tx *db.Tx, r *row) error {
-	b := Became{Mail: r.ID, Key: r.Key, Customer: r.Customer, Person: r.Person, Subject: r.Subject, Template: r.Template, State: r.State, Cause: r.Cause,
+	b := Became{Mail: r.ID, Key: r.Key, Customer: r.Customer, Person: r.Person, Subject: r.Subject, Template: r.Template, State: r.State, Cause: r.Cause, Content: Content(r.Content),
 		AcceptedAt: controlplane.FromMillis(r.AcceptedAt), CalledAt: controlplane.FromMillis(r.CalledAt)}
 	for _, f := range m.changed {
 		if err := f(tx, b); err != nil {

@@ -21,7 +21,7 @@ var page = template.Must(template.New("mail").Parse(`<!doctype html>
 <body>
 <p>{{.Hello}}</p>
 {{range .Lines}}{{if .Entries}}<ul>{{range .Entries}}<li>{{.}}</li>
-{{end}}</ul>{{else}}<p>{{.Text}}</p>{{end}}
+{{end}}</ul>{{else if .Long}}<p style="white-space:pre-line">{{.Text}}</p>{{else}}<p>{{.Text}}</p>{{end}}
 {{end}}<p>{{.Action}}:<br><a href="{{.Link}}">{{.Link}}</a></p>
 <p>{{.Foot}}</p>
 </body></html>

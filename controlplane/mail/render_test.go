@@ -145,6 +145,29 @@ func TestNothingIsInjected(t *testing.T) {
 	}
 }
 
+// TestLongTexts: a notice goes out whole, in its language, and as nothing but text.
+func TestLongTexts(t *testing.T) {
+	h := quiet(t, mail.Options{})
+	text := "Was geschehen ist\r\nJemand hat Daten gelesen. <script>alert(1)</script> {text¶} \u202egpj.exe\x00\n\n\n \n" + strings.Repeat("Äpfel und Birnen ", 2000) + "\n\nEnde."
+	head, plain, html := read(t, h.raw(h.enqueue(mail.Message{Customer: h.customer, To: annaA, Name: "Anna", Template: mail.IncidentNotice, Lang: "de-DE", Args: map[string]string{"text": text}})))
+	if got := head.Get("Content-Language"); got != "de" || !strings.HasPrefix(plain, "Guten Tag Anna,\n\nWas geschehen ist\nJemand hat Daten gelesen.") {
+		t.Errorf("language %q, text\n%.200s", got, plain)
+	}
+	if n := strings.Count(plain, "Äpfel und Birnen"); n != 2000 || !strings.Contains(plain, "\n\nEnde.\n\nDiese Mitteilung") {
+		t.Errorf("the text is not whole: %d of 2,000", n)
+	}
+	if strings.Contains(html, "<script") || !strings.Contains(html, "&lt;script&gt;") || strings.ContainsAny(plain+html, "\u202e\x00") {
+		t.Errorf("html: %.600s", html)
+	}
+	for lang, want := range map[string]string{"de": "en", "en-GB": "en", "fr": "en", "": "en"} {
+		m := h.ready()
+		m.Lang = lang
+		if head, _, _ := read(t, h.raw(h.enqueue(m))); head.Get("Content-Language") != want {
+			t.Errorf("%q: a template that there is in English only says that it is %q", lang, head.Get("Content-Language"))
+		}
+	}
+}
+
 func TestLinks(t *testing.T) {
 	h := quiet(t, mail.Options{})
 	for path, want := range map[string]string{

@@ -180,7 +180,7 @@ func (m *Mail) envelope(r *row) (envelope, error) {
 	if !m.o.NoticeWithoutTLS {
 		return env, nil
 	}
-	l, err := compose(noticeTemplate, "", nil, m.o.Company, m.link(r.Path), m.replyTo != nil)
+	l, err := compose(noticeTemplate, r.Lang, "", nil, m.o.Company, m.link(r.Path), m.replyTo != nil)
 	if err != nil {
 		return envelope{}, wrap("notice", err)
 	}

@@ -27,20 +27,47 @@ func (w *words) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*[]string)(w))
 }
 
-// english is read once; it is embedded, and a test reads it.
-var english = sync.OnceValues(func() (map[string]words, error) {
-	raw, err := textFiles.ReadFile("text/en.json")
-	if err != nil {
-		return nil, err
+// texts are the words of each language, read once; they are embedded, and a test
+// reads them.
+var texts = sync.OnceValues(func() (map[string]map[string]words, error) {
+	all := map[string]map[string]words{}
+	for _, lang := range []string{english, "de"} {
+		raw, err := textFiles.ReadFile("text/" + lang + ".json")
+		if err != nil {
+			return nil, err
+		}
+		var t map[string]words
+		if err := json.Unmarshal(raw, &t); err != nil {
+			return nil, err
+		}
+		all[lang] = t
 	}
-	var t map[string]words
-	return t, json.Unmarshal(raw, &t)
+	return all, nil
 })
+
+// english has every template; other languages have some.
+const english = "en"
+
+// wordsOf returns the words of a template and the language that they are in:
+// the one asked for, or English where it has no such template.
+func wordsOf(template, lang string) (text map[string]words, in string, err error) {
+	all, err := texts()
+	if err != nil {
+		return nil, "", err
+	}
+	lang, _, _ = strings.Cut(strings.ToLower(lang), "-")
+	if t := all[lang]; len(t[template+".body"]) > 0 {
+		return t, lang, nil
+	}
+	return all[english], english, nil
+}
 
 // Templates lists the templates that Enqueue takes.
 func Templates() []string {
 	return []string{RestoreReady, RestorePlaced, RestoreFailed, AskAnswered, CertificateExpiring, CertificateExpired,
-		AccessChanged, AccessBreakGlass, AccessApprove, AccessReviewed, AccessFlagged, AccessDecided, Test}
+		AccessChanged, AccessBreakGlass, AccessApprove, AccessReviewed, AccessFlagged, AccessDecided,
+		IncidentNotice, IncidentUpdate, IncidentWithdrawn, IncidentFreeze, IncidentAdvisory, IncidentChange, IncidentChannel,
+		IncidentAlarm, IncidentSecond, IncidentReceived, Test}
 }
 
 // noticeTemplate is the mail without content.
@@ -48,6 +75,9 @@ const noticeTemplate = "notice"
 
 // maxArg bounds an argument, or an entry of a list, in runes.
 const maxArg = 200
+
+// maxLong bounds a text of several paragraphs, in runes.
+const maxLong = 200_000
 
 // maxEntries bounds a list; the line after it says how many more there are.
 const maxEntries = 2000
@@ -59,15 +89,16 @@ type letter struct {
 	Action, Link, Foot string
 }
 
-// paragraph is a text or a list.
+// paragraph is a text, of one line or of several, or a list.
 type paragraph struct {
 	Text    string
+	Long    bool // the line ends in Text are meant
 	Entries []string
 }
 
 // compose fills a template. An argument that it does not know is an error.
-func compose(template, name string, args map[string]string, company, link string, answered bool) (letter, error) {
-	text, err := english()
+func compose(template, lang, name string, args map[string]string, company, link string, answered bool) (letter, error) {
+	text, lang, err := wordsOf(template, lang)
 	if err != nil {
 		return letter{}, err
 	}
@@ -83,7 +114,7 @@ func compose(template, name string, args map[string]string, company, link string
 	}
 	values := map[string]string{}
 	for arg, v := range args {
-		if !isList(body, arg) { // tidying would make one line of a list
+		if !isList(body, arg) && !slices.Contains(body, "{"+arg+"¶}") { // tidying would make one line of it
 			values[arg] = tidy(v)
 		}
 	}
@@ -91,7 +122,7 @@ func compose(template, name string, args map[string]string, company, link string
 		s, _ := fill(strings.Join(text[key], " "), values)
 		return s
 	}
-	l := letter{Lang: "en", Link: link, Title: line(template+".subject", values), Action: line(template+".action", nil), Hello: line("hello", nil)}
+	l := letter{Lang: lang, Link: link, Title: line(template+".subject", values), Action: line(template+".action", nil), Hello: line("hello", nil)}
 	if name = tidy(name); name != "" {
 		l.Hello = line("hello_name", map[string]string{"name": name})
 	}
@@ -105,6 +136,8 @@ func compose(template, name string, args map[string]string, company, link string
 			if e := entries(args[arg], line); len(e) > 0 {
 				l.Lines = append(l.Lines, paragraph{Entries: e})
 			}
+		} else if arg, ok := longOf(p); ok {
+			l.Lines = append(l.Lines, long(args[arg])...)
 		} else if s, ok := fill(p, values); ok {
 			l.Lines = append(l.Lines, paragraph{Text: s})
 		}
@@ -121,6 +154,38 @@ func listOf(p string) (arg string, ok bool) {
 		arg, ok = strings.CutSuffix(arg, "...}")
 	}
 	return arg, ok
+}
+
+// longOf returns the argument of a paragraph that is a text of several: "{text¶}".
+func longOf(p string) (arg string, ok bool) {
+	if arg, ok = strings.CutPrefix(p, "{"); ok {
+		arg, ok = strings.CutSuffix(arg, "¶}")
+	}
+	return arg, ok
+}
+
+// long makes safe paragraphs of a text: an empty line stands between them.
+func long(v string) (out []paragraph) {
+	if r := []rune(v); len(r) > maxLong {
+		v = string(r[:maxLong-1]) + "…"
+	}
+	v = strings.ReplaceAll(v, "\r\n", "\n")
+	var lines []string
+	end := func() {
+		if len(lines) > 0 {
+			out = append(out, paragraph{Text: strings.Join(lines, "\n"), Long: true})
+		}
+		lines = nil
+	}
+	for line := range strings.SplitSeq(v, "\n") {
+		if line = clean(line); line == "" {
+			end()
+			continue
+		}
+		lines = append(lines, line)
+	}
+	end()
+	return out
 }
 
 func isList(body words, arg string) bool { return slices.Contains(body, "{"+arg+"...}") }
@@ -154,7 +219,7 @@ func names(texts []string) []string {
 				break
 			}
 			name, after, _ := strings.Cut(rest, "}")
-			all = append(all, strings.TrimSuffix(name, "..."))
+			all = append(all, strings.TrimSuffix(strings.TrimSuffix(name, "..."), "¶"))
 			s = after
 		}
 	}
@@ -180,9 +245,18 @@ func fill(s string, values map[string]string) (string, bool) {
 	}
 }
 
-// tidy makes one bounded line of a value: no control character and nothing
-// that turns the direction of writing.
+// tidy makes one bounded line of a value.
 func tidy(s string) string {
+	s = clean(s)
+	if r := []rune(s); len(r) > maxArg {
+		s = string(r[:maxArg-1]) + "…"
+	}
+	return s
+}
+
+// clean makes one line of a value: no control character and nothing that turns
+// the direction of writing.
+func clean(s string) string {
 	s = strings.ToValidUTF8(s, "?")
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
@@ -193,9 +267,5 @@ func tidy(s string) string {
 		}
 		return r
 	}, s)
-	s = strings.Join(strings.Fields(s), " ")
-	if r := []rune(s); len(r) > maxArg {
-		s = string(r[:maxArg-1]) + "…"
-	}
-	return s
+	return strings.Join(strings.Fields(s), " ")
 }
