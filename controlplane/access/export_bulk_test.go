@@ -36,8 +36,8 @@ func forkSQL() string {
 }
 
 // Bulk inserts a history into the spans, with the versions that they would have by
-// now, and without changes and entries: in one statement, with the indexes made
-// afterwards.
+// now, and without changes and entries: in one statement, in the order in which
+// they became known, with the indexes made afterwards.
 func (s *Service) Bulk(tx *db.Tx, h History) error {
 	indexes, err := dropIndexes(tx)
 	if err != nil {
@@ -97,7 +97,7 @@ func bulkSQL(d db.Dialect) string {
 	INSERT INTO access_spans (rev, id, customer_id, col, source, person_id, unknown, unknown_index, way, role, server_id, ground, from_at, until_at, known_from, known_until, live, begun, node, lo, hi)
 	SELECT ` + id + ` || '/' || rev, ` + id + `, bulk_customers.id, 'listed', 'grant', bulk_people.id, ` + none + `, '', 'teleport', 'operator', '', 'grt_bulk', f, til, kf, ku, 0, 1,
 		sign * (u & ~(` + forkSQL() + `)), lo, hi
-	FROM x JOIN bulk_customers ON bulk_customers.n = x.c JOIN bulk_people ON bulk_people.n = x.p`
+	FROM x JOIN bulk_customers ON bulk_customers.n = x.c JOIN bulk_people ON bulk_people.n = x.p ORDER BY kf`
 }
 
 // dropIndexes drops the indexes of spans and returns how each is made.
@@ -120,11 +120,11 @@ func dropIndexes(tx *db.Tx) (made []string, err error) {
 }
 
 // Again copies all spans of a source and their entries until there are times as
-// many, each under a name of its own.
+// many, at most 1,000, each under a name that no id is made with: none ends in z.
 func (s *Service) Again(tx *db.Tx, source string, times int) error {
-	named := "substr(%[1]s, 1, length(%[1]s) - 4) || printf('%%04d', i.n)"
+	named := "substr(%[1]s, 1, length(%[1]s) - 4) || printf('%%03dz', i.n)"
 	if tx.Dialect() == db.Postgres {
-		named = "substr(%[1]s, 1, length(%[1]s) - 4) || lpad(CAST(i.n AS text), 4, '0')"
+		named = "substr(%[1]s, 1, length(%[1]s) - 4) || lpad(CAST(i.n AS text), 3, '0') || 'z'"
 	}
 	name := func(column string) string { return fmt.Sprintf(named, column) }
 	ids := numbersUpTo[tx.Dialect()]
