@@ -143,7 +143,7 @@ func (v *visit) sessionSections(scope policy.Scope, s sessions.Session) ([]Secti
 	return append(out, looks), nil
 }
 
-var joinModes = map[string]string{"peer": "participant.peer", "observer": "participant.observer", "moderator": "participant.moderator"}
+var joinModes = map[string]string{"peer": "participant.peer", "observer": "participant.observer", "moderator": "participant.moderator", "impersonator": "participant.impersonator"}
 
 func (v *visit) participants(s sessions.Session) Section {
 	sec := Section{ID: "participants", Title: v.t("participant.title"), Empty: v.t("participant.none"), Grid: Grid{Heads: []string{v.t("col.person"), v.t("participant.joined"), v.t("participant.left"), v.t("participant.mode")}}}
@@ -172,8 +172,19 @@ func (v *visit) participants(s sessions.Session) Section {
 const shownCommands = 40
 
 // commandsSection are the commands of a session, for who may see them without
-// watching; nothing where the terms do not say so.
+// watching; nothing where the terms do not say so. For our own people to read
+// them is to look at the recording, and on record: they ask for it.
 func (v *visit) commandsSection(scope policy.Scope, s sessions.Session) ([]Section, error) {
+	if v.staff() && (s.Commands == 0 || !v.can(policy.SessionWatch)) {
+		return nil, nil
+	}
+	if v.staff() && v.c.QueryParam("show") != "commands" {
+		if !s.Recording.Playable() {
+			return nil, nil
+		}
+		return []Section{{ID: "commands", Title: v.t("commands.title"), Lead: v.t("commands.look_say", "n", s.Commands),
+			Acts: []Act{{Label: v.t("commands.look"), Href: "/sessions/" + s.ID + "?show=commands#commands"}}}}, nil
+	}
 	moments, err := v.p.Sessions.Commands(v.ctx, scope, s.ID)
 	switch code := controlplane.ErrorCode(err); {
 	case code == controlplane.CodeForbidden, code == controlplane.CodeConflict, code == controlplane.CodeNotFound:

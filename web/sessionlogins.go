@@ -194,7 +194,7 @@ func (p *Portal) viewings(v *visit) error {
 	return v.render(page)
 }
 
-var wayWords = map[string]string{"player": "viewing.player", "transcript": "viewing.transcript", "download": "viewing.download", "search": "viewing.search"}
+var wayWords = map[string]string{"player": "viewing.player", "transcript": "viewing.transcript", "download": "viewing.download", "search": "viewing.search", "commands": "viewing.commands", "events": "viewing.events"}
 
 var purposeWords = map[string]string{"review": "purpose.review", "audit": "purpose.audit", "support": "purpose.support", "own": "purpose.own"}
 

@@ -57,10 +57,19 @@ func TestASessionIsReviewedThroughThePages(t *testing.T) {
 			t.Errorf("the list: %s", heading(body))
 		}
 		body := html.UnescapeString(ada.page("/sessions/" + id))
-		for _, want := range []string{"Tomas Lind was on maple-1", "sudo systemctl restart nginx", "192.0.2.7:50000", "SHA-256 of the events", `action="/sessions/` + id + `/watch"`, "href=\"/activity/"} {
+		for _, want := range []string{"Tomas Lind was on maple-1", "?show=commands#commands", "192.0.2.7:50000", "SHA-256 of the events", `action="/sessions/` + id + `/watch"`, "href=\"/activity/"} {
 			if !strings.Contains(body, want) {
 				t.Errorf("the session's page lacks %q", want)
 			}
+		}
+		if strings.Contains(body, "sudo systemctl restart nginx") {
+			t.Error("what was run stands there before anybody asked: to read it is to look at the recording")
+		}
+		if body := ada.page("/sessions/" + id + "?show=commands"); !strings.Contains(body, "sudo systemctl restart nginx") {
+			t.Error("what was run is not shown to who may watch")
+		}
+		if body := ines.page("/connected/viewings"); !strings.Contains(body, "what was run") {
+			t.Error("the customer does not see that somebody read what was run")
 		}
 		replay, viewing := ada.watching(id, "review")
 		page := ada.page(replay)

@@ -226,14 +226,14 @@ func (x *sessionsAPI) registerList(a *API) {
 			s, err := x.Get(ctx, scope, in.ID)
 			return oneSession(ctx, s, err)
 		})
-	Register(a, Op{Method: http.MethodGet, Path: "/sessions/{id}/events", Name: "session.events", Summary: "What the cluster said of a session, as it came", Audience: policy.Staff, Permission: policy.SessionRead},
+	Register(a, Op{Method: http.MethodGet, Path: "/sessions/{id}/events", Name: "session.events", Summary: "What the cluster said of a session, as it came: a viewing, once an hour", Audience: policy.Staff, Permission: policy.SessionWatch},
 		func(ctx context.Context, scope policy.Scope, in *IDIn) (*ListOut[SessionEvent], error) {
 			items, err := x.Events(ctx, scope, in.ID)
 			return listOf(items, "", func(e sessions.Event) SessionEvent {
 				return SessionEvent{e.ID, e.Type, controlplane.Instant(e.At), string(e.Raw)}
 			}), err
 		})
-	Register(a, Op{Method: http.MethodGet, Path: "/sessions/{id}/commands", Name: "session.commands", Summary: "The commands of a session", Audience: policy.SignedIn, Permission: policy.SessionRead},
+	Register(a, Op{Method: http.MethodGet, Path: "/sessions/{id}/commands", Name: "session.commands", Summary: "The commands of a session; for staff who may watch, as a viewing", Audience: policy.SignedIn, Permission: policy.SessionRead},
 		func(ctx context.Context, scope policy.Scope, in *IDIn) (*ListOut[SessionMoment], error) {
 			items, err := x.Commands(ctx, scope, in.ID)
 			return listOf(items, "", viewMoment), err

@@ -17,7 +17,7 @@ type SessionViewing struct {
 	By        string `json:"by"`
 	Name      string `json:"name"`
 	Kind      string `json:"kind" enum:"staff,contact,auditor"`
-	Way       string `json:"way" enum:"player,transcript,download,search"`
+	Way       string `json:"way" enum:"player,transcript,download,search,commands,events"`
 	Purpose   string `json:"purpose" enum:"review,audit,support,own"`
 	OpenedAt  string `json:"opened_at" format:"date-time"`
 	LastAt    string `json:"last_at,omitempty" format:"date-time"`

@@ -119,6 +119,9 @@ func (s *Service) filled(tx *db.Tx, scope policy.Scope, rows []sessionRow) ([]Se
 			x.Review.State = NotWanted
 		}
 		out[i] = x.shown(scope)
+		if actor, _ := controlplane.ActorFrom(tx.Context()); actor.Kind == controlplane.ActorStaff && !policy.Can(actor, policy.SessionWatch) {
+			out[i].Command = "" // what was run is for those who may watch
+		}
 	}
 	return out, nil
 }

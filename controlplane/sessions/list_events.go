@@ -21,9 +21,14 @@ type Event struct {
 const maxEvents = 5000
 
 // Events returns what the cluster said of a session, the oldest first. Staff
-// only. Errors: not found.
+// only: it says what was run, so it is a viewing, as Commands is. Permission:
+// session.watch. Errors: not found, forbidden, conflict where it was let go of.
 func (s *Service) Events(ctx context.Context, scope policy.Scope, session string) (out []Event, err error) {
 	if err := staffOnly(scope); err != nil {
+		return nil, err
+	}
+	actor, _ := controlplane.ActorFrom(ctx)
+	if err := mayGlance(actor, scope); err != nil {
 		return nil, err
 	}
 	err = s.db.Read(ctx, func(tx *db.Tx) error {
@@ -33,7 +38,13 @@ func (s *Service) Events(ctx context.Context, scope policy.Scope, session string
 		}
 		return err
 	})
-	return out, wrap("events", err)
+	if err == nil {
+		err = s.glance(ctx, scope, session, wayEvents)
+	}
+	if err != nil {
+		return nil, wrap("events", err)
+	}
+	return out, nil
 }
 
 // eventsOf opens the events of a session, each batch once.

@@ -62,3 +62,10 @@ func (s *Service) listRows(tx *db.Tx, scope policy.Scope, f Filter, at int64, af
 	}
 	return rows, nil
 }
+
+// glanced reports whether a person looked at a session in a way since an instant.
+func glanced(tx *db.Tx, session, by, way string, since int64) (bool, error) {
+	var n int64
+	err := tx.Raw("SELECT COUNT(*) FROM session_viewings WHERE session_id = ? AND by_id = ? AND way = ? AND opened_at > ?", session, by, way, since).Scan(&n).Error
+	return n > 0, err
+}

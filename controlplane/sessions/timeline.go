@@ -148,9 +148,11 @@ func parseLine(raw []byte) (l Line, err error) {
 }
 
 // Commands returns the commands of a session for somebody who may see them
-// without watching: staff, and contacts where the customer's terms say so and
-// the server is theirs alone. Permission: session.read. Errors: not found,
-// forbidden, conflict where they are not known.
+// without watching: contacts where the customer's terms say so and the server is
+// theirs alone. For our own people to read what was run is to look at the
+// recording: they need session.watch, and it is on record as a viewing.
+// Permission: session.read. Errors: not found, forbidden, conflict where they
+// are not known.
 func (s *Service) Commands(ctx context.Context, scope policy.Scope, session string) ([]Moment, error) {
 	x, err := s.Get(ctx, scope, session)
 	if err != nil {
@@ -168,11 +170,20 @@ func (s *Service) Commands(ctx context.Context, scope policy.Scope, session stri
 	if !scope.All() && (!agreed || actor.Kind != controlplane.ActorContact) {
 		return nil, controlplane.Errorf(controlplane.CodeForbidden, "Ask us to agree on it with you, or to look for you.", "What was run in a session is not shown here")
 	}
+	if err := mayGlance(actor, scope); err != nil {
+		return nil, err
+	}
 	if x.Recording == nil || !x.Recording.DeletedAt.IsZero() {
 		return nil, wrap("commands", playable(x))
 	}
 	list, err := s.momentsOf(ctx, session, false)
-	return list, wrap("commands", err)
+	if err == nil && scope.All() {
+		err = s.glance(ctx, scope, session, wayCommands)
+	}
+	if err != nil {
+		return nil, wrap("commands", err)
+	}
+	return list, nil
 }
 
 // agreed reports whether all customers of a session are the scope's and have

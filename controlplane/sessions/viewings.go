@@ -19,6 +19,10 @@ const (
 	waySearch     = "search"
 )
 
+// reads reports whether a recording is read in a way: a viewing of another way
+// was over when it was noted.
+func reads(way string) bool { return way == wayPlayer || way == wayTranscript || way == wayDownload }
+
 // purposesOf are why somebody may look, by who they are; the first is what it is
 // where nothing is said.
 func purposesOf(k controlplane.ActorKind) []string {
@@ -90,7 +94,7 @@ func viewer(ctx context.Context, way, purpose string) (controlplane.Actor, strin
 		purpose = may[0]
 	}
 	var bad []controlplane.Field
-	if way != wayPlayer && way != wayTranscript && way != wayDownload {
+	if !reads(way) {
 		bad = append(bad, controlplane.Field{Pointer: "/way", Message: "Choose player, transcript or download."})
 	}
 	if !slices.Contains(may, purpose) {
@@ -192,7 +196,7 @@ func (s *Service) ownViewing(tx *db.Tx, actor controlplane.Actor, session, viewi
 	row, err := viewingOf(tx, viewing)
 	switch {
 	case err != nil:
-	case row.ByID != actor.ID || actor.ID == "" || session != "" && row.SessionID != session || row.Way == waySearch:
+	case row.ByID != actor.ID || actor.ID == "" || session != "" && row.SessionID != session || !reads(row.Way):
 		err = controlplane.NotFound("viewing")
 	case max(row.OpenedAt, row.LastAt) < tx.Now.Add(-viewingLife).UnixMilli():
 		err = controlplane.Errorf(controlplane.CodeConflict, "Open the recording again.", "This look at the recording is over")
