@@ -21,6 +21,9 @@ const (
 	SessionViolation        = "session.violation"         // a reviewer's verdict
 	SessionReviewOverdue    = "session.review_overdue"    // nobody has judged it in time
 	SessionReviewVoid       = "session.review_void"       // its reviewer took part in it
+	SessionReviewImpossible = "session.review_impossible" // wanted, and its recording went before anybody judged
+	SessionUnchecked        = "session.unchecked"         // recordings cannot be compared with the ledger
+	SessionDrawMissed       = "session.draw_missed"       // no seed was committed before a day, or not this one
 	SessionClockOff         = "session.clock_off"         // an event's time cannot be right
 )
 
@@ -219,6 +222,35 @@ var sessionKinds = map[string]kind{
 			Step:  "step.see_sessions",
 		},
 	},
+	SessionReviewImpossible: {
+		Args: []string{"person", "where", "at", "because"},
+		Ops: text{
+			Title: []string{"The session of {person} on {where} cannot be reviewed any more", "A session on {where} cannot be reviewed any more", "A session cannot be reviewed any more"},
+			Cause: []string{"{because}. It began {at}. Write down what else is known of it.", "Write down what else is known of it."},
+			Step:  "step.open_session",
+		},
+		Customer: text{
+			Title: []string{"A session on {where} cannot be reviewed any more", "A session on one of your servers cannot be reviewed any more"},
+			Cause: []string{"{because}. It began {at}. We write down what else is known of it.", "We write down what else is known of it."},
+			Step:  "step.see_sessions",
+		},
+	},
+	SessionUnchecked: {
+		Args: []string{"count", "where", "because", "since"},
+		Ops: text{
+			Title: []string{"{count} cannot be compared with the ledger", "Recordings cannot be compared with the ledger"},
+			Cause: []string{"{because}. The last that could be was {since}.", "{because}.", "Whether they were changed is not known."},
+			Step:  "step.open_recordings",
+		},
+	},
+	SessionDrawMissed: {
+		Args: []string{"from", "until", "because"},
+		Ops: text{
+			Title: []string{"No sample of the sessions from {from} to {until} can be drawn", "No sample of the sessions of some days can be drawn"},
+			Cause: []string{"{because}. Have some of them reviewed by hand.", "Have some of them reviewed by hand."},
+			Step:  "step.open_draws",
+		},
+	},
 	SessionClockOff: {
 		Args: []string{"where", "for", "what"},
 		Ops: text{
@@ -238,6 +270,8 @@ var sessionSteps = map[string]string{
 	"step.open_feed":       "Open how reading goes",
 	"step.open_incident":   "Open an incident",
 	"step.review_sessions": "Review the session",
+	"step.open_recordings": "Open sessions",
+	"step.open_draws":      "See the samples",
 	"step.review_hold":     "Look at the hold",
 }
 

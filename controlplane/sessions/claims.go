@@ -132,14 +132,16 @@ func (s *Service) Claim(ctx context.Context, scope policy.Scope, session string)
 		if err := s.free(x); err != nil {
 			return err
 		}
-		first := x.r.ByID != x.actor.ID || x.r.ClaimedUntil == 0
+		first := x.r.ClaimedBy != x.actor.ID || x.r.ClaimedUntil == 0
 		switch ReviewState(x.r.State) {
 		case Reviewed:
 			return s.alreadyJudged(x)
+		case Unreviewable:
+			return unreviewable(x.r)
 		case NotWanted, Waiting:
 			x.r.Before, x.r.State = x.r.State, string(Claimed)
 		}
-		x.r.ByID, x.r.ClaimedUntil = x.actor.ID, x.tx.Now.Add(s.opts.Claim).UnixMilli()
+		x.r.ClaimedBy, x.r.ClaimedUntil = x.actor.ID, x.tx.Now.Add(s.opts.Claim).UnixMilli()
 		if !first {
 			return nil
 		}
@@ -150,7 +152,7 @@ func (s *Service) Claim(ctx context.Context, scope policy.Scope, session string)
 // Unclaim gives it back. Errors: conflict where it is not theirs.
 func (s *Service) Unclaim(ctx context.Context, scope policy.Scope, session string) (Session, error) {
 	return s.onReview(ctx, scope, session, "unclaim", func(x *reviewing) error {
-		if x.r.ByID != x.actor.ID || x.r.ClaimedUntil == 0 {
+		if x.r.ClaimedBy != x.actor.ID || x.r.ClaimedUntil == 0 {
 			return controlplane.Errorf(controlplane.CodeConflict, "Open the review again to see who has it.", "You do not have this session for review")
 		}
 		x.r = x.r.unclaimed()
@@ -160,10 +162,10 @@ func (s *Service) Unclaim(ctx context.Context, scope policy.Scope, session strin
 
 // free refuses where somebody else has the session now.
 func (s *Service) free(x *reviewing) error {
-	if x.r.ClaimedUntil == 0 || x.r.ByID == x.actor.ID {
+	if x.r.ClaimedUntil == 0 || x.r.ClaimedBy == x.actor.ID {
 		return nil
 	}
-	name, err := s.nameIn(x.tx, map[string]string{}, x.r.ByID)
+	name, err := s.nameIn(x.tx, map[string]string{}, x.r.ClaimedBy)
 	if err != nil {
 		return err
 	}
@@ -265,6 +267,8 @@ func (s *Service) AskReview(ctx context.Context, scope policy.Scope, session, wh
 		switch st := State(x.row.State); {
 		case ReviewState(x.r.State) == Reviewed:
 			return s.alreadyJudged(x)
+		case ReviewState(x.r.State) == Unreviewable:
+			return unreviewable(x.r)
 		case st == Missing || st == Unrecorded:
 			return controlplane.Errorf(controlplane.CodeConflict, "What was done in it has to be found out elsewhere; the finding about it stays open.", "There is no recording of this session to review")
 		}

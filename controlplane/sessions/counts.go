@@ -13,6 +13,7 @@ type ReviewCounts struct {
 	Waiting, Overdue, Asked int
 	Reviewed, Fine          int
 	Questions, Violations   int
+	Impossible              int           // ended without a verdict: nobody can look at them
 	Watched                 time.Duration // each minute of a recording once
 }
 
@@ -51,6 +52,9 @@ func (c *ReviewCounts) add(r countRow) {
 		} else {
 			c.Fine += n
 		}
+		return
+	case Unreviewable:
+		c.Impossible += n
 		return
 	case Asked:
 		c.Asked, c.Questions = c.Asked+n, c.Questions+n

@@ -24,7 +24,8 @@ type Made struct {
 	State        State // default Stored
 	GrantKind    string
 	Lacks        string
-	Commands     []string
+	Commands     []string // a second apart
+	Idle         []Stretch
 	Partial      string
 	Endless      bool
 }
@@ -92,10 +93,16 @@ func (s *Service) makeRecording(tx *db.Tx, row sessionRow, m Made) error {
 		for i, c := range m.Commands {
 			moments = append(moments, cast.Moment{At: time.Duration(i) * time.Second, Kind: cast.Command, Text: c})
 		}
-		lines, _ := encodeMoments(moments)
+		for _, x := range m.Idle {
+			moments = append(moments, cast.Moment{At: x.From, Kind: cast.Idle, For: x.To - x.From})
+		}
+		lines, others := encodeMoments(moments)
 		c := commandsRow{SessionID: row.ID, SealOwner: row.SealOwner, StartedAt: row.StartedAt}
 		var err error
 		if c.Commands, err = s.sealMoments(c, "commands", lines); err != nil {
+			return err
+		}
+		if c.Others, err = s.sealMoments(c, "others", others); err != nil {
 			return err
 		}
 		if err := db.Insert(tx, &c); err != nil {
@@ -108,6 +115,14 @@ func (s *Service) makeRecording(tx *db.Tx, row sessionRow, m Made) error {
 		}
 	}
 	return nil
+}
+
+// Spoil changes the row of a session's recording as somebody would who can write
+// to the database.
+func (s *Service) Spoil(ctx context.Context, session string, columns map[string]any) error {
+	return s.db.Write(ctx, func(tx *db.Tx) error {
+		return tx.Model(&recordingRow{}).Where("session_id = ?", session).Updates(columns).Error
+	})
 }
 
 // MayLook asks as every read of a recording does.

@@ -18,10 +18,19 @@ func (s *Service) reviewsOf(tx *db.Tx, ids []string) (map[string]Review, error) 
 		if err != nil {
 			return nil, err
 		}
-		if x.By != "" {
-			if x.Reviewer, err = s.nameIn(tx, names, x.By); err != nil {
+		for _, who := range []struct {
+			id   string
+			into *string
+		}{{x.By, &x.Reviewer}, {x.ClaimedBy, &x.Claimer}, {x.QuestionBy, &x.QuestionBy}} {
+			if who.id == "" {
+				continue
+			}
+			if *who.into, err = s.nameIn(tx, names, who.id); err != nil {
 				return nil, err
 			}
+		}
+		if a, _ := controlplane.ActorFrom(tx.Context()); outside(a) {
+			x = x.shown()
 		}
 		out[id] = x
 	}

@@ -25,12 +25,14 @@ const (
 	Claimed   ReviewState = "claimed"    // somebody watches it now
 	Asked     ReviewState = "asked"      // a question is open
 	Reviewed  ReviewState = "reviewed"
+	// Unreviewable was wanted, and nobody can look any more: see Review.Closed.
+	Unreviewable ReviewState = "unreviewable"
 )
 
 // Valid reports whether s is a known state.
 func (s ReviewState) Valid() bool {
 	switch s {
-	case NotWanted, Waiting, Claimed, Asked, Reviewed:
+	case NotWanted, Waiting, Claimed, Asked, Reviewed, Unreviewable:
 		return true
 	}
 	return false
@@ -45,21 +47,43 @@ type Review struct {
 	// Why is what whoever asked for the review wrote; sealed.
 	Why   string
 	DueAt time.Time
-	// By is who claimed it or judged it, stf_ or aud_, and Reviewer their name;
-	// ClaimedUntil is when somebody else may take it.
+	// By is who judged it or asked the question that is open, or else who claims it,
+	// stf_, and Reviewer their name.
 	By, Reviewer string
-	ClaimedUntil time.Time
-	Verdict      Verdict
-	VerdictAt    time.Time
-	Text         string // what the reviewer wrote; sealed
+	// ClaimedBy is who has it for review now, Claimer their name, and ClaimedUntil
+	// when somebody else may take it.
+	ClaimedBy, Claimer string
+	ClaimedUntil       time.Time
+	Verdict            Verdict
+	VerdictAt          time.Time
+	Text               string // what the reviewer wrote; sealed
 	// Watched is how much of the recording was watched by whoever judged, each
 	// minute once: 0 to 1.
 	Watched float64
-	Answer  string // to a question
+	// Question is what was asked before the verdict, by whom and when; a question
+	// that is open stands in Text, By and VerdictAt.
+	Question, QuestionBy string
+	QuestionAt           time.Time
+	Answer               string // to a question, or what is known of a session that nobody can review
+	// Closed is why nobody can review it: "deleted", "changed", "gone", "missing",
+	// "unrecorded"; "" where somebody can.
+	Closed   string
+	ClosedAt time.Time
 	// Void says why a verdict counts no more: its reviewer turned out to be a participant.
 	Void string
 	// Draw is the sample that drew it.
 	Draw string
+}
+
+// shown leaves out what only the company's own people see: what was written, and
+// names at the cluster. Who asked and who reviewed stays, and that a verdict does
+// not count.
+func (r Review) shown() Review {
+	r.Text, r.Question, r.Answer, r.Why = "", "", "", ""
+	if r.Void != "" {
+		r.Void = "Whoever reviewed it turned out to have taken part"
+	}
+	return r
 }
 
 // Draw is one day's sample: which of the sessions that ended that day are
@@ -69,11 +93,19 @@ type Review struct {
 type Draw struct {
 	ID  string // drw_
 	Day string // "2026-11-22", in UTC
+	// From is the first day without a seed where Commitment is "": Day is the last.
+	From string
 	// Commitment is hex; "" says that nobody made one before the day began, as
 	// when the plane was down: nothing is drawn of that day.
 	Commitment string
 	Seed       string // hex; "" before it is revealed
-	Percent    int
+	// Percent was committed to with the seed: where nothing else was agreed, or, for
+	// who reads as one customer, theirs.
+	Percent int
+	// Table is the SHA-256, hex, of the shares that differ from Percent: it was
+	// committed to with the seed. "" is from before shares were.
+	Table string
+	// Of and Drawn count the sessions whom the reader may see.
 	Of, Drawn  int
 	RevealedAt time.Time
 }

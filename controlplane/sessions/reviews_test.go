@@ -50,6 +50,14 @@ func (w *world) queued(ctx context.Context, f sessions.QueueFilter) (ids []strin
 	return ids, own
 }
 
+// read has somebody read the transcripts of sessions.
+func (w *world) read(ctx context.Context, ids ...string) {
+	w.t.Helper()
+	for _, id := range ids {
+		must[sessions.Viewing](w.t)(w.sessions.OpenViewing(ctx, w.all, id, "transcript", ""))
+	}
+}
+
 func wantCode(t testing.TB, what string, err error, want controlplane.Code, says ...string) {
 	t.Helper()
 	if got := controlplane.ErrorCode(err); err == nil || got != want {
@@ -144,6 +152,7 @@ func TestTwoReviewersAtOnce(t *testing.T) {
 			t.Errorf("waiting: %d, want 1", len(got))
 		}
 		taken := must[sessions.Session](t)(w.sessions.Claim(cleo, w.all, s.ID))
+		w.read(cleo, s.ID)
 		done := must[sessions.Session](t)(w.sessions.Judge(cleo, w.all, s.ID, sessions.Fine, "", taken.Version))
 		if r := done.Review; r.State != sessions.Reviewed || r.Verdict != sessions.Fine || r.Reviewer != "Cleo Clark" || !r.ClaimedUntil.IsZero() {
 			t.Errorf("judged: %+v", r)
@@ -184,12 +193,17 @@ func TestVerdicts(t *testing.T) {
 		}
 		_, err = w.sessions.Judge(cleo, w.all, s.ID, sessions.Fine, "", asked.Version)
 		wantCode(t, "fine without an answer", err, controlplane.CodeConflict)
+		claimed := must[sessions.Session](t)(w.sessions.Claim(ada, w.all, s.ID))
+		if r := claimed.Review; r.State != sessions.Asked || r.Reviewer != "Cleo Clark" || r.Claimer != "Ada Admin" || r.ClaimedUntil.IsZero() {
+			t.Errorf("a question of Cleo's, claimed by Ada: %+v", r)
+		}
+		must[sessions.Session](t)(w.sessions.Unclaim(ada, w.all, s.ID))
 		answered := must[sessions.Session](t)(w.sessions.AnswerQuestion(bob, w.all, s.ID, "To see the log"))
 		if answered.Review.Answer != "To see the log" || answered.Review.State != sessions.Asked {
 			t.Errorf("answered: %+v", answered.Review)
 		}
 		done := must[sessions.Session](t)(w.sessions.Judge(ada, w.all, s.ID, sessions.Violation, "It was no log.\nIt was mail.", answered.Version))
-		if r := done.Review; r.State != sessions.Reviewed || r.Verdict != sessions.Violation || r.Reviewer != "Ada Admin" || r.Answer == "" {
+		if r := done.Review; r.State != sessions.Reviewed || r.Verdict != sessions.Violation || r.Reviewer != "Ada Admin" || r.Answer == "" || r.Question != "Why the second window?" || r.QuestionBy != "Cleo Clark" || r.QuestionAt.IsZero() {
 			t.Errorf("done: %+v", r)
 		}
 		same(t, "findings", w.open(""), []string{findings.SessionViolation, findings.SessionViolation}) // one for each customer
@@ -197,7 +211,7 @@ func TestVerdicts(t *testing.T) {
 		for _, c := range []customers.Customer{w.maple, w.harbour} {
 			ctx, scope := w.owner(c)
 			x := must[sessions.Session](t)(w.sessions.Get(ctx, scope, s.ID))
-			if x.Review.Verdict != sessions.Violation || x.Review.Text != "" || x.Review.Answer != "" || x.Risk.Score != 0 || len(x.Customers) != 1 {
+			if x.Review.Verdict != sessions.Violation || x.Review.Text != "" || x.Review.Question != "" || x.Review.Answer != "" || x.Risk.Score != 0 || len(x.Customers) != 1 {
 				t.Errorf("%s reads %+v %+v", c.Name, x.Review, x.Risk)
 			}
 		}
@@ -238,6 +252,7 @@ func TestReviewerTurnsOutToBeParticipant(t *testing.T) {
 		cleo := w.as(w.cleo, policy.RoleOps)
 		s := w.took(func(m *sessions.Made) { m.Users = []string{"bob", "night-shift"} })
 		other := w.took()
+		w.read(cleo, s.ID, other.ID)
 		s = must[sessions.Session](t)(w.sessions.Judge(cleo, w.all, s.ID, sessions.Fine, "All as agreed", s.Version))
 		other = must[sessions.Session](t)(w.sessions.Judge(cleo, w.all, other.ID, sessions.Fine, "", other.Version))
 		w.later(time.Hour)
@@ -261,6 +276,7 @@ func TestReviewerTurnsOutToBeParticipant(t *testing.T) {
 			t.Errorf("void again: %d", n)
 		}
 		now := w.get(s.ID)
+		w.read(w.ctx, s.ID)
 		done := must[sessions.Session](t)(w.sessions.Judge(w.ctx, w.all, s.ID, sessions.Fine, "", now.Version))
 		if done.Review.Void != "" || done.Review.State != sessions.Reviewed || len(w.open("")) != 0 {
 			t.Errorf("judged anew: %+v, open %v", done.Review, w.open(""))
@@ -296,6 +312,7 @@ func TestAskReview(t *testing.T) {
 		same(t, "queue", got, []string{s.ID})
 		_, err = w.sessions.Judge(owner, own, s.ID, sessions.Fine, "", asked.Version)
 		wantCode(t, "a customer's verdict", err, controlplane.CodeForbidden)
+		w.read(w.ctx, s.ID)
 		judged := must[sessions.Session](t)(w.sessions.Judge(w.ctx, w.all, s.ID, sessions.Fine, "", asked.Version))
 		_, err = w.sessions.AskReview(owner, own, judged.ID, "Again")
 		wantCode(t, "what is judged", err, controlplane.CodeConflict)
@@ -325,6 +342,7 @@ func TestOverdue(t *testing.T) {
 		}
 		for _, s := range []sessions.Session{first, second} {
 			now := w.get(s.ID)
+			w.read(w.ctx, s.ID)
 			must[sessions.Session](t)(w.sessions.Judge(w.ctx, w.all, s.ID, sessions.Fine, "", now.Version))
 		}
 		w.later(time.Minute)

@@ -120,6 +120,16 @@ func riskOf(f riskFacts) Risk {
 	return out
 }
 
+// isRisky reports whether a command makes a session risky by itself.
+func isRisky(command string) bool {
+	for _, p := range patterns {
+		if p.MatchString(command) {
+			return true
+		}
+	}
+	return false
+}
+
 // RiskText is the sentence of a risk's text key, in English; "" for an unknown key.
 func RiskText(key string) string {
 	i := slices.IndexFunc(risks, func(r risk) bool { return r.key == key })

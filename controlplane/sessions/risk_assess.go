@@ -22,7 +22,7 @@ func (s *Service) registerReviews() {
 	s.sight.look, s.sight.searched = s.look, s.searched
 	s.onEnded = append(s.onEnded, s.assess)
 	s.onStored = append(s.onStored, s.assess)
-	s.due = append(s.due, s.dueReviews, s.dueDraws)
+	s.due = append(s.due, s.dueClosed, s.dueReviews, s.dueDraws)
 }
 
 // assess works out a session's risk from all that is known of it, and puts it

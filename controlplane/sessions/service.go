@@ -79,6 +79,9 @@ type Options struct {
 	ReviewWithin, Claim time.Duration
 	// Percent is the sample where a customer's terms say nothing (default 5).
 	Percent int
+	// WatchPercent is how much of what happens in a recording somebody has to have
+	// watched to say that it is fine (default 20); see looked.
+	WatchPercent int
 	// Months is for how long recordings are kept where nothing else is agreed (default 12).
 	Months int
 	// CheckEvery is how often each recording is read back (default 7 days).
@@ -144,6 +147,9 @@ func (o *Options) fill() {
 	}
 	if o.Percent == 0 {
 		o.Percent = 5
+	}
+	if o.WatchPercent == 0 {
+		o.WatchPercent = 20
 	}
 	if o.Months == 0 {
 		o.Months = 12

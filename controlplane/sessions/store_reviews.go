@@ -28,6 +28,12 @@ type reviewRow struct {
 	Verdict      string
 	VerdictAt    int64
 	Watched      int64 // parts in a thousand
+	ClaimedBy    string
+	Question     []byte
+	QuestionBy   string
+	QuestionAt   int64
+	ClosedWhy    string
+	ClosedAt     int64
 	Text         []byte
 	AskedBy      string
 	AskedWhy     []byte
@@ -59,7 +65,7 @@ func (r reviewRow) at(now time.Time) reviewRow {
 		return r.unclaimed()
 	}
 	if r.ClaimedUntil <= now.UnixMilli() {
-		r.ClaimedUntil = 0
+		r.ClaimedBy, r.ClaimedUntil = "", 0
 	}
 	return r
 }
@@ -67,9 +73,9 @@ func (r reviewRow) at(now time.Time) reviewRow {
 // unclaimed is a row without its claim.
 func (r reviewRow) unclaimed() reviewRow {
 	if ReviewState(r.State) == Claimed {
-		r.State, r.ByID = cmp.Or(r.Before, string(Waiting)), ""
+		r.State = cmp.Or(r.Before, string(Waiting))
 	}
-	r.Before, r.ClaimedUntil = "", 0
+	r.Before, r.ClaimedBy, r.ClaimedUntil = "", "", 0
 	return r
 }
 
@@ -84,14 +90,15 @@ func (s *Service) sealReview(r reviewRow, column, text string) ([]byte, error) {
 // review opens a row, but for its reviewer's name.
 func (s *Service) review(r reviewRow) (Review, error) {
 	at := controlplane.FromMillis
-	out := Review{State: ReviewState(r.State), Because: r.Because, DueAt: at(r.DueAt), By: r.ByID, ClaimedUntil: at(r.ClaimedUntil),
-		Verdict: Verdict(r.Verdict), VerdictAt: at(r.VerdictAt), Watched: float64(r.Watched) / 1000, Draw: r.DrawID}
+	out := Review{State: ReviewState(r.State), Because: r.Because, DueAt: at(r.DueAt), By: cmp.Or(r.ByID, r.ClaimedBy), ClaimedBy: r.ClaimedBy, ClaimedUntil: at(r.ClaimedUntil),
+		Verdict: Verdict(r.Verdict), VerdictAt: at(r.VerdictAt), Watched: float64(r.Watched) / 1000, Draw: r.DrawID, QuestionBy: r.QuestionBy, QuestionAt: at(r.QuestionAt),
+		Closed: r.ClosedWhy, ClosedAt: at(r.ClosedAt)}
 	var err error
 	for _, x := range []struct {
 		column string
 		sealed []byte
 		into   *string
-	}{{"text", r.Text, &out.Text}, {"answer", r.Answer, &out.Answer}, {"void", r.Void, &out.Void}, {"asked_why", r.AskedWhy, &out.Why}} {
+	}{{"text", r.Text, &out.Text}, {"question", r.Question, &out.Question}, {"answer", r.Answer, &out.Answer}, {"void", r.Void, &out.Void}, {"asked_why", r.AskedWhy, &out.Why}} {
 		if *x.into, err = s.open(r.SealOwner, "session_reviews", x.column, r.SessionID, x.sealed); err != nil {
 			return out, fmt.Errorf("review of %s: %w", r.SessionID, err)
 		}
@@ -117,6 +124,18 @@ const openStates = "('waiting', 'claimed', 'asked')"
 
 // watchable is what a session must be for a review: no recording is a finding of its own.
 const watchable = "s.state NOT IN ('missing', 'unrecorded')"
+
+// hopelessRow is a session whose review has to end, or to go on.
+type hopelessRow struct{ SessionID string }
+
+// hopelessReviews are open reviews whose recording nobody can watch any more, and
+// those that ended so and whose recording is here and whole again.
+func hopelessReviews(tx *db.Tx, limit int) (rows []hopelessRow, err error) {
+	const from = " FROM session_reviews r JOIN staff_sessions s ON s.id = r.session_id LEFT JOIN session_recordings c ON c.session_id = r.session_id WHERE r.state "
+	err = tx.Raw("SELECT r.session_id"+from+"IN "+openStates+" AND (s.state IN ('missing', 'unrecorded') OR c.deleted_at > 0 OR c.integrity IN ('changed', 'gone'))"+
+		" UNION ALL SELECT r.session_id"+from+"= 'unreviewable' AND s.state = 'stored' AND c.deleted_at = 0 AND c.integrity NOT IN ('changed', 'gone') LIMIT ?", limit).Scan(&rows).Error
+	return rows, err
+}
 
 // queueRow is one session of the queue.
 type queueRow struct {
@@ -144,7 +163,7 @@ func queueRows(tx *db.Tx, f QueueFilter, person, by string, after queuePlace, li
 		q = q.Where("r.because = ?", f.Because)
 	}
 	if f.Mine {
-		q = q.Where("r.by_id = ? AND (r.state = 'asked' OR r.claimed_until > ?)", by, tx.NowMillis())
+		q = q.Where("(r.by_id = ? AND r.state = 'asked' OR r.claimed_by = ? AND r.claimed_until > ?)", by, by, tx.NowMillis())
 	}
 	if after.id != "" {
 		q = q.Where("(r.risk_score < ? OR r.risk_score = ? AND (r.started_at, r.session_id) > (?, ?))", after.risk, after.risk, after.started, after.id)
@@ -164,7 +183,7 @@ func ownWaiting(tx *db.Tx, person string) (n int64, err error) {
 
 // giveBack ends the claims whose time is over, and returns how many.
 func giveBack(tx *db.Tx) (n int64, err error) {
-	res := tx.Exec("UPDATE session_reviews SET state = before, before = '', by_id = '', claimed_until = 0 WHERE state = 'claimed' AND claimed_until <= ? AND before <> ''", tx.NowMillis())
+	res := tx.Exec("UPDATE session_reviews SET state = before, before = '', claimed_by = '', claimed_until = 0 WHERE state = 'claimed' AND claimed_until <= ? AND before <> ''", tx.NowMillis())
 	return res.RowsAffected, res.Error
 }
 
@@ -216,7 +235,8 @@ type countRow struct {
 func reviewCounts(tx *db.Tx, since int64) (rows []countRow, err error) {
 	err = tx.Raw(`SELECT r.state, r.verdict, CASE WHEN r.due_at > 0 AND r.due_at <= ? THEN 1 ELSE 0 END AS overdue, COUNT(*) AS n
 		FROM session_reviews r JOIN staff_sessions s ON s.id = r.session_id
-		WHERE r.state IN `+openStates+` AND `+watchable+` OR r.state = 'reviewed' AND r.verdict_at >= ? GROUP BY 1, 2, 3`, tx.NowMillis(), since).Scan(&rows).Error
+		WHERE r.state IN `+openStates+` AND `+watchable+` OR r.state = 'reviewed' AND r.verdict_at >= ? OR r.state = 'unreviewable' AND r.closed_at >= ?
+		GROUP BY 1, 2, 3`, tx.NowMillis(), since, since).Scan(&rows).Error
 	return rows, err
 }
 

@@ -97,6 +97,12 @@ func lastSign(tx *db.Tx, session, by string) (at int64, err error) {
 	return at, err
 }
 
+// waysOf are how a person looked at a session's recording, but for searches.
+func waysOf(tx *db.Tx, session, by string) (ways []string, err error) {
+	err = tx.Raw("SELECT DISTINCT way FROM session_viewings WHERE session_id = ? AND by_id = ? AND way <> ?", session, by, waySearch).Scan(&ways).Error
+	return ways, err
+}
+
 // partsOf are the stretches of all viewings of a person and a session.
 func partsOf(tx *db.Tx, session, by string) (texts []string, err error) {
 	err = tx.Raw("SELECT parts FROM session_viewings WHERE session_id = ? AND by_id = ? AND watched_ms > 0", session, by).Scan(&texts).Error
@@ -114,7 +120,7 @@ func partsSince(tx *db.Tx, since int64) (rows []watchedPart, err error) {
 
 // prolongClaim has a claim end later, where it is that person's and not over.
 func prolongClaim(tx *db.Tx, session, by string, until int64) error {
-	return tx.Exec("UPDATE session_reviews SET claimed_until = ? WHERE session_id = ? AND by_id = ? AND claimed_until > ? AND claimed_until < ?", until, session, by, tx.NowMillis(), until).Error
+	return tx.Exec("UPDATE session_reviews SET claimed_until = ? WHERE session_id = ? AND claimed_by = ? AND claimed_until > ? AND claimed_until < ?", until, session, by, tx.NowMillis(), until).Error
 }
 
 // noteRow is a remark at a second of a recording.

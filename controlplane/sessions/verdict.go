@@ -13,8 +13,8 @@ import (
 // Judge gives a verdict. Version is the one that was read. Permission: session.review.
 // Errors: conflict where another verdict came first, where somebody else has the
 // session, where the recording is missing (it cannot be reviewed) or not here,
-// and where a question is open that nobody has answered and the verdict is fine;
-// forbidden for a participant; invalid where a question or a violation has no text.
+// where a question is open that nobody has answered and the verdict is fine, and
+// where whoever says fine has not looked (see looked); forbidden for a participant; invalid where a question or a violation has no text.
 func (s *Service) Judge(ctx context.Context, scope policy.Scope, session string, v Verdict, text string, version int64) (Session, error) {
 	if !v.Valid() {
 		return Session{}, controlplane.Invalid(controlplane.Field{Pointer: "/verdict", Message: "Choose fine, question or violation."})
@@ -48,8 +48,10 @@ func (s *Service) mayJudge(x *reviewing, v Verdict, version int64) error {
 	if ReviewState(x.r.State) == Asked && v == Fine && len(x.r.Answer) == 0 {
 		return controlplane.Errorf(controlplane.CodeConflict, "Wait for the answer, or say why it is a violation.", "The question about this session has no answer yet")
 	}
-	_, err := s.playable(x.tx, x.row)
-	return err
+	if _, err := s.playable(x.tx, x.row); err != nil || v != Fine {
+		return err
+	}
+	return s.looked(x)
 }
 
 // playable is the recording of a session that can be watched. Errors: conflict
@@ -75,8 +77,11 @@ func (s *Service) judged(x *reviewing, v Verdict, text string) error {
 	}
 	r := &x.r
 	*r = r.unclaimed()
+	if err := s.keepQuestion(r); err != nil {
+		return err
+	}
 	r.ByID, r.Verdict, r.VerdictAt, r.Watched = x.actor.ID, string(v), x.tx.NowMillis(), watched
-	if text != "" || v != Fine {
+	if r.Text = nil; text != "" {
 		if r.Text, err = s.sealReview(*r, "text", text); err != nil {
 			return err
 		}
@@ -104,6 +109,21 @@ func (s *Service) judged(x *reviewing, v Verdict, text string) error {
 		return s.settle(x, findings.SessionViolation, "a later review found nothing wrong")
 	}
 	return s.violation(x, text)
+}
+
+// keepQuestion keeps the question that was open beside the verdict that follows it:
+// it stays whose it was.
+func (s *Service) keepQuestion(r *reviewRow) error {
+	if ReviewState(r.State) != Asked {
+		return nil
+	}
+	text, err := s.open(r.SealOwner, "session_reviews", "text", r.SessionID, r.Text)
+	if err != nil {
+		return err
+	}
+	r.QuestionBy, r.QuestionAt = r.ByID, r.VerdictAt
+	r.Question, err = s.sealReview(*r, "question", text)
+	return err
 }
 
 // violation opens the finding that asks for an incident, for every customer.
@@ -168,8 +188,9 @@ func ownersOf(customers []string) []string {
 
 func findingKey(kind, session, customer string) string { return kind + ":" + session + ":" + customer }
 
-// AnswerQuestion answers a reviewer's question; the reviewer then judges.
-// Permission: session.read, of staff. Errors: invalid without a text, forbidden
+// AnswerQuestion answers a reviewer's question; the reviewer then judges. Of a
+// session that nobody can review any more it says what else is known of it, and
+// the finding about it is closed. Permission: session.read, of staff. Errors: invalid without a text, forbidden
 // for anybody but staff, conflict where no question is open.
 func (s *Service) AnswerQuestion(ctx context.Context, scope policy.Scope, session, text string) (Session, error) {
 	text, err := words("/text", text, true)
@@ -180,6 +201,7 @@ func (s *Service) AnswerQuestion(ctx context.Context, scope policy.Scope, sessio
 		switch {
 		case x.actor.Kind != controlplane.ActorStaff:
 			return controlplane.Errorf(controlplane.CodeForbidden, "Tell us what you know; we write it there.", "Questions about sessions are answered by people of the hosting company")
+		case ReviewState(x.r.State) == Unreviewable:
 		case ReviewState(x.r.State) != Asked:
 			return controlplane.Errorf(controlplane.CodeConflict, "Open the session again to see how its review stands.", "No question about this session is open")
 		}
@@ -188,6 +210,9 @@ func (s *Service) AnswerQuestion(ctx context.Context, scope policy.Scope, sessio
 			return err
 		}
 		x.r.AnsweredBy, x.r.AnsweredAt = x.actor.ID, x.tx.NowMillis()
+		if err := s.settle(x, findings.SessionReviewImpossible, "somebody wrote down what is known of the session"); err != nil {
+			return err
+		}
 		return s.tell(x, "session.answered", nil, map[string]string{"text": text})
 	})
 }

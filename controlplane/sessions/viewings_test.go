@@ -43,6 +43,19 @@ func (w *world) watch(c customers.Customer, yes bool) {
 	must[sessions.Terms](w.t)(w.sessions.SetTerms(w.ctx, w.all, t))
 }
 
+// played is that somebody played stretches, and the time that it takes at the most
+// speed, in steps as a player says them.
+func (w *world) played(ctx context.Context, viewing string, parts ...sessions.Stretch) (out sessions.Viewing) {
+	w.t.Helper()
+	for _, p := range parts {
+		for at := p.From; at < p.To; at += 16 * 30 * time.Second {
+			w.clock.Advance(30 * time.Second)
+			out = must[sessions.Viewing](w.t)(w.sessions.Watched(ctx, w.all, viewing, []sessions.Stretch{{From: at, To: min(p.To, at+16*30*time.Second)}}))
+		}
+	}
+	return out
+}
+
 func minutes(from, to float64) sessions.Stretch {
 	return sessions.Stretch{From: time.Duration(from * float64(time.Minute)), To: time.Duration(to * float64(time.Minute))}
 }
@@ -291,7 +304,7 @@ func TestAuditorWatches(t *testing.T) {
 		if err := w.sessions.MayLook(ctx, within.ID, v.ID); err != nil {
 			t.Errorf("in time: %v", err)
 		}
-		if got, err := w.sessions.Watched(ctx, scope, v.ID, []sessions.Stretch{minutes(0, 30)}); err != nil || got.Watched != 30*time.Minute || got.Purpose != "audit" || got.Kind != "auditor" {
+		if got, err := w.sessions.Watched(ctx, scope, v.ID, []sessions.Stretch{minutes(0, 15)}); err != nil || got.Watched != 15*time.Minute || got.Purpose != "audit" || got.Kind != "auditor" {
 			t.Errorf("in time: %+v, %v", got, err)
 		}
 		clock.Advance(time.Minute)

@@ -16,6 +16,10 @@ import (
 // fastest is how many times as fast as it was a recording can be played.
 const fastest = 16
 
+// sign is how often a player says at least that it plays: time without a word from
+// it is no time in which it can have played.
+const sign = time.Minute
+
 // maxParts is how many stretches one call can bring.
 const maxParts = 1000
 
@@ -83,7 +87,8 @@ func parseSpans(text string) (out []span, err error) {
 }
 
 // Watched adds what was played since the last call; each second counts once, and
-// what cannot have been played since then does not count. It keeps a claim
+// what cannot have been played since then does not count: at sixteen times the
+// speed at most, and of a silence of more than a minute a minute. It keeps a claim
 // alive. Errors: not found for a viewing of somebody else, and when a sign-in's
 // time is over.
 func (s *Service) Watched(ctx context.Context, scope policy.Scope, viewing string, parts []Stretch) (out Viewing, err error) {
@@ -145,7 +150,7 @@ func (s *Service) addWatched(tx *db.Tx, row *viewingRow, spans []span) (dropped 
 		return 0, err
 	}
 	if row.Way == wayPlayer {
-		spans, dropped = within16(spans, tx.Now.Sub(controlplane.FromMillis(last)))
+		spans, dropped = within16(spans, min(tx.Now.Sub(controlplane.FromMillis(last)), sign))
 		have = merged(append(have, spans...))
 	}
 	text, err := json.Marshal(have)
@@ -172,20 +177,30 @@ func (s *Service) watchedShare(tx *db.Tx, row sessionRow, by string) (int64, err
 		return 0, err
 	}
 	total := recordings[row.ID].Duration.Milliseconds()
-	if total <= 0 {
-		return 1000, nil // it shows nothing that lasts
+	if total <= shortest.Milliseconds() { // opened is watched
+		ways, err := waysOf(tx, row.ID, by)
+		if err != nil || !slices.Contains(ways, wayPlayer) {
+			return 0, err
+		}
+		return 1000, nil
 	}
-	texts, err := partsOf(tx, row.ID, by)
+	all, err := s.watchedSpans(tx, row.ID, by)
+	return min(length(all)*1000/total, 1000), err
+}
+
+// watchedSpans is what a person watched of a session in all of their viewings, in order.
+func (s *Service) watchedSpans(tx *db.Tx, session, by string) ([]span, error) {
+	texts, err := partsOf(tx, session, by)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	var all []span
 	for _, text := range texts {
 		spans, err := parseSpans(text)
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
 		all = append(all, spans...)
 	}
-	return min(length(merged(all))*1000/total, 1000), nil
+	return merged(all), nil
 }
