@@ -38,4 +38,7 @@ func (s *Server) registerAPI() {
 	if s.Sessions != nil {
 		s.registerSessions()
 	}
+	if s.Incidents != nil {
+		s.registerIncidents()
+	}
 }
