@@ -60,3 +60,12 @@ func (s *Service) Watermark(ctx context.Context) (at int64, err error) {
 
 // OnEnded has f told of every session that ended, in the transaction.
 func (s *Service) OnEnded(f func(tx *db.Tx, id string) error) { s.onEnded = append(s.onEnded, f) }
+
+// NoteRead says that the log was read until now.
+func (s *Service) NoteRead(ctx context.Context) error {
+	r, err := s.beginReading(ctx, false)
+	if err != nil {
+		return err
+	}
+	return s.noteRead(ctx, r)
+}

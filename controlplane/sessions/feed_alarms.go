@@ -6,45 +6,82 @@ import (
 	"ostler/controlplane"
 	"ostler/controlplane/db"
 	"ostler/controlplane/findings"
+	"ostler/controlplane/jobs"
 )
 
 // alarmsAtOnce bounds what one look settles.
 const alarmsAtOnce = 100
 
-// dueOverdue says of sessions that ended that no recording came. Nobody is
-// accused of what was not read yet: the log has to be read beyond the time.
+// dueOverdue looks after sessions that wait for a recording beyond their time:
+// one that the cluster has is asked for anew, one that did not come is missing.
+// Nobody is accused of what was not read yet: the log has to be read beyond the time.
 func (s *Service) dueOverdue(ctx context.Context) error {
 	if s.cluster == nil {
 		return nil
 	}
 	ctx = controlplane.System(ctx, "sessions.watch")
-	var ids []string
+	var rows []overdue
 	err := s.db.Read(ctx, func(tx *db.Tx) error {
 		feed, err := feedIn(tx)
 		if err == nil {
-			ids, err = overdueRows(tx, feed.ReadTo, alarmsAtOnce)
+			rows, err = overdueRows(tx, feed.ReadTo, alarmsAtOnce)
 		}
 		return err
 	})
-	if err != nil || len(ids) == 0 {
+	if err != nil || len(rows) == 0 {
 		return wrap("overdue", err)
 	}
 	if err := s.customersReady(ctx); err != nil {
 		return err
 	}
-	for _, id := range ids {
-		err := s.db.Write(ctx, func(tx *db.Tx) error {
-			row, err := s.sessionIn(tx, ofFeed(), id)
-			if err != nil || State(row.State) != Ended || row.DueAt > tx.NowMillis() {
-				return err
+	for _, o := range rows {
+		fetches := 0
+		if State(o.State) == Uploaded {
+			if fetches, err = s.jobs.Count(ctx, ofRecordings(), jobs.Filter{Kinds: []string{jobFetch}, Subject: o.ID, Open: true}); err != nil {
+				return wrap("overdue", err)
 			}
-			return s.recordingMissing(tx, id, "no recording came within "+findings.Ago("en", s.opts.Grace)+" of its end")
-		})
-		if err != nil {
+		}
+		if err := s.db.Write(ctx, func(tx *db.Tx) error { return s.overdue(tx, o.ID, fetches > 0) }); err != nil {
 			return wrap("overdue", err)
 		}
 	}
 	return nil
+}
+
+// overdue settles one session that waits for its recording beyond its time;
+// fetched says that a job is about to bring it. One that the cluster has is asked
+// for once more; when that ends without it, it is missing.
+func (s *Service) overdue(tx *db.Tx, id string, fetched bool) error {
+	row, err := s.sessionIn(tx, ofFeed(), id)
+	if err != nil || row.DueAt > tx.NowMillis() {
+		return err
+	}
+	switch State(row.State) {
+	case Ended:
+		return s.recordingMissing(tx, id, "no recording came within "+findings.Ago("en", s.opts.Grace)+" of its end")
+	case Uploaded:
+	default:
+		return nil
+	}
+	d, err := s.dataOf(row)
+	if err != nil {
+		return err
+	}
+	switch {
+	case s.erased(row.SealOwner):
+		return s.recordingMissing(tx, id, "the key with which it would be kept was destroyed")
+	case d.Track.Late && !fetched:
+		return s.recordingMissing(tx, id, "the cluster says that it has it, and the jobs that were to bring it ended without it")
+	case !d.Track.Late && !fetched:
+		if err := s.wantRecording(tx, id); err != nil {
+			return err
+		}
+	}
+	d.Track.Late, row.DueAt = true, tx.Now.Add(s.opts.Grace).UnixMilli()
+	if err := s.sealData(&row, d); err != nil {
+		return err
+	}
+	return saveSession(tx, &row)
 }
 
 // findEndless looks for sessions that have no end and do not run any more.

@@ -131,7 +131,12 @@ func (s *Service) runFetch(ctx context.Context, job jobs.Job) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := fetching{s: s, row: row, had: rec, last: job.Attempt >= job.MaxAttempts || row.DueAt > 0 && now.UnixMilli() >= row.DueAt}
+	d, err := s.dataOf(row)
+	if err != nil {
+		return nil, err
+	}
+	late := d.Track.Late || row.DueAt > 0 && now.UnixMilli() >= row.DueAt
+	f := fetching{s: s, row: row, had: rec, last: late || job.Attempt >= job.MaxAttempts}
 	err = f.do(ctx)
 	if err == nil {
 		return nil, nil

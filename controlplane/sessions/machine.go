@@ -104,19 +104,21 @@ func (e said) begins() bool {
 // track is what events have said of a session so far. Whatever their order, and
 // however often one comes, it is the same in the end.
 type track struct {
-	Start       int64           `json:"start,omitempty"` // of session.start, Unix milliseconds as all here
-	Began       int64           `json:"began,omitempty"` // as session.end says
-	End         int64           `json:"end,omitempty"`
-	Ran         int64           `json:"ran,omitempty"` // the latest exec, scp, sftp or port
-	Uploaded    int64           `json:"uploaded,omitempty"`
-	First       int64           `json:"first,omitempty"`
-	Shell       bool            `json:"shell,omitempty"` // has a terminal
-	Interactive string          `json:"interactive,omitempty"`
-	Begun       string          `json:"begun,omitempty"` // with what it began, if not a shell
-	Alone       Kind            `json:"alone,omitempty"`
-	Off         bool            `json:"off,omitempty"`
-	Ranks       map[string]int  `json:"ranks,omitempty"`
-	Parts       map[string]part `json:"parts,omitempty"`
+	Start       int64  `json:"start,omitempty"` // of session.start, Unix milliseconds as all here
+	Began       int64  `json:"began,omitempty"` // as session.end says
+	End         int64  `json:"end,omitempty"`
+	Ran         int64  `json:"ran,omitempty"` // the latest exec, scp, sftp or port
+	Uploaded    int64  `json:"uploaded,omitempty"`
+	First       int64  `json:"first,omitempty"`
+	Shell       bool   `json:"shell,omitempty"` // has a terminal
+	Interactive string `json:"interactive,omitempty"`
+	Begun       string `json:"begun,omitempty"` // with what it began, if not a shell
+	Alone       Kind   `json:"alone,omitempty"`
+	Off         bool   `json:"off,omitempty"`
+	// Late says that its recording is past its time and was asked for anew.
+	Late  bool            `json:"late,omitempty"`
+	Ranks map[string]int  `json:"ranks,omitempty"`
+	Parts map[string]part `json:"parts,omitempty"`
 }
 
 // part is when one name took part.
@@ -283,8 +285,8 @@ func (f facts) derive(due int64) facts {
 	if f.EndedAt > 0 {
 		f.Endless = false
 	}
-	if f.State == Ended && was != Ended {
-		f.DueAt = due
+	if waits := f.State == Ended || f.State == Uploaded; waits && was != f.State {
+		f.DueAt, f.Track.Late = due, false
 	}
 	return f
 }

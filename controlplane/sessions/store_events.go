@@ -209,11 +209,15 @@ func unrecordedOn(tx *db.Tx, g grouped) (n, last int64, err error) {
 	return row.N, row.Last, err
 }
 
+// overdue is a session whose recording should be here by now.
+type overdue struct{ ID, State string }
+
 // overdueRows are sessions whose recording should be here by now, as far as the
-// log was read until then.
-func overdueRows(tx *db.Tx, readTo int64, limit int) (ids []string, err error) {
-	err = tx.Raw("SELECT id FROM staff_sessions WHERE state = 'ended' AND due_at <= ? ORDER BY due_at, id LIMIT ?", min(readTo, tx.NowMillis()), limit).Scan(&ids).Error
-	return ids, err
+// log was read until then: those of which nothing came, and those whose recording
+// the cluster has and nobody brought.
+func overdueRows(tx *db.Tx, readTo int64, limit int) (out []overdue, err error) {
+	err = tx.Raw("SELECT id, state FROM staff_sessions WHERE state IN ('ended', 'uploaded') AND due_at <= ? ORDER BY due_at, id LIMIT ?", min(readTo, tx.NowMillis()), limit).Scan(&out).Error
+	return out, err
 }
 
 // liveRows are sessions without an end that began before an instant, and nothing
