@@ -33,9 +33,10 @@ func (s *Store) Living(scope policy.Scope) (query string, args []any) {
 	return query + " AND customer_id IN ?", []any{scope.Customers()}
 }
 
-// Called is the customers as far as the scope reaches: id, slug and name.
+// Called is the customers as far as the scope reaches: id, slug, name, country and
+// zone.
 func (s *Store) Called(scope policy.Scope) (query string, args []any) {
-	query = "SELECT id, slug, name FROM customers"
+	query = "SELECT id, slug, name, country, zone FROM customers"
 	if scope.All() {
 		return query, nil
 	}

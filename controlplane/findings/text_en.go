@@ -39,7 +39,7 @@ const (
 // know them; for, last and since are times as people say them ("27 hours",
 // "yesterday 13:02"); count is a number with its noun ("3 files"); cause is a wire.Cause; detail is one
 // short technical line for staff.
-var kinds = withVault(withSessions(withAccess(withCerts(map[string]kind{
+var kinds = withIncidents(withVault(withSessions(withAccess(withCerts(map[string]kind{
 	BackupMissed: {
 		Args: []string{"server", "plan", "for", "last", "cause", "detail", "store", "path"},
 		Ops: text{
@@ -371,7 +371,7 @@ var kinds = withVault(withSessions(withAccess(withCerts(map[string]kind{
 			Step:  "step.open_server",
 		},
 	},
-}))))
+})))))
 
 // plain is the sentence where a kind has none for the reader.
 var plain = text{

@@ -1,7 +1,7 @@
 package findings
 
 // steps are the next steps, by text key: short imperatives.
-var steps = withVaultSteps(withSessionSteps(withAccessSteps(map[string]string{
+var steps = withIncidentSteps(withVaultSteps(withSessionSteps(withAccessSteps(map[string]string{
 	"step.open_plan":        "Open the plan",
 	"step.open_run":         "Open the run",
 	"step.open_server":      "Open the server",
@@ -25,4 +25,4 @@ var steps = withVaultSteps(withSessionSteps(withAccessSteps(map[string]string{
 	"step.open_certificate": "Open the certificate",
 	"step.see_certificate":  "See what to change",
 	"step.we_act":           "Nothing to do: we look into it",
-})))
+}))))

@@ -95,7 +95,8 @@ func TestEverySentence(t *testing.T) {
 		"access.instruction_flagged", "access.not_confirmed", "access.role_put_back",
 		"session.ungrounded", "session.recording_missing", "session.unrecorded", "session.endless", "session.login_outside", "session.recording_changed",
 		"session.not_stored", "session.feed_stopped", "session.feed_identity", "session.quarantined", "session.logins_unread", "session.person_unknown",
-		"session.violation", "session.review_overdue", "session.review_void", "session.clock_off", "session.recording_partial", "session.hold_alone"}
+		"session.violation", "session.review_overdue", "session.review_void", "session.review_impossible", "session.unchecked", "session.draw_missed", "session.clock_off", "session.recording_partial", "session.hold_alone",
+		"incident.due", "incident.late", "incident.assess", "incident.unreachable", "incident.second", "incident.report", "incident.task_late", "incident.frozen_end"}
 	slices.Sort(want)
 	if got := findings.Kinds(); !slices.Equal(got, want) {
 		t.Errorf("kinds: got %v, want %v: a new kind stands here too", got, want)
