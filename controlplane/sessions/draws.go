@@ -21,15 +21,19 @@ import (
 
 // How a day's sample is drawn, and how anybody draws it again:
 //
-// Before a UTC day begins, the ledger has session.draw_committed with the day and
-// the SHA-256 of a seed of 32 random bytes, in hex. After the day,
-// session.draw_revealed has the seed itself. A session of that day is drawn if
+// Before a UTC day begins, the ledger has session.draw_committed with the day, the
+// SHA-256 of a seed of 32 random bytes, in hex, the percent that holds where
+// nothing else is agreed, and the SHA-256 of a table of the percents that differ
+// from it. After the day, session.draw_revealed has the seed itself. A session of
+// that day is drawn if
 //
 //	HMAC-SHA-256(key: the seed, message: the session's id)
 //
 // read as a big-endian number of its first 8 bytes is less than percent · 2^64 / 100,
 // rounded down; at 100 percent all are. percent is the highest one of the terms
-// of the session's customers, and stands in its entry session.review_wanted. A
+// of the session's customers as they stood when the seed was committed to: what a
+// customer's chain says in session.terms_changed before that. Nobody lowers it
+// afterwards. It stands in the session's entry session.review_wanted, too. A
 // session is of the day in which it ended; one without an end, in which it began.
 // What has no recording is not drawn: a finding says so already; if a recording
 // comes later, its session is drawn, or not, by the same number.
@@ -62,8 +66,9 @@ func commitment(seed []byte) string {
 }
 
 // Draws lists the days' samples, the latest first. A seed is shown when its day is
-// over and it is revealed. Permission: session.read.
-func (s *Service) Draws(ctx context.Context, _ policy.Scope, limit int, pageToken string) (items []Draw, next string, err error) {
+// over and it is revealed. Whoever reads as a customer reads their own percent,
+// and counts of their own sessions. Permission: session.read.
+func (s *Service) Draws(ctx context.Context, scope policy.Scope, limit int, pageToken string) (items []Draw, next string, err error) {
 	if pageToken != "" {
 		if _, err := time.Parse(time.DateOnly, pageToken); err != nil {
 			return nil, "", controlplane.Invalid(controlplane.Field{Pointer: "/page_token", Message: "This is not a page token of this list; leave it out to begin at the first page."})
@@ -75,25 +80,46 @@ func (s *Service) Draws(ctx context.Context, _ policy.Scope, limit int, pageToke
 		if err != nil {
 			return err
 		}
+		shown := rows[:min(len(rows), limit)]
 		next = ""
 		if len(rows) > limit {
-			rows = rows[:limit]
-			next = rows[limit-1].Day
+			next = shown[limit-1].Day
 		}
-		items = make([]Draw, len(rows))
-		for i, r := range rows {
-			if items[i], err = s.draw(r); err != nil {
+		items = make([]Draw, len(shown))
+		for i, r := range shown {
+			if items[i], err = s.draw(r, scope); err != nil {
 				return err
 			}
+			if r.Commitment == "" && i+1 < len(rows) {
+				items[i].From = dayAfter(rows[i+1].Day)
+			}
 		}
-		return nil
+		if scope.All() {
+			return nil
+		}
+		return countDrawn(tx, scope, inPeriod(ctx, Filter{}), items)
 	})
 	return items, next, wrap("draws", err)
 }
 
-// draw opens a row; the seed of a day that is not revealed stays closed.
-func (s *Service) draw(r drawRow) (Draw, error) {
-	out := Draw{ID: r.ID, Day: r.Day, Commitment: r.Commitment, Percent: int(r.Percent), Of: int(r.OfN), Drawn: int(r.Drawn), RevealedAt: controlplane.FromMillis(r.RevealedAt)}
+// draw opens a row, as a scope sees it; the seed of a day that is not revealed
+// stays closed.
+func (s *Service) draw(r drawRow, scope policy.Scope) (Draw, error) {
+	out := Draw{ID: r.ID, Day: r.Day, From: r.Day, Commitment: r.Commitment, Percent: int(r.Percent), Of: int(r.OfN), Drawn: int(r.Drawn), RevealedAt: controlplane.FromMillis(r.RevealedAt)}
+	if r.Commitment == "" {
+		return out, nil
+	}
+	out.From = ""
+	if r.Percents != "" {
+		out.Table = commitment([]byte(r.Percents))
+		table, err := r.table()
+		if err != nil {
+			return out, err
+		}
+		if own := scope.Customers(); !scope.All() && len(own) > 0 {
+			out.Percent = table.highest(r.Percent, own)
+		}
+	}
 	if r.RevealedAt == 0 || r.Commitment == "" {
 		return out, nil
 	}
@@ -170,11 +196,15 @@ func (s *Service) commit(ctx context.Context, day string) error {
 		if err := s.skip(tx, last, day); err != nil {
 			return err
 		}
+		if row.Percents, err = percentsNow(tx, row.Percent); err != nil {
+			return err
+		}
 		row.CommittedAt = tx.NowMillis()
 		if err := db.Insert(tx, &row); err != nil {
 			return err
 		}
-		_, err = s.ledger.Append(tx, ledger.Entry{Subject: row.ID, Kind: "session.draw_committed", Data: map[string]any{"day": day, "commitment": row.Commitment}})
+		_, err = s.ledger.Append(tx, ledger.Entry{Subject: row.ID, Kind: entryDrawCommitted,
+			Data: map[string]any{"day": day, "commitment": row.Commitment, "percent": row.Percent, "percents_sha256": commitment([]byte(row.Percents))}})
 		return err
 	})
 }
@@ -204,7 +234,10 @@ func (s *Service) skip(tx *db.Tx, last, day string) error {
 	}
 	_, err = s.ledger.Append(tx, ledger.Entry{Subject: id, Kind: "session.draw_skipped",
 		Data: map[string]any{"from": from, "until": until, "because": "no seed was committed before these days began"}})
-	return err
+	if err != nil || last == "" { // before the first one nothing was promised
+		return err
+	}
+	return s.drawMissed(tx, until, from, until, "No seed was committed before these days began: Ostler did not run then")
 }
 
 // reveal draws the sessions of a day that is over and shows its seed, unless
@@ -231,21 +264,28 @@ func (s *Service) reveal(ctx context.Context, day string) error {
 	if err := s.ready(ctx, all...); err != nil {
 		return err
 	}
+	said, err := s.committed(ctx, day)
+	if err != nil {
+		return err
+	}
 	return s.db.Write(ctx, func(tx *db.Tx) error {
 		row, ok, err := drawOf(tx, day)
 		if err != nil || !ok || row.RevealedAt > 0 || row.Commitment == "" {
 			return err
 		}
-		return s.drawDay(tx, row, begin, end)
+		seed, why := s.held(row, said)
+		if why != "" {
+			return s.drawMissed(tx, "changed:"+day, day, day, why)
+		}
+		if err := s.drawDay(tx, row, seed, begin, end); err != nil {
+			return err
+		}
+		return s.closeMissed(tx, day)
 	})
 }
 
 // drawDay holds every session of a day against its seed.
-func (s *Service) drawDay(tx *db.Tx, row drawRow, begin, end time.Time) error {
-	seed, err := s.seed(row)
-	if err != nil {
-		return err
-	}
+func (s *Service) drawDay(tx *db.Tx, row drawRow, seed []byte, begin, end time.Time) error {
 	row.RevealedAt = tx.NowMillis()
 	ids, err := sessionsOfDay(tx, begin, end)
 	if err != nil {
@@ -258,20 +298,23 @@ func (s *Service) drawDay(tx *db.Tx, row drawRow, begin, end time.Time) error {
 	if err := markDrawn(tx, row.Day, ids); err != nil {
 		return err
 	}
-	percents := map[string]int{}
+	percents, err := s.percentsOf(tx, row)
+	if err != nil {
+		return err
+	}
 	for _, id := range ids {
-		percent, err := s.percentOf(tx, percents, lists[id])
+		percent, err := percents(lists[id])
 		if err != nil {
 			return err
 		}
 		if !isDrawn(seed, id, percent) {
 			continue
 		}
-		row.Drawn++
 		x, err := s.reviewing(tx, everybody(), id)
 		if err != nil {
 			return err
 		}
+		row.Drawn++
 		if err := s.drawn(x, row, percent); err != nil {
 			return err
 		}
@@ -284,7 +327,7 @@ func (s *Service) drawDay(tx *db.Tx, row drawRow, begin, end time.Time) error {
 		return err
 	}
 	_, err = s.ledger.Append(tx, ledger.Entry{Subject: row.ID, Kind: "session.draw_revealed",
-		Data: map[string]any{"day": row.Day, "seed": hex.EncodeToString(seed), "percent": row.Percent, "of": row.OfN, "drawn": row.Drawn}})
+		Data: map[string]any{"day": row.Day, "seed": hex.EncodeToString(seed), "percent": row.Percent, "percents_sha256": commitment([]byte(row.Percents)), "of": row.OfN, "drawn": row.Drawn}})
 	return err
 }
 
@@ -292,28 +335,6 @@ func (s *Service) drawDay(tx *db.Tx, row drawRow, begin, end time.Time) error {
 func (s *Service) drawn(x *reviewing, row drawRow, percent int) error {
 	s.want(x, "sample", row.ID)
 	return s.tell(x, "session.review_wanted", map[string]any{"because": "sample", "draw": row.ID, "day": row.Day, "percent": percent}, nil)
-}
-
-// percentOf is the share of sessions that is drawn where these customers live:
-// the highest that was agreed with one of them. known remembers what was.
-func (s *Service) percentOf(tx *db.Tx, known map[string]int, customers []customerRow) (int, error) {
-	if len(customers) == 0 {
-		return s.opts.Percent, nil
-	}
-	highest := 0
-	for _, c := range customers {
-		percent, ok := known[c.CustomerID]
-		if !ok {
-			t, err := s.termsOf(tx, c.CustomerID)
-			if err != nil {
-				return 0, err
-			}
-			percent = t.Percent
-			known[c.CustomerID] = percent
-		}
-		highest = max(highest, percent)
-	}
-	return highest, nil
 }
 
 // drawnLate holds a session against the seed of its day where that is revealed
@@ -335,7 +356,11 @@ func (s *Service) drawnLate(x *reviewing) error {
 	if err != nil {
 		return err
 	}
-	percent, err := s.percentOf(x.tx, map[string]int{}, lists[x.row.ID])
+	percents, err := s.percentsOf(x.tx, row)
+	if err != nil {
+		return err
+	}
+	percent, err := percents(lists[x.row.ID])
 	if err != nil {
 		return err
 	}
@@ -348,22 +373,4 @@ func (s *Service) drawnLate(x *reviewing) error {
 		}
 	}
 	return db.Save(x.tx, &row)
-}
-
-// waits reports whether sessions of a day may still come: one whose recording is
-// awaited, or events that have not been read; at most a day long.
-func (s *Service) waits(tx *db.Tx, begin, end time.Time) (bool, error) {
-	if tx.Now.Before(end.Add(s.opts.Grace)) {
-		return true, nil
-	}
-	if !tx.Now.Before(end.Add(patience)) {
-		return false, nil
-	}
-	if s.cluster != nil {
-		to, err := readTo(tx)
-		if err != nil || to < end.UnixMilli() {
-			return true, err
-		}
-	}
-	return awaitedOfDay(tx, begin, end)
 }

@@ -8,8 +8,10 @@ import (
 	"time"
 
 	"ostler/controlplane"
+	"ostler/controlplane/customers"
 	"ostler/controlplane/db"
 	"ostler/controlplane/db/dbtest"
+	"ostler/controlplane/findings"
 	"ostler/controlplane/ledger"
 	"ostler/controlplane/sessions"
 )
@@ -86,6 +88,7 @@ func (w *world) at(t time.Time) {
 func TestDraws(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		w := newWorld(t, d, clock, func(_ *sessions.Deps, o *sessions.Options) { o.Percent = 40 })
+		w.percent(w.harbour, 100)
 		today := clock.Now().UTC().Truncate(24 * time.Hour)
 		day := func(n int) time.Time { return today.AddDate(0, 0, n) }
 		w.at(day(1).Add(9 * time.Hour)) // a plane that begins in the middle of a day
@@ -108,9 +111,8 @@ func TestDraws(t *testing.T) {
 		}
 		full := w.took(quiet(day(2).Add(10*time.Hour)), func(m *sessions.Made) { m.Customers = []string{w.maple.ID, w.harbour.ID} })
 		missing := w.took(quiet(day(2).Add(10*time.Hour)), func(m *sessions.Made) { m.State = sessions.Missing })
-		terms := must[sessions.Terms](t)(w.sessions.TermsOf(w.ctx, w.all, w.harbour.ID))
-		terms.Percent = 100
-		must[sessions.Terms](t)(w.sessions.SetTerms(w.ctx, w.all, terms))
+		w.percent(w.harbour, 0) // too late: what counts was committed with the seed
+		w.percent(w.maple, 0)
 		w.at(day(3)) // over, and within the grace
 		if x := w.drawOf(day(2)); x.Seed != "" || !x.RevealedAt.IsZero() {
 			t.Fatalf("revealed early: %+v", x)
@@ -147,6 +149,21 @@ func TestDraws(t *testing.T) {
 		}
 		w.revealed(got)
 
+		// A customer reads their own share, and counts of their own sessions.
+		owner, own := w.owner(w.harbour)
+		theirs, _, err := w.sessions.Draws(owner, own, 0, "")
+		if err != nil || len(theirs) != len(w.draws()) {
+			t.Fatalf("as a customer reads it: %d, %v", len(theirs), err)
+		}
+		for _, x := range theirs {
+			if x.Day != got.Day {
+				continue
+			}
+			if x.Percent != 100 || x.Of != 1 || x.Drawn != 1 || x.Seed != got.Seed {
+				t.Errorf("a customer reads %+v", x)
+			}
+		}
+
 		// What comes late is held against the same seed.
 		late := w.took(quiet(day(2).Add(11*time.Hour)), func(m *sessions.Made) { m.Customers = []string{w.harbour.ID} })
 		if late.Review.Because != "sample" || late.Review.Draw != got.ID {
@@ -166,11 +183,51 @@ func (w *world) revealed(x sessions.Draw) {
 		w.t.Fatalf("entries of a draw: %d, %v", len(items), err)
 	}
 	revealed, committed := items[0], items[1]
+	if committed.Data["percents_sha256"] != x.Table || committed.Data["percent"] != int64(x.Percent) || revealed.Data["percents_sha256"] != x.Table {
+		w.t.Errorf("shares: committed %v, revealed %v, listed %q", committed.Data, revealed.Data, x.Table)
+	}
 	if committed.Data["commitment"] != x.Commitment || committed.Data["day"] != x.Day || !committed.At.Before(must[time.Time](w.t)(time.Parse(time.DateOnly, x.Day)).Add(-time.Hour+time.Millisecond)) {
 		w.t.Errorf("committed: %v at %v", committed.Data, committed.At)
 	}
 	if revealed.Data["seed"] != x.Seed || revealed.Data["of"] != int64(x.Of) || revealed.Data["drawn"] != int64(x.Drawn) {
 		w.t.Errorf("revealed: %v", revealed.Data)
+	}
+}
+
+// percent agrees with a customer on how many sessions are drawn.
+func (w *world) percent(c customers.Customer, n int) {
+	w.t.Helper()
+	terms := must[sessions.Terms](w.t)(w.sessions.TermsOf(w.ctx, w.all, c.ID))
+	terms.Percent = n
+	must[sessions.Terms](w.t)(w.sessions.SetTerms(w.ctx, w.all, terms))
+}
+
+// What was committed with the seed cannot be changed in the database: nothing is
+// drawn by it, and a finding says so.
+func TestDrawsHoldTheCommitment(t *testing.T) {
+	for column, value := range map[string]any{"percents": "{}", "percent": 0, "commitment": strings.Repeat("0", 64)} {
+		t.Run(column, func(t *testing.T) {
+			dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
+				w := newWorld(t, d, clock)
+				w.percent(w.maple, 100)
+				today := clock.Now().UTC().Truncate(24 * time.Hour)
+				w.at(today.AddDate(0, 0, 1))
+				w.at(today.AddDate(0, 0, 2).Add(10 * time.Hour))
+				day := today.AddDate(0, 0, 2)
+				s := w.took(func(m *sessions.Made) { m.GrantKind = "normal" })
+				if err := w.sessions.SpoilDraw(w.ctx, day.Format(time.DateOnly), map[string]any{column: value}); err != nil {
+					t.Fatal(err)
+				}
+				w.at(today.AddDate(0, 0, 3).Add(time.Hour))
+				if x := w.drawOf(day); !x.RevealedAt.IsZero() {
+					t.Errorf("revealed: %+v", x)
+				}
+				if r := w.get(s.ID).Review; r.Because == "sample" {
+					t.Errorf("drawn: %+v", r)
+				}
+				same(t, "findings", w.open(""), []string{findings.SessionDrawMissed})
+			})
+		})
 	}
 }
 
@@ -187,6 +244,13 @@ func TestDrawsAfterDowntime(t *testing.T) {
 			got = append(got, x.Day+map[bool]string{true: " committed", false: ""}[x.Commitment != ""])
 		}
 		same(t, "draws", got, []string{day(7) + " committed", day(6), day(2) + " committed", day(1)})
+		if list := w.draws(); list[1].From != day(3) || list[0].From != "" || list[3].From != day(1) {
+			t.Errorf("days without a seed: %+v", list)
+		}
+		found, _, err := w.findings.List(w.ctx, w.all, findings.Filter{})
+		if err != nil || len(found) != 1 || found[0].Kind != findings.SessionDrawMissed || found[0].Args["from"] != day(3) || found[0].Args["until"] != day(6) {
+			t.Errorf("findings: %+v, %v", found, err)
+		}
 		items, _, err := w.ledger.List(w.ctx, w.all, ledger.Filter{Kinds: []string{"session.draw_skipped"}, Company: true})
 		if err != nil || len(items) != 2 || items[0].Data["from"] != day(3) || items[0].Data["until"] != day(6) {
 			t.Errorf("said: %v, %v", items, err)
@@ -199,6 +263,12 @@ func TestDrawsAfterDowntime(t *testing.T) {
 		page, next, err := w.sessions.Draws(w.ctx, w.all, 3, "")
 		if err != nil || len(page) != 3 || next != day(2) {
 			t.Errorf("a page: %d, next %q, %v", len(page), next, err)
+		}
+		for n := 6; n <= 8; n++ { // the sample of the seventh is drawn
+			w.at(today.AddDate(0, 0, n).Add(12 * time.Hour))
+		}
+		if got := w.open(""); len(got) != 0 {
+			t.Errorf("once samples are drawn again: %v", got)
 		}
 	})
 }

@@ -125,6 +125,13 @@ func (s *Service) Spoil(ctx context.Context, session string, columns map[string]
 	})
 }
 
+// SpoilDraw does so with a day's sample.
+func (s *Service) SpoilDraw(ctx context.Context, day string, columns map[string]any) error {
+	return s.db.Write(ctx, func(tx *db.Tx) error {
+		return tx.Model(&drawRow{}).Where("day = ?", day).Updates(columns).Error
+	})
+}
+
 // MayLook asks as every read of a recording does.
 func (s *Service) MayLook(ctx context.Context, session, viewing string) error {
 	return s.look(ctx, everybody(), session, viewing)

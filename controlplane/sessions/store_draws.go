@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"ostler/controlplane/db"
+	"ostler/controlplane/policy"
 )
 
 // drawRow is one day's sample; a row without a commitment stands for all days
@@ -19,6 +20,7 @@ type drawRow struct {
 	Drawn       int64
 	CommittedAt int64
 	RevealedAt  int64
+	Percents    string
 }
 
 func (drawRow) TableName() string { return "session_draws" }
@@ -33,6 +35,51 @@ func drawRows(tx *db.Tx, before string, limit int) (rows []drawRow, err error) {
 		return nil, fmt.Errorf("list draws: %w", err)
 	}
 	return rows, nil
+}
+
+// percentRow is what was agreed with one customer.
+type percentRow struct {
+	CustomerID string
+	Percent    int64
+}
+
+// percentRows are the customers whose percent is another than what holds elsewhere.
+func percentRows(tx *db.Tx, elsewhere int64) (rows []percentRow, err error) {
+	err = tx.Raw("SELECT customer_id, percent FROM session_terms WHERE percent <> ? ORDER BY customer_id", elsewhere).Scan(&rows).Error
+	return rows, err
+}
+
+// countDrawn counts, of some days, the sessions that a scope sees.
+func countDrawn(tx *db.Tx, scope policy.Scope, period Filter, items []Draw) error {
+	days := make([]string, len(items))
+	for i, d := range items {
+		days[i] = d.Day
+	}
+	q := tx.Table("session_reviews r").Select("r.draw_day AS day, COUNT(*) AS of_n, SUM(CASE WHEN r.draw_id = d.id THEN 1 ELSE 0 END) AS drawn").
+		Joins("JOIN session_draws d ON d.day = r.draw_day").Where("r.draw_day IN ?", db.Padded(append(days, ""))).Where("r.draw_day <> ''").
+		Where("r.session_id IN (SELECT session_id FROM staff_session_customers WHERE customer_id IN ?)", db.Padded(append(scope.Customers(), "")))
+	if !period.From.IsZero() {
+		q = q.Where("r.started_at >= ?", period.From.UnixMilli())
+	}
+	if !period.To.IsZero() {
+		q = q.Where("r.started_at < ?", period.To.UnixMilli())
+	}
+	var rows []struct {
+		Day        string
+		OfN, Drawn int64
+	}
+	if err := q.Group("r.draw_day").Scan(&rows).Error; err != nil {
+		return fmt.Errorf("count draws: %w", err)
+	}
+	for i := range items {
+		items[i].Of, items[i].Drawn = 0, 0
+		for _, r := range rows {
+			if r.Day == items[i].Day {
+				items[i].Of, items[i].Drawn = int(r.OfN), int(r.Drawn)
+			}
+		}
+	}
+	return nil
 }
 
 // lastDraw is the latest day that has a row; "" is none.

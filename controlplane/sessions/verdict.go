@@ -158,6 +158,9 @@ func personOf(d sessionData) string {
 // raise opens a finding about a session, for each customer whom it touches.
 func (s *Service) raise(x *reviewing, kind string, severity findings.Severity, args map[string]string) error {
 	for _, c := range ownersOf(x.customers) {
+		if c != "" && s.erased(c) { // nobody is left to be told
+			continue
+		}
 		err := s.findings.Raise(x.tx, findings.Finding{Key: findingKey(kind, x.row.ID, c), Group: kind + ":" + x.row.ID, Customer: c, Server: x.row.ServerID,
 			Subject: x.row.ID, Kind: kind, Severity: severity, Owner: findings.Ops, Args: args, Link: "/sessions/" + x.row.ID})
 		if err != nil {
