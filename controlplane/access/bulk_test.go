@@ -1,6 +1,7 @@
 package access_test
 
 import (
+	"slices"
 	"testing"
 
 	"ostler/controlplane/access"
@@ -45,11 +46,30 @@ func TestAgain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.write(func(tx *db.Tx) error { return w.access.Again(tx, "bench", 10) })
-		if n, differ, err := w.access.VerifyReplay(w.ctx); err != nil || len(differ) != 0 || n != before+2*9 {
-			t.Errorf("verified: got %d, %v, %v, want %d and none that differ", n, differ, err, before+2*9)
+		if err := w.access.Again(w.ctx, "bench", 25, w.sequence); err != nil {
+			t.Fatal(err)
+		}
+		if n, differ, err := w.access.VerifyReplay(w.ctx); err != nil || len(differ) != 0 || n != before+2*24 {
+			t.Errorf("verified: got %d, %v, %v, want %d and none that differ", n, differ, err, before+2*24)
+		}
+		want := []string{w.tamper(t)}
+		if _, differ, err := w.access.VerifyReplay(w.ctx); err != nil || !slices.Equal(differ, want) {
+			t.Errorf("one row changed: got %v, %v, want %v", differ, err, want)
 		}
 	})
+}
+
+// tamper changes one of all rows beside the ledger, and says whose.
+func (w *world) tamper(t testing.TB) (span string) {
+	t.Helper()
+	w.write(func(tx *db.Tx) error {
+		var rev string
+		if err := tx.Raw("SELECT rev, id FROM access_spans WHERE source = 'bench' AND known_until > 0 ORDER BY rev LIMIT 1 OFFSET 7").Row().Scan(&rev, &span); err != nil {
+			return err
+		}
+		return tx.Exec("UPDATE access_spans SET known_until = known_until + 1, hi = hi + 1 WHERE rev = ?", rev).Error
+	})
+	return span
 }
 
 // TestPlanAt: each part of the question reads, of a node, only what holds the

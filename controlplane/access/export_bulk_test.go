@@ -17,10 +17,10 @@ type History struct {
 	Begin, End, Last  int64
 }
 
-// numbers is a table of the numbers from 1 on, by dialect; n is a parameter.
-var numbersUpTo = map[db.Dialect]string{
-	db.SQLite:   "WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < ?)",
-	db.Postgres: "WITH i(n) AS (SELECT generate_series(CAST(1 AS bigint), ?))",
+// numbered is a table of the numbers from one parameter to the next, by dialect.
+var numbered = map[db.Dialect]string{
+	db.SQLite:   "WITH RECURSIVE i(n) AS (SELECT ? UNION ALL SELECT n + 1 FROM i WHERE n < ?)",
+	db.Postgres: "WITH i(n) AS (SELECT generate_series(CAST(? AS bigint), CAST(? AS bigint)))",
 }
 
 // forkSQL is the bits below the highest in which the ends of a row differ, of its
@@ -58,7 +58,7 @@ func (s *Service) Bulk(tx *db.Tx, h History) error {
 			return err
 		}
 	}
-	if err := tx.Exec(bulkSQL(tx.Dialect()), h.N, h.Begin, h.End-h.Begin, h.Last/2, h.Last+1, int64(92*24*3_600_000), len(h.Customers), len(h.People)).Error; err != nil {
+	if err := tx.Exec(bulkSQL(tx.Dialect()), 1, h.N, h.Begin, h.End-h.Begin, h.Last/2, h.Last+1, int64(92*24*3_600_000), len(h.Customers), len(h.People)).Error; err != nil {
 		return err
 	}
 	for _, t := range []string{"bulk_customers", "bulk_people"} {
@@ -85,7 +85,7 @@ func bulkSQL(d db.Dialect) string {
 		id, none = "'spn_' || lpad(CAST(x.n AS text), 26, '0')", "CAST('' AS bytea)"
 	}
 	minute := func(ms string) string { return "(CASE WHEN " + ms + " < 60000 THEN 1 ELSE " + ms + " / 60000 END)" }
-	return numbersUpTo[d] + `,
+	return numbered[d] + `,
 	b AS (SELECT n, (n * 2654435761) % 4294967296 AS g, ((n + 12345) * 2246822519) % 4294967296 AS h FROM i),
 	a AS (SELECT n, CAST(? AS bigint) + ((g & 2147483647) * 65536 + (h & 65535)) % CAST(? AS bigint) AS f, CAST(? AS bigint) + ((h & 2147483647) * 257) % CAST(? AS bigint) AS len,
 		CASE WHEN n % 2 = 0 THEN ((g >> 7) * 1021) % CAST(? AS bigint) ELSE 0 END AS more, n % CAST(? AS bigint) AS c, (h >> 16) % CAST(? AS bigint) AS p FROM b),
@@ -119,21 +119,44 @@ func dropIndexes(tx *db.Tx) (made []string, err error) {
 	return made, nil
 }
 
-// Again copies all spans of a source and their entries until there are times as
-// many, at most 1,000, each under a name that no id is made with: none ends in z.
-func (s *Service) Again(tx *db.Tx, source string, times int) error {
+// Again copies all spans of a source and their entries, which must have no place
+// in the log yet, until there are times as many, at most 1,000, each under a name
+// that no id is made with: none ends in z. It calls placed after every few: to
+// place them all at once would take a sequencer very long, and never happens.
+func (s *Service) Again(ctx context.Context, source string, times int, placed func() error) error {
+	const few = 10
+	err := s.db.Write(ctx, func(tx *db.Tx) error {
+		for _, sql := range []string{
+			"CREATE TABLE again_spans AS SELECT " + spanColumns + " FROM access_spans WHERE source = ?",
+			"CREATE TABLE again_entries AS SELECT e.id, e.customer_id, e.entry, v.subject FROM ledger_appended e JOIN ledger_pending v ON v.id = e.id WHERE v.subject IN (SELECT id FROM access_spans WHERE source = ?)",
+		} {
+			if err := tx.Exec(sql, source).Error; err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for from := 1; err == nil && from < times; from += few {
+		if err = s.db.Write(ctx, func(tx *db.Tx) error { return again(tx, from, min(from+few, times)-1) }); err == nil {
+			err = placed()
+		}
+	}
+	return err
+}
+
+// again makes the copies of these numbers.
+func again(tx *db.Tx, from, to int) error {
 	named := "substr(%[1]s, 1, length(%[1]s) - 4) || printf('%%03dz', i.n)"
 	if tx.Dialect() == db.Postgres {
 		named = "substr(%[1]s, 1, length(%[1]s) - 4) || lpad(CAST(i.n AS text), 3, '0') || 'z'"
 	}
 	name := func(column string) string { return fmt.Sprintf(named, column) }
-	ids := numbersUpTo[tx.Dialect()]
-	entries := ids + " INSERT INTO ledger_appended (id, customer_id, entry) SELECT " + name("e.id") + ", e.customer_id, replace(e.entry, o.id, " + name("o.id") +
-		") FROM i CROSS JOIN ledger_appended e JOIN ledger_pending v ON v.id = e.id JOIN (SELECT DISTINCT id FROM access_spans WHERE source = ?) o ON o.id = v.subject"
-	spans := ids + " INSERT INTO access_spans (" + spanColumns + ") SELECT " + name("o.id") + " || substr(o.rev, length(o.id) + 1), " + name("o.id") + strings.ReplaceAll(strings.TrimPrefix(spanColumns, "rev, id"), ", ", ", o.") +
-		" FROM i CROSS JOIN access_spans o WHERE o.source = ?"
-	for _, sql := range []string{entries, spans} {
-		if err := tx.Exec(sql, times-1, source).Error; err != nil {
+	for _, sql := range []string{
+		" INSERT INTO ledger_appended (id, customer_id, entry) SELECT " + name("e.id") + ", e.customer_id, replace(e.entry, e.subject, " + name("e.subject") + ") FROM i CROSS JOIN again_entries e",
+		" INSERT INTO access_spans (" + spanColumns + ") SELECT " + name("o.id") + " || substr(o.rev, length(o.id) + 1), " + name("o.id") +
+			strings.ReplaceAll(strings.TrimPrefix(spanColumns, "rev, id"), ", ", ", o.") + " FROM i CROSS JOIN again_spans o",
+	} {
+		if err := tx.Exec(numbered[tx.Dialect()]+sql, from, to).Error; err != nil {
 			return err
 		}
 	}

@@ -186,4 +186,10 @@ func same[T comparable](t testing.TB, what string, got, want []T) {
 }
 
 // hours moves the clock on.
+// sequence gives all entries their places, as a plane does within a second.
+func (w *world) sequence() error {
+	_, err := w.ledger.Sequence(w.ctx)
+	return err
+}
+
 func (w *world) hours(n float64) { w.clock.Advance(time.Duration(n * float64(time.Hour))) }
