@@ -277,7 +277,7 @@ func (b *listing) places() error {
 
 // attested fills in what was confirmed at the list's instant.
 func (b *listing) attested() error {
-	servers, err := b.s.serversOf(b.tx, []string{b.list.Customer})
+	servers, err := b.s.serversOf(b.tx, []string{b.list.Customer}, b.list.At)
 	if err != nil {
 		return err
 	}

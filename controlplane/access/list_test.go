@@ -128,6 +128,41 @@ func TestWhatIsLearntLate(t *testing.T) {
 	})
 }
 
+// What was looked at then are the servers on which the customer lived then.
+func TestAttestedAreTheServersOfThen(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
+		w := newWorld(t, d, clock)
+		before := clock.Now().Add(-time.Hour)
+		w.hours(1)
+		then := clock.Now()
+		w.hours(1)
+		old, err := w.customers.Tenancies(w.ctx, w.all, customers.TenancyFilter{Customer: w.maple.ID})
+		if err != nil || len(old) != 1 {
+			t.Fatalf("got %v, %v, want one tenancy", old, err)
+		}
+		must[customers.Tenancy](t)(w.customers.EndTenancy(w.ctx, w.all, old[0].ID))
+		moved := clock.Now()
+		w.lives(w.shared, w.maple)
+		w.hours(1)
+		for _, c := range []struct {
+			name string
+			at   time.Time
+			want []string
+		}{
+			{"before they came", before, []string{"Teleport"}},
+			{"then", then, []string{"Teleport", "maple-1"}},
+			{"when they moved", moved, []string{"Teleport", "shared-1"}},
+			{"now", time.Time{}, []string{"Teleport", "shared-1"}},
+		} {
+			var got []string
+			for _, a := range w.read(w.maple, access.At{At: c.at}).Attested {
+				got = append(got, a.Name)
+			}
+			same(t, c.name, got, c.want)
+		}
+	})
+}
+
 // Two grounds are one line; one of them gone leaves it.
 func TestGrantedTwice(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {

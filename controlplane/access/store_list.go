@@ -2,6 +2,7 @@ package access
 
 import (
 	"errors"
+	"time"
 
 	"ostler/controlplane"
 	"ostler/controlplane/db"
@@ -36,9 +37,13 @@ func (s *Service) serverNames(tx *db.Tx, ids []string) (map[string]string, error
 	return out, nil
 }
 
-// serversOf are the servers on which customers live, by customer.
-func (s *Service) serversOf(tx *db.Tx, customers []string) (map[string][]string, error) {
+// serversOf are the servers on which customers lived at an instant, zero for now,
+// by customer.
+func (s *Service) serversOf(tx *db.Tx, customers []string, at time.Time) (map[string][]string, error) {
 	living, args := s.customers.Living(everybody)
+	if !at.IsZero() {
+		living, args = s.customers.LivedAt(everybody, at)
+	}
 	var rows []tenant
 	err := tx.Raw("SELECT DISTINCT server_id, customer_id FROM ("+living+") t WHERE t.customer_id IN "+listed(tx.Dialect())+" ORDER BY server_id", append(args, list(customers))...).Scan(&rows).Error
 	out := map[string][]string{}

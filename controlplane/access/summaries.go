@@ -60,7 +60,7 @@ func (s *Service) linesNow(tx *db.Tx, page []customers.Customer) (map[string][]l
 	if err != nil {
 		return nil, err
 	}
-	servers, err := s.serversOf(tx, ids)
+	servers, err := s.serversOf(tx, ids, time.Time{})
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,11 @@
 package customers
 
-import "ostler/controlplane/policy"
+import (
+	"time"
+
+	"ostler/controlplane"
+	"ostler/controlplane/policy"
+)
 
 // What other slices join to: a page over all servers then reads the rows that
 // it shows and counts the others where they are. Each is a query with its
@@ -31,6 +36,17 @@ func (s *Store) Living(scope policy.Scope) (query string, args []any) {
 		return query, nil
 	}
 	return query + " AND customer_id IN ?", []any{scope.Customers()}
+}
+
+// LivedAt is the tenancies that there were at an instant, as far as the scope
+// reaches: id, server_id and customer_id.
+func (s *Store) LivedAt(scope policy.Scope, at time.Time) (query string, args []any) {
+	ms := controlplane.Millis(at)
+	query, args = "SELECT id, server_id, customer_id FROM tenancies WHERE created_at <= ? AND (ended_at = 0 OR ended_at > ?)", []any{ms, ms}
+	if scope.All() {
+		return query, args
+	}
+	return query + " AND customer_id IN ?", append(args, scope.Customers())
 }
 
 // Called is the customers as far as the scope reaches: id, slug, name, country and
