@@ -10,13 +10,13 @@ import (
 )
 
 // inventory answers whole, then that nothing has changed; then it is down for
-// two looks, and from the fifth one on the token may not.
+// three looks; the sixth one the token may not, and after that it is down again.
 func (f *fakeAPI) inventory(w http.ResponseWriter, r *http.Request, _ string) {
 	const tag = `"one"`
 	switch look := f.look("/inventory"); {
 	case look == 1 && r.Header.Get("If-None-Match") == "":
 		w.Header().Set("ETag", tag)
-		reply(w, 200, server.Page[server.HostEntry]{Items: []server.HostEntry{
+		reply(w, 200, server.Hosts{Scope: "all", Items: []server.HostEntry{
 			{ID: "srv_1", Name: "web1.example.com", Location: "Frankfurt 1, rack 4", Country: "DE", State: "active", Agent: "connected", Customers: []string{"acme-shop"}, Roles: []string{"web"}},
 			{ID: "srv_2", Name: "db1.example.com", Location: "{{ lookup('pipe', 'id') }}", Country: "FI", State: "expected", Agent: "not_enrolled",
 				Customers: []string{"acme-shop", "oak"}, Shared: true, Roles: []string{"database", "web"}},
@@ -25,7 +25,7 @@ func (f *fakeAPI) inventory(w http.ResponseWriter, r *http.Request, _ string) {
 	case look == 2 && r.Header.Get("If-None-Match") == tag:
 		w.Header().Set("ETag", tag)
 		w.WriteHeader(http.StatusNotModified)
-	case look <= 4:
+	case look != 6:
 		refuse(w, controlplane.Errorf(controlplane.CodeUnavailable, "Wait a minute.", "The database does not answer"))
 	default:
 		refuse(w, controlplane.Errorf(controlplane.CodeForbidden, "Ask us.", "Your role does not include this"))

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -34,22 +35,28 @@ type hostView struct {
 	Roles     []string `json:"roles"`
 }
 
+// hostsView are all servers that the token sees.
+type hostsView struct {
+	Items []hostView `json:"items"`
+	Scope string     `json:"scope"` // all, or own: others may live there too
+}
+
 // inventoryKept is the last good answer to one token of one control plane.
 type inventoryKept struct {
-	ETag      string     `json:"etag"`
-	CheckedAt time.Time  `json:"checked_at"` // when the control plane last said that it is right
-	Hosts     []hostView `json:"hosts"`
+	ETag      string    `json:"etag"`
+	CheckedAt time.Time `json:"checked_at"` // when the control plane last said that it is right
+	Answer    hostsView `json:"answer"`
 }
 
 func (c *client) inventoryCommand() *cobra.Command {
-	var all bool
+	var all, fresh bool
 	var host string
 	cmd := c.verb("inventory", "Print the servers as Ansible reads an inventory; while the control plane is down, as they were last", cobra.NoArgs,
 		func(ctx context.Context, _ []string) error {
 			if all == (host != "") {
 				return usagef("say --list, or --host NAME")
 			}
-			hosts, err := c.hosts(ctx)
+			hosts, err := c.hosts(ctx, fresh)
 			if err != nil {
 				return err
 			}
@@ -65,15 +72,17 @@ func (c *client) inventoryCommand() *cobra.Command {
 		})
 	cmd.Flags().BoolVar(&all, "list", false, "all servers that the token sees, with their groups and variables")
 	cmd.Flags().StringVar(&host, "host", "", "the variables of one server")
+	cmd.Flags().BoolVar(&fresh, "fresh", false, "only what the control plane says now: no inventory that was kept, however young")
 	return cmd
 }
 
 // hosts asks for the servers. Where there is no answer, it returns what was
-// kept of the last one, and says on standard error how old that is.
-func (c *client) hosts(ctx context.Context) ([]hostView, error) {
+// kept of the last one, unless it has to be fresh, and says on standard error
+// how old that is.
+func (c *client) hosts(ctx context.Context, fresh bool) (hostsView, error) {
 	con, err := c.connect()
 	if err != nil {
-		return nil, err
+		return hostsView{}, err
 	}
 	file := inventoryFile(con)
 	kept, known := readKept(file)
@@ -83,37 +92,42 @@ func (c *client) hosts(ctx context.Context) ([]hostView, error) {
 	}
 	limited, cancel := context.WithTimeout(ctx, inventoryTime)
 	defer cancel()
-	var got page[hostView]
+	var got hostsView
 	a, err := c.call(limited, http.MethodGet, "/inventory", nil, nil, header, &got)
 	switch {
 	case ctx.Err() != nil:
-		return nil, ctx.Err()
+		return hostsView{}, ctx.Err()
 	case err != nil && limited.Err() != nil:
 		err = noAnswer{controlplane.Errorf(controlplane.CodeUnavailable, "Check the network between this machine and the control plane, then try again.",
 			"%s did not answer within %s", con.base.Host, inventoryTime).Because(err), false}
 	}
 	if err != nil {
-		return c.hostsKept(kept, known, err)
+		return c.hostsKept(file, kept, known && !fresh, err)
 	}
 	if known && len(a.raw) == 0 { // 304
-		got.Items = kept.Hosts
+		got = kept.Answer
 	}
-	if err := keepInventory(file, inventoryKept{a.header.Get("ETag"), time.Now().UTC(), got.Items}); err != nil {
+	if err := keepInventory(file, inventoryKept{a.header.Get("ETag"), time.Now().UTC(), got}); err != nil {
 		c.say("This inventory is not kept, so there is none while the control plane is down: %s", err)
 	}
-	return got.Items, nil
+	return got, nil
 }
 
 // hostsKept answers without the control plane. A refusal is no reason for it:
-// who may not see the servers any more does not see them here.
-func (c *client) hostsKept(kept inventoryKept, known bool, err error) ([]hostView, error) {
+// who may not see the servers any more does not see them here, neither now nor
+// when the control plane is down.
+func (c *client) hostsKept(file string, kept inventoryKept, known bool, err error) (hostsView, error) {
 	down := unanswered(err)
 	switch controlplane.ErrorCode(err) {
 	case controlplane.CodeUnavailable, controlplane.CodeInternal:
 		down = true
+	case controlplane.CodeUnauthorized, controlplane.CodeForbidden:
+		if rerr := os.Remove(file); rerr != nil && !errors.Is(rerr, fs.ErrNotExist) {
+			c.say("What was kept for this token could not be deleted: %s", rerr)
+		}
 	}
 	if !known || !down {
-		return nil, err
+		return hostsView{}, err
 	}
 	var e *controlplane.Error
 	cause, next := err.Error(), "Check with ostler doctor."
@@ -122,7 +136,7 @@ func (c *client) hostsKept(kept inventoryKept, known bool, err error) ([]hostVie
 	}
 	c.say("%s. This inventory is the one of %s, %s old: servers may have come or gone since.", cause, when(controlplane.Instant(kept.CheckedAt)), age(time.Since(kept.CheckedAt)))
 	c.say("Next: %s", next)
-	return kept.Hosts, nil
+	return kept.Answer, nil
 }
 
 // age is a length of time in the unit that fits.

@@ -14,11 +14,11 @@ type inventoryGroup struct {
 // inventoryOf is what a script prints for --list: groups by customer, role,
 // region and state, and in _meta the variables of every host, so that nobody
 // asks for them one by one.
-func inventoryOf(hosts []hostView) map[string]any {
+func inventoryOf(all hostsView) map[string]any {
 	groups := map[string][]string{"ostler": {}}
 	vars := map[string]any{}
-	for _, h := range hosts {
-		vars[h.Name] = varsOf(h)
+	for _, h := range all.Items {
+		vars[h.Name] = varsOf(h, all.Scope)
 		for _, g := range groupsOf(h) {
 			groups[g] = append(groups[g], h.Name)
 		}
@@ -55,11 +55,17 @@ func groupName(s string) string {
 	}, strings.ToLower(s))
 }
 
-// varsOf are the variables of one server.
-func varsOf(h hostView) map[string]any {
+// scopeAll is the scope of a token that sees every customer.
+const scopeAll = "all"
+
+// varsOf are the variables of one server. Only who sees all customers knows
+// whether it is shared, and so what its label is.
+func varsOf(h hostView, scope string) map[string]any {
 	v := map[string]any{"ostler_server": h.ID, "ostler_customers": h.Customers, "ostler_shared": h.Shared, "ostler_roles": h.Roles,
-		"ostler_country": h.Country, "ostler_location": literal(h.Location), "ostler_state": h.State, "ostler_agent_state": h.Agent}
+		"ostler_country": h.Country, "ostler_location": literal(h.Location), "ostler_state": h.State, "ostler_agent_state": h.Agent,
+		"ostler_scope": scope}
 	switch {
+	case scope != scopeAll:
 	case h.Shared: // a slug would let whoever looks after a neighbour onto all of that neighbour's servers
 		v["ostler_customer_label"] = "shared:" + h.Name
 	case len(h.Customers) == 1:
@@ -78,10 +84,10 @@ func literal(s string) any {
 }
 
 // hostVars is what a script prints for --host: nothing for one it does not know.
-func hostVars(hosts []hostView, name string) map[string]any {
-	for _, h := range hosts {
+func hostVars(all hostsView, name string) map[string]any {
+	for _, h := range all.Items {
 		if h.Name == name {
-			return varsOf(h)
+			return varsOf(h, all.Scope)
 		}
 	}
 	return map[string]any{}

@@ -35,7 +35,15 @@ type hostsIn struct {
 type hostsOut struct {
 	Status int
 	ETag   string `header:"ETag"`
-	Body   *Page[HostEntry]
+	Body   *Hosts
+}
+
+// Hosts are all servers that whoever asks sees, and whether that is everything:
+// who sees one customer cannot tell whether somebody else lives there too.
+type Hosts struct {
+	Items         []HostEntry `json:"items" nullable:"false"`
+	NextPageToken string      `json:"next_page_token" doc:"Always empty: it is all in one answer"`
+	Scope         string      `json:"scope" enum:"all,own" doc:"all where you see every customer, so that shared and customers are the whole truth"`
 }
 
 func (s *Server) registerInventory() {
@@ -48,12 +56,16 @@ func (s *Server) listHosts(ctx context.Context, scope policy.Scope, in *hostsIn)
 	if err != nil {
 		return nil, err
 	}
-	raw, err := json.Marshal(items)
+	body := Hosts{Items: items, Scope: "own"}
+	if scope.All() {
+		body.Scope = "all"
+	}
+	raw, err := json.Marshal(body)
 	if err != nil {
 		return nil, fmt.Errorf("server: inventory: %w", err)
 	}
 	sum := sha256.Sum256(raw)
-	out := &hostsOut{Status: http.StatusOK, ETag: `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`, Body: &Page[HostEntry]{Items: items}}
+	out := &hostsOut{Status: http.StatusOK, ETag: `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`, Body: &body}
 	if in.IfNoneMatch == out.ETag {
 		out.Status, out.Body = http.StatusNotModified, nil
 	}

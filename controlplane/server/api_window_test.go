@@ -59,7 +59,7 @@ func TestInventoryAPI(t *testing.T) {
 	w.must(err)
 	_, err = w.store.RetireServer(w.ctx, all, gone.ID)
 	w.must(err)
-	var staff, owner server.Page[server.HostEntry]
+	var staff, owner server.Hosts
 	a := w.call("admin", "GET", server.Base+"/inventory", "")
 	a.into(t, http.StatusOK, &staff)
 	want := server.HostEntry{ID: mine.server.ID, Name: mine.server.Name, Country: "DE", State: "expected", Agent: "not_enrolled"}
@@ -74,6 +74,9 @@ func TestInventoryAPI(t *testing.T) {
 	w.call("mine-owner", "GET", server.Base+"/inventory", "").into(t, http.StatusOK, &owner)
 	if len(owner.Items) != 1 || strings.Join(owner.Items[0].Customers, " ") != "mine" || owner.Items[0].Shared || strings.Join(owner.Items[0].Roles, " ") != "web" {
 		t.Errorf("owner: got %+v", owner.Items)
+	}
+	if staff.Scope != "all" || owner.Scope != "own" {
+		t.Errorf("who sees everything: got %q for staff and %q for an owner, want all and own", staff.Scope, owner.Scope)
 	}
 	tag := a.header.Get("ETag")
 	if again := w.call("admin", "GET", server.Base+"/inventory", "", "If-None-Match", tag); again.status != http.StatusNotModified || again.body != "" || tag == "" {
