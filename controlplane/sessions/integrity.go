@@ -124,11 +124,37 @@ func (s *Service) runCheck(ctx context.Context, job jobs.Job) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.erased(rec.SealOwner) { // the sweep says how many there are
+		return map[string]string{"unchecked": "its customer's key was destroyed"}, nil
+	}
 	found, err := s.compare(ctx, rec, blobs, commands, known)
 	if err != nil {
-		return nil, jobs.Fail(wire.CausePlane, "the place where recordings are kept does not answer")
+		s.opts.Log.WarnContext(ctx, "sessions.check", "session.id", p.Session, "err", err)
+		return nil, s.uncheckable(ctx, rec, err)
 	}
-	return found, s.db.Write(ctx, func(tx *db.Tx) error { return s.settleCheck(tx, rec, found) })
+	return found, s.db.Write(ctx, func(tx *db.Tx) error {
+		if err := s.findings.Close(tx, uncheckedStore, "a recording was compared with the ledger"); err != nil {
+			return err
+		}
+		return s.settleCheck(tx, rec, found)
+	})
+}
+
+// uncheckable says that a check cannot be made now: it is made again, and until
+// then that is a finding.
+func (s *Service) uncheckable(ctx context.Context, rec recordingRow, cause error) error {
+	why := "the place where recordings are kept does not answer"
+	var known *controlplane.Error
+	if errors.As(cause, &known) {
+		why = known.Message
+	}
+	err := s.db.Write(ctx, func(tx *db.Tx) error {
+		return s.tellUnchecked(tx, uncheckedStore, 1, max(rec.CheckedAt, rec.StoredAt), capital(why))
+	})
+	if err != nil {
+		return err
+	}
+	return jobs.Fail(wire.CausePlane, why)
 }
 
 // compare reads a recording back. What counts is the ledger: whoever can write

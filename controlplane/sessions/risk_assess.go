@@ -16,13 +16,14 @@ import (
 type reviewed struct {
 	rechecked atomic.Int64 // when verdicts were held against names last
 	late      atomic.Int64 // what was said of those past their time
+	sweep     sweep        // of what the ledger says was stored
 }
 
 func (s *Service) registerReviews() {
 	s.sight.look, s.sight.searched = s.look, s.searched
 	s.onEnded = append(s.onEnded, s.assess)
 	s.onStored = append(s.onStored, s.assess)
-	s.due = append(s.due, s.dueClosed, s.dueReviews, s.dueDraws)
+	s.due = append(s.due, s.dueClosed, s.dueReviews, s.dueDraws, s.dueSweep)
 }
 
 // assess works out a session's risk from all that is known of it, and puts it

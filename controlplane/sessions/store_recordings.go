@@ -84,6 +84,23 @@ func dueRecordings(tx *db.Tx, column string, limit int) (rows []recordingRow, er
 	return rows, nil
 }
 
+// checkNow has a recording checked at the next look.
+func checkNow(tx *db.Tx, session string) error {
+	return tx.Model(&recordingRow{}).Where("session_id = ? AND deleted_at = 0", session).Update("check_at", tx.NowMillis()).Error
+}
+
+// recordingOwner is with whose key some recordings are sealed.
+type recordingOwner struct {
+	SealOwner string
+	N         int64
+}
+
+// recordingOwners counts the recordings that are there, by whose key seals them.
+func recordingOwners(tx *db.Tx) (rows []recordingOwner, err error) {
+	err = tx.Raw("SELECT seal_owner, COUNT(*) AS n FROM session_recordings WHERE deleted_at = 0 GROUP BY seal_owner").Scan(&rows).Error
+	return rows, err
+}
+
 // lookNow has recordings looked at that a hold kept beyond their term.
 func lookNow(tx *db.Tx, cond string, args ...any) error {
 	return tx.Model(&recordingRow{}).Where("deleted_at = 0 AND look_at > kept_until AND "+cond, args...).Update("look_at", tx.NowMillis()).Error
