@@ -182,7 +182,7 @@ func (v *visit) commandsSection(scope policy.Scope, s sessions.Session) ([]Secti
 		if !s.Recording.Playable() {
 			return nil, nil
 		}
-		return []Section{{ID: "commands", Title: v.t("commands.title"), Lead: v.t("commands.look_say", "n", s.Commands),
+		return []Section{{ID: "commands", Title: v.t("commands.title"), Lead: v.t("commands.look_say", "n", s.Commands), Notes: v.leftOut(s.Recording),
 			Acts: []Act{{Label: v.t("commands.look"), Href: "/sessions/" + s.ID + "?show=commands#commands"}}}}, nil
 	}
 	moments, err := v.p.Sessions.Commands(v.ctx, scope, s.ID)
@@ -206,7 +206,19 @@ func (v *visit) commandsSection(scope policy.Scope, s sessions.Session) ([]Secti
 	if more := len(moments) - shownCommands; more > 0 {
 		sec.Notes = []string{v.t("commands.more", "n", more)}
 	}
+	sec.Notes = append(sec.Notes, v.leftOut(s.Recording)...)
 	return []Section{sec}, nil
+}
+
+// leftOut says what of a recording no list has.
+func (v *visit) leftOut(r *sessions.Recording) (out []string) {
+	if r != nil && r.CommandsLeft > 0 {
+		out = append(out, v.t("commands.left", "n", r.CommandsLeft))
+	}
+	if r != nil && r.MomentsLeft > 0 {
+		out = append(out, v.t("commands.others_left", "n", r.MomentsLeft))
+	}
+	return out
 }
 
 // commandsSaid is commands as a sentence: how many, and the first few of them.

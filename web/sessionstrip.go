@@ -10,7 +10,7 @@ import (
 )
 
 var momentTexts = map[string]string{
-	"command": "moment.command", "idle": "moment.idle", "resize": "moment.resize", "join": "moment.join", "leave": "moment.leave", "file": "moment.file", "network": "moment.network", "note": "moment.note", "screen": "moment.screen",
+	"command": "moment.command", "idle": "moment.idle", "resize": "moment.resize", "join": "moment.join", "leave": "moment.leave", "file": "moment.file", "network": "moment.network", "note": "moment.note", "screen": "moment.screen", "left": "moment.left",
 }
 
 // momentRows are what happened in a recording, in words.
@@ -58,7 +58,7 @@ func (v *visit) strip(moments []sessions.Moment, notes []sessions.Note, length t
 		}
 	}
 	for _, m := range moments {
-		if m.Kind == "idle" || m.Kind == "note" || m.Kind == "resize" {
+		if m.Kind == "idle" || m.Kind == "note" || m.Kind == "resize" || m.Kind == "left" {
 			continue
 		}
 		class, top := "other", 22

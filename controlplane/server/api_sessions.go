@@ -102,6 +102,9 @@ type SessionRecording struct {
 	CheckedAt  string `json:"checked_at,omitempty" format:"date-time"`
 	Partial    string `json:"partial,omitempty" doc:"Why it is not whole"`
 	Playable   bool   `json:"playable"`
+
+	MomentsLeft  int `json:"moments_left,omitempty" doc:"What happened beside commands, beyond what the timeline keeps"`
+	CommandsLeft int `json:"commands_left,omitempty" doc:"Commands beyond what is listed and searched"`
 }
 
 // SessionReview is how it was looked at.
@@ -127,7 +130,8 @@ func viewSessionRecording(r *sessions.Recording) *SessionRecording {
 	}
 	return &SessionRecording{SHA256: r.SHA256, CastSHA256: r.CastSHA256, Bytes: r.Bytes, CastBytes: r.CastBytes, DurationMS: r.Duration.Milliseconds(), Width: r.Width, Height: r.Height,
 		StoredAt: controlplane.Instant(r.StoredAt), KeptUntil: controlplane.Instant(r.KeptUntil), Held: len(r.Holds) > 0, DeletedAt: controlplane.Instant(r.DeletedAt), DeletedWhy: r.DeletedWhy,
-		Integrity: string(r.Integrity), CheckedAt: controlplane.Instant(r.CheckedAt), Partial: r.Partial, Playable: r.Playable()}
+		Integrity: string(r.Integrity), CheckedAt: controlplane.Instant(r.CheckedAt), Partial: r.Partial, Playable: r.Playable(),
+		MomentsLeft: r.MomentsLeft, CommandsLeft: r.CommandsLeft}
 }
 
 func viewSessionReview(r sessions.Review) SessionReview {

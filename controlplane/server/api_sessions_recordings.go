@@ -17,7 +17,7 @@ import (
 // SessionMoment is something that happened in a recording.
 type SessionMoment struct {
 	AtMS  int64  `json:"at_ms" doc:"Since the recording's beginning"`
-	Kind  string `json:"kind" enum:"command,idle,resize,join,leave,file,network,note"`
+	Kind  string `json:"kind" enum:"command,idle,resize,join,leave,file,network,note,left"`
 	Text  string `json:"text"`
 	ForMS int64  `json:"for_ms,omitempty" doc:"idle: how long"`
 	Read  string `json:"read,omitempty" enum:"kernel,screen" doc:"How a command is known: from the kernel, or read off what the terminal showed"`

@@ -27,7 +27,8 @@ func (s *Service) recordingsOf(tx *db.Tx, ids []string) (map[string]Recording, e
 		at := controlplane.FromMillis
 		out[r.SessionID] = Recording{SHA256: r.SHA256, CastSHA256: r.CastSHA256, Bytes: r.Bytes, CastBytes: r.CastBytes, Duration: time.Duration(r.DurationMS) * time.Millisecond,
 			Width: int(r.Width), Height: int(r.Height), StoredAt: at(r.StoredAt), KeptUntil: at(r.KeptUntil), Holds: holds[r.SessionID], DeletedAt: at(r.DeletedAt), DeletedWhy: why,
-			Integrity: Integrity(r.Integrity), CheckedAt: at(r.CheckedAt), Partial: r.Partial}
+			Integrity: Integrity(r.Integrity), CheckedAt: at(r.CheckedAt), Partial: r.Partial,
+			MomentsLeft: int(r.MomentsLeft), CommandsLeft: int(r.CommandsLeft)}
 	}
 	return out, nil
 }

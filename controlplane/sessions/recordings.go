@@ -95,6 +95,7 @@ func (f *fetching) store(tx *db.Tx, row sessionRow, commands commandsRow, was re
 	rec := recordingRow{SessionID: row.ID, SealOwner: f.row.SealOwner, RawBlob: f.raw.row.Name, CastBlob: f.cast.row.Name, TextBlob: f.text.row.Name,
 		SHA256: f.raw.sum(), CastSHA256: f.cast.sum(), TextSHA256: f.text.sum(), Bytes: f.raw.next.plain, CastBytes: f.cast.next.plain,
 		DurationMS: f.sum.Duration.Milliseconds(), Width: int64(f.sum.Width), Height: int64(f.sum.Height), Partial: f.partial,
+		MomentsLeft: int64(f.sum.Left), CommandsLeft: int64(f.sum.CommandsLeft),
 		StoredAt: tx.NowMillis(), KeptUntil: until.UnixMilli(), LookAt: until.UnixMilli(), CheckAt: tx.Now.Add(f.s.opts.CheckEvery).UnixMilli(), Integrity: string(Unchecked)}
 	if was.SessionID != "" {
 		rec.StoredAt = was.StoredAt
@@ -113,7 +114,7 @@ func (f *fetching) store(tx *db.Tx, row sessionRow, commands commandsRow, was re
 		return err
 	}
 	err = f.s.enterRecording(tx, row, kind, map[string]any{"sha256": rec.SHA256, "cast_sha256": rec.CastSHA256, "text_sha256": rec.TextSHA256, "moments_sha256": f.moments, "bytes": rec.Bytes,
-		"cast_bytes": rec.CastBytes, "duration_ms": rec.DurationMS, "partial": rec.Partial != ""})
+		"cast_bytes": rec.CastBytes, "duration_ms": rec.DurationMS, "partial": rec.Partial != "", "moments_left": rec.MomentsLeft, "commands_left": rec.CommandsLeft})
 	if err != nil {
 		return err
 	}

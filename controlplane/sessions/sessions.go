@@ -144,6 +144,9 @@ type Recording struct {
 	Integrity          Integrity
 	CheckedAt          time.Time
 	Partial            string // why it is not whole; "" is whole
+	// MomentsLeft are what happened beside commands (files, connections) beyond what
+	// a list keeps; CommandsLeft commands beyond what is searched.
+	MomentsLeft, CommandsLeft int
 }
 
 // Playable reports whether it can be watched.

@@ -20,6 +20,7 @@ type recordingRow struct {
 	Bytes, CastBytes            int64
 	DurationMS                  int64 `gorm:"column:duration_ms"`
 	Width, Height               int64
+	MomentsLeft, CommandsLeft   int64
 	Partial                     string
 	StoredAt, KeptUntil         int64
 	LookAt, CheckAt, CheckedAt  int64

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"strconv"
 	"time"
 
 	"ostler/controlplane"
@@ -16,7 +17,7 @@ import (
 // Moment is something that happened in a recording.
 type Moment struct {
 	At   time.Duration // since its beginning
-	Kind string        // "command", "idle", "resize", "join", "leave", "file", "network", "note"
+	Kind string        // "command", "idle", "resize", "join", "leave", "file", "network", "note", "left" (what was left out of the list, at its beginning)
 	Text string        // one clean line
 	For  time.Duration // idle: how long
 	// Read says how it is known: "kernel" (enhanced recording) or "screen" (read
@@ -57,11 +58,29 @@ func (s *Service) Timeline(ctx context.Context, scope policy.Scope, session, vie
 	if err != nil {
 		return nil, wrap("timeline", err)
 	}
+	if text := leftOut(*x.Recording); text != "" {
+		list = append([]Moment{{Kind: "left", Text: text}}, list...)
+	}
 	for _, n := range notes {
 		list = append(list, Moment{At: n.At, Kind: "note", Text: controlplane.Line(n.Text, 500), ID: n.ID})
 	}
 	sortMoments(list)
 	return list, nil
+}
+
+// leftOut says what of a recording no list has, "" where each has all.
+func leftOut(r Recording) string {
+	var parts []string
+	if n := r.CommandsLeft; n > 0 {
+		parts = append(parts, strconv.Itoa(n)+" commands")
+	}
+	if n := r.MomentsLeft; n > 0 {
+		parts = append(parts, strconv.Itoa(n)+" other moments, as files and connections")
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return joined(parts) + ", were too many for this list. They are in the recording."
 }
 
 // momentsOf are a session's commands, and all else that happened where it is asked for.

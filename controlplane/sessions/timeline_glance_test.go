@@ -9,6 +9,7 @@ import (
 	"ostler/controlplane/db/dbtest"
 	"ostler/controlplane/policy"
 	"ostler/controlplane/sessions"
+	"ostler/controlplane/sessions/cast"
 	"ostler/controlplane/teleport"
 )
 
@@ -81,5 +82,31 @@ func TestGlanceAtEvents(t *testing.T) {
 	items, _, err := w.sessions.Viewings(w.ctx, w.all, sessions.ViewingFilter{Session: x.ID})
 	if err != nil || len(items) != 1 || items[0].Way != "events" || items[0].By != w.ada.ID {
 		t.Errorf("got %+v, %v", items, err)
+	}
+}
+
+// However much happens beside them, every command is searched, and what a list
+// leaves out is said.
+func TestManyFiles(t *testing.T) {
+	t.Parallel()
+	clock := &dbtest.Clock{}
+	r := newRecorded(t, dbtest.SQLite(t, clock), clock)
+	x := r.stored(func(began time.Time) []teleport.Event {
+		tape := newTape(began)
+		for range cast.MaxMoments + 3 {
+			tape.add(time.Second, "session.disk", `,"path":"/etc/hosts"`, nil)
+		}
+		return tape.add(2*time.Second, "session.command", `,"path":"/bin/rm","argv":["-rf","/srv"]`, nil).end(3 * time.Second)
+	}, r.maple)
+	if x.Commands != 1 || x.Recording.MomentsLeft != 3 || x.Recording.CommandsLeft != 0 {
+		t.Errorf("got %d commands, %+v", x.Commands, x.Recording)
+	}
+	same(t, "search", r.search(sessions.CommandQuery{Text: "rm -rf"}), []string{x.ID + ": /bin/rm -rf /srv"})
+	list := must[[]sessions.Moment](t)(r.sessions.Timeline(r.ctx, r.all, x.ID, "vwg_1"))
+	if got, want := list[0], "3 other moments, as files and connections, were too many for this list. They are in the recording."; got.Kind != "left" || got.Text != want {
+		t.Errorf("got %+v, want %q", got, want)
+	}
+	if got := r.check(x.ID); got != sessions.Intact {
+		t.Errorf("a check says %s", got)
 	}
 }

@@ -2,7 +2,7 @@
 // v2, a transcript, and moments (commands, idle gaps, who joined). It is pure and
 // streams: its memory does not grow with a recording, but for the moments, which
 // are bounded. It keeps true that text never changes with where a chunk ends,
-// that time never runs backwards, that nothing of a recording acts on the
+// that time never runs backwards, that every command is kept or counted, that nothing of a recording acts on the
 // terminal or page of whoever looks at it (no title, clipboard, link or answer
 // of the terminal), and that a transcript has no control characters at all.
 package cast
@@ -81,8 +81,15 @@ type Moment struct {
 
 // Limits.
 const (
-	MinIdle    = 5 * time.Second
+	MinIdle = 5 * time.Second
+	// MaxMoments is how many moments are kept that are no commands; what is beyond
+	// is counted. Commands are all kept: they are what is searched.
 	MaxMoments = 50_000
+	// MaxCommandBytes is the one bound of commands, in bytes of text and some for
+	// each: the memory of whoever keeps them. Some 500,000 fit.
+	MaxCommandBytes = 32 << 20
+	maxMomentBytes  = 16 << 20
+	perMoment       = 40 // bytes beside the text
 	// MaxLength is the longest recording; what claims to be later is at the last
 	// instant that made sense.
 	MaxLength = 31 * 24 * time.Hour
@@ -100,6 +107,7 @@ type Summary struct {
 	Ended         bool // it has a session.end
 	Moments       []Moment
 	Left          int // moments beyond MaxMoments
+	CommandsLeft  int // commands beyond MaxCommandBytes
 }
 
 // Converter converts one recording.
@@ -116,6 +124,9 @@ type Converter struct {
 	screen  screen
 	pending []byte // text of the asciicast's next line
 	prompts []Moment
+	others  int // moments that are no commands
+	// How much of their memory commands and all else have taken, in bytes.
+	commandBytes, otherBytes int
 }
 
 // New returns a converter that writes the asciicast to out, one JSON line a
@@ -271,8 +282,10 @@ func (c *Converter) event(code byte, text string) error {
 
 // ended is told of every line that the terminal has finished.
 func (c *Converter) ended(l Line) error {
-	if text, ok := typed(l.Text); ok && len(c.prompts) < MaxMoments {
-		c.prompts = append(c.prompts, Moment{At: l.At, Kind: Command, Text: text, Read: Screen})
+	if text, ok := typed(l.Text); ok {
+		if m := (Moment{At: l.At, Kind: Command, Text: text, Read: Screen}); c.room(m) {
+			c.prompts = append(c.prompts, m)
+		}
 	}
 	if c.line == nil {
 		return nil
@@ -291,12 +304,31 @@ func (c *Converter) resize(f fields) error {
 	return c.event('r', text)
 }
 
+// keep keeps a moment, or counts it.
 func (c *Converter) keep(m Moment) {
-	if len(c.summary.Moments) >= MaxMoments {
+	switch {
+	case m.Kind == Command:
+		if c.room(m) {
+			c.summary.Moments = append(c.summary.Moments, m)
+		}
+	case c.others >= MaxMoments || c.otherBytes+len(m.Text)+len(m.Exit)+perMoment > maxMomentBytes:
 		c.summary.Left++
-		return
+	default:
+		c.others++
+		c.otherBytes += len(m.Text) + len(m.Exit) + perMoment
+		c.summary.Moments = append(c.summary.Moments, m)
 	}
-	c.summary.Moments = append(c.summary.Moments, m)
+}
+
+// room reports whether there is room for one more command, and counts it where
+// there is none.
+func (c *Converter) room(m Moment) bool {
+	if c.commandBytes+len(m.Text)+len(m.Exit)+perMoment > MaxCommandBytes {
+		c.summary.CommandsLeft++
+		return false
+	}
+	c.commandBytes += len(m.Text) + len(m.Exit) + perMoment
+	return true
 }
 
 // Close ends the asciicast and the transcript and returns the whole. A recording
@@ -321,9 +353,6 @@ func (c *Converter) Close() (Summary, error) {
 	}
 	c.summary.Duration = c.now
 	c.summary.Moments = merge(c.summary.Moments, c.prompts)
-	if over := len(c.summary.Moments) - MaxMoments; over > 0 {
-		c.summary.Moments, c.summary.Left = c.summary.Moments[:MaxMoments], c.summary.Left+over
-	}
 	return c.summary, c.out.Flush()
 }
 

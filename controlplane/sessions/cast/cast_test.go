@@ -291,15 +291,32 @@ func TestTimes(t *testing.T) {
 	}
 }
 
-// Moments are bounded, and what is left out is counted.
+// What is no command is bounded, and what is left out is counted; every command
+// is kept, whatever stands before it.
 func TestManyMoments(t *testing.T) {
 	t.Parallel()
 	var events []cast.Event
 	for i := range cast.MaxMoments + 7 {
-		events = append(events, event(time.Duration(i)*time.Millisecond, "session.command", `,"path":"/bin/true"`))
+		at := time.Duration(i) * time.Millisecond
+		events = append(events, event(at, "session.disk", `,"path":"/etc/hosts"`), event(at, "session.command", `,"path":"/bin/true"`))
 	}
-	if _, _, sum := converted(t, events); len(sum.Moments) != cast.MaxMoments || sum.Left != 7 {
-		t.Errorf("got %d and %d left, want %d and 7", len(sum.Moments), sum.Left, cast.MaxMoments)
+	_, _, sum := converted(t, append(events, event(time.Hour, "session.command", `,"path":"/bin/last"`)))
+	if want := 2*cast.MaxMoments + 8; len(sum.Moments) != want || sum.Left != 7 || sum.CommandsLeft != 0 || sum.Moments[want-1].Text != "/bin/last" {
+		t.Errorf("got %d, %d and %d left; want %d, 7 and none", len(sum.Moments), sum.Left, sum.CommandsLeft, want)
+	}
+}
+
+// A flood of commands ends somewhere, and is counted.
+func TestFlood(t *testing.T) {
+	t.Parallel()
+	one := event(0, "session.command", `,"path":"/bin/`+strings.Repeat("a", cast.MaxText)+`"`)
+	fit := cast.MaxCommandBytes / (cast.MaxText + 40)
+	events := make([]cast.Event, fit+9)
+	for i := range events {
+		events[i] = one
+	}
+	if _, _, sum := converted(t, events); len(sum.Moments) != fit || sum.CommandsLeft != 9 {
+		t.Errorf("got %d and %d left, want %d and 9", len(sum.Moments), sum.CommandsLeft, fit)
 	}
 }
 
