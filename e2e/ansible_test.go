@@ -43,6 +43,9 @@ func newOperator(t *testing.T, w *world.World, token string) *operator {
 func (o *operator) write(name, text string) (file string) {
 	o.t.Helper()
 	file = filepath.Join(o.dir, name)
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		o.t.Fatal(err)
+	}
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		o.t.Fatal(err)
 	}
@@ -120,6 +123,8 @@ func TestAnsible(t *testing.T) {
 	w.Step(t, "inventory", func(t *testing.T) { ansibleInventory(t, w, staff, owner) })
 	w.Step(t, "windows", func(t *testing.T) { ansibleWindows(t, w, staff) })
 	w.Step(t, "refusals", func(t *testing.T) { ansibleRefusals(t, staff) })
+	w.Step(t, "files of others", func(t *testing.T) { ansibleOthersFiles(t, staff) })
+	w.Step(t, "labels", func(t *testing.T) { ansibleLabels(t, staff, owner) })
 	w.Plane.Stop()
 	w.Step(t, "down", func(t *testing.T) { ansibleDown(t, w, staff, owner) })
 }
@@ -272,6 +277,75 @@ func ansibleRefusals(t *testing.T, o *operator) {
 		"spare-1 is not pear's: the control plane has nobody on it.")
 }
 
+// ansibleOthersFiles: a host that is not enrolled has to have the server's name,
+// and files on it that the role did not write stay as they are.
+func ansibleOthersFiles(t *testing.T, o *operator) {
+	o.t = t
+	o.write("hosts.ini", "birch-1 ansible_connection=local\n")
+	etc, state := filepath.Join(o.dir, "etc"), filepath.Join(o.dir, "state")
+	ours, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := func(name string, more []string, parts ...string) {
+		t.Helper()
+		out, hosts := o.play(nil, append([]string{"playbooks/enrol.yml", "--limit", "birch-1", "-e", "agent_etc=" + etc, "-e", "agent_var=" + state, "-e", "agent_unit=" + filepath.Join(etc, "unit")}, more...)...)
+		if r := hosts["birch-1"]; r.Failed != 1 || r.Changed != 0 {
+			t.Errorf("%s: got %+v\n%s", name, r, out)
+		}
+		o.says(name, out, parts...)
+	}
+	refused("another name", nil, "The host at the address of birch-1 is not enrolled and calls itself "+ours+", and not birch-1", "Nothing was changed on it. Next: correct ansible_host of birch-1", "-e agent_hostname="+ours)
+	refused("another name that was said", []string{"-e", "agent_hostname=oak-1"}, "calls itself "+ours+", and not oak-1")
+
+	const byHand, policy = "# mine\nlog_level: debug\n", "paths: [/srv/mine]\n"
+	o.write("etc/policy.d/50-ansible.yaml", policy)
+	config := o.write("etc/agent.yaml", byHand)
+	itself := []string{"-e", "agent_hostname=" + ours}
+	refused("a configuration by hand", append(itself, "-e", `{"agent_config": {"log_level": "warn"}}`), config+" was not written by this role and stays as it is.", "-log_level: debug", "+log_level: warn",
+		config+" on birch-1 was not written by this role, and agent_config asks for another one (the difference stands above). Nothing was changed on the host. Next: leave agent_config out", "-e agent_take_over=true")
+	refused("a policy by hand", append(itself, "-e", `{"agent_policy": {}}`), "-paths: [/srv/mine]", "agent_policy asks for another one")
+	o.write("etc/agent.yaml", "state: /srv/state\n")
+	refused("its state elsewhere", itself, "The agent keeps its state in /srv/state", "run this again with agent_var set to /srv/state")
+	o.write("etc/agent.yaml", byHand)
+	o.write("state/identity.json", "{")
+	refused("an identity that cannot be read", itself, "identity.json names no server")
+	if got := read(t, config) + read(t, filepath.Join(etc, "policy.d/50-ansible.yaml")); got != byHand+policy {
+		t.Errorf("files of others: got %q", got)
+	}
+	out, hosts := o.play(nil, "playbooks/remove.yml", "--limit", "birch-1", "-e", "agent_etc="+etc, "-e", "agent_var="+filepath.Join(o.dir, "none"), "-e", "agent_unit="+filepath.Join(etc, "unit"))
+	if r := hosts["birch-1"]; r.Failed != 1 || r.Changed != 0 {
+		t.Errorf("remove: got %+v\n%s", r, out)
+	}
+	o.says("remove", out, config, "was not written by this role, so somebody installed this agent by hand. Nothing was removed.")
+}
+
+// ansibleLabels: who does not see everybody on a server gives it no label.
+func ansibleLabels(t *testing.T, staff, owner *operator) {
+	for _, o := range []*operator{staff, owner} {
+		o.t = t
+		o.write("hosts.ini", "shared-1 ansible_connection=local\nspare-1 ansible_connection=local\n[ostler]\nspare-1\n")
+	}
+	file := staff.write("teleport.yaml", "ssh_service: {labels: {customer: 'shared:shared-1'}}\n")
+	out, hosts := staff.play(nil, "playbooks/teleport.yml", "--limit", "shared-1", "-e", "teleport_node_config="+file)
+	if r := hosts["shared-1"]; r.Failed+r.Changed != 0 {
+		t.Errorf("a label that is right: got %+v\n%s", r, out)
+	}
+	for server, part := range map[string]string{"shared-1": "This token does not see all customers, so it cannot tell whether shared-1 is shared",
+		"spare-1": "The control plane shows no server spare-1 to this token, so its label was left as it is."} {
+		out, hosts = owner.play(nil, "playbooks/teleport.yml", "--limit", server, "-e", "teleport_node_config="+file)
+		if r := hosts[server]; r.Failed != 1 || r.Changed != 0 {
+			t.Errorf("a customer's token: got %+v\n%s", r, out)
+		}
+		owner.says("a customer's token", out, part, "Next: ")
+	}
+	out, hosts = staff.play(nil, "playbooks/teleport.yml", "--limit", "spare-1", "-e", "teleport_node_config="+file)
+	if r := hosts["spare-1"]; r.Failed != 1 || r.Changed != 0 {
+		t.Errorf("nobody lives there: got %+v\n%s", r, out)
+	}
+	staff.says("nobody lives there", out, "The control plane has nobody on spare-1, so its label was left as it is. Next: put a customer there")
+}
+
 // The control plane is down: the inventory is the last one and says so, a
 // playbook that needs it stops early, and one that does not goes on.
 func ansibleDown(t *testing.T, w *world.World, staff, owner *operator) {
@@ -281,11 +355,18 @@ func ansibleDown(t *testing.T, w *world.World, staff, owner *operator) {
 		t.Errorf("pear's inventory: got %v", got)
 	}
 	owner.says("the kept inventory", note, "Nothing listens on "+strings.TrimPrefix(w.URL, "http://"), "This inventory is the one of", "old: servers may have come or gone since.")
+	staff.write("hosts.ini", "birch-1 ansible_connection=local\n")
 	out, hosts := staff.play(nil, "playbooks/enrol.yml", "--limit", "birch-1")
 	if r := hosts["birch-1"]; r.Failed != 1 || r.Changed != 0 || r.OK > 3 {
 		t.Errorf("enrol: got %+v\n%s", r, out)
 	}
 	staff.says("enrol", out, "The control plane could not be asked for birch-1, so nothing was changed on the host. Nothing listens on", "Next: Start it with ostler serve")
+	staff.write("hosts.ini", "shared-1 ansible_connection=local\n")
+	out, hosts = staff.play(nil, "playbooks/teleport.yml", "--limit", "shared-1", "-e", "teleport_node_config="+filepath.Join(staff.dir, "teleport.yaml"))
+	if r := hosts["shared-1"]; r.Failed != 1 || r.Changed != 0 {
+		t.Errorf("a label from what was kept: got %+v\n%s", r, out)
+	}
+	staff.says("a label from what was kept", out, "The control plane could not be asked who lives on shared-1, so its label was left as it is. Nothing listens on")
 	play := staff.write("one.yml", strings.Replace(touch, "birch-1:spare-1:stranger", "birch-1", 1))
 	out, hosts = staff.play(nil, play, "-e", "ostler_ticket=OPS-9")
 	if hosts["birch-1"].Failed != 0 {
