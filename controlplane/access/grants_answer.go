@@ -143,6 +143,9 @@ func (s *Service) FillTicket(ctx context.Context, scope policy.Scope, grant, tic
 		case GrantState(row.State) != GrantActive && GrantState(row.State) != GrantProposed:
 			return row, conflict("Grant it anew.", "This grant is over")
 		}
+		if err := s.keepWords(tx, row); err != nil {
+			return row, err
+		}
 		row.Ticket, row.TicketBy = ticket, 0
 		row.Version++
 		if err := s.findings.Close(tx, findingOf(kindTicket, row), "the ticket was filled in"); err != nil {

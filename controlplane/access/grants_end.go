@@ -61,6 +61,9 @@ func (s *Service) extend(tx *db.Tx, scope policy.Scope, row grantRow, until time
 	if err := s.gate(tx, whoPointer(row), persons, terms, tx.Now); err != nil {
 		return row, err
 	}
+	if err := s.keepWords(tx, row); err != nil {
+		return row, err
+	}
 	was := row.UntilAt
 	row.UntilAt = next.UntilAt
 	if next.Ticket != "" {

@@ -25,7 +25,7 @@ func (b *listing) grounds() error {
 		}
 	}
 	infos := map[string]groundInfo{}
-	if err := b.s.grantGrounds(b.tx, unique(grants), infos); err != nil {
+	if err := b.s.grantGrounds(b.tx, unique(grants), b.list.KnownAt.UnixMilli(), infos); err != nil {
 		return err
 	}
 	if err := b.s.entryGrounds(b.tx, b.list.Customer, unique(entries), infos); err != nil {

@@ -2,6 +2,7 @@ package access_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -123,6 +124,42 @@ func TestWhatIsLearntLate(t *testing.T) {
 		} {
 			if got := could(c.at); got != c.want {
 				t.Errorf("%s: got %d, want %d", c.name, got, c.want)
+			}
+		}
+	})
+}
+
+// Why somebody stood on a list, and by what ticket, reads as it was known too.
+func TestReasonsAreBitemporal(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
+		w := newWorld(t, d, clock)
+		made := clock.Now()
+		g := must[access.Grant](t)(w.access.Grant(w.ctx, w.all, access.NewGrant{Customer: w.maple.ID, Person: w.bob.ID, Role: "operator", Reason: "moves the shop",
+			NoTicketUntil: made.Add(5 * time.Hour), Until: made.Add(20 * time.Hour)}))
+		w.hours(1)
+		filled := clock.Now()
+		must[access.Grant](t)(w.access.FillTicket(w.ctx, w.all, g.ID, "OPS-1"))
+		w.hours(1)
+		extended := clock.Now()
+		must[access.Grant](t)(w.access.Extend(w.ctx, w.all, g.ID, made.Add(40*time.Hour), "the move takes longer", "OPS-2"))
+		w.hours(1)
+		ctx, scope := w.owner(w.maple)
+		for _, c := range []struct {
+			name           string
+			known          time.Time
+			reason, ticket string
+		}{
+			{"when it was granted", made, "moves the shop", ""},
+			{"before the ticket was filled in", filled.Add(-time.Millisecond), "moves the shop", ""},
+			{"when it was", filled, "moves the shop", "OPS-1"},
+			{"before it was extended", extended.Add(-time.Minute), "moves the shop", "OPS-1"},
+			{"when it was extended", extended, "the move takes longer", "OPS-2"},
+			{"now", time.Time{}, "the move takes longer", "OPS-2"},
+		} {
+			l := must[access.List](t)(w.access.List(ctx, scope, w.maple.ID, access.At{At: made, KnownAt: c.known}))
+			i := slices.IndexFunc(l.Lines, func(x access.Line) bool { return x.Way == access.WayTeleport })
+			if i < 0 || l.Lines[i].Reason != c.reason || l.Lines[i].Ticket != c.ticket {
+				t.Errorf("as known %s: got %+v, want %q by %q", c.name, l.Lines, c.reason, c.ticket)
 			}
 		}
 	})
