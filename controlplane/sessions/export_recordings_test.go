@@ -97,3 +97,8 @@ func (s *Service) PlantCommands(tx *db.Tx, p Planted, commands []string) error {
 	}
 	return db.Insert(tx, &row)
 }
+
+// Assess works out a session's risk anew.
+func (s *Service) Assess(ctx context.Context, session string) error {
+	return s.db.Write(ctx, func(tx *db.Tx) error { return s.assess(tx, session) })
+}

@@ -69,7 +69,7 @@ func (s *Service) overdue(tx *db.Tx, id string, fetched bool) error {
 	}
 	switch {
 	case s.erased(row.SealOwner):
-		return s.recordingMissing(tx, id, "the key with which it would be kept was destroyed")
+		return s.recordingMissing(tx, id, whyErased)
 	case d.Track.Late && !fetched:
 		return s.recordingMissing(tx, id, "the cluster says that it has it, and the jobs that were to bring it ended without it")
 	case !d.Track.Late && !fetched:

@@ -99,6 +99,9 @@ func (s *Service) fetchable(row sessionRow, rec recordingRow) error {
 	return nil
 }
 
+// whyErased is why there is no recording of a customer whose key was destroyed.
+const whyErased = "the key with which it would be kept was destroyed"
+
 // runFetch brings a recording, once.
 func (s *Service) runFetch(ctx context.Context, job jobs.Job) (any, error) {
 	var p fetchParams
@@ -126,6 +129,9 @@ func (s *Service) runFetch(ctx context.Context, job jobs.Job) (any, error) {
 	}
 	if s.fetchable(row, rec) != nil || has && !p.Again && rec.sound() && rec.Partial == "" {
 		return nil, nil
+	}
+	if s.erased(row.SealOwner) {
+		return nil, s.db.Write(ctx, func(tx *db.Tx) error { return s.recordingMissing(tx, row.ID, whyErased) })
 	}
 	now, err := s.db.Now(ctx)
 	if err != nil {
@@ -282,6 +288,9 @@ func (s *Service) raiseRecording(tx *db.Tx, row sessionRow, kind string, severit
 		args["person"] = x.PersonName
 	}
 	for _, c := range customers {
+		if s.erased(c) {
+			continue
+		}
 		err := s.findings.Raise(tx, findings.Finding{Key: recordingKey(kind, row.ID, c), Group: kind + ":" + row.ID, Customer: c, Server: row.ServerID, Subject: row.ID,
 			Kind: kind, Severity: severity, Owner: findings.Ops, Args: args, Link: "/sessions/" + row.ID})
 		if err != nil {

@@ -3,6 +3,7 @@ package sessions
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"ostler/controlplane/db"
 	"ostler/controlplane/findings"
 	"ostler/controlplane/jobs"
+	"ostler/controlplane/secrets"
 )
 
 // The job that deletes blobs that nothing names.
@@ -35,7 +37,8 @@ const backupsKeep = 396 * 24 * time.Hour
 // heldAgain is how long a recording that is held is not looked at.
 const heldAgain = time.Hour
 
-// dueEnds lets recordings go whose term is over, each in a transaction of its own.
+// dueEnds lets recordings go whose term is over, each in a transaction of its own:
+// one that cannot be let go of keeps no other one.
 func (s *Service) dueEnds(ctx context.Context) error {
 	ctx = controlplane.System(ctx, "sessions.watch")
 	var due []recordingRow
@@ -46,15 +49,20 @@ func (s *Service) dueEnds(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var failed []error
 	for _, r := range due {
-		if err := s.ready(ctx, r.SealOwner); err != nil {
-			return err
+		err := s.ready(ctx, r.SealOwner)
+		if err == nil {
+			err = s.db.Write(ctx, func(tx *db.Tx) error { return s.endTerm(tx, r.SessionID) })
 		}
-		if err := s.db.Write(ctx, func(tx *db.Tx) error { return s.endTerm(tx, r.SessionID) }); err != nil {
-			return fmt.Errorf("sessions: end of term: %w", err)
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err != nil:
+			failed = append(failed, fmt.Errorf("sessions: end of term of %s: %w", r.SessionID, err))
 		}
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
 // endTerm lets a recording go, unless its term is longer now or a hold keeps it:
@@ -91,7 +99,8 @@ func (s *Service) endTerm(tx *db.Tx, session string) error {
 // SHA-256 and the entry in the ledger stay.
 func (s *Service) letGo(tx *db.Tx, row sessionRow, rec recordingRow, why string) error {
 	var err error
-	if rec.DeletedWhy, err = s.seal(rec.SealOwner, "session_recordings", "deleted_why", rec.SessionID, why); err != nil {
+	// With a key that was destroyed nothing is sealed: the entry says why.
+	if rec.DeletedWhy, err = s.seal(rec.SealOwner, "session_recordings", "deleted_why", rec.SessionID, why); err != nil && !errors.Is(err, secrets.ErrErased) {
 		return err
 	}
 	rec.DeletedAt = tx.NowMillis()

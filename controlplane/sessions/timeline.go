@@ -12,6 +12,7 @@ import (
 	"ostler/controlplane"
 	"ostler/controlplane/db"
 	"ostler/controlplane/policy"
+	"ostler/controlplane/secrets"
 )
 
 // Moment is something that happened in a recording.
@@ -100,6 +101,9 @@ func (s *Service) momentsOf(ctx context.Context, session string, all bool) ([]Mo
 	var list []Moment
 	for _, c := range columns {
 		lines, err := s.openMoments(row, c.name, c.sealed)
+		if errors.Is(err, secrets.ErrErased) {
+			return nil, conflict("Its SHA-256 stays in the ledger.", "The key of this recording was destroyed, and nobody reads it any more")
+		}
 		if err != nil {
 			return nil, err
 		}
