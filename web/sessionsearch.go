@@ -30,25 +30,40 @@ func (p *Portal) commands(v *visit) error {
 	if q.Text == "" {
 		return v.render(page)
 	}
-	hits, next, err := p.Sessions.SearchCommands(v.ctx, scope, q)
+	found, err := p.Sessions.SearchCommands(v.ctx, scope, q)
 	if err != nil {
 		return v.invalid(page, err)
 	}
-	if err := v.hits(page, hits); err != nil {
+	if err := v.hits(page, found.Hits); err != nil {
 		return err
 	}
-	page.Say = v.t("search.found", "n", len(hits), "number", capital(p.tx.Number(len(hits))), "words", PlainName([]byte(q.Text)))
-	switch {
-	case len(hits) == 0:
-		page.Say = v.t("search.none", "words", PlainName([]byte(q.Text)))
-		page.Sections = []Section{{ID: "none", Title: v.t("search.list"), Empty: v.t("search.empty")}}
-	case next != "" || q.PageToken != "":
-		page.Say = v.t("search.found_many", "words", PlainName([]byte(q.Text)))
-	}
+	v.saidOfSearch(page, q, found)
 	keep := v.c.QueryParams()
 	keep.Del("page")
-	page.Pager = pagerFor("/sessions/commands", keep, q.PageToken, next)
+	page.Pager = pagerFor("/sessions/commands", keep, q.PageToken, found.Next)
 	return v.render(page)
+}
+
+// saidOfSearch is what a search came to: that nothing was found is said only where
+// everything was looked through.
+func (v *visit) saidOfSearch(page *Sessions, q sessions.CommandQuery, found sessions.Found) {
+	n, words := len(found.Hits), PlainName([]byte(q.Text))
+	page.Say = v.t("search.found", "n", n, "number", capital(v.p.tx.Number(n)), "words", words)
+	switch {
+	case found.Stopped && n == 0:
+		page.Say, page.Tone = v.t("search.none_yet", "words", words), ToneUnknown
+	case n == 0:
+		page.Say = v.t("search.none", "words", words)
+		page.Sections = []Section{{ID: "none", Title: v.t("search.list"), Empty: v.t("search.empty")}}
+	case found.Next != "" || q.PageToken != "":
+		page.Say = v.t("search.found_many", "words", words)
+	}
+	if found.Stopped {
+		page.Truths = append(page.Truths, State{ToneUnknown, v.t("search.stopped", "looked", group(int64(found.Looked)), "of", group(int64(found.Of)))})
+	}
+	if found.Skipped > 0 {
+		page.Truths = append(page.Truths, State{ToneUnknown, v.t("search.skipped", "n", found.Skipped)})
+	}
 }
 
 // hits are sessions with the commands that were found.

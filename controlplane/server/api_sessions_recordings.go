@@ -46,6 +46,16 @@ type SessionHit struct {
 	Moments []SessionMoment `json:"moments" nullable:"false"`
 }
 
+// SessionFound is what a search came to.
+type SessionFound struct {
+	Items         []SessionHit `json:"items" nullable:"false"`
+	NextPageToken string       `json:"next_page_token" doc:"Goes on behind what was looked through; empty where that is everything"`
+	Looked        int          `json:"looked" doc:"Recordings looked through now"`
+	Of            int          `json:"of" doc:"Recordings that were left to look through"`
+	Stopped       bool         `json:"stopped" doc:"The search ended before it had looked through them: narrow it, or go on with the page token"`
+	Skipped       int          `json:"skipped" doc:"Recordings whose customer's key was destroyed: nobody reads them"`
+}
+
 // viewedIn asks for a part of a recording within a viewing.
 type viewedIn struct {
 	IDIn
@@ -82,16 +92,17 @@ func (x *sessionsAPI) registerRecordings(a *API) {
 			return &One[SessionText]{Body: SessionText{listOf(lines, "", func(l sessions.Line) SessionLine { return SessionLine{l.At.Milliseconds(), l.Text} }).Body.Items, more}}, err
 		})
 	Register(a, Op{Method: http.MethodGet, Path: "/session-commands", Name: "session.search", Summary: "Search commands across recordings; that you searched is on record", Audience: policy.SignedIn, Permission: policy.SessionWatch},
-		func(ctx context.Context, scope policy.Scope, in *commandsIn) (*ListOut[SessionHit], error) {
+		func(ctx context.Context, scope policy.Scope, in *commandsIn) (*One[SessionFound], error) {
 			_, customer, err := x.refs(ctx, scope, "", in.Customer)
 			if err != nil {
 				return nil, err
 			}
-			hits, next, err := x.SearchCommands(ctx, scope, sessions.CommandQuery{Text: in.Text, Customer: customer, Person: in.Person, From: in.From, To: in.To, Limit: in.PageSize, PageToken: in.PageToken})
+			found, err := x.SearchCommands(ctx, scope, sessions.CommandQuery{Text: in.Text, Customer: customer, Person: in.Person, From: in.From, To: in.To, Limit: in.PageSize, PageToken: in.PageToken})
 			view := viewStaffSession(ctx)
-			return listOf(hits, next, func(h sessions.CommandHit) SessionHit {
+			hits := listOf(found.Hits, "", func(h sessions.CommandHit) SessionHit {
 				return SessionHit{view(h.Session), listOf(h.Moments, "", viewMoment).Body.Items}
-			}), err
+			}).Body.Items
+			return &One[SessionFound]{Body: SessionFound{hits, found.Next, found.Looked, found.Of, found.Stopped, found.Skipped}}, err
 		})
 	Register(a, Op{Method: http.MethodPost, Path: "/sessions/{id}/check", Name: "session.check", Summary: "Compare a recording with the ledger now", Audience: policy.Staff, Permission: policy.SessionReview, Status: http.StatusAccepted},
 		func(ctx context.Context, scope policy.Scope, in *IDIn) (*One[SessionJob], error) {

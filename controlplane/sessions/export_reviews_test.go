@@ -132,6 +132,14 @@ func (s *Service) SpoilDraw(ctx context.Context, day string, columns map[string]
 	})
 }
 
+// SearchMost is how many sessions a search looks through at once.
+func (s *Service) SearchMost(n int) { s.sight.most = n }
+
+// ShowNote has a remark shown to customers.
+func (s *Service) ShowNote(ctx context.Context, id string) error {
+	return s.db.Write(ctx, func(tx *db.Tx) error { return tx.Model(&noteRow{}).Where("id = ?", id).Update("shown", 1).Error })
+}
+
 // MayLook asks as every read of a recording does.
 func (s *Service) MayLook(ctx context.Context, session, viewing string) error {
 	return s.look(ctx, everybody(), session, viewing)

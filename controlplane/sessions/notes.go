@@ -2,6 +2,7 @@ package sessions
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"ostler/controlplane"
@@ -43,8 +44,11 @@ func (s *Service) AddNote(ctx context.Context, scope policy.Scope, n Note) (Note
 	if err := s.ready(ctx, seen.customers...); err != nil {
 		return Note{}, err
 	}
+	if n.Shown && len(seen.customers) > 1 {
+		return Note{}, controlplane.Invalid(controlplane.Field{Pointer: "/shown", Message: "Customers share this server, and a remark may be about a neighbour: keep it with us."})
+	}
 	n.ID, n.Text, n.By, n.Name = controlplane.NewID(controlplane.PrefixNote), text, actor.ID, seen.name
-	n.At, n.Shown = n.At.Truncate(time.Millisecond), n.Shown || actor.Kind == controlplane.ActorAuditor
+	n.At, n.Shown = n.At.Truncate(time.Millisecond), n.Shown || actor.Kind == controlplane.ActorAuditor && len(seen.customers) == 1
 	row := noteRow{ID: n.ID, SessionID: n.Session, SealOwner: seen.row.SealOwner, AtMS: n.At.Milliseconds(), ByID: n.By}
 	if n.Shown {
 		row.Shown = 1
@@ -73,8 +77,8 @@ func (s *Service) AddNote(ctx context.Context, scope policy.Scope, n Note) (Note
 }
 
 // Notes lists the remarks on a session, in the recording's order; contacts and
-// auditors see those that are shown to them, and their own. Permission:
-// session.watch. Errors: not found.
+// auditors see those that are shown to them, and their own; of a server that they
+// share with others only their own. Permission: session.watch. Errors: not found.
 func (s *Service) Notes(ctx context.Context, scope policy.Scope, session string) (items []Note, err error) {
 	actor, _ := controlplane.ActorFrom(ctx)
 	err = s.db.Read(ctx, func(tx *db.Tx) error {
@@ -88,6 +92,14 @@ func (s *Service) Notes(ctx context.Context, scope policy.Scope, session string)
 		items, err = s.notesIn(tx, session, scope.All(), actor.ID)
 		return err
 	})
+	if err == nil && !scope.All() {
+		var shared map[string]bool
+		shared, err = s.neighbours(ctx, scope.Customers(), []string{session})
+		items = slices.DeleteFunc(items, func(n Note) bool { return shared[session] && n.By != actor.ID })
+	}
+	if err != nil {
+		items = nil
+	}
 	return items, wrap("notes", err)
 }
 

@@ -21,6 +21,7 @@ type sight struct {
 	// searched notes viewings of way "search" of these sessions, in the search's transaction.
 	searched func(tx *db.Tx, sessions []string, query string) error
 	packer   *packer      // of blocks and commands
+	most     int          // sessions that a search looks through at once; 0 is maxSearched
 	forgot   atomic.Int64 // the latest hour in which old jobs were forgotten
 }
 

@@ -58,9 +58,9 @@ func TestRecordingFromTheCluster(t *testing.T) {
 					got = append(got, strings.TrimSpace(m.Kind+" "+m.Read+" "+m.Text))
 				}
 				same(t, "timeline", got, []string{"idle", "command kernel /usr/bin/echo grüße", "resize  120x40"})
-				hits, _, err := w.sessions.SearchCommands(cleo, w.all, sessions.CommandQuery{Text: "echo"})
-				if err != nil || len(hits) != 1 {
-					t.Errorf("got %+v, %v", hits, err)
+				found, err := w.sessions.SearchCommands(cleo, w.all, sessions.CommandQuery{Text: "echo"})
+				if err != nil || len(found.Hits) != 1 {
+					t.Errorf("got %+v, %v", found, err)
 				}
 				must[string](t)(w.sessions.Check(w.ctx, w.all, x.ID))
 				must[string](t)(w.sessions.Fetch(w.ctx, w.all, x.ID))

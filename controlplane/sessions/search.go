@@ -2,14 +2,16 @@ package sessions
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"errors"
 	"strings"
 	"time"
 
 	"ostler/controlplane"
 	"ostler/controlplane/db"
-	"ostler/controlplane/ledger"
 	"ostler/controlplane/policy"
+	"ostler/controlplane/secrets"
 )
 
 // CommandQuery searches commands across all recordings of the scope.
@@ -27,6 +29,19 @@ type CommandHit struct {
 	Moments []Moment
 }
 
+// Found is what a search came to.
+type Found struct {
+	Hits []CommandHit
+	Next string // "" where everything was looked through
+	// Looked is how many recordings were looked through now, of Of that were left to
+	// look through. Stopped says that the search ended there without having been
+	// through them: Next goes on behind.
+	Looked, Of int
+	Stopped    bool
+	// Skipped are recordings of customers whose key was destroyed: nobody reads them.
+	Skipped int
+}
+
 // Bounds of one search.
 const (
 	maxQuery    = 200
@@ -39,33 +54,35 @@ const (
 )
 
 // SearchCommands finds sessions by what was run in them, the latest first. That
-// somebody searched, and for what, is on record for every customer whose
-// sessions were found. next may come with fewer hits than Limit: so many
-// sessions were looked through. Contacts search those sessions that their terms
+// somebody searched, and for what, is on record, whatever was found, and for every
+// customer whose sessions were. Contacts search those sessions that their terms
 // let them watch. Permission: session.watch. Errors: invalid.
-func (s *Service) SearchCommands(ctx context.Context, scope policy.Scope, q CommandQuery) (hits []CommandHit, next string, err error) {
+func (s *Service) SearchCommands(ctx context.Context, scope policy.Scope, q CommandQuery) (out Found, err error) {
 	words, err := q.words()
 	if err != nil {
-		return nil, "", err
+		return Found{}, err
 	}
 	at, after, err := parsePage(q.PageToken)
 	if err != nil {
-		return nil, "", err
+		return Found{}, err
 	}
 	actor, _ := controlplane.ActorFrom(ctx)
-	found := search{s: s, scope: scope, contact: actor.Kind == controlplane.ActorContact, words: words, limit: pageSize(q.Limit),
+	found := search{s: s, scope: scope, contact: actor.Kind == controlplane.ActorContact, words: words, limit: pageSize(q.Limit), most: cmp.Or(s.sight.most, maxSearched),
 		filter: inPeriod(ctx, Filter{Customer: q.Customer, Person: q.Person, From: q.From, To: q.To})}
 	// Whether a server is shared is known of all its customers: the plane reads it.
 	if err := s.db.Read(controlplane.System(ctx, "sessions.search"), func(tx *db.Tx) (err error) {
-		hits, next, err = found.run(tx, at, after)
-		return err
+		found.out = Found{}
+		if found.out.Of, err = countSearchable(tx, scope, found.filter, at, after); err != nil {
+			return err
+		}
+		return found.run(tx, at, after)
 	}); err != nil {
-		return nil, "", wrap("search commands", err)
+		return Found{}, wrap("search commands", err)
 	}
-	if err := s.noteSearch(ctx, hits, strings.TrimSpace(q.Text)); err != nil {
-		return nil, "", wrap("search commands", err)
+	if err := s.noteSearch(ctx, found.out, strings.TrimSpace(q.Text)); err != nil {
+		return Found{}, wrap("search commands", err)
 	}
-	return hits, next, nil
+	return found.out, nil
 }
 
 // words are what every match has, in small letters.
@@ -96,44 +113,52 @@ type search struct {
 	filter  Filter
 	words   [][]byte
 	limit   int
+	most    int // sessions to look through
+	out     Found
 }
 
-func (x search) run(tx *db.Tx, at int64, after string) (hits []CommandHit, next string, err error) {
+// run looks through sessions from behind a place on until there are enough hits.
+func (x *search) run(tx *db.Tx, at int64, after string) (err error) {
 	var ids []string
 	moments := map[string][]Moment{}
-	for looked := 0; looked < maxSearched; {
-		rows, err := searchable(tx, x.scope, x.filter, at, after, searchBatch)
+	for more := true; more; {
+		rows, err := searchable(tx, x.scope, x.filter, at, after, min(searchBatch, x.most-x.out.Looked))
 		if err != nil {
-			return nil, "", err
+			return err
 		}
+		more = len(rows) > 0
 		for _, r := range rows {
 			at, after = r.StartedAt, r.SessionID
+			x.out.Looked++
 			matches, err := x.match(tx, r)
-			if err != nil {
-				return nil, "", err
-			}
-			if len(matches) == 0 {
+			if errors.Is(err, secrets.ErrErased) {
+				x.out.Skipped++
 				continue
 			}
-			if ids = append(ids, r.SessionID); len(ids) == x.limit {
-				moments[r.SessionID] = matches
-				hits, err := x.hits(tx, ids, moments)
-				return hits, pageToken(at, after), err
+			if err != nil {
+				return err
 			}
-			moments[r.SessionID] = matches
-		}
-		if looked += len(rows); len(rows) < searchBatch {
-			hits, err = x.hits(tx, ids, moments)
-			return hits, "", err
+			if len(matches) > 0 {
+				ids = append(ids, r.SessionID)
+				moments[r.SessionID] = matches
+			}
+			if len(ids) == x.limit || x.out.Looked == x.most {
+				more = false
+				break
+			}
 		}
 	}
-	hits, err = x.hits(tx, ids, moments)
-	return hits, pageToken(at, after), err
+	if x.out.Looked < x.out.Of {
+		x.out.Next = pageToken(at, after)
+		x.out.Stopped = x.out.Looked == x.most
+	}
+	x.out.Hits, err = x.hits(tx, ids, moments)
+	return err
 }
 
 // match are the commands of a session that have all words, if whoever asks may
 // see them.
-func (x search) match(tx *db.Tx, r commandsRow) ([]Moment, error) {
+func (x *search) match(tx *db.Tx, r commandsRow) ([]Moment, error) {
 	lines, err := x.s.openMoments(r, "commands", r.Commands)
 	if err != nil {
 		return nil, err
@@ -156,7 +181,7 @@ func (x search) match(tx *db.Tx, r commandsRow) ([]Moment, error) {
 }
 
 // has reports whether a command has all words.
-func (x search) has(line []byte) bool {
+func (x *search) has(line []byte) bool {
 	text := bytes.ToLower(line[lastTab(line)+1:])
 	for _, w := range x.words {
 		if !bytes.Contains(text, w) {
@@ -169,7 +194,7 @@ func (x search) has(line []byte) bool {
 func lastTab(line []byte) int { return bytes.LastIndexByte(line, '\t') }
 
 // hits are the sessions that were found, in their order.
-func (x search) hits(tx *db.Tx, ids []string, moments map[string][]Moment) ([]CommandHit, error) {
+func (x *search) hits(tx *db.Tx, ids []string, moments map[string][]Moment) ([]CommandHit, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
@@ -186,41 +211,4 @@ func (x search) hits(tx *db.Tx, ids []string, moments map[string][]Moment) ([]Co
 		out[i] = CommandHit{Session: v, Moments: moments[v.ID]}
 	}
 	return out, nil
-}
-
-// noteSearch puts a search on record, for each customer with the sessions of
-// theirs that were found.
-func (s *Service) noteSearch(ctx context.Context, hits []CommandHit, query string) error {
-	if len(hits) == 0 {
-		return nil
-	}
-	var ids []string
-	byCustomer := map[string][]any{}
-	for _, h := range hits {
-		ids = append(ids, h.Session.ID)
-		customers := h.Session.Customers
-		if len(customers) == 0 {
-			customers = []string{""}
-		}
-		for _, c := range customers {
-			byCustomer[c] = append(byCustomer[c], h.Session.ID)
-		}
-	}
-	for c := range byCustomer {
-		if err := s.ready(ctx, c); err != nil {
-			return err
-		}
-	}
-	return s.db.Write(ctx, func(tx *db.Tx) error {
-		for c, found := range byCustomer {
-			_, err := s.ledger.Append(tx, ledger.Entry{Customer: c, Kind: "session.searched", Data: map[string]any{"sessions": found}, Personal: map[string]string{"query": query}})
-			if err != nil {
-				return err
-			}
-		}
-		if s.sight.searched == nil {
-			return nil
-		}
-		return s.sight.searched(tx, ids, query)
-	})
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ostler/controlplane"
+	"ostler/controlplane/customers"
 	"ostler/controlplane/db"
 	"ostler/controlplane/db/dbtest"
 	"ostler/controlplane/ledger"
@@ -23,11 +24,11 @@ func ran(commands ...string) func(began time.Time) []teleport.Event {
 // found is what a search finds, as sessions with what matched.
 func (r *recorded) search(q sessions.CommandQuery) (out []string) {
 	r.t.Helper()
-	hits, _, err := r.sessions.SearchCommands(r.ctx, r.all, q)
+	found, err := r.sessions.SearchCommands(r.ctx, r.all, q)
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	for _, h := range hits {
+	for _, h := range found.Hits {
 		out = append(out, h.Session.ID+": "+strings.Join(texts(h.Moments), "; "))
 	}
 	return out
@@ -68,7 +69,7 @@ func TestSearchCommands(t *testing.T) {
 			t.Errorf("got %q", noted)
 		}
 		for _, text := range []string{"", " ", "x", strings.Repeat("a", 201), strings.Repeat("ab ", 11)} {
-			_, _, err := r.sessions.SearchCommands(r.ctx, r.all, sessions.CommandQuery{Text: text})
+			_, err := r.sessions.SearchCommands(r.ctx, r.all, sessions.CommandQuery{Text: text})
 			wants(t, text, err, controlplane.CodeInvalid, "")
 		}
 	})
@@ -84,9 +85,13 @@ func TestSearchIsOnRecord(t *testing.T) {
 		r.search(sessions.CommandQuery{Text: "etc/shadow"})
 		r.search(sessions.CommandQuery{Text: "nobody did this"})
 		items, _, err := r.ledger.List(r.ctx, r.all, ledger.Filter{Kinds: []string{"session.searched"}})
-		if err != nil || len(items) != 1 {
-			t.Fatalf("got %+v, %v, want one entry", items, err)
+		if err != nil || len(items) != 3 {
+			t.Fatalf("got %+v, %v, want two of ours and one of Maple's", items, err)
 		}
+		if empty := items[0]; empty.Customer != "" || empty.Personal["query"] != "nobody did this" || empty.Data["found"] != int64(0) || empty.Data["looked"] != int64(1) || empty.Actor.ID != r.ada.ID {
+			t.Errorf("a search that found nothing: %+v", empty)
+		}
+		items = slices.DeleteFunc(items, func(i ledger.Item) bool { return i.Customer == "" })
 		if i := items[0]; i.Customer != r.maple.ID || i.Personal["query"] != "etc/shadow" || fmt.Sprint(i.Data["sessions"]) != "["+x.ID+"]" || i.Actor.ID != r.ada.ID {
 			t.Errorf("got %+v", items[0])
 		}
@@ -104,11 +109,11 @@ func TestSearchOfCustomers(t *testing.T) {
 		ctx, scope := r.owner(r.maple)
 		r.sessions.OnSearched(func(*db.Tx, []string, string) error { return nil })
 		search := func() (out []string) {
-			hits, _, err := r.sessions.SearchCommands(ctx, scope, sessions.CommandQuery{Text: "rm"})
+			found, err := r.sessions.SearchCommands(ctx, scope, sessions.CommandQuery{Text: "rm"})
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, h := range hits {
+			for _, h := range found.Hits {
 				out = append(out, h.Session.ID)
 			}
 			return out
@@ -118,14 +123,14 @@ func TestSearchOfCustomers(t *testing.T) {
 		same(t, "agreed", search(), []string{own.ID})
 
 		auditor := controlplane.Actor{Kind: controlplane.ActorAuditor, ID: "aud_00000000000000000000000001", Customer: r.maple.ID, Role: "auditor", From: clock.Now()}
-		hits, _, err := r.sessions.SearchCommands(controlplane.WithActor(t.Context(), auditor), scope, sessions.CommandQuery{Text: "rm"})
-		if err != nil || len(hits) != 0 {
-			t.Errorf("an auditor of another time got %d, %v", len(hits), err)
+		found, err := r.sessions.SearchCommands(controlplane.WithActor(t.Context(), auditor), scope, sessions.CommandQuery{Text: "rm"})
+		if err != nil || len(found.Hits) != 0 {
+			t.Errorf("an auditor of another time got %d, %v", len(found.Hits), err)
 		}
 		auditor.From = own.StartedAt.Add(-time.Hour)
-		hits, _, err = r.sessions.SearchCommands(controlplane.WithActor(t.Context(), auditor), scope, sessions.CommandQuery{Text: "rm"})
-		if err != nil || len(hits) != 1 || hits[0].Session.ID != own.ID {
-			t.Errorf("an auditor got %+v, %v", hits, err)
+		found, err = r.sessions.SearchCommands(controlplane.WithActor(t.Context(), auditor), scope, sessions.CommandQuery{Text: "rm"})
+		if err != nil || len(found.Hits) != 1 || found.Hits[0].Session.ID != own.ID {
+			t.Errorf("an auditor got %+v, %v", found, err)
 		}
 	})
 }
@@ -146,20 +151,89 @@ func TestSearchPages(t *testing.T) {
 		slices.Sort(want)
 		var got []string
 		for token := ""; ; {
-			hits, next, err := r.sessions.SearchCommands(r.ctx, r.all, sessions.CommandQuery{Text: "rm", Limit: 2, PageToken: token})
+			found, err := r.sessions.SearchCommands(r.ctx, r.all, sessions.CommandQuery{Text: "rm", Limit: 2, PageToken: token})
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, h := range hits {
+			for _, h := range found.Hits {
 				got = append(got, h.Session.ID)
 			}
-			if token = next; token == "" {
+			if token = found.Next; token == "" {
 				break
 			}
 		}
 		slices.Sort(got)
 		same(t, "all of them", got, want)
-		_, _, err := r.sessions.SearchCommands(r.ctx, r.all, sessions.CommandQuery{Text: "rm", PageToken: "x"})
+		_, err := r.sessions.SearchCommands(r.ctx, r.all, sessions.CommandQuery{Text: "rm", PageToken: "x"})
 		wants(t, "a token", err, controlplane.CodeInvalid, "")
+	})
+}
+
+// A search that stops says so, and is not the same as one that found nothing.
+func TestSearchThatStops(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
+		r := newRecorded(t, d, clock)
+		last := r.session(ran("needle"), r.maple)
+		for range 4 {
+			clock.Advance(time.Hour)
+			r.session(ran("hay"), r.maple)
+		}
+		r.run()
+		r.sessions.SearchMost(3)
+		found, err := r.sessions.SearchCommands(r.ctx, r.all, sessions.CommandQuery{Text: "needle"})
+		if err != nil || len(found.Hits) != 0 || !found.Stopped || found.Looked != 3 || found.Of != 5 || found.Next == "" {
+			t.Fatalf("got %+v, %v, want that it stopped after 3 of 5", found, err)
+		}
+		found, err = r.sessions.SearchCommands(r.ctx, r.all, sessions.CommandQuery{Text: "needle", PageToken: found.Next})
+		if err != nil || len(found.Hits) != 1 || found.Hits[0].Session.ID != last || found.Stopped || found.Looked != 2 || found.Of != 2 || found.Next != "" {
+			t.Errorf("got %+v, %v, want the rest", found, err)
+		}
+	})
+}
+
+// A customer whose key was destroyed stops no search of others.
+func TestSearchWithoutAKey(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
+		r := newRecorded(t, d, clock)
+		one := r.stored(ran("rm one"), r.maple)
+		r.stored(ran("rm two"), r.harbour)
+		if err := r.keeper.Destroy(r.ctx, r.harbour.ID); err != nil {
+			t.Fatal(err)
+		}
+		found, err := r.sessions.SearchCommands(r.ctx, r.all, sessions.CommandQuery{Text: "rm"})
+		if err != nil || len(found.Hits) != 1 || found.Hits[0].Session.ID != one.ID || found.Skipped != 1 || found.Looked != 2 {
+			t.Errorf("got %+v, %v", found, err)
+		}
+	})
+}
+
+// What was sought on a server that customers share is not told to either of them.
+func TestSearchOnSharedServers(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
+		r := newRecorded(t, d, clock)
+		shared, own := r.stored(ran("grep secret /srv/harbour"), r.maple, r.harbour), r.stored(ran("grep secret /srv/maple"), r.maple)
+		r.search(sessions.CommandQuery{Text: "grep secret"})
+		for _, c := range []struct {
+			of   customers.Customer
+			want map[string]string // what was sought, by session
+		}{{r.maple, map[string]string{own.ID: "grep secret", shared.ID: ""}}, {r.harbour, map[string]string{shared.ID: ""}}} {
+			ctx, scope := r.owner(c.of)
+			items, _, err := r.sessions.Viewings(ctx, scope, sessions.ViewingFilter{})
+			if err != nil || len(items) != len(c.want) {
+				t.Fatalf("%s reads %+v, %v", c.of.Name, items, err)
+			}
+			for _, v := range items {
+				if v.Query != c.want[v.Session] {
+					t.Errorf("%s reads %q of %s, want %q", c.of.Name, v.Query, v.Session, c.want[v.Session])
+				}
+			}
+		}
+		entries, _, err := r.ledger.List(r.ctx, r.all, ledger.Filter{Kinds: []string{"session.searched"}, Customer: r.harbour.ID})
+		if err != nil || len(entries) != 1 || entries[0].Personal["query"] != "" {
+			t.Errorf("Harbour's chain: %+v, %v", entries, err)
+		}
 	})
 }

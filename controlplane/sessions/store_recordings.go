@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"gorm.io/gorm"
+
 	"ostler/controlplane"
 	"ostler/controlplane/db"
 	"ostler/controlplane/policy"
@@ -170,7 +172,25 @@ func forgetCommands(tx *db.Tx, session string) error {
 // searchable are rows of what was run, the latest session first, from behind a
 // place on.
 func searchable(tx *db.Tx, scope policy.Scope, f Filter, at int64, after string, limit int) (rows []commandsRow, err error) {
-	q := tx.Table("session_commands AS x").Select("x.session_id, x.seal_owner, x.started_at, x.commands").Where("x.commands IS NOT NULL")
+	q := toSearch(tx, scope, f, at, after).Select("x.session_id, x.seal_owner, x.started_at, x.commands")
+	if err = q.Order("x.started_at DESC, x.session_id DESC").Limit(limit).Scan(&rows).Error; err != nil {
+		return nil, fmt.Errorf("search commands: %w", err)
+	}
+	return rows, nil
+}
+
+// countSearchable is how many there are from behind a place on.
+func countSearchable(tx *db.Tx, scope policy.Scope, f Filter, at int64, after string) (int, error) {
+	var n int64
+	if err := toSearch(tx, scope, f, at, after).Count(&n).Error; err != nil {
+		return 0, fmt.Errorf("count what to search: %w", err)
+	}
+	return int(n), nil
+}
+
+// toSearch is what a search looks through.
+func toSearch(tx *db.Tx, scope policy.Scope, f Filter, at int64, after string) *gorm.DB {
+	q := tx.Table("session_commands AS x").Where("x.commands IS NOT NULL")
 	for _, c := range scopeLists(scope, f.Customer) {
 		q = q.Where("EXISTS (SELECT 1 FROM staff_session_customers c WHERE c.session_id = x.session_id AND c.customer_id IN ?)", db.Padded(c))
 	}
@@ -186,10 +206,7 @@ func searchable(tx *db.Tx, scope policy.Scope, f Filter, at int64, after string,
 	if after != "" {
 		q = q.Where("(x.started_at < ? OR x.started_at = ? AND x.session_id < ?)", at, at, after)
 	}
-	if err = q.Order("x.started_at DESC, x.session_id DESC").Limit(limit).Scan(&rows).Error; err != nil {
-		return nil, fmt.Errorf("search commands: %w", err)
-	}
-	return rows, nil
+	return q
 }
 
 // scopeLists are the lists of customers, of each of which a session must touch one.

@@ -270,7 +270,28 @@ func (s *Service) Viewings(ctx context.Context, scope policy.Scope, f ViewingFil
 		}
 		return nil
 	})
+	if err == nil && !scope.All() {
+		err = s.unsaid(ctx, scope, items)
+	}
 	return items, next, wrap("viewings", err)
+}
+
+// unsaid takes out what was sought in sessions that others share with the reader:
+// the words may be about a neighbour.
+func (s *Service) unsaid(ctx context.Context, scope policy.Scope, items []Viewing) error {
+	var ids []string
+	for _, v := range items {
+		if v.Query != "" {
+			ids = append(ids, v.Session)
+		}
+	}
+	shared, err := s.neighbours(ctx, scope.Customers(), ids)
+	for i := range items {
+		if err != nil || shared[items[i].Session] {
+			items[i].Query = ""
+		}
+	}
+	return err
 }
 
 // viewing opens a row.

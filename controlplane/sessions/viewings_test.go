@@ -369,5 +369,19 @@ func TestNotes(t *testing.T) {
 		_, err = w.sessions.Notes(ctx, foreign, s.ID)
 		wantCode(t, "another's", err, controlplane.CodeNotFound)
 		same(t, "ledger", w.entries("session.noted"), []string{"session.noted", "session.noted", "session.noted"})
+
+		// On a server that they share, a remark may be about a neighbour.
+		x := w.took(func(m *sessions.Made) {
+			m.Customers, m.Server, m.Host = []string{w.maple.ID, w.harbour.ID}, w.shared.ID, "shared-1"
+		})
+		_, err = w.sessions.AddNote(w.ctx, w.all, sessions.Note{Session: x.ID, Text: "Harbour's mail was read", Shown: true})
+		wantCode(t, "shown to neighbours", err, controlplane.CodeInvalid)
+		kept := must[sessions.Note](t)(w.sessions.AddNote(w.ctx, w.all, sessions.Note{Session: x.ID, Text: "Harbour's mail was read"}))
+		if err := w.sessions.ShowNote(w.ctx, kept.ID); err != nil { // from before that was refused
+			t.Fatal(err)
+		}
+		if got := must[[]sessions.Note](t)(w.sessions.Notes(owner, own, x.ID)); len(got) != 0 {
+			t.Errorf("a neighbour reads %+v", got)
+		}
 	})
 }
