@@ -104,7 +104,7 @@ func unknownUser(u string) string { return "Teleport user " + u }
 // evaluated it is foreign and said so; nothing is left out because it is not sure.
 func (d *directory) look(s teleport.State, labelKey string) sight {
 	out := sight{ways: teleport.Reaches(s, labelKey), nodes: map[string]string{},
-		g: gather{enforced: map[want]bool{}, could: map[want]bool{}, anything: map[[2]string]bool{}}}
+		g: gather{enforced: map[want]bool{}, could: map[want]bool{}, roles: map[[3]string]bool{}}}
 	roles := map[string]teleport.Role{}
 	for _, r := range s.Roles {
 		roles[r.Name] = r
@@ -125,8 +125,8 @@ func (d *directory) look(s teleport.State, labelKey string) sight {
 // could are those who could have access beyond what is enforced: by ways that
 // take a further step, by sessions that run, by certificates that may be out.
 func (d *directory) could(v sight, s teleport.State, certs []certRow) []want {
-	g := gather{enforced: v.g.enforced, could: maps.Clone(v.g.could), anything: v.g.anything}
-	d.alive(&g, s, v.nodes, certs)
+	g := gather{enforced: v.g.enforced, could: maps.Clone(v.g.could), roles: v.g.roles}
+	d.alive(&g, s, v, certs)
 	return sortedWants(g.could)
 }
 
@@ -155,7 +155,7 @@ func (d *directory) roleOf(r teleport.Role, by who) string {
 // gather keeps wants, each once.
 type gather struct {
 	enforced, could map[want]bool
-	anything        map[[2]string]bool // customer and person or unknown who are enforced by any way
+	roles           map[[3]string]bool // customer, person or unknown, and role: who is enforced by what
 }
 
 func sortedWants(m map[want]bool) []want {
@@ -171,10 +171,8 @@ func (g *gather) add(could bool, w want) {
 		return
 	}
 	g.enforced[w] = true
-	g.anything[[2]string{w.Customer, w.Person + w.Unknown}] = true
+	g.roles[[3]string{w.Customer, w.Person + w.Unknown, w.Role}] = true
 }
-
-func (g *gather) has(customer, whoever string) bool { return g.anything[[2]string{customer, whoever}] }
 
 // way puts one way of the cluster into the columns.
 func (d *directory) way(g *gather, w teleport.Way, by who, role string, nodes map[string]string) {
@@ -225,20 +223,21 @@ func (d *directory) reached(w teleport.Way) (ids []string) {
 }
 
 // alive adds who is in now, and certificates that may be out, where that says
-// more than what is enforced.
-func (d *directory) alive(g *gather, s teleport.State, nodes map[string]string, certs []certRow) {
+// more than what is enforced: by a login, or a role, that they do not have now.
+func (d *directory) alive(g *gather, s teleport.State, v sight, certs []certRow) {
 	for _, l := range s.Live {
-		for _, tenant := range d.tenants[nodes[l.Node]] {
+		if allowed(v.ways, l.User, l) {
+			continue
+		}
+		for _, tenant := range d.tenants[v.nodes[l.Node]] {
 			for _, by := range d.whoIs(l.User) {
-				if !g.has(tenant, by.person+by.unknown) {
-					g.add(true, want{Customer: tenant, Person: by.person, Unknown: by.unknown, Way: WayTeleport, Role: "session as " + controlplane.Line(l.Login, 64),
-						Server: nodes[l.Node], Ground: "session"})
-				}
+				g.add(true, want{Customer: tenant, Person: by.person, Unknown: by.unknown, Way: WayTeleport, Role: "session as " + controlplane.Line(l.Login, 64),
+					Server: v.nodes[l.Node], Ground: "session"})
 			}
 		}
 	}
 	for _, c := range certs {
-		if !g.has(c.Customer, c.Person) {
+		if !g.roles[[3]string{c.Customer, c.Person, c.Role}] {
 			g.add(true, want{Customer: c.Customer, Person: c.Person, Way: WayTeleport, Role: c.Role, Server: c.Server, Ground: "certificate",
 				Until: controlplane.FromMillis(c.Until)})
 		}

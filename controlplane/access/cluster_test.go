@@ -327,3 +327,28 @@ func TestOneLookAnInterval(t *testing.T) {
 }
 
 var _ access.Cluster = (*cluster)(nil)
+
+// What is left of a role that was taken away shows beside what somebody still has
+// by another: a certificate that may be out, and a session as a login that no role
+// gives them now.
+func TestWhatIsLeftOfARoleShowsBesideAnother(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
+		p := newPlane(t, d, clock)
+		p.c.roles["legacy"] = legacy()
+		p.c.roles["reader"] = teleport.Role{Name: "reader", Allow: teleport.Reach{Logins: []string{"guest"}, NodeLabels: map[string][]string{"customer": {"maple"}}}}
+		p.c.users["bob"] = teleport.User{Name: "bob", Roles: []string{"legacy", "reader"}}
+		p.c.nodes = []teleport.Node{{ID: "n1", Hostname: "maple-1", Labels: map[string]string{"customer": "maple"}}}
+		p.c.live = []teleport.Live{{ID: "s1", User: "bob", Login: "root", Node: "n1", Hostname: "maple-1", Started: clock.Now()}, {ID: "s2", User: "bob", Login: "guest", Node: "n1", Hostname: "maple-1", Started: clock.Now()}}
+		p.look()
+		both := []string{"Bob Builder legacy enforced could", "Bob Builder reader enforced could"}
+		same(t, "with both", p.columns(p.maple), both)
+		p.c.users["bob"] = teleport.User{Name: "bob", Roles: []string{"reader"}}
+		p.look()
+		same(t, "with one", p.columns(p.maple), []string{"Bob Builder legacy could", "Bob Builder reader enforced could", "Bob Builder session as root @maple-1 could"})
+		p.c.live = p.c.live[1:]
+		p.hours(11)
+		p.due()
+		p.look()
+		same(t, "after the certificate's life", p.columns(p.maple), both[1:])
+	})
+}

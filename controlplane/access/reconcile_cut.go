@@ -22,10 +22,7 @@ func (e *enforcement) running() (list []teleport.Live) {
 			if l.User != u && !slices.Contains(l.Participants, u) {
 				continue
 			}
-			allowed := e.person.LeftAt.IsZero() && slices.ContainsFunc(ways, func(w teleport.Way) bool {
-				return w.User == u && slices.Contains(w.Nodes, l.Node) && (l.User != u || slices.Contains(w.Logins, l.Login))
-			})
-			if !allowed {
+			if !e.person.LeftAt.IsZero() || !allowed(ways, u, l) {
 				l.User = u // whom to cut
 				list = append(list, l)
 				break
@@ -33,6 +30,14 @@ func (e *enforcement) running() (list []teleport.Live) {
 		}
 	}
 	return list
+}
+
+// allowed reports whether a user reaches the node of a session, with its login
+// where it is theirs.
+func allowed(ways []teleport.Way, user string, l teleport.Live) bool {
+	return slices.ContainsFunc(ways, func(w teleport.Way) bool {
+		return w.User == user && slices.Contains(w.Nodes, l.Node) && (l.User != user || slices.Contains(w.Logins, l.Login))
+	})
 }
 
 // unlocked is a state without the short locks of ours: what is allowed once they end.
