@@ -38,7 +38,7 @@ func addClientCommands(root *cobra.Command) {
 func (c *client) addTo(root *cobra.Command) {
 	nouns := []*cobra.Command{
 		c.customerCommand(), c.contactCommand(), c.serverCommand(), c.tenancyCommand(), c.storeCommand(), c.planCommand(),
-		c.backupCommand(), c.snapshotCommand(), c.fileCommand(), c.restoreCommand(), c.askCommand(), c.assistCommand(), c.mailCommand(), c.certCommand(), c.accessCommand(), c.sessionCommand(), c.incidentCommand(), c.jobCommand(), c.findingCommand(),
+		c.backupCommand(), c.snapshotCommand(), c.fileCommand(), c.restoreCommand(), c.askCommand(), c.assistCommand(), c.mailCommand(), c.certCommand(), c.accessCommand(), c.sessionCommand(), c.incidentCommand(), c.advisoryCommand(), c.jobCommand(), c.findingCommand(),
 		c.ledgerCommand(), c.windowCommand(), c.inventoryCommand(), c.tokenCommand(), c.doctorCommand(),
 	}
 	root.AddGroup(&cobra.Group{ID: "api", Title: "Ask a control plane (over its API):"})

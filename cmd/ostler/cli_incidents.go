@@ -14,7 +14,18 @@ import (
 )
 
 func (c *client) incidentCommand() *cobra.Command {
-	return noun("incident", "Breaches: who must be told, and by when", c.incidentClock(), c.incidentRules())
+	cmd := noun("incident", "Breaches: who must be told, by when, and that they were", c.incidentOpen(), c.incidentList(), c.incidentShow(), c.incidentChange(), c.incidentClocks(),
+		c.incidentNotices(), c.incidentNotice(), c.incidentDraft(), c.incidentFill(), c.incidentPreview(), c.incidentSend(),
+		c.noticeAct("approve", "approve", "Send what another person drafted", nil),
+		c.noticeAct("discard", "discard", "Put a draft aside", []string{"because"}, textFlag{"because", "because", "why"}),
+		c.noticeAct("told", "told", "Record that somebody was told another way, or a form handed in", []string{"to", "how"}, textFlag{"to", "to", "who"}, textFlag{"how", "how", "call, letter or form"},
+			textFlag{"note", "note", "what was said"}, textFlag{"at", "at", "when (default: now)"}, textFlag{"reference", "reference", "an authority's file number"}),
+		c.noticeAct("acknowledge", "acknowledge", "Say that you have taken note of a notice (customers)", nil),
+		c.incidentTasks(), c.incidentTask(), c.incidentTaskDone(), c.incidentNote(), c.incidentTimeline(), c.incidentDo(), c.incidentDecide(),
+		c.incidentReport(), c.incidentReports(), c.incidentTriage(), c.incidentRegister(), c.incidentForm(), c.incidentAfterAction(),
+		c.incidentTerms(), c.incidentSetTerms(), c.incidentCompany(), c.incidentRules(), c.incidentLoadRules(), c.incidentClock())
+	cmd.AddCommand(c.incidentCourse()...)
+	return cmd
 }
 
 // clockView is a computed deadline.

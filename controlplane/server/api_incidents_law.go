@@ -88,7 +88,7 @@ func (x *incidentsAPI) registerAdvisories(a *API) {
 
 // IncidentTerms is what a customer's contract says about breaches.
 type IncidentTerms struct {
-	Customer      string            `json:"customer" readOnly:"true"`
+	Customer      string            `json:"customer,omitempty" readOnly:"true"`
 	Amount        int               `json:"amount" minimum:"0"`
 	Unit          string            `json:"unit,omitempty" enum:"hours,working_days"`
 	FromSuspicion bool              `json:"from_suspicion" doc:"Its time begins with a suspicion, not with certainty"`
@@ -98,7 +98,7 @@ type IncidentTerms struct {
 	Zone          string            `json:"zone,omitempty"`
 	Financial     bool              `json:"financial" doc:"Under DORA"`
 	Services      map[string]string `json:"services,omitempty" doc:"The role by server, where it differs"`
-	Version       int64             `json:"version" readOnly:"true"`
+	Version       int64             `json:"version,omitempty" readOnly:"true"`
 }
 
 func oneIncidentTerms(t incidents.Terms, err error) (*One[IncidentTerms], error) {
@@ -128,7 +128,7 @@ type IncidentCompany struct {
 	ContactEmail  string   `json:"contact_email,omitempty"`
 	ContactPhone  string   `json:"contact_phone,omitempty"`
 	Telecoms      bool     `json:"telecoms" doc:"A provider of public electronic communications"`
-	Version       int64    `json:"version" readOnly:"true"`
+	Version       int64    `json:"version,omitempty" readOnly:"true"`
 }
 
 func oneCompany(c incidents.Company, err error) (*One[IncidentCompany], error) {
@@ -162,6 +162,10 @@ func (x *incidentsAPI) registerLaw(a *API) {
 			}
 			return oneIncidentTerms(x.SetTerms(ctx, scope, t))
 		})
+	x.registerCompany(a)
+}
+
+func (x *incidentsAPI) registerCompany(a *API) {
 	Register(a, Op{Method: http.MethodGet, Path: "/incident-company", Name: "incident.company", Summary: "Who we are to the law", Audience: policy.Staff, Permission: policy.IncidentRead},
 		func(ctx context.Context, scope policy.Scope, _ *struct{}) (*One[IncidentCompany], error) {
 			return oneCompany(x.CompanyProfile(ctx, scope))
