@@ -1,0 +1,187 @@
+package incidents
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"ostler/controlplane"
+	"ostler/controlplane/db"
+)
+
+// closedOf follows the end of a case: nothing of a false alarm is sent any more,
+// and whoever was told is told so. What is merged goes on in the other case.
+func (s *Service) closedOf(tx *db.Tx, c Case) error {
+	switch c.State {
+	case FalseAlarm:
+		if err := s.discardDrafts(tx, c.ID, "", "it was a false alarm"); err != nil {
+			return err
+		}
+		return s.order(tx, c.ID, "", Withdrawal, c.ClosedWhy)
+	case Merged:
+		return s.moveNotices(tx, c.ID, c.MergedInto)
+	}
+	return nil
+}
+
+// clearedOf follows that a customer is not in a case after all.
+func (s *Service) clearedOf(tx *db.Tx, c Case, a Affected) error {
+	if a.State != Cleared {
+		return nil
+	}
+	if err := s.discardDrafts(tx, c.ID, a.Customer, "the customer is not affected"); err != nil {
+		return err
+	}
+	return s.order(tx, c.ID, a.Customer, Withdrawal, a.ClearedWhy)
+}
+
+// discardDrafts puts aside the drafts of a case to customers, or to one.
+func (s *Service) discardDrafts(tx *db.Tx, incident, customer, why string) error {
+	rows, err := openDrafts(tx, incident, customer)
+	if err != nil {
+		return err
+	}
+	if len(rows) > 0 {
+		if err := discardRows(tx, incident, customer); err != nil {
+			return err
+		}
+		ids := make([]any, len(rows))
+		for i, r := range rows {
+			ids[i] = r
+		}
+		if err := s.enter(tx, incident, "incident.notice_discarded", map[string]any{"notices": ids, "why": why}, nil); err != nil {
+			return err
+		}
+	}
+	return s.noMoreAsked(tx, incident, "", "")
+}
+
+// freezeNotice has the customers of a case told that data of theirs is kept longer,
+// in the transaction that keeps it; with the ground and the end that the case has
+// when they are told.
+func (s *Service) freezeNotice(tx *db.Tx, c Case) error {
+	if c.Drill {
+		return nil // nothing is kept in an exercise
+	}
+	return s.order(tx, c.ID, "", Freezing, c.FrozenGround)
+}
+
+// order has customers told something by Watch, in the name of who acts now.
+func (s *Service) order(tx *db.Tx, incident, customer string, p Purpose, why string) error {
+	r := orderRow{ID: controlplane.NewID(prefixOrder), CaseID: incident, CustomerID: customer, Purpose: string(p), ByID: actorOf(tx.Context()).ID, MadeAt: tx.NowMillis()}
+	var err error
+	if r.Data, err = s.seal("", "incident_orders", "data", r.ID, why); err != nil {
+		return err
+	}
+	s.wakeWatch(tx)
+	return db.Insert(tx, &r)
+}
+
+// ordersDue carries orders out, some customers in a transaction: a crash between
+// two tells nobody twice.
+func (s *Service) ordersDue(ctx context.Context) error {
+	ctx = asSystem(ctx)
+	var orders []orderRow
+	if err := s.db.Read(ctx, func(tx *db.Tx) (err error) { orders, err = openOrders(tx); return err }); err != nil {
+		return wrap("orders", err)
+	}
+	var errs []error
+	for _, o := range orders {
+		errs = append(errs, wrap("order "+o.ID, s.carryOutOrder(ctx, o)))
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Service) carryOutOrder(ctx context.Context, o orderRow) error {
+	why, err := s.open("", "incident_orders", "data", o.ID, o.Data)
+	if err != nil {
+		return err
+	}
+	var k *kit
+	var done []string
+	err = s.db.Read(ctx, func(tx *db.Tx) (err error) {
+		if done, err = orderedOf(tx, o.ID); err != nil {
+			return err
+		}
+		k, err = s.kitIn(tx, o.CaseID)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	var whom []string
+	for _, a := range k.c.Affected {
+		switch {
+		case o.CustomerID != "" && a.Customer != o.CustomerID, slices.Contains(done, a.Customer):
+		case o.Purpose == string(Withdrawal) && !k.toWithdraw(a.Customer):
+		case o.Purpose == string(Freezing) && a.State == Cleared:
+		default:
+			whom = append(whom, a.Customer)
+		}
+	}
+	langs, err := s.languages(ctx, everyone())
+	if err != nil {
+		return err
+	}
+	for part := range slices.Chunk(whom, sendAtOnce) {
+		if err := s.ready(ctx, part...); err != nil {
+			return err
+		}
+		err := s.db.Write(ctx, func(tx *db.Tx) error {
+			told, err := orderedOf(tx, o.ID)
+			if err != nil {
+				return err
+			}
+			for _, customer := range part {
+				if slices.Contains(told, customer) {
+					continue // another replica was faster
+				}
+				if err := s.sendOrdered(tx, k, o, customer, langs[customer], why); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return s.db.Write(ctx, func(tx *db.Tx) error { return orderDone(tx, o.ID, tx.NowMillis()) })
+}
+
+// toWithdraw reports whether what a customer was told last is to be taken back.
+func (k *kit) toWithdraw(customer string) bool {
+	told := false
+	for _, r := range k.heads {
+		if r.CustomerID != customer || r.Audience != string(ToCustomer) || r.SentAt == 0 {
+			continue
+		}
+		switch p := Purpose(r.Purpose); {
+		case ofBreach(p):
+			told = true
+		case p == Withdrawal:
+			told = false
+		}
+	}
+	return told
+}
+
+// sendOrdered writes a notice to one customer, and sends it. A reason that names
+// somebody else is left out: they can ask for it.
+func (s *Service) sendOrdered(tx *db.Tx, k *kit, o orderRow, customer, lang, why string) error {
+	n := Notice{ID: controlplane.NewID(controlplane.PrefixBreachNotice), Case: k.c.ID, Customer: customer, Audience: ToCustomer, Purpose: Purpose(o.Purpose), Phase: 1,
+		Regime: k.regimeOf(customer), Lang: noticeLang(lang), State: Draft, Author: o.ByID, MadeAt: tx.Now, Drill: k.c.Drill}
+	if len(k.names.strangers(customer, why)) > 0 {
+		why = ""
+	}
+	d := noticeData{Why: plainText(why)}
+	r := noticeRow{ID: n.ID, CaseID: n.Case, OrderID: o.ID, CustomerID: customer, Audience: string(n.Audience), Purpose: o.Purpose, Phase: 1, Regime: n.Regime, Lang: n.Lang,
+		State: string(Draft), Drill: flag(n.Drill), Unsafe: flag(k.c.ChannelUnsafe), Author: o.ByID, MadeAt: tx.NowMillis(), Version: 1}
+	if err := s.sealNotice(&r, d, ""); err != nil {
+		return err
+	}
+	if err := insertNotices(tx, []noticeRow{r}); err != nil {
+		return err
+	}
+	return s.dispatch(tx, k, &r, n, d)
+}

@@ -1,0 +1,338 @@
+package incidents
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"ostler/controlplane"
+	"ostler/controlplane/db"
+	"ostler/controlplane/findings"
+	"ostler/controlplane/identity"
+	"ostler/controlplane/policy"
+)
+
+// Why a notice went out without a second person, where nobody wrote why.
+const (
+	aloneNobody = "There was nobody else who could look at it."
+	aloneHour   = "A second person was asked, and nobody answered within an hour."
+)
+
+// sender is who sends, and how.
+type sender struct {
+	Sending
+	actor  string
+	others []identity.Person // who could look at it, too
+}
+
+// Send sends a draft, or asks for a second person. Who did not write it is the
+// second person. Permission: incident.write.
+func (s *Service) Send(ctx context.Context, scope policy.Scope, id string, in Sending) (n Notice, err error) {
+	if !scope.All() {
+		return n, notStaff()
+	}
+	by, err := s.senderOf(ctx, in)
+	if err != nil {
+		return n, err
+	}
+	var r noticeRow
+	if err := s.db.Read(ctx, func(tx *db.Tx) error { r, err = noticeIn(tx, scope, id); return err }); err != nil {
+		return n, wrap("send notice", err)
+	}
+	if err := s.ready(ctx, r.CustomerID); err != nil {
+		return n, err
+	}
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		r, err := noticeIn(tx, scope, id)
+		if err != nil {
+			return err
+		}
+		k, err := s.kitOf(tx, r)
+		if err != nil {
+			return err
+		}
+		if err := s.send(tx, k, &r, by); err != nil {
+			return err
+		}
+		if r.State == string(Waiting) {
+			if err := s.askSecond(tx, k, by, r, 1); err != nil {
+				return err
+			}
+		}
+		if err := s.noMoreAsked(tx, r.CaseID, r.AdvisoryID, ""); err != nil {
+			return err
+		}
+		n, _, err = s.openNotice(r)
+		return err
+	})
+	return n, wrap("send notice", err)
+}
+
+// Approve sends what another person drafted. Permission: incident.write.
+func (s *Service) Approve(ctx context.Context, scope policy.Scope, id string) (Notice, error) {
+	var r noticeRow
+	err := s.db.Read(ctx, func(tx *db.Tx) (err error) { r, err = noticeIn(tx, scope, id); return err })
+	switch {
+	case err != nil:
+		return Notice{}, wrap("approve", err)
+	case !scope.All():
+		return Notice{}, notStaff()
+	case r.State != string(Waiting):
+		return Notice{}, conflict("Load it again: somebody may have sent it, or changed it.", "This notice does not wait for a second person")
+	case r.Author == actorOf(ctx).ID:
+		return Notice{}, conflict("Ask a colleague, or send it alone with a reason where that is allowed.", "Another person than its author has to look at it")
+	}
+	return s.Send(ctx, scope, id, Sending{Version: r.Version})
+}
+
+// senderOf checks how something is to be sent, and who else could look at it.
+func (s *Service) senderOf(ctx context.Context, in Sending) (by sender, err error) {
+	by = sender{Sending: in, actor: actorOf(ctx).ID}
+	if by.AloneWhy, err = textField("/alone_why", in.AloneWhy, maxWhy, false); err != nil {
+		return by, err
+	}
+	if by.LateWhy, err = textField("/late_why", in.LateWhy, maxField, false); err != nil {
+		return by, err
+	}
+	by.AloneWhy, by.LateWhy = plainText(by.AloneWhy), plainText(by.LateWhy)
+	if by.others, err = s.writers(ctx, by.actor); err != nil {
+		return by, wrap("second person", err)
+	}
+	return by, nil
+}
+
+// send sends a notice in a transaction, or has it wait for a second person.
+func (s *Service) send(tx *db.Tx, k *kit, r *noticeRow, by sender) error {
+	n, d, err := s.openNotice(*r)
+	if err != nil {
+		return err
+	}
+	switch {
+	case r.Audience != string(ToCustomer):
+		return conflict("Hand it in by their own form, then record that you did.", "This is a paper: it is not sent from here")
+	case r.State != string(Draft) && r.State != string(Waiting):
+		return conflict("Write another one: what was sent stays as it was.", "This notice was sent, or put aside")
+	case by.Version != 0 && by.Version != r.Version:
+		return conflict("Load it again, look at it, and send it then.", "Somebody changed this notice meanwhile")
+	}
+	if by.LateWhy != "" {
+		d.LateWhy = by.LateWhy
+	}
+	if due := k.due(n); !due.IsZero() {
+		r.DueAt = controlplane.Millis(due)
+		n.DueAt = due
+	}
+	if k.lateBy(n, tx.Now) > 0 && d.LateWhy == "" {
+		return invalid("/late_why", "It is late. Say why it took longer: it stands in the notice.")
+	}
+	n.LateWhy = d.LateWhy
+	n, out, err := k.write(n, d, tx.Now)
+	if err != nil {
+		return err
+	}
+	if err := stopped(k.stops(n, out)); err != nil {
+		return err
+	}
+	alone, wait, err := s.mayGo(tx, *r, by)
+	if err != nil {
+		return err
+	}
+	if wait {
+		r.State, r.AskedAt, r.NextAt = string(Waiting), tx.NowMillis(), 0
+		if n.Purpose == First {
+			r.NextAt = tx.Now.Add(s.opts.Second).UnixMilli()
+		}
+		r.Version++
+		if err := s.sealNotice(r, d, ""); err != nil {
+			return err
+		}
+		return db.Save(tx, r)
+	}
+	if d.AloneWhy = alone; alone == "" {
+		r.Second = by.actor
+	}
+	return s.dispatch(tx, k, r, n, d)
+}
+
+// mayGo decides whether a notice goes out now, and why without a second person, or
+// waits for one. The first one to a customer never waits for longer than an hour,
+// and not at all where its author says why.
+func (s *Service) mayGo(tx *db.Tx, r noticeRow, by sender) (alone string, wait bool, err error) {
+	asked := r.State == string(Waiting)
+	over := asked && tx.NowMillis() >= r.AskedAt+s.opts.Second.Milliseconds()
+	switch {
+	case r.Author != by.actor:
+		return "", false, nil // who sends it is the second person
+	case len(by.others) == 0:
+		if by.AloneWhy != "" {
+			return by.AloneWhy, false, nil
+		}
+		return aloneNobody, false, nil
+	case by.AloneWhy != "" && (r.Purpose == string(First) || over):
+		return by.AloneWhy, false, nil
+	case by.AloneWhy != "":
+		return "", false, conflict("Ask for a second person; after an hour without an answer you can send it alone, with a reason.", "Another person has to look at this notice first")
+	case asked:
+		return "", false, conflict("Wait for them, or say why you send it alone.", "Another person is asked already")
+	}
+	return "", true, nil
+}
+
+// stopped is the error of checks that nothing may be sent against.
+func stopped(list []Check) error {
+	for _, c := range list {
+		if c.Stops {
+			return controlplane.Errorf(controlplane.CodeConflict, "Change it, then send it.", "%s", c.Text)
+		}
+	}
+	return nil
+}
+
+// askSecond asks those who could look at notices that wait now: by mail, and by a
+// finding, one for all notices of a case. r is the first of count.
+func (s *Service) askSecond(tx *db.Tx, k *kit, by sender, r noticeRow, count int) error {
+	who, err := s.identity.NameIn(tx, by.actor)
+	if err != nil {
+		return err
+	}
+	what := "a notice"
+	switch {
+	case count > 1:
+		what = fmt.Sprintf("%d notices", count)
+	case r.Purpose == string(First):
+		what = "the first notice to " + k.names.clients[r.CustomerID]
+	case r.CustomerID != "":
+		what = "a notice to " + k.names.clients[r.CustomerID]
+	}
+	args := map[string]string{"case": k.c.Number, "what": what, "person": who}
+	if k.c.Number == "" {
+		delete(args, "case")
+	}
+	path := "/incidents/notices/" + r.ID
+	if count > 1 && r.CaseID != "" {
+		path = "/incidents/" + r.CaseID + "/notices"
+	}
+	err = s.findings.Raise(tx, findings.Finding{Key: secondKey(r), Subject: r.about(), Kind: findings.IncidentSecond, Severity: findings.Warn, Owner: findings.Ops, Args: args, Link: path})
+	if err != nil {
+		return err
+	}
+	letter := map[string]string{"who": who, "number": k.c.Number, "what": what}
+	if r.NextAt > 0 {
+		letter["until"] = controlplane.FromMillis(r.NextAt).In(k.zone).Format("2 January 2006 15:04 MST")
+	}
+	for _, p := range by.others {
+		_, err := s.post(tx, k.c.Drill, Letter{Key: fmt.Sprint("incident.second:", r.ID, ":", strconv.FormatInt(r.AskedAt, 36), ":", p.ID), Person: p.ID, To: p.Email, Name: p.Name, Lang: p.Language,
+			Template: mailSecond, Args: letter, Path: path, Subject: r.about()})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func secondKey(r noticeRow) string { return findings.IncidentSecond + ":" + r.about() }
+
+// noMoreAsked ends the finding that a second person is asked, where no notice of a
+// case, or of an advisory, waits for one but that of an id.
+func (s *Service) noMoreAsked(tx *db.Tx, incident, advisory, but string) error {
+	n, err := waitingOf(tx, incident, advisory, but)
+	if err != nil || n > 0 {
+		return err
+	}
+	return s.findings.Close(tx, secondKey(noticeRow{CaseID: incident, AdvisoryID: advisory}), "nothing waits for a second person any more")
+}
+
+// SendAll sends every draft of a case, or asks for a second person for all of
+// them. It answers how many went, and why others did not, by id. Permission:
+// incident.write.
+func (s *Service) SendAll(ctx context.Context, scope policy.Scope, incident string, in Sending) (sent int, kept map[string]string, err error) {
+	if !scope.All() {
+		return 0, nil, notStaff()
+	}
+	in.Version = 0
+	by, err := s.senderOf(ctx, in)
+	if err != nil {
+		return 0, nil, err
+	}
+	k, err := s.kitFor(ctx, scope, incident)
+	if err != nil {
+		return 0, nil, wrap("send notices", err)
+	}
+	var ids []noticeRow
+	for _, r := range k.heads {
+		if r.Audience == string(ToCustomer) && (r.State == string(Draft) || r.State == string(Waiting)) {
+			ids = append(ids, r)
+		}
+	}
+	return s.sendMany(ctx, scope, k, ids, by)
+}
+
+// sendAtOnce is how many notices one transaction sends.
+const sendAtOnce = 50
+
+// sendMany sends notices, some in a transaction. What stops one stops no other.
+func (s *Service) sendMany(ctx context.Context, scope policy.Scope, k *kit, heads []noticeRow, by sender) (sent int, kept map[string]string, err error) {
+	kept = map[string]string{}
+	asked := false
+	for part := range slices.Chunk(heads, sendAtOnce) {
+		var customers []string
+		for _, r := range part {
+			customers = append(customers, r.CustomerID)
+		}
+		if err := s.ready(ctx, customers...); err != nil {
+			return sent, kept, err
+		}
+		var went int
+		var wait *noticeRow
+		held := map[string]string{}
+		err := s.db.Write(ctx, func(tx *db.Tx) error {
+			went, wait = 0, nil
+			clear(held)
+			for _, h := range part {
+				r, err := noticeIn(tx, scope, h.ID)
+				if err == nil {
+					err = s.send(tx, k, &r, by)
+				}
+				var e *controlplane.Error
+				switch {
+				case errors.As(err, &e):
+					held[h.ID] = said(e)
+				case err != nil:
+					return err
+				case r.State == string(Waiting):
+					held[h.ID] = "Another person is asked to look at it first."
+					if wait == nil {
+						wait = &r
+					}
+				default:
+					went++
+				}
+			}
+			if !asked && wait != nil { // one mail for all of them
+				if err := s.askSecond(tx, k, by, *wait, len(heads)); err != nil {
+					return err
+				}
+			}
+			return s.noMoreAsked(tx, k.c.ID, k.advisoryID(), "")
+		})
+		if err != nil {
+			return sent, kept, wrap("send notices", err)
+		}
+		sent += went
+		asked = asked || wait != nil
+		for id, why := range held {
+			kept[id] = why
+		}
+	}
+	return sent, kept, nil
+}
+
+// said is an error as one line.
+func said(e *controlplane.Error) string {
+	if len(e.Fields) > 0 {
+		return e.Fields[0].Message
+	}
+	return e.Message
+}
