@@ -21,6 +21,7 @@ type dossier struct {
 	servers    []string
 	affected   []affectedRow
 	assertions []law.Assertion
+	brought    map[string]int64 // when an assertion came from another case
 	decisions  []Decision
 	told       []told
 	called     map[string]whereRow
@@ -51,7 +52,7 @@ func (s *Service) dossierIn(tx *db.Tx, scope policy.Scope, ref string) (d *dossi
 	if d.affected, err = affectedRows(tx, id); err != nil {
 		return nil, err
 	}
-	if d.assertions, err = s.assertionsOf(tx, id); err != nil {
+	if err = s.readAssertions(tx, d); err != nil {
 		return nil, err
 	}
 	if d.decisions, err = s.decisionsOf(tx, id); err != nil {
@@ -76,19 +77,20 @@ func (s *Service) dossierIn(tx *db.Tx, scope policy.Scope, ref string) (d *dossi
 	return d, nil
 }
 
-// assertionsOf are all that was said of awareness in a case.
-func (s *Service) assertionsOf(tx *db.Tx, incident string) ([]law.Assertion, error) {
-	rows, err := assertionRows(tx, incident)
+// readAssertions reads all that was said of awareness in a case.
+func (s *Service) readAssertions(tx *db.Tx, d *dossier) error {
+	rows, err := assertionRows(tx, d.row.ID)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	out := make([]law.Assertion, len(rows))
+	d.assertions, d.brought = make([]law.Assertion, len(rows)), map[string]int64{}
 	for i, r := range rows {
-		if out[i], err = s.assertionOf(r); err != nil {
-			return nil, err
+		if d.assertions[i], err = s.assertionOf(r); err != nil {
+			return err
 		}
+		d.brought[r.ID] = r.BroughtAt
 	}
-	return out, nil
+	return nil
 }
 
 // caseIn is a case whole, by id or number, with everything that hangs on it and
@@ -161,7 +163,7 @@ func (s *Service) affectedOf(d *dossier, clocks []Clock) ([]Affected, error) {
 	}
 	out := make([]Affected, len(d.affected))
 	for i, r := range d.affected {
-		a := Affected{Case: r.CaseID, Customer: r.CustomerID, Name: d.called[r.CustomerID].Name, State: AffectedState(r.State), Servers: parted[string](r.Servers), AddedAt: at(r.AddedAt),
+		a := Affected{Case: r.CaseID, Customer: r.CustomerID, Name: d.called[r.CustomerID].Name, State: d.stateOf(r), Servers: parted[string](r.Servers), AddedAt: at(r.AddedAt),
 			ClearedAt: at(r.ClearedAt), Clock: byCustomer[r.CustomerID], Notices: notices[r.CustomerID]}
 		if a.Because, err = s.open(r.CustomerID, "incident_affected", "because", r.CaseID, r.Because); err != nil {
 			return nil, err

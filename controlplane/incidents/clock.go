@@ -1,25 +1,251 @@
 package incidents
 
 import (
+	"cmp"
+	"slices"
+	"strings"
 	"time"
 
 	"ostler/controlplane"
+	"ostler/controlplane/incidents/law"
 )
 
-func (d *dossier) clocks() []Clock { return nil }
+// clocks are all duties of a case as they stand at d.known: the company's own
+// first, then those to customers and their own. It reads nothing but d.
+func (d *dossier) clocks() []Clock {
+	if State(d.row.State) == Merged {
+		return nil
+	}
+	out := d.ownClocks()
+	rows := slices.Clone(d.affected)
+	slices.SortStableFunc(rows, func(a, b affectedRow) int {
+		return strings.Compare(d.called[a.CustomerID].Name, d.called[b.CustomerID].Name)
+	})
+	for _, r := range rows {
+		if c, ok := d.customerClock(r); ok {
+			out = append(out, c)
+		}
+		out = append(out, d.theirs(r)...)
+	}
+	return out
+}
 
-func nextOf(clocks []Clock) (next time.Time, late bool) { return time.Time{}, false }
+// runs reports whether a clock is a deadline of ours that nobody may miss.
+func (c Clock) runs() bool {
+	return (c.State == Running || c.State == Late) && !c.Shadow && !c.Strict.IsZero() && c.Deadline.Rule.Recipient != law.Theirs
+}
 
-func processorRule(id string) bool { return id == "gdpr-33-2" || id == "uk-gdpr-33-2" }
+// nextOf is the earliest deadline that runs, and whether one has passed.
+func nextOf(clocks []Clock) (next time.Time, late bool) {
+	for _, c := range clocks {
+		switch {
+		case !c.runs():
+		case c.State == Late:
+			late = true
+		case next.IsZero() || c.Strict.Before(next):
+			next = c.Strict
+		}
+	}
+	return next, late
+}
 
-func (d *dossier) company() Company { return Company{} }
+// clock is a rule's clock from a trigger; rules that were not in force have none.
+func (d *dossier) clock(r law.Rule, trigger time.Time, shadow bool, zone *time.Location, country string) (Clock, bool) {
+	deadline, err := law.Compute(r, trigger, zone, holidaysOf(country), d.now)
+	if err != nil {
+		return Clock{}, false
+	}
+	return Clock{Rule: r.ID, Title: r.Title, Deadline: deadline, Shadow: shadow}, true
+}
 
-func (d *dossier) assessBy(within time.Duration) time.Time { return time.Time{} }
+// settle says how a clock stands: met is when it was met, zero is not yet.
+func (d *dossier) settle(c Clock, met time.Time) Clock {
+	switch c.MetAt = met; {
+	case !met.IsZero() && c.Deadline.Late(met):
+		c.State = MetLate
+	case !met.IsZero():
+		c.State = Met
+	case !c.Strict.IsZero() && d.known.After(c.Strict):
+		c.State = Late
+	default:
+		c.State = Running
+	}
+	if c.State == Met || c.State == MetLate {
+		c.Shadow = false
+		return c
+	}
+	if State(d.row.State) == FalseAlarm {
+		c.State, c.Why = NotDue, "It was a false alarm: "+d.data.ClosedWhy
+	}
+	return c
+}
 
-func (d *dossier) awareOf(customer string) (suspected, known time.Time) { return }
+// holidaysOf are the public holidays of a country ("DE", "DE-BY"); nil where they
+// are not known: then weekends alone are free, which makes a deadline earlier.
+func holidaysOf(country string) law.Holidays {
+	country, _, _ = strings.Cut(strings.ToUpper(country), "-")
+	h, err := law.HolidaysOf(country)
+	if err != nil {
+		return nil
+	}
+	return h
+}
 
-func (d *dossier) toldAt(customer string) time.Time { return time.Time{} }
+// pack is the pack of rules that counts for a trigger.
+func (d *dossier) pack(trigger time.Time) law.Pack { return packFor(d.packs, trigger) }
 
-func (d *dossier) roleOf(r affectedRow) DataRole { return RoleUnknown }
+func packFor(packs []packAt, trigger time.Time) law.Pack {
+	var out law.Pack
+	for i, p := range packs {
+		if i == 0 || p.row.FromAt <= trigger.UnixMilli() {
+			out = p.Pack
+		}
+	}
+	return out
+}
 
-var _ = controlplane.Millis
+// company is who we were to the law, as far as it was known.
+func (d *dossier) company() Company {
+	var c Company
+	for _, v := range d.companies {
+		if v.recordedAt <= d.known.UnixMilli() {
+			c = v.Company
+		}
+	}
+	return c
+}
+
+// said are the assertions about a customer ("" is the case) that count for the
+// clocks of now: not those from before it was reopened on new facts.
+func (d *dossier) said(customer string) (out []law.Assertion) {
+	for _, a := range d.assertions {
+		if a.Customer == customer && (a.RecordedAt.UnixMilli() >= d.clockFrom() || d.brought[a.ID] >= d.clockFrom() && d.brought[a.ID] > 0) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// clockFrom is since when a case's clocks count.
+func (d *dossier) clockFrom() int64 { return d.row.ClockFrom }
+
+// effective is the assertion about a customer that counts.
+func (d *dossier) effective(customer string, c law.Certainty) (law.Assertion, bool) {
+	return law.Effective(d.said(customer), c, d.known)
+}
+
+// caseAware is when the case as a whole was suspected, and held to be certain;
+// what is certain of one customer is certain of the case. Zero is not.
+func (d *dossier) caseAware() (suspected, certain time.Time) {
+	subjects := []string{""}
+	for _, r := range d.affected {
+		subjects = append(subjects, r.CustomerID)
+	}
+	for _, who := range subjects {
+		if a, ok := d.effective(who, law.Certain); ok {
+			certain = earlier(certain, a.At)
+		}
+		if a, ok := d.effective(who, law.Suspected); ok {
+			suspected = earlier(suspected, a.At)
+		}
+	}
+	return earlier(suspected, certain), certain
+}
+
+// awareOf is since when a customer was held to be affected, and known to be;
+// zero is not. Who was in a case from its beginning was held to be so as long as
+// the case as a whole.
+func (d *dossier) awareOf(customer string) (suspected, known time.Time) {
+	if a, ok := d.effective(customer, law.Certain); ok {
+		known = a.At
+	}
+	a, ok := d.effective(customer, law.Suspected)
+	switch {
+	case ok:
+		suspected = a.At
+	case known.IsZero() || d.fromTheBeginning(customer):
+		for _, c := range []law.Certainty{law.Suspected, law.Certain} {
+			if a, ok := d.effective("", c); ok {
+				suspected = earlier(suspected, a.At)
+			}
+		}
+	}
+	return earlier(suspected, known), known
+}
+
+func (d *dossier) fromTheBeginning(customer string) bool {
+	i := slices.IndexFunc(d.affected, func(r affectedRow) bool { return r.CustomerID == customer })
+	return i >= 0 && d.affected[i].AddedAt <= d.row.OpenedAt
+}
+
+// earlier is the earlier of two instants; zero is none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// delivered are the notices to an audience that were delivered or handed in by
+// d.known, the earliest first; of the clocks that run now.
+func (d *dossier) delivered(to Audience, customer string, regimes ...string) (out []told) {
+	for _, n := range d.told {
+		if n.Audience != to || n.Customer != customer || n.ToldAt == 0 || n.ToldAt > d.known.UnixMilli() || n.ToldAt < d.clockFrom() {
+			continue
+		}
+		if n.Purpose != First && n.Purpose != Update && n.Purpose != Final {
+			continue
+		}
+		if len(regimes) == 0 || slices.Contains(regimes, n.Regime) {
+			out = append(out, n)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b told) int { return cmp.Compare(a.ToldAt, b.ToldAt) })
+	return out
+}
+
+// toldAt is when a customer was told first.
+func (d *dossier) toldAt(customer string) time.Time { return nth(d.delivered(ToCustomer, customer), 0) }
+
+// nth is when the n-th notice was delivered; zero is not yet.
+func nth(list []told, n int) time.Time {
+	if n >= len(list) {
+		return time.Time{}
+	}
+	return controlplane.FromMillis(list[n].ToldAt)
+}
+
+// decided is the latest decision about a rule ("" is the risk) that was known.
+func (d *dossier) decided(rule string) (out Decision, ok bool) {
+	for _, x := range d.decisions {
+		if x.Rule == rule && !x.At.After(d.known) && (!ok || !x.At.Before(out.At)) {
+			out, ok = x, true
+		}
+	}
+	return out, ok
+}
+
+// assessBy is until when the oldest suspicion is to be decided: that of the case
+// or, once it is certain, of the customers who may be affected and were not told.
+// Zero where nothing is open.
+func (d *dossier) assessBy(within time.Duration) (by time.Time) {
+	if State(d.row.State) != Open {
+		return by
+	}
+	suspected, certain := d.caseAware()
+	if certain.IsZero() {
+		if suspected.IsZero() {
+			return by
+		}
+		return suspected.Add(within)
+	}
+	for _, r := range d.affected {
+		if d.stateOf(r) != Possible || !d.toldAt(r.CustomerID).IsZero() {
+			continue
+		}
+		if since, _ := d.awareOf(r.CustomerID); !since.IsZero() {
+			by = earlier(by, since.Add(within))
+		}
+	}
+	return by
+}

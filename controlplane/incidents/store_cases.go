@@ -48,13 +48,16 @@ func (caseRow) TableName() string { return "incident_cases" }
 
 // caseData is what people wrote in a case: sealed.
 type caseData struct {
-	Title        string      `json:"title"`
-	Summary      string      `json:"summary,omitempty"`
-	Impact       *law.Impact `json:"impact,omitempty"`
-	ContainedHow string      `json:"contained_how,omitempty"`
-	HandledHow   string      `json:"handled_how,omitempty"`
-	ClosedWhy    string      `json:"closed_why,omitempty"`
-	FrozenGround string      `json:"frozen_ground,omitempty"`
+	Title   string      `json:"title"`
+	Summary string      `json:"summary,omitempty"`
+	Impact  *law.Impact `json:"impact,omitempty"`
+	// OurDataAt is when it was said that our own data is touched, where that was
+	// after the case was opened: Unix milliseconds.
+	OurDataAt    int64  `json:"our_data_at,omitempty"`
+	ContainedHow string `json:"contained_how,omitempty"`
+	HandledHow   string `json:"handled_how,omitempty"`
+	ClosedWhy    string `json:"closed_why,omitempty"`
+	FrozenGround string `json:"frozen_ground,omitempty"`
 }
 
 // versionRow is a case as it was after a change.
@@ -113,6 +116,7 @@ type assertionRow struct {
 	Supersedes  string
 	ConfirmedBy string
 	ConfirmedAt int64
+	BroughtAt   int64 // when it came here from another case; 0 is never
 }
 
 func (assertionRow) TableName() string { return "incident_assertions" }
@@ -322,4 +326,75 @@ func flag(b bool) int64 {
 		return 1
 	}
 	return 0
+}
+
+// affectedMap are all who were ever in a case, by customer.
+func affectedMap(tx *db.Tx, incident string) (map[string]affectedRow, error) {
+	var rows []affectedRow
+	if err := tx.Where("case_id = ?", incident).Find(&rows).Error; err != nil {
+		return nil, err
+	}
+	out := make(map[string]affectedRow, len(rows))
+	for _, r := range rows {
+		out[r.CustomerID] = r
+	}
+	return out, nil
+}
+
+// serversOfCases are the servers of each of a page of cases.
+func serversOfCases(tx *db.Tx, ids []string) (map[string][]string, error) {
+	out := map[string][]string{}
+	for part := range slices.Chunk(ids, 50) {
+		var rows []serverRow
+		if err := tx.Where("case_id IN ? AND removed_at = 0", db.Padded(part)).Order("added_at, server_id").Find(&rows).Error; err != nil {
+			return nil, err
+		}
+		for _, r := range rows {
+			out[r.CaseID] = append(out[r.CaseID], r.ServerID)
+		}
+	}
+	return out, nil
+}
+
+// concernsIn are the servers by which open cases touch whoever is in scope, and
+// how many cases do.
+func concernsIn(tx *db.Tx, scope policy.Scope) (servers []string, n int, err error) {
+	const open = "SELECT id FROM incident_cases WHERE state = 'open' AND drill = 0"
+	if scope.All() {
+		var count int64
+		if err = tx.Raw("SELECT COUNT(*) FROM (" + open + ") c").Scan(&count).Error; err != nil || count == 0 {
+			return nil, 0, err
+		}
+		err = tx.Raw("SELECT DISTINCT server_id FROM incident_servers WHERE removed_at = 0 AND case_id IN (" + open + ")").Scan(&servers).Error
+		return servers, int(count), err
+	}
+	var rows []affectedRow
+	err = db.Within(tx.DB, scope).Where("state <> ? AND removed_at = 0 AND case_id IN ("+open+")", string(Cleared)).Find(&rows).Error
+	cases := map[string]bool{}
+	for _, r := range rows {
+		cases[r.CaseID] = true
+		servers = append(servers, parted[string](r.Servers)...)
+	}
+	return distinct(servers), len(cases), err
+}
+
+// openCases are the ids of the cases that are open; of a customer unless "".
+func openCases(tx *db.Tx, customer string) (ids []string, err error) {
+	q := "SELECT id FROM incident_cases WHERE state = 'open'"
+	if customer == "" {
+		err = tx.Raw(q + " ORDER BY id").Scan(&ids).Error
+		return ids, err
+	}
+	err = tx.Raw(q+" AND EXISTS (SELECT 1 FROM incident_affected a WHERE a.case_id = incident_cases.id AND a.customer_id = ?) ORDER BY id", customer).Scan(&ids).Error
+	return ids, err
+}
+
+// markRemoved has rows of a case be no more in it: they were split off.
+func markRemoved(tx *db.Tx, table, column, incident string, ids []string) error {
+	for _, id := range ids {
+		if err := tx.Exec("UPDATE "+table+" SET removed_at = ? WHERE case_id = ? AND "+column+" = ?", tx.NowMillis(), incident, id).Error; err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -198,3 +198,6 @@ func (p Pack) Of(jurisdiction string, t Trigger, at time.Time) (out []Rule) {
 	}
 	return out
 }
+
+// ShippedJSON returns the pack that comes with this version, as it is written.
+func ShippedJSON() []byte { return slices.Clone(shipped) }

@@ -89,7 +89,8 @@ CREATE TABLE incident_assertions (
   recorded_at  BIGINT NOT NULL,
   supersedes   TEXT NOT NULL,
   confirmed_by TEXT NOT NULL,
-  confirmed_at BIGINT NOT NULL
+  confirmed_at BIGINT NOT NULL,
+  brought_at   BIGINT NOT NULL -- when it came here from another case; 0 is never
 );
 CREATE INDEX incident_assertions_case ON incident_assertions (case_id, customer_id, at);
 CREATE INDEX incident_assertions_customer ON incident_assertions (customer_id);
@@ -142,7 +143,6 @@ CREATE TABLE incident_alarms (
   due_at    BIGINT NOT NULL,
   level     TEXT NOT NULL,
   raised_at BIGINT NOT NULL,
-  closed_at BIGINT NOT NULL, -- of its finding; 0 is open
   PRIMARY KEY (case_id, rule, due_at, level)
 );
 

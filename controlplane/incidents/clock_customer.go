@@ -1,0 +1,189 @@
+package incidents
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+
+	"ostler/controlplane"
+	"ostler/controlplane/incidents/law"
+)
+
+// The duty of a processor to tell a controller.
+const (
+	ruleProcessor   = "gdpr-33-2"
+	ruleProcessorUK = "uk-gdpr-33-2"
+)
+
+func processorRule(id string) bool { return id == ruleProcessor || id == ruleProcessorUK }
+
+// stateOf is the state of a customer in a case at d.known; "" is not in it yet.
+func (d *dossier) stateOf(r affectedRow) AffectedState {
+	if !d.known.Before(d.now) {
+		return AffectedState(r.State)
+	}
+	var history []stateAt
+	if err := json.Unmarshal([]byte(r.History), &history); err != nil {
+		return AffectedState(r.State)
+	}
+	var state AffectedState
+	for _, h := range history {
+		if h.At <= d.known.UnixMilli() {
+			state = h.State
+		}
+	}
+	return state
+}
+
+// customerClock is the clock of Article 33(2) for one customer: whichever of the
+// terms in force during the case ends first. ok is false where none runs.
+func (d *dossier) customerClock(r affectedRow) (c Clock, ok bool) {
+	state := d.stateOf(r)
+	suspected, known := d.awareOf(r.CustomerID)
+	if state == "" || suspected.IsZero() {
+		return Clock{}, false
+	}
+	met := d.toldAt(r.CustomerID)
+	for _, t := range d.termsDuring(r, met) {
+		if x, found := d.byTerms(r, t, suspected, known); found && (!ok || sooner(x, c)) {
+			c, ok = x, true
+		}
+	}
+	if !ok {
+		return Clock{Title: "Tell the customer, as their processor", Customer: r.CustomerID, State: Unknown, Why: "No rule was in force then."}, true
+	}
+	c = d.settle(c, met)
+	if state == Cleared && met.IsZero() {
+		c.State, c.Why = NotDue, "They are shown not to be affected."
+	}
+	if c.Shadow && c.Why == "" {
+		c.Why = "They may be affected: this is what would be due were it certain."
+	}
+	return c, true
+}
+
+// sooner reports whether a counts rather than b: one that runs before a shadow,
+// then the earlier.
+func sooner(a, b Clock) bool {
+	if a.Shadow != b.Shadow {
+		return !a.Shadow
+	}
+	return a.Strict.Before(b.Strict)
+}
+
+// byTerms is the clock by one version of a customer's terms.
+func (d *dossier) byTerms(r affectedRow, t Terms, suspected, known time.Time) (Clock, bool) {
+	company := d.company()
+	id := ruleProcessor
+	if first(t.Jurisdiction, company.Jurisdiction) == "UK" {
+		id = ruleProcessorUK
+	}
+	trigger, shadow := known, false
+	if known.IsZero() || t.FromSuspicion {
+		trigger, shadow = suspected, known.IsZero() && !t.FromSuspicion
+	}
+	rule, ok := d.pack(trigger).Find(id, trigger)
+	if !ok {
+		return Clock{}, false
+	}
+	contract := rule.Contract && (t.Amount > 0 || t.FromSuspicion)
+	if contract && t.Amount > 0 {
+		rule.Amount, rule.Unit, rule.Calendar = t.Amount, t.Unit, law.Strict
+	}
+	zone := first(t.Zone, d.called[r.CustomerID].Zone, d.row.Zone)
+	c, ok := d.clock(rule, trigger, shadow, zoneNamed(zone), first(t.Country, company.Country))
+	c.Customer, c.Contract = r.CustomerID, contract
+	return c, ok
+}
+
+// termsDuring are the versions of a customer's terms that were in force between
+// their coming into the case and their being told (or its end).
+func (d *dossier) termsDuring(r affectedRow, met time.Time) (out []Terms) {
+	from, until := r.AddedAt, d.known.UnixMilli()
+	for _, end := range []int64{controlplane.Millis(met), d.row.ClosedAt} {
+		if end > 0 {
+			until = min(until, end)
+		}
+	}
+	versions := d.terms[r.CustomerID]
+	for i, v := range append([]termsRow{{CustomerID: r.CustomerID}}, versions...) {
+		over := i < len(versions) && versions[i].RecordedAt <= from // the next one was there already
+		if over || v.RecordedAt > max(until, from) {
+			continue
+		}
+		if t, err := v.terms(); err == nil {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// termsNow are a customer's terms at d.known.
+func (d *dossier) termsNow(customer string) (out Terms) {
+	for _, v := range d.terms[customer] {
+		if v.RecordedAt > d.known.UnixMilli() {
+			break
+		}
+		if t, err := v.terms(); err == nil {
+			out = t
+		}
+	}
+	return out
+}
+
+// theirs are a customer's own deadlines, shown as how urgent it is to them.
+func (d *dossier) theirs(r affectedRow) (out []Clock) {
+	state := d.stateOf(r)
+	if !d.termsNow(r.CustomerID).Financial || state == Cleared || state == "" {
+		return nil
+	}
+	at := d.toldAt(r.CustomerID)
+	trigger := at
+	if at.IsZero() {
+		trigger = d.known
+	}
+	for _, rule := range d.pack(trigger).Of("EU", law.CustomerAware, trigger) {
+		if rule.Recipient != law.Theirs {
+			continue
+		}
+		c := Clock{Rule: rule.ID, Title: rule.Title, Customer: r.CustomerID, State: Unknown, Deadline: law.Deadline{Rule: rule}, Why: "It begins when they learn of it: with our notice."}
+		if x, ok := d.clock(rule, at, false, zoneNamed(first(d.called[r.CustomerID].Zone, d.row.Zone)), ""); ok && !at.IsZero() {
+			c = x
+			c.Customer, c.State, c.Why = r.CustomerID, Running, "It is theirs, not ours."
+			if d.known.After(c.Strict) {
+				c.State, c.Why = Unknown, "It is theirs, not ours: whether they met it is not known here."
+			}
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// roleOf is what a customer is for the data on the servers by which they are in
+// the case: a controller where they are one on any of them.
+func (d *dossier) roleOf(r affectedRow) DataRole {
+	t := d.termsNow(r.CustomerID)
+	var roles []DataRole
+	for _, v := range parted[string](r.Servers) {
+		roles = append(roles, DataRole(first(string(t.Services[v]), string(t.Role), string(RoleUnknown))))
+	}
+	if len(roles) == 0 {
+		roles = []DataRole{DataRole(first(string(t.Role), string(RoleUnknown)))}
+	}
+	for _, role := range []DataRole{Controller, RoleUnknown} {
+		if slices.Contains(roles, role) {
+			return role
+		}
+	}
+	return Processor
+}
+
+// first is the first text that is not empty.
+func first(texts ...string) string {
+	for _, t := range texts {
+		if t != "" {
+			return t
+		}
+	}
+	return ""
+}

@@ -1,0 +1,181 @@
+package incidents
+
+import (
+	"context"
+
+	"ostler/controlplane"
+	"ostler/controlplane/db"
+	"ostler/controlplane/incidents/law"
+	"ostler/controlplane/policy"
+)
+
+// Contain says since when nobody could reach the data any more, and by what:
+// exposure is stated until then. Permission: incident.write. Errors: invalid, not
+// found, conflict where the case does not go on.
+func (s *Service) Contain(ctx context.Context, scope policy.Scope, id string, at At, how string) (out Case, err error) {
+	if how, err = textField("/how", how, maxPassage, true); err != nil {
+		return out, err
+	}
+	return s.change(ctx, scope, id, "contain", func(tx *db.Tx, row *caseRow, d *caseData) ([]string, error) {
+		t, err := s.when("/at", at, zoneNamed(row.Zone), tx.Now)
+		if err != nil {
+			return nil, err
+		}
+		row.ContainedAt, d.ContainedHow = t.UnixMilli(), how
+		return nil, s.enter(tx, row.ID, "incident.contained", map[string]any{"at": controlplane.Instant(t)}, map[string]string{"how": how})
+	})
+}
+
+// Handled says that the incident is handled: a final report is due a month later
+// where one of progress was due before. Permission: incident.write.
+func (s *Service) Handled(ctx context.Context, scope policy.Scope, id string, at At, how string) (out Case, err error) {
+	if how, err = textField("/how", how, maxPassage, true); err != nil {
+		return out, err
+	}
+	return s.change(ctx, scope, id, "handled", func(tx *db.Tx, row *caseRow, d *caseData) ([]string, error) {
+		t, err := s.when("/at", at, zoneNamed(row.Zone), tx.Now)
+		if err != nil {
+			return nil, err
+		}
+		row.HandledAt, d.HandledHow = t.UnixMilli(), how
+		return nil, s.enter(tx, row.ID, "incident.handled", map[string]any{"at": controlplane.Instant(t)}, map[string]string{"how": how})
+	})
+}
+
+// Close ends a case: it is over, or it was a false alarm, which everybody who was
+// told is told. Permission: incident.write. Errors: invalid, not found, conflict
+// where a duty runs that nobody has met or decided.
+func (s *Service) Close(ctx context.Context, scope policy.Scope, id string, in Closing) (out Case, err error) {
+	if in.State != Closed && in.State != FalseAlarm {
+		return out, invalid("/state", "Say closed or false_alarm.")
+	}
+	why, err := textField("/why", in.Why, maxPassage, true)
+	if err != nil {
+		return out, err
+	}
+	return s.change(ctx, scope, id, "close", func(tx *db.Tx, row *caseRow, d *caseData) ([]string, error) {
+		if in.State == Closed && row.Drill == 0 {
+			if err := s.mayClose(tx, row.ID); err != nil {
+				return nil, err
+			}
+		}
+		row.State, row.ClosedAt, d.ClosedWhy = string(in.State), tx.NowMillis(), why
+		if err := s.enter(tx, row.ID, "incident.closed", map[string]any{"state": string(in.State)}, map[string]string{"why": why}); err != nil {
+			return nil, err
+		}
+		// Who asked is told of the case as it is then.
+		if err := s.saveCase(tx, row, *d); err != nil {
+			return nil, err
+		}
+		return nil, s.tellClosed(tx, row.ID)
+	})
+}
+
+func (s *Service) tellClosed(tx *db.Tx, id string) error {
+	c, err := s.caseIn(tx, everyone(), id)
+	if err != nil {
+		return err
+	}
+	for _, f := range s.onClosed {
+		if err := f(tx, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mayClose refuses to close over a duty that runs.
+func (s *Service) mayClose(tx *db.Tx, id string) error {
+	d, err := s.dossierIn(tx, everyone(), id)
+	if err != nil {
+		return err
+	}
+	open, title := 0, ""
+	for _, c := range d.clocks() {
+		if c.runs() {
+			if open++; title == "" {
+				title = c.Title
+			}
+		}
+	}
+	if open == 0 {
+		return nil
+	}
+	return conflict("Do them, or decide with reasons that they are not due, and close it then.", "%s of this case still run, the first is “%s”", count(open, "deadline"), title)
+}
+
+// Reopen opens a case again. Closed wrongly, its old clocks run on; new facts
+// start new ones from Aware, for the case and for everybody known to be affected.
+// Permission: incident.write. Errors: invalid, not found, conflict where it is
+// open or goes on in another.
+func (s *Service) Reopen(ctx context.Context, scope policy.Scope, id string, in Reopening) (out Case, err error) {
+	why, err := textField("/why", in.Why, maxPassage, true)
+	if err != nil {
+		return out, err
+	}
+	keys, err := s.certainIn(ctx, scope, id)
+	if err != nil {
+		return out, wrap("reopen", err)
+	}
+	if err := s.ready(ctx, keys...); err != nil {
+		return out, err
+	}
+	return s.change(ctx, scope, id, "reopen", func(tx *db.Tx, row *caseRow, d *caseData) ([]string, error) {
+		at, err := s.when("/aware", in.Aware, zoneNamed(row.Zone), tx.Now)
+		if err != nil {
+			return nil, err
+		}
+		data := map[string]any{"wrongly": in.Wrongly, "was": row.State}
+		row.State, row.ClosedAt, d.ClosedWhy = string(Open), 0, ""
+		if in.Wrongly {
+			return nil, s.enter(tx, row.ID, "incident.reopened", data, map[string]string{"why": why})
+		}
+		data["aware"] = controlplane.Instant(at)
+		row.ClockFrom, row.ContainedAt, row.HandledAt, d.ContainedHow, d.HandledHow = tx.NowMillis(), 0, 0, "", ""
+		if err := s.enter(tx, row.ID, "incident.reopened", data, map[string]string{"why": why}); err != nil {
+			return nil, err
+		}
+		return s.newClocks(tx, *row, law.Assertion{Certainty: law.Certain, At: at, Ground: why})
+	}, Closed, FalseAlarm)
+}
+
+// certainIn are the customers known to be affected in a case.
+func (s *Service) certainIn(ctx context.Context, scope policy.Scope, ref string) (ids []string, err error) {
+	err = s.db.Read(ctx, func(tx *db.Tx) error {
+		row, err := caseRowIn(tx, scope, ref)
+		if err != nil {
+			return err
+		}
+		rows, err := affectedRows(tx, row.ID)
+		ids = nil
+		for _, r := range rows {
+			if r.State == string(Certain) {
+				ids = append(ids, r.CustomerID)
+			}
+		}
+		return err
+	})
+	return ids, err
+}
+
+// newClocks begins a case's clocks anew.
+func (s *Service) newClocks(tx *db.Tx, row caseRow, a law.Assertion) (touched []string, err error) {
+	if _, err := s.assert(tx, row, a); err != nil {
+		return nil, err
+	}
+	rows, err := affectedRows(tx, row.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range rows {
+		if r.State != string(Certain) {
+			continue
+		}
+		a.Customer = r.CustomerID
+		if _, err := s.assert(tx, row, a); err != nil {
+			return nil, err
+		}
+		touched = append(touched, r.CustomerID)
+	}
+	return touched, nil
+}

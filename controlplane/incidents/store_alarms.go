@@ -1,0 +1,30 @@
+package incidents
+
+import "ostler/controlplane/db"
+
+// alarmRow is a level of a deadline that was raised.
+type alarmRow struct {
+	CaseID   string `gorm:"primaryKey"`
+	Rule     string `gorm:"primaryKey"`
+	DueAt    int64  `gorm:"primaryKey;autoIncrement:false"`
+	Level    string `gorm:"primaryKey"`
+	RaisedAt int64
+}
+
+func (alarmRow) TableName() string { return "incident_alarms" }
+
+// alarmRows are the alarms of a case that stand.
+func alarmRows(tx *db.Tx, incident string) (rows []alarmRow, err error) {
+	err = tx.Where("case_id = ?", incident).Order("due_at, rule, raised_at").Find(&rows).Error
+	return rows, err
+}
+
+// deleteAlarm takes an alarm back; the ledger keeps that it was raised.
+func deleteAlarm(tx *db.Tx, r alarmRow) error {
+	return tx.Exec("DELETE FROM incident_alarms WHERE case_id = ? AND rule = ? AND due_at = ? AND level = ?", r.CaseID, r.Rule, r.DueAt, r.Level).Error
+}
+
+// setDue writes when a case is to be looked at.
+func setDue(tx *db.Tx, incident string, next, late, wake int64) error {
+	return tx.Exec("UPDATE incident_cases SET next_due = ?, late = ?, wake_at = ? WHERE id = ?", next, late, wake, incident).Error
+}
