@@ -53,7 +53,7 @@ type Mailer interface {
 }
 
 // Around finds what happened on servers around a time: sessions, jobs, findings
-// and logins.
+// and logins. Unread, as its error, names what could not be read: the rest counts.
 type Around interface {
 	Around(ctx context.Context, scope policy.Scope, servers []string, from, to time.Time) ([]Moment, error)
 }
@@ -116,6 +116,8 @@ type Service struct {
 	// case or whose state in it changed; onClosed of every case that ended.
 	onAffected []func(tx *db.Tx, c Case, a Affected) error
 	onClosed   []func(tx *db.Tx, c Case) error
+	// onFrozen are told of every case whose data is kept now, and until when.
+	onFrozen []func(tx *db.Tx, c Case) error
 	// onDelivered are told of every notice that reached somebody for the first time.
 	onDelivered []func(tx *db.Tx, n Notice) error
 }

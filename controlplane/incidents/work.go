@@ -89,6 +89,8 @@ type Task struct {
 	Text      string
 	Owner     string // stf_
 	OwnerName string
+	MadeAt    time.Time
+	MadeBy    string
 	DueAt     time.Time
 	DoneAt    time.Time
 	DoneBy    string
@@ -129,6 +131,7 @@ type Action struct {
 	At       time.Time
 	Result   string // in words: "ended 3 grants", or why it could not be done
 	Failed   bool
+	Open     bool     // it was begun, and what came of it is not known yet
 	Refs     []string // jobs and the like that carry it out
 }
 
@@ -178,9 +181,12 @@ type NewDecision struct {
 type Decision struct {
 	ID, Case string // dec_
 	NewDecision
-	Risk Level // by likelihood and severity
+	Risk Level // by likelihood and severity; "" where it is about one duty alone
 	By   string
 	At   time.Time
+	// Again is what became known after the latest decision about something, and
+	// that it did not take into account; "" is nothing.
+	Again string
 }
 
 // Moment is something that happened around the time of a case.

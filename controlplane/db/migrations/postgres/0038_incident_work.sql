@@ -44,8 +44,7 @@ CREATE TABLE incident_actions (
 );
 CREATE INDEX incident_actions_case ON incident_actions (case_id, at, id);
 
--- Decisions are never changed; again_at is when something became known that they
--- did not take into account, again_why what (a word).
+-- Decisions are never changed: a later one follows.
 CREATE TABLE incident_decisions (
   id         TEXT PRIMARY KEY,
   case_id    TEXT NOT NULL,
@@ -59,25 +58,19 @@ CREATE TABLE incident_decisions (
   rule       TEXT NOT NULL,
   not_due    BIGINT NOT NULL,
   by_id      TEXT NOT NULL,
-  at         BIGINT NOT NULL,
-  again_at   BIGINT NOT NULL,
-  again_why  TEXT NOT NULL
+  at         BIGINT NOT NULL
 );
 CREATE INDEX incident_decisions_case ON incident_decisions (case_id, at, id);
 
--- What of a case is kept from being deleted. since and until bound it; wanted is
--- how often it was asked for, done how far that was carried out. held is what is
--- held, in words, and ground why beyond the first days: both sealed.
+-- What of a case is kept from being deleted: since and until when. held is what
+-- is held, in words, and failed why it could not be: both sealed.
 CREATE TABLE incident_freezes (
   case_id   TEXT PRIMARY KEY,
-  drill     BIGINT NOT NULL,
   since_at  BIGINT NOT NULL,
   until_at  BIGINT NOT NULL,
-  ground    BYTEA,
   by_id     TEXT NOT NULL,
   frozen_at BIGINT NOT NULL,
-  wanted    BIGINT NOT NULL,
-  done      BIGINT NOT NULL,
+  customers TEXT NOT NULL, -- who was told in the ledger, joined by ","
   held      BYTEA,
   failed    BYTEA,
   told_at   BIGINT NOT NULL, -- since when a finding says that it ends soon

@@ -44,8 +44,7 @@ CREATE TABLE incident_actions (
 );
 CREATE INDEX incident_actions_case ON incident_actions (case_id, at, id);
 
--- Decisions are never changed; again_at is when something became known that they
--- did not take into account, again_why what (a word).
+-- Decisions are never changed: a later one follows.
 CREATE TABLE incident_decisions (
   id         TEXT PRIMARY KEY,
   case_id    TEXT NOT NULL,
@@ -59,25 +58,19 @@ CREATE TABLE incident_decisions (
   rule       TEXT NOT NULL,
   not_due    INTEGER NOT NULL,
   by_id      TEXT NOT NULL,
-  at         INTEGER NOT NULL,
-  again_at   INTEGER NOT NULL,
-  again_why  TEXT NOT NULL
+  at         INTEGER NOT NULL
 );
 CREATE INDEX incident_decisions_case ON incident_decisions (case_id, at, id);
 
--- What of a case is kept from being deleted. since and until bound it; wanted is
--- how often it was asked for, done how far that was carried out. held is what is
--- held, in words, and ground why beyond the first days: both sealed.
+-- What of a case is kept from being deleted: since and until when. held is what
+-- is held, in words, and failed why it could not be: both sealed.
 CREATE TABLE incident_freezes (
   case_id   TEXT PRIMARY KEY,
-  drill     INTEGER NOT NULL,
   since_at  INTEGER NOT NULL,
   until_at  INTEGER NOT NULL,
-  ground    BLOB,
   by_id     TEXT NOT NULL,
   frozen_at INTEGER NOT NULL,
-  wanted    INTEGER NOT NULL,
-  done      INTEGER NOT NULL,
+  customers TEXT NOT NULL, -- who was told in the ledger, joined by ","
   held      BLOB,
   failed    BLOB,
   told_at   INTEGER NOT NULL, -- since when a finding says that it ends soon
