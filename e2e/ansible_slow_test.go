@@ -35,7 +35,7 @@ func TestSlowAnsible(t *testing.T) {
 		name string
 		run  func(t *testing.T)
 	}{
-		{"checked before", a.checkedBefore}, {"enrolled", a.enrolled}, {"again", a.again}, {"backed up", a.backedUp}, {"policy", a.policy},
+		{"checked before", a.checkedBefore}, {"mistaken", a.mistaken}, {"enrolled", a.enrolled}, {"again", a.again}, {"backed up", a.backedUp}, {"policy", a.policy}, {"by hand", a.byHand},
 		{"verified", a.verified}, {"another's", a.anothers}, {"labelled", a.labelled}, {"removed", a.removed},
 	} {
 		w.Step(t, step.name, func(t *testing.T) { b.t, o.t = t, t; step.run(t) })
@@ -81,6 +81,19 @@ func (a *ansibleLife) checkedBefore(t *testing.T) {
 	}
 	if diff := cmp.Diff(a.before, a.b.changes()); diff != "" {
 		t.Errorf("--check changed the host: -before +after\n%s", diff)
+	}
+}
+
+// mistaken: a wrong address leads to a host that is not enrolled yet. It is told
+// by its name.
+func (a *ansibleLife) mistaken(t *testing.T) {
+	out, hosts := a.o.play(nil, "playbooks/enrol.yml", "--limit", "oak-1", "-e", "agent_restic="+world.Tool(t, "restic"), "-e", "agent_binary="+world.Binaries(t)+"/ostler-agent")
+	if r := hosts["oak-1"]; r.Failed != 1 || r.Changed != 0 {
+		t.Errorf("a wrong address: got %+v\n%s", r, out)
+	}
+	a.o.says("a wrong address", out, "The host at the address of oak-1 is not enrolled and calls itself birch-1, and not oak-1")
+	if diff := cmp.Diff(a.before, a.b.changes()); diff != "" {
+		t.Errorf("the host was changed: -before +after\n%s", diff)
 	}
 }
 
@@ -147,6 +160,40 @@ func (a *ansibleLife) policy(t *testing.T) {
 		t.Errorf("a setting that is none: got %+v\n%s", hosts, out)
 	}
 	a.o.says("a setting that is none", out, "a key that nothing reads: log_levle")
+}
+
+// byHand: what is not asked for stays, and so does what somebody else wrote,
+// until it is to be replaced; an empty policy takes our file away.
+func (a *ansibleLife) byHand(t *testing.T) {
+	files := func() string { return a.b.sh("cat /etc/ostler/agent.yaml /etc/ostler/policy.d/*.yaml") }
+	before := files()
+	if out, changed := a.run("enrol"); changed != 0 || files() != before {
+		t.Errorf("without the variables: %d changes, and the files are\n%s\nwant\n%s\n%s", changed, files(), before, out)
+	}
+	a.b.sh("sed -i '1s/.*/# mine/' /etc/ostler/agent.yaml /etc/ostler/policy.d/50-ansible.yaml /etc/systemd/system/ostler-agent.service")
+	before = files()
+	out, changed := a.run("enrol")
+	if changed != 0 || files() != before {
+		t.Errorf("by hand: %d changes\n%s", changed, out)
+	}
+	for _, file := range []string{"/etc/ostler/agent.yaml", "/etc/ostler/policy.d/50-ansible.yaml", "/etc/systemd/system/ostler-agent.service"} {
+		a.o.says("by hand", out, file+" was not written by this role and stays as it is.")
+	}
+	out, hosts := a.o.play(nil, "playbooks/remove.yml", "--limit", "birch-1", "-e", "agent_forget_keys=true")
+	if r := hosts["birch-1"]; r.Failed != 1 || r.Changed != 0 {
+		t.Errorf("remove what somebody installed: got %+v\n%s", r, out)
+	}
+	if out, changed := a.run("enrol", "-e", `{"agent_take_over": true, "agent_config": {}, "agent_policy": {"paths": ["/srv"]}}`); changed != 4 {
+		t.Errorf("taken over: %d changes, want three files and the restart\n%s", changed, out)
+	}
+	if got := a.b.sh("cat /etc/ostler/agent.yaml; ls /etc/ostler /etc/ostler/policy.d"); strings.Contains(got, "log_level") || !strings.Contains(got, "agent.yaml.") || !strings.Contains(got, "50-ansible.yaml.") {
+		t.Errorf("taken over: got %s, want ours, and copies of theirs", got)
+	}
+	a.b.sh("rm -f /etc/ostler/agent.yaml.* /etc/ostler/policy.d/*.yaml.* /etc/systemd/system/ostler-agent.service.*")
+	if out, changed := a.run("enrol", "-e", `{"agent_policy": {}}`); changed != 2 || strings.Contains(a.b.sh("ls /etc/ostler/policy.d"), "50-ansible") {
+		t.Errorf("no policy: %d changes, want that our file goes, and the restart\n%s", changed, out)
+	}
+	a.host.WaitConnected()
 }
 
 func (a *ansibleLife) verified(t *testing.T) {
