@@ -70,6 +70,9 @@ func (v *visit) activityFilter(page *Activity) ledger.Filter {
 
 func (p *Portal) activity(v *visit) error {
 	page := &Activity{Page: v.page("activity", v.t("activity.title"), v.t("activity.say")), Evidence: "/evidence"}
+	if v.ofPeriod() {
+		page.Sub = v.t("activity.period", "period", v.auditPeriod(v.actor))
+	}
 	f := v.activityFilter(page)
 	events, next, err := v.events(f)
 	if err != nil {

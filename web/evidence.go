@@ -48,6 +48,9 @@ func (p *Portal) evidence(v *visit) error {
 	if v.can(policy.FileRead) { // the values hold names of files
 		page.Personal = page.Bundle + "?personal=1"
 	}
+	if v.ofPeriod() { // a bundle is the whole record
+		page.Bundle, page.Personal = "", ""
+	}
 	page.Command = "ostler ledger verify --bundle " + bundleName(c, v.now) + " --key '" + p.Ledger.PublicKey() + "'"
 	if err := v.checkpoint(page); err != nil {
 		return err
@@ -67,8 +70,11 @@ func (v *visit) evidenceSaid(page *Evidence, c customers.Customer, entries int64
 	if c.ID == "" {
 		said = v.t("evidence.say_all", "n", entries)
 	}
-	label := v.t("strip.entries")
-	page.Strip = append([]Fact{{Label: label, State: State{Word: group(entries)}, Note: v.t("strip.entries_note")}}, page.Strip...)
+	if v.ofPeriod() {
+		said = v.t("evidence.say_period", "company", c.Name, "period", v.auditPeriod(v.actor))
+	} else {
+		page.Strip = v.entriesFact(page.Strip, entries)
+	}
 	switch {
 	case page.Result == nil:
 		page.Say, page.Tone = said+" "+v.t("evidence.unchecked"), ToneUnknown
@@ -78,6 +84,14 @@ func (v *visit) evidenceSaid(page *Evidence, c customers.Customer, entries int64
 		page.Say, page.Tone = said+" "+v.t("evidence.whole"), ToneGood
 	}
 }
+
+// entriesFact puts how much is recorded before the other facts.
+func (v *visit) entriesFact(strip []Fact, entries int64) []Fact {
+	return append([]Fact{{Label: v.t("strip.entries"), State: State{Word: group(entries)}, Note: v.t("strip.entries_note")}}, strip...)
+}
+
+// ofPeriod reports whether the reader reads a part of the record's time only.
+func (v *visit) ofPeriod() bool { return !v.actor.From.IsZero() || !v.actor.To.IsZero() }
 
 // checkpoint shows the newest signed state of the log.
 func (v *visit) checkpoint(page *Evidence) error {

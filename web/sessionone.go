@@ -121,6 +121,9 @@ func (v *visit) recordingTrouble(s sessions.Session) string {
 func (v *visit) sessionFacts(s sessions.Session, where Link, names map[string]string) []Fact {
 	out := []Fact{{Label: v.t("col.server"), State: State{Word: ""}, Link: where}}
 	if where.Href == "" {
+		out[0] = Fact{Label: v.t("col.server"), State: State{Word: where.Label}}
+	}
+	if s.Server == "" {
 		out[0] = Fact{Label: v.t("col.server"), State: State{Word: where.Label}, Note: v.t("session.no_server")}
 	}
 	if v.staff() || v.viewer.Auditor {

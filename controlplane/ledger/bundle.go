@@ -71,13 +71,16 @@ const (
 // checkpoint. `ostler ledger verify --bundle FILE` verifies it.
 //
 // Errors: not_found for a customer outside the scope; forbidden for the whole
-// log with a narrower scope.
+// log with a narrower scope, and for who may read a part of its time only.
 func (l *Ledger) ExportBundle(ctx context.Context, scope policy.Scope, w io.Writer, o BundleOptions) error {
 	if o.Customer == "" && !scope.All() {
 		return controlplane.Errorf(controlplane.CodeForbidden, "Export the bundle of your own chain.", "The whole log is for the hosting company's staff")
 	}
 	if o.Customer != "" && !scope.Allows(o.Customer) {
 		return controlplane.NotFound("customer")
+	}
+	if ofPeriod(ctx) {
+		return controlplane.Errorf(controlplane.CodeForbidden, "Ask the customer or us for the bundle. Each entry that you see can be proven by itself.", "A bundle has all of a customer's record, and your sign-in is for a part of its time")
 	}
 	buffered := bufio.NewWriter(w)
 	x := &export{l: l, o: o, out: json.NewEncoder(buffered)}

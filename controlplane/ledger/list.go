@@ -65,7 +65,8 @@ type Item struct {
 func (i Item) Sequenced() bool { return i.Leaf >= 0 }
 
 // List returns the entries that the scope reaches, newest first; those that
-// have no place yet come first of all. next is "" on the last page.
+// have no place yet come first of all. next is "" on the last page. An auditor reads
+// those of their period.
 //
 // Errors: invalid for a malformed page token.
 func (l *Ledger) List(ctx context.Context, scope policy.Scope, f Filter) (items []Item, next string, err error) {
@@ -77,6 +78,7 @@ func (l *Ledger) List(ctx context.Context, scope policy.Scope, f Filter) (items 
 		f.Limit = DefaultLimit
 	}
 	f.Limit = min(f.Limit, MaxLimit)
+	f = within(ctx, f)
 	var rows []entryRow
 	var personal map[string][]personalRow
 	err = l.d.Read(ctx, func(tx *db.Tx) error {
@@ -106,12 +108,16 @@ func (l *Ledger) List(ctx context.Context, scope policy.Scope, f Filter) (items 
 
 // Get returns one entry.
 //
-// Errors: not_found, also where the scope does not reach it.
+// Errors: not_found, also where the scope does not reach it, and where it is
+// outside of an auditor's period.
 func (l *Ledger) Get(ctx context.Context, scope policy.Scope, id string) (i Item, err error) {
 	var row entryRow
 	var personal map[string][]personalRow
 	err = l.d.Read(ctx, func(tx *db.Tx) error {
-		if row, err = entryByID(tx, scope, id); err != nil {
+		if row, err = entryByID(tx, scope, id); err == nil {
+			err = mayRead(ctx, row)
+		}
+		if err != nil {
 			return err
 		}
 		personal, err = personalOf(tx, []entryRow{row})

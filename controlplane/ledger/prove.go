@@ -31,6 +31,9 @@ type Proof struct {
 func (l *Ledger) Prove(ctx context.Context, scope policy.Scope, id string) (p Proof, err error) {
 	err = l.d.Read(ctx, func(tx *db.Tx) error {
 		row, err := entryByID(tx, scope, id)
+		if err == nil {
+			err = mayRead(ctx, row)
+		}
 		if err != nil {
 			return err
 		}
@@ -185,7 +188,9 @@ func (l *Ledger) DailyHeads(ctx context.Context, scope policy.Scope, customer st
 	if !scope.Allows(customer) {
 		return nil, controlplane.NotFound("customer")
 	}
+	since = within(ctx, Filter{Since: since}).Since
 	err = l.d.Read(ctx, func(tx *db.Tx) error {
+		heads = nil
 		rows, err := dailyHeads(tx, customer, controlplane.Millis(since))
 		for _, r := range rows {
 			heads = append(heads, DailyHead{
@@ -198,7 +203,7 @@ func (l *Ledger) DailyHeads(ctx context.Context, scope policy.Scope, customer st
 	if err != nil {
 		return nil, fmt.Errorf("ledger: daily heads: %w", err)
 	}
-	return heads, nil
+	return headsWithin(ctx, heads), nil
 }
 
 func flat(hashes []tlog.Hash) [][]byte {

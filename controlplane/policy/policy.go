@@ -92,7 +92,7 @@ var permissions = map[Role][]Permission{
 	RoleReader:   contactSees,
 	RoleRestorer: append(slices.Clone(contactSees), FileRead, RestoreRun, RestoreAsk, BackupRun, JobCancel),
 	RoleOwner:    append(slices.Clone(contactSees), FileRead, RestoreRun, RestoreAsk, BackupRun, JobCancel, KeyConfirm, PlanWrite, PeopleRead, PeopleWrite, CertWrite, AccessConfirm, AccessApprove, SessionWatch),
-	RoleAuditor:  {CustomerRead, ServerRead, LedgerRead, AccessRead, SessionRead, SessionWatch, SelfRead},
+	RoleAuditor:  {CustomerRead, LedgerRead, SessionRead, SessionWatch, SelfRead}, // CustomerRead: the names of those who let them in
 }
 
 // Kind returns the kind of actor that may hold the role, "" for an unknown role.
