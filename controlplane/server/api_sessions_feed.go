@@ -32,6 +32,8 @@ type QuarantinedEvent struct {
 	Reason   string `json:"reason"`
 	Bytes    int64  `json:"bytes"`
 	Resolved string `json:"resolved_at,omitempty" format:"date-time"`
+	By       string `json:"resolved_by,omitempty" doc:"Who looked at it; absent where it was taken in later"`
+	Why      string `json:"why,omitempty" doc:"What they found"`
 }
 
 // SessionWhy is a reason that a person gives.
@@ -62,7 +64,7 @@ func (x *sessionsAPI) registerFeed(a *API) {
 		func(ctx context.Context, scope policy.Scope, in *PageIn) (*ListOut[QuarantinedEvent], error) {
 			items, next, err := x.Quarantine(ctx, scope, in.PageSize, in.PageToken)
 			return listOf(items, next, func(q sessions.Quarantined) QuarantinedEvent {
-				return QuarantinedEvent{q.ID, q.Event, q.Type, controlplane.Instant(q.At), controlplane.Instant(q.SeenAt), q.Reason, q.Bytes, controlplane.Instant(q.Resolved)}
+				return QuarantinedEvent{q.ID, q.Event, q.Type, controlplane.Instant(q.At), controlplane.Instant(q.SeenAt), q.Reason, q.Bytes, controlplane.Instant(q.Resolved), q.By, q.Why}
 			}), err
 		})
 	Register(a, Op{Method: http.MethodPost, Path: "/sessions/quarantine/{id}/dismiss", Name: "quarantine.dismiss", Summary: "Say that a person has looked at it", Audience: policy.Staff, Permission: policy.SessionAdmin, Status: http.StatusNoContent},

@@ -1,19 +1,13 @@
 package sessions
 
 import (
-	"bytes"
-	"compress/flate"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"ostler/controlplane"
 	"ostler/controlplane/db"
-	"ostler/controlplane/secrets"
 	"ostler/controlplane/teleport"
 )
 
@@ -192,15 +186,16 @@ type coming struct {
 	teleport.Event
 	said said
 	row  eventRow
+	of   string // the customers whose it is, joined by ","
 }
 
-// page is what is new of a page of events, and its batch: sealed before the
-// transaction that stores it.
+// page is what is new of a page of events, and its batches: sealed before the
+// transaction that stores them.
 type page struct {
 	cluster string
 	events  []coming
 	bad     []quarantineRow
-	batch   batchRow
+	batches []batchRow
 	newest  int64
 }
 
@@ -279,57 +274,11 @@ func (r *reading) page(ctx context.Context, list []teleport.Event) (*page, error
 			p.events = append(p.events, c)
 		}
 	}
-	return p, r.s.sealBatch(p)
-}
-
-// sealBatch compresses and seals the events of a page, and says where each of
-// them stands.
-func (s *Service) sealBatch(p *page) error {
 	if len(p.events) == 0 {
-		return nil
+		return p, nil
 	}
-	id := controlplane.NewID(prefixBatch)
-	var packed bytes.Buffer
-	w, err := flate.NewWriter(&packed, flate.BestSpeed)
-	if err != nil {
-		return err
+	if err := r.s.belong(ctx, p); err != nil {
+		return nil, errors.Join(errOurs, wrap("whose events are", err))
 	}
-	sum := sha256.New()
-	into := io.MultiWriter(w, sum)
-	var pos int64
-	for i := range p.events {
-		c := &p.events[i]
-		c.row = eventRow{Cluster: p.cluster, EventID: c.ID, Mark: c.said.mark(c.ID), Type: c.Type, At: controlplane.Millis(c.At), BatchID: id, Pos: pos, Len: int64(len(c.Raw))}
-		for _, part := range [][]byte{c.Raw, {'\n'}} {
-			if _, err := into.Write(part); err != nil {
-				return err
-			}
-			pos += int64(len(part))
-		}
-	}
-	if err := w.Close(); err != nil {
-		return err
-	}
-	sealed, err := s.keeper.Seal("", secrets.AD{Table: "session_batches", Column: "data", Row: id}, packed.Bytes())
-	if err != nil {
-		return fmt.Errorf("seal events: %w", err)
-	}
-	p.batch = batchRow{ID: id, Cluster: p.cluster, Events: int64(len(p.events)), SHA256: hex.EncodeToString(sum.Sum(nil)), Data: sealed}
-	return nil
-}
-
-// prefixBatch begins the id of a batch of events.
-const prefixBatch = "evb_"
-
-// openBatch is what sealBatch sealed.
-func (s *Service) openBatch(row batchRow) ([]byte, error) {
-	packed, err := s.keeper.Open("", secrets.AD{Table: "session_batches", Column: "data", Row: row.ID}, row.Data)
-	if err != nil {
-		return nil, fmt.Errorf("batch %s: %w", row.ID, err)
-	}
-	raw, err := io.ReadAll(flate.NewReader(bytes.NewReader(packed)))
-	if err != nil {
-		return nil, fmt.Errorf("batch %s: %w", row.ID, err)
-	}
-	return raw, nil
+	return p, r.s.sealBatches(p)
 }

@@ -188,22 +188,28 @@ func (in *intake) early(at int64) bool {
 
 // keep stores the events as they came.
 func (in *intake) keep() error {
-	in.p.batch.ReadAt = in.tx.NowMillis()
-	if err := db.Insert(in.tx, &in.p.batch); err != nil {
-		return err
+	rows := map[string][]eventRow{}
+	first := map[string]int64{}
+	for _, c := range in.p.events {
+		b := c.row.BatchID
+		rows[b] = append(rows[b], c.row)
+		first[b] = earlier(first[b], c.row.At)
 	}
-	rows := make([]eventRow, len(in.p.events))
-	first, last := in.p.events[0].row.At, int64(0)
-	for i, c := range in.p.events {
-		rows[i] = c.row
-		first, last = min(first, c.row.At), max(last, c.row.At)
+	for _, b := range in.p.batches {
+		b.ReadAt = in.tx.NowMillis()
+		if err := db.Insert(in.tx, &b); err != nil {
+			return err
+		}
+		if err := insertEvents(in.tx, in.p.cluster, b.ID, rows[b.ID]); err != nil {
+			return err
+		}
+		_, err := in.s.ledger.Append(in.tx, ledger.Entry{Subject: b.ID, Kind: "session.events_read", Data: map[string]any{"cluster": in.p.cluster,
+			"count": b.Events, "from": controlplane.Instant(controlplane.FromMillis(first[b.ID])), "to": controlplane.Instant(controlplane.FromMillis(b.LastAt)), "sha256": b.SHA256}})
+		if err != nil {
+			return err
+		}
 	}
-	if err := insertEvents(in.tx, in.p.cluster, in.p.batch.ID, rows); err != nil {
-		return err
-	}
-	_, err := in.s.ledger.Append(in.tx, ledger.Entry{Subject: in.p.batch.ID, Kind: "session.events_read", Data: map[string]any{"cluster": in.p.cluster,
-		"count": len(rows), "from": controlplane.Instant(controlplane.FromMillis(first)), "to": controlplane.Instant(controlplane.FromMillis(last)), "sha256": in.p.batch.SHA256}})
-	return err
+	return nil
 }
 
 // save stores what became of sessions, each with its entries.

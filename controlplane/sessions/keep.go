@@ -130,7 +130,8 @@ func (s *Service) letGo(tx *db.Tx, row sessionRow, rec recordingRow, why string)
 // keepWork is how long jobs that are over are kept: what they did stands in the ledger.
 const keepWork = 30 * 24 * time.Hour
 
-// dueForget forgets jobs that are long over, once an hour.
+// dueForget forgets jobs that are long over, and lets go of events whose term is,
+// once an hour; once a day, and at first, it sweeps the store.
 func (s *Service) dueForget(ctx context.Context) error {
 	ctx = controlplane.System(ctx, "sessions.watch")
 	now, err := s.db.Now(ctx)
@@ -138,11 +139,15 @@ func (s *Service) dueForget(ctx context.Context) error {
 		return err
 	}
 	slot := now.Truncate(time.Hour).UnixMilli()
-	if s.sight.forgot.Swap(slot) == slot {
+	was := s.sight.forgot.Swap(slot)
+	if was == slot {
 		return nil
 	}
+	if was == 0 || now.UTC().Hour() == 4 {
+		s.sweepHalf(ctx, now)
+	}
 	_, err = s.jobs.Forget(ctx, []string{jobFetch, jobCheck, jobDelete}, now.Add(-keepWork))
-	return err
+	return errors.Join(err, s.letEventsGo(ctx), s.letQuarantineGo(ctx))
 }
 
 type deleteParams struct {

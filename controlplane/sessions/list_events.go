@@ -2,12 +2,14 @@ package sessions
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"ostler/controlplane"
 	"ostler/controlplane/db"
 	"ostler/controlplane/policy"
+	"ostler/controlplane/secrets"
 )
 
 // Event is one event of a session, as the cluster gave it.
@@ -38,6 +40,9 @@ func (s *Service) Events(ctx context.Context, scope policy.Scope, session string
 		}
 		return err
 	})
+	if err == nil && len(out) == 0 {
+		err = conflict("Their SHA-256 stay in the ledger.", "What the cluster said of this session was let go of when its term was over")
+	}
 	if err == nil {
 		err = s.glance(ctx, scope, session, wayEvents)
 	}
@@ -61,10 +66,16 @@ func (s *Service) eventsOf(tx *db.Tx, row sessionRow) (out []Event, err error) {
 			if err != nil {
 				return nil, err
 			}
-			if raw, err = s.openBatch(b); err != nil {
+			if b.DeletedAt == 0 {
+				raw, err = s.openBatch(b)
+			}
+			if err != nil && !errors.Is(err, secrets.ErrErased) {
 				return nil, err
 			}
 			batches[r.BatchID] = raw
+		}
+		if raw == nil {
+			continue // nobody reads it any more
 		}
 		if r.Pos < 0 || r.Len < 0 || r.Pos+r.Len > int64(len(raw)) {
 			return nil, fmt.Errorf("event %s does not stand in its batch", r.EventID)

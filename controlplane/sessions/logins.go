@@ -100,4 +100,6 @@ type Quarantined struct {
 	Bytes  int64
 	// Resolved says that it was taken in later, or that a person looked at it.
 	Resolved time.Time
+	By       string // stf_: who looked at it; "" where it was taken in
+	Why      string // what they found
 }

@@ -37,7 +37,12 @@ func (s *Service) Quarantine(ctx context.Context, scope policy.Scope, limit int,
 	}
 	ms := controlplane.FromMillis
 	for _, r := range rows {
-		items = append(items, Quarantined{ID: r.ID, Event: r.EventID, Type: r.Type, At: ms(r.At), SeenAt: ms(r.SeenAt), Reason: r.Reason, Bytes: r.Bytes, Resolved: ms(r.ResolvedAt)})
+		why, err := s.open("", "session_quarantine", "why", r.ID, r.Why)
+		if err != nil {
+			return nil, "", wrap("quarantine", err)
+		}
+		items = append(items, Quarantined{ID: r.ID, Event: r.EventID, Type: r.Type, At: ms(r.At), SeenAt: ms(r.SeenAt), Reason: r.Reason, Bytes: r.Bytes, Resolved: ms(r.ResolvedAt),
+			By: r.ResolvedBy, Why: why})
 	}
 	return items, next, nil
 }
@@ -45,7 +50,8 @@ func (s *Service) Quarantine(ctx context.Context, scope policy.Scope, limit int,
 // place is where a page ends.
 func (r quarantineRow) place() string { return pageToken(r.SeenAt, r.ID) }
 
-// Dismiss says that a person has looked at such an event. Permission:
+// Dismiss says that a person has looked at such an event; what there is of it is
+// kept until its term is over. Permission:
 // session.admin. Errors: invalid without a reason, not found.
 func (s *Service) Dismiss(ctx context.Context, scope policy.Scope, id, why string) error {
 	if err := staffOnly(scope); err != nil {

@@ -150,18 +150,9 @@ func (s *Service) keptUntil(tx *db.Tx, row sessionRow) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	least := 0
-	for _, c := range customers {
-		months, err := s.months(tx, c)
-		if err != nil {
-			return time.Time{}, err
-		}
-		if least == 0 || months < least {
-			least = months
-		}
-	}
-	if least == 0 {
-		least = s.opts.Months
+	least, err := s.leastMonths(tx, customers)
+	if err != nil {
+		return time.Time{}, err
 	}
 	return controlplane.FromMillis(max(row.StartedAt, row.EndedAt)).AddDate(0, least, 0), nil
 }

@@ -43,14 +43,20 @@ func saveFeed(tx *db.Tx, row feedRow) error {
 	return db.Upsert(tx, &row, "id")
 }
 
-// batchRow is a page of events as they came, compressed and sealed.
+// batchRow are events of a page as they came, of the same customers, compressed
+// and sealed. Once they were let go of the row stays, without its data.
 type batchRow struct {
-	ID      string `gorm:"primaryKey"`
-	Cluster string
-	Events  int64
-	SHA256  string `gorm:"column:sha256"`
-	Data    []byte
-	ReadAt  int64
+	ID        string `gorm:"primaryKey"`
+	Cluster   string
+	Events    int64
+	SHA256    string `gorm:"column:sha256"`
+	Data      []byte
+	ReadAt    int64
+	SealOwner string
+	Customers string // joined by ","
+	LastAt    int64
+	HeldUntil int64
+	DeletedAt int64
 }
 
 func (batchRow) TableName() string { return "session_batches" }
@@ -118,6 +124,23 @@ func batchIn(tx *db.Tx, id string) (row batchRow, err error) {
 	return row, err
 }
 
+// customersByMark are the customers of sessions that are here, by mark, sorted.
+func customersByMark(tx *db.Tx, cluster string, marks []string) (map[string][]string, error) {
+	var rows []struct{ Mark, CustomerID string }
+	err := tx.Raw(`SELECT s.mark, COALESCE(c.customer_id, '') AS customer_id FROM staff_sessions s LEFT JOIN staff_session_customers c ON c.session_id = s.id
+		WHERE s.cluster = ? AND s.mark IN `+listed(tx.Dialect())+` ORDER BY s.mark, c.customer_id`, cluster, textList(marks)).Scan(&rows).Error
+	out := map[string][]string{}
+	for _, r := range rows {
+		if out[r.Mark] == nil {
+			out[r.Mark] = []string{}
+		}
+		if r.CustomerID != "" {
+			out[r.Mark] = append(out[r.Mark], r.CustomerID)
+		}
+	}
+	return out, err
+}
+
 // markOfLeave is the session on a host, live at an instant, that a name takes
 // part in: the latest; "" is none.
 func markOfLeave(tx *db.Tx, cluster, host, userMark string, at int64) (mark string, err error) {
@@ -172,9 +195,63 @@ func quarantineRows(tx *db.Tx, at int64, after string, limit int) (rows []quaran
 	return rows, err
 }
 
-// resolveQuarantine marks rows as looked at, or taken in later.
+// resolveQuarantine marks rows as looked at, or taken in later. What somebody
+// looked at stays until its term is over; what was taken in stands in a batch.
 func resolveQuarantine(tx *db.Tx, id, by string, why []byte) error {
-	return tx.Exec("UPDATE session_quarantine SET resolved_at = ?, resolved_by = ?, why = ?, raw = NULL WHERE id = ? AND resolved_at = 0", tx.NowMillis(), by, why, id).Error
+	raw := ""
+	if by == "" {
+		raw = ", raw = NULL"
+	}
+	return tx.Exec("UPDATE session_quarantine SET resolved_at = ?, resolved_by = ?, why = ?"+raw+" WHERE id = ? AND resolved_at = 0", tx.NowMillis(), by, why, id).Error
+}
+
+// quarantinedBefore are rows whose bytes are still here and that came before an instant.
+func quarantinedBefore(tx *db.Tx, before int64, limit int) (rows []quarantineRow, err error) {
+	err = tx.Omit("raw").Where("raw IS NOT NULL AND seen_at < ?", before).Order("seen_at").Limit(limit).Find(&rows).Error
+	return rows, err
+}
+
+// dropQuarantined lets go of the bytes of an event in quarantine.
+func dropQuarantined(tx *db.Tx, id string) error {
+	return tx.Exec("UPDATE session_quarantine SET raw = NULL WHERE id = ?", id).Error
+}
+
+// batchGroup is whose batches there are, and of when the oldest is.
+type batchGroup struct {
+	Customers string
+	First     int64
+}
+
+// batchGroups are the customers who have batches that are there.
+func batchGroups(tx *db.Tx) (out []batchGroup, err error) {
+	err = tx.Raw("SELECT customers, MIN(last_at) AS first FROM session_batches WHERE deleted_at = 0 GROUP BY customers ORDER BY customers").Scan(&out).Error
+	return out, err
+}
+
+// batchesBefore are batches of the same customers whose newest event is older
+// than an instant, and that no hold is known to keep.
+func batchesBefore(tx *db.Tx, customers string, before int64, limit int) (ids []string, err error) {
+	err = tx.Raw("SELECT id FROM session_batches WHERE customers = ? AND deleted_at = 0 AND last_at < ? AND held_until <= ? ORDER BY last_at, id LIMIT ?",
+		customers, before, tx.NowMillis(), limit).Scan(&ids).Error
+	return ids, err
+}
+
+// sessionsIn are the sessions that events of a batch are of.
+func sessionsIn(tx *db.Tx, cluster, batch string) (ids []string, err error) {
+	err = tx.Raw("SELECT id FROM staff_sessions WHERE cluster = ? AND mark IN (SELECT mark FROM session_events WHERE batch_id = ? AND mark <> '') ORDER BY id", cluster, batch).Scan(&ids).Error
+	return ids, err
+}
+
+// dropBatch lets go of a batch's events; its row stays. Of events that may be
+// read again, from an instant on, it stays known that they were.
+func dropBatch(tx *db.Tx, id string, from int64) error {
+	return errors.Join(tx.Exec("DELETE FROM session_events WHERE batch_id = ? AND at < ?", id, from).Error,
+		tx.Exec("UPDATE session_batches SET data = ?, deleted_at = ? WHERE id = ?", []byte{}, tx.NowMillis(), id).Error)
+}
+
+// holdBatch says until when a batch that a hold keeps is not looked at.
+func holdBatch(tx *db.Tx, id string, until int64) error {
+	return tx.Exec("UPDATE session_batches SET held_until = ? WHERE id = ?", until, id).Error
 }
 
 // clearMatch forgets on what ground a session was, before it is said anew. Who was
