@@ -163,7 +163,10 @@ func (s *Service) tryNext(tx *db.Tx, k *kit, r *noticeRow, out rendered) (mailID
 	if r.ToldAt == 0 {
 		r.State = string(Sent)
 	}
-	r.NextAt = tx.Now.Add(s.opts.Escalate).UnixMilli()
+	r.NextAt = 0
+	if insists(Purpose(r.Purpose)) {
+		r.NextAt = tx.Now.Add(s.opts.Escalate).UnixMilli()
+	}
 	if r.Unsafe == 1 { // whoever has the mail knows nothing yet
 		return mailID, c.ID, s.raiseNobody(tx, k, *r, "The usual channel may be read by others, so the mail says nothing")
 	}
@@ -203,6 +206,9 @@ func (s *Service) nobody(tx *db.Tx, k *kit, r *noticeRow, because string) error 
 
 // raiseNobody says to a person by name that they have to call.
 func (s *Service) raiseNobody(tx *db.Tx, k *kit, r noticeRow, because string) error {
+	if Purpose(r.Purpose) == Freezing {
+		return nil // whoever cannot be told of the incident itself is called for that
+	}
 	args := map[string]string{"case": k.c.Number, "customer": k.names.clients[r.CustomerID], "because": because}
 	if who := cmp.Or(k.c.Lead, r.Author); controlplane.ValidID(controlplane.PrefixStaff, who) {
 		name, err := s.identity.NameIn(tx, who)

@@ -47,8 +47,8 @@ func (s *Service) namesOf(tx *db.Tx) (*names, error) {
 	n := &names{byFirst: map[string][]called{}, servers: map[string]string{}, clients: map[string]string{}, home: map[string][]string{}}
 	for _, c := range customers {
 		n.clients[c.ID] = c.Name
-		n.add(plain, c.Name, c.ID)
-		n.add(plain, c.Slug, c.ID)
+		n.add(isPlain(plain), c.Name, c.ID)
+		n.add(isPlain(plain), c.Slug, c.ID)
 	}
 	home := n.home
 	for _, l := range living {
@@ -56,17 +56,17 @@ func (s *Service) namesOf(tx *db.Tx) (*names, error) {
 	}
 	for _, v := range servers {
 		n.servers[v.ID] = v.Name
-		n.add(plain, v.Name, home[v.ID]...)
+		n.add(isPlainHost(plain), v.Name, home[v.ID]...)
 		// "web-1" of "web-1.example.net", but not "mail" or "www".
 		if short, _, ok := strings.Cut(v.Name, "."); ok && strings.ContainsFunc(short, unicode.IsDigit) && len(textWords(short)) > 0 {
-			n.add(plain, short, home[v.ID]...)
+			n.add(isPlainHost(plain), short, home[v.ID]...)
 		}
 	}
 	return n, nil
 }
 
 // add adds a name of somebody's.
-func (n *names) add(plain map[string]bool, name string, of ...string) {
+func (n *names) add(plain func(words []string) bool, name string, of ...string) {
 	words := textWords(name)
 	if len(words) == 0 {
 		return
@@ -78,24 +78,35 @@ func (n *names) add(plain map[string]bool, name string, of ...string) {
 			return
 		}
 	}
-	c := called{words: words, name: name, of: slices.Clone(of), plain: true}
-	for _, w := range words {
-		c.plain = c.plain && (plain[w] || len([]rune(w)) < 2 || !strings.ContainsFunc(w, unicode.IsLetter))
+	n.byFirst[words[0]] = append(list, called{words: words, name: name, of: slices.Clone(of), plain: plain(words)})
+}
+
+// isPlain is whether a name is made of words that any notice may hold, and numbers.
+func isPlain(plain map[string]bool) func(words []string) bool {
+	return func(words []string) bool {
+		return !slices.ContainsFunc(words, func(w string) bool {
+			return !plain[w] && len([]rune(w)) > 1 && strings.ContainsFunc(w, unicode.IsLetter)
+		})
 	}
-	n.byFirst[words[0]] = append(list, c)
+}
+
+// isPlainHost is the same of a server: only one word by itself is none of it.
+func isPlainHost(plain map[string]bool) func(words []string) bool {
+	return func(words []string) bool { return len(words) == 1 && isPlain(plain)(words) }
 }
 
 // strangers finds names of others in what goes to a customer ("" is anybody). A
 // name within one of their own is theirs: "Maple" in "Maple Bakery".
 func (n *names) strangers(customer string, texts ...string) (out []stranger) {
 	type span struct{ from, to int }
+	type found struct {
+		span
+		called
+	}
 	for _, text := range texts {
 		words := textWords(text)
 		var own []span
-		var others []struct {
-			span
-			called
-		}
+		var others []found
 		for i, w := range words {
 			for _, c := range n.byFirst[w] {
 				if !startsWith(words[i:], c.words) {
@@ -105,16 +116,14 @@ func (n *names) strangers(customer string, texts ...string) (out []stranger) {
 				if slices.Contains(c.of, customer) {
 					own = append(own, at)
 				} else {
-					others = append(others, struct {
-						span
-						called
-					}{at, c})
+					others = append(others, found{at, c})
 				}
 			}
 		}
 		for _, o := range others {
 			within := slices.ContainsFunc(own, func(s span) bool { return s.from <= o.from && o.to <= s.to })
-			if x := (stranger{o.name, o.plain}); !within && !slices.Contains(out, x) {
+			part := slices.ContainsFunc(others, func(x found) bool { return x.from <= o.from && o.to <= x.to && len(x.words) > len(o.words) })
+			if x := (stranger{o.name, o.plain}); !within && !part && !slices.Contains(out, x) {
 				out = append(out, x)
 			}
 		}

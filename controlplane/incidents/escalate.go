@@ -18,6 +18,7 @@ func (s *Service) registerNotices() {
 	s.due = append(s.due, s.ordersDue, s.noticesDue, s.newsDue)
 	s.onAffected = append(s.onAffected, s.clearedOf)
 	s.onClosed = append(s.onClosed, s.closedOf)
+	s.onFrozen = append(s.onFrozen, s.freezeNotice)
 }
 
 // MailBecame takes in what became of a mail, in its transaction (mail.OnChanged).

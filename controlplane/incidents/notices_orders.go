@@ -4,24 +4,22 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 
 	"ostler/controlplane"
 	"ostler/controlplane/db"
 )
 
 // closedOf follows the end of a case: nothing of a false alarm is sent any more,
-// and whoever was told is told so. What is merged goes on in the other case.
+// and whoever was told is told so.
 func (s *Service) closedOf(tx *db.Tx, c Case) error {
-	switch c.State {
-	case FalseAlarm:
-		if err := s.discardDrafts(tx, c.ID, "", "it was a false alarm"); err != nil {
-			return err
-		}
-		return s.order(tx, c.ID, "", Withdrawal, c.ClosedWhy)
-	case Merged:
-		return s.moveNotices(tx, c.ID, c.MergedInto)
+	if c.State != FalseAlarm {
+		return nil
 	}
-	return nil
+	if err := s.discardDrafts(tx, c.ID, "", "it was a false alarm"); err != nil {
+		return err
+	}
+	return s.order(tx, c.ID, "", Withdrawal, c.ClosedWhy)
 }
 
 // clearedOf follows that a customer is not in a case after all.
@@ -57,24 +55,32 @@ func (s *Service) discardDrafts(tx *db.Tx, incident, customer, why string) error
 }
 
 // freezeNotice has the customers of a case told that data of theirs is kept longer,
-// in the transaction that keeps it; with the ground and the end that the case has
-// when they are told.
+// in the transaction that keeps it: each once for each end that it has.
 func (s *Service) freezeNotice(tx *db.Tx, c Case) error {
-	if c.Drill {
-		return nil // nothing is kept in an exercise
+	row, err := caseRowIn(tx, everyone(), c.ID)
+	if err != nil || row.Drill == 1 {
+		return err // nothing is kept in an exercise
 	}
-	return s.order(tx, c.ID, "", Freezing, c.FrozenGround)
+	d, err := s.dataOf(row)
+	if err != nil {
+		return err
+	}
+	o := orderRow{ID: prefixOrder + c.ID + ":" + strconv.FormatInt(row.FrozenUntil, 36), CaseID: c.ID, Purpose: string(Freezing)}
+	return s.putOrder(tx, o, d.FrozenGround)
 }
 
 // order has customers told something by Watch, in the name of who acts now.
 func (s *Service) order(tx *db.Tx, incident, customer string, p Purpose, why string) error {
-	r := orderRow{ID: controlplane.NewID(prefixOrder), CaseID: incident, CustomerID: customer, Purpose: string(p), ByID: actorOf(tx.Context()).ID, MadeAt: tx.NowMillis()}
-	var err error
+	return s.putOrder(tx, orderRow{ID: controlplane.NewID(prefixOrder), CaseID: incident, CustomerID: customer, Purpose: string(p)}, why)
+}
+
+func (s *Service) putOrder(tx *db.Tx, r orderRow, why string) (err error) {
+	r.ByID, r.MadeAt = actorOf(tx.Context()).ID, tx.NowMillis()
 	if r.Data, err = s.seal("", "incident_orders", "data", r.ID, why); err != nil {
 		return err
 	}
 	s.wakeWatch(tx)
-	return db.Insert(tx, &r)
+	return db.Upsert(tx, &r, "id")
 }
 
 // ordersDue carries orders out, some customers in a transaction: a crash between

@@ -73,8 +73,8 @@ func noticeLang(lang string) string {
 	return "en"
 }
 
-// told to whom it may concern: all that a notice is made of beside its fields and
-// words. What is zero is left out of the text.
+// facts are all that a notice is made of beside its fields and words. What is zero
+// is left out of the text.
 type facts struct {
 	number, company, contact string
 	servers                  []string // names, of the recipient alone
@@ -171,8 +171,9 @@ func (n Notice) render(f facts) (out rendered, err error) {
 	out.text = strings.Join(parts, "\n\n")
 	out.own = append(out.own, n.Words, n.LateWhy, f.why, f.ground, f.subject, f.text)
 	out.own = append(out.own, f.servers...)
+	itself := []string{w.nature(f.kinds), w.measures(f.actions)}
 	for _, x := range n.Fields {
-		if !neverUnknown(x.Key) {
+		if !neverUnknown(x.Key) && !slices.Contains(itself, x.Value) {
 			out.own = append(out.own, x.Value)
 		}
 	}
