@@ -329,7 +329,8 @@ func (in *intake) customers(o *opened, found *matched) ([]string, error) {
 }
 
 // enter appends an entry about a session for each of its customers, or the
-// company's own where it has none. Who it was is sealed; the zero facts name nobody.
+// company's own where it has none. Who it was is sealed, and in a customer's entry
+// it is the person and not the name at the cluster; the zero facts name nobody.
 func (s *Service) enter(tx *db.Tx, row sessionRow, customers []string, kind string, data map[string]any, f facts) error {
 	if len(customers) == 0 {
 		customers = []string{""}
@@ -338,13 +339,30 @@ func (s *Service) enter(tx *db.Tx, row sessionRow, customers []string, kind stri
 	for _, c := range customers {
 		e := ledger.Entry{Customer: c, Server: row.ServerID, Subject: row.ID, Kind: kind, Data: data}
 		if f.User != "" {
-			e.Personal = map[string]string{"user": f.User, "person": cmp.Or(f.PersonName, "nobody whom we know"), "login": f.Login}
+			e.Personal = map[string]string{"person": cmp.Or(f.PersonName, "nobody whom we know"), "login": f.Login}
+			if c == "" {
+				e.Personal["user"] = f.User
+			}
+			if acting := f.acting(); acting != "" {
+				e.Personal["acting"] = acting
+			}
 		}
 		if _, err := s.ledger.Append(tx, e); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// acting are the names of whoever acted under another one's name.
+func (f facts) acting() string {
+	var names []string
+	for _, p := range f.Participants {
+		if p.Mode == modeImpersonator {
+			names = append(names, cmp.Or(p.Name, "nobody whom we know"))
+		}
+	}
+	return joined(distinct(names))
 }
 
 func usersOf(list []Participant) (users []string) {

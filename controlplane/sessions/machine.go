@@ -17,6 +17,7 @@ type said struct {
 	Time          time.Time `json:"time"`
 	Cluster       string    `json:"cluster_name"`
 	User          string    `json:"user"`
+	Impersonator  string    `json:"impersonator"` // who really acted under User's name
 	Login         string    `json:"login"`
 	SID           string    `json:"sid"`
 	Host          string    `json:"server_hostname"`
@@ -64,7 +65,7 @@ func read(raw []byte) (said, error) {
 	var e said
 	err := json.Unmarshal(raw, &e)
 	e.Host = strings.ToLower(strings.TrimSuffix(clip(cmp.Or(e.Host, e.DesktopName, e.DatabaseName, e.ApplicationID)), "."))
-	e.Type, e.SID, e.Cluster, e.User = clip(e.Type), clip(e.SID), clip(e.Cluster), clip(e.User)
+	e.Type, e.SID, e.Cluster, e.User, e.Impersonator = clip(e.Type), clip(e.SID), clip(e.Cluster), clip(e.User), clip(e.Impersonator)
 	for i := range e.Participants {
 		e.Participants[i] = clip(e.Participants[i])
 	}
@@ -119,6 +120,7 @@ type track struct {
 	Late  bool            `json:"late,omitempty"`
 	Ranks map[string]int  `json:"ranks,omitempty"`
 	Parts map[string]part `json:"parts,omitempty"`
+	As    map[string]bool `json:"as,omitempty"` // who acted under another one's name
 }
 
 // part is when one name took part.
@@ -143,7 +145,7 @@ type facts struct {
 // events; due is when a recording is missing that has not come by then.
 func step(f facts, e said, at int64, due int64) facts {
 	f.Track.First = earlier(f.Track.First, at)
-	f.Track.Ranks, f.Track.Parts = cloned(f.Track.Ranks), cloned(f.Track.Parts)
+	f.Track.Ranks, f.Track.Parts, f.Track.As = cloned(f.Track.Ranks), cloned(f.Track.Parts), cloned(f.Track.As)
 	switch e.Type {
 	case typeStart, "windows.desktop.session.start", "db.session.start", "app.session.start":
 		f.start(e, at)
@@ -160,6 +162,7 @@ func step(f facts, e said, at int64, due int64) facts {
 	case "session.rejected", "session.recording.access", "client.disconnect":
 		return f.derive(due)
 	}
+	f.acted(e, at)
 	if e.Type != typeJoin && e.Type != typeLeave && e.Type != typeUpload {
 		f.names(e)
 	}
@@ -223,6 +226,17 @@ func (f *facts) joined(user string, at int64) {
 	p := f.Track.Parts[user]
 	p.Joined, p.Rejoined = earlier(p.Joined, at), max(p.Rejoined, at)
 	f.Track.Parts[user] = p
+}
+
+// acted notes who acted under another one's name: they took part as much as
+// whose name it is.
+func (f *facts) acted(e said, at int64) {
+	if e.Impersonator == "" || e.Impersonator == e.User {
+		return
+	}
+	p := f.Track.Parts[e.Impersonator]
+	p.Joined = earlier(p.Joined, at)
+	f.Track.Parts[e.Impersonator], f.Track.As[e.Impersonator] = p, true
 }
 
 func (f *facts) left(user string, at int64) {
@@ -323,6 +337,9 @@ func (t track) ended(k Kind) int64 {
 	return t.Uploaded
 }
 
+// modeImpersonator is how somebody took part who acted under another one's name.
+const modeImpersonator = "impersonator"
+
 // participants are all who took part, the one who began it first.
 func (f facts) participants() []Participant {
 	known := map[string]Participant{}
@@ -333,6 +350,9 @@ func (f facts) participants() []Participant {
 	add := func(user string, p part) {
 		x := known[user]
 		x.User, x.Joined, x.Left = user, controlplane.FromMillis(p.Joined), time.Time{}
+		if f.Track.As[user] {
+			x.Mode = modeImpersonator
+		}
 		if p.Left > 0 && p.Left >= p.Rejoined {
 			x.Left = controlplane.FromMillis(p.Left)
 		}

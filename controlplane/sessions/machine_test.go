@@ -4,10 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"ostler/controlplane/db"
+	"ostler/controlplane/db/dbtest"
+	"ostler/controlplane/ledger"
 	"ostler/controlplane/sessions"
 	"ostler/controlplane/teleport"
 )
@@ -125,4 +129,40 @@ func TestStepWithoutID(t *testing.T) {
 	if got.Kind != sessions.Exec || got.State != sessions.Unrecorded || !got.EndedAt.Equal(got.StartedAt) {
 		t.Errorf("a command without a session's id: got %+v, want one that the cluster recorded nothing of", got)
 	}
+}
+
+// Who acted under another one's name took part, whatever the order of events.
+func TestImpersonator(t *testing.T) {
+	t.Parallel()
+	events := []teleport.Event{event("session.start", 0, of("size", "80:25", "impersonator", "cleo")), event("session.command", 5, of("impersonator", "cleo")),
+		event("session.end", 60, of("interactive", true, "participants", []string{"bob"})), event("exec", 7, of("command", "id", "impersonator", "bob"))}
+	orders(events, func(list []teleport.Event) {
+		x, err := sessions.Steps(list...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(x.Participants) != 2 || x.User != "bob" || x.Participants[0].User != "bob" || x.Participants[0].Mode != "" || x.Participants[1].User != "cleo" ||
+			x.Participants[1].Mode != "impersonator" || !x.Participants[1].Joined.Equal(began) {
+			t.Fatalf("got %+v, want bob, and cleo who acted as him", x.Participants)
+		}
+	})
+}
+
+// They are a participant by person: on record as one, and named to the customer.
+func TestImpersonatorIsSomebody(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
+		c := &scripted{list: []teleport.Event{event("session.start", 0, of("size", "80:25", "impersonator", "cleo"))}}
+		w := newWorld(t, d, clock, func(d *sessions.Deps, _ *sessions.Options) { d.Cluster = c })
+		w.lists.grants(w.maple, w.bobPerson)
+		w.clock.Advance(began.Add(10 * time.Minute).Sub(w.clock.Now()))
+		w.run()
+		x := w.one(sessions.Filter{Person: w.cleoPerson.ID})
+		if x.Person != w.bobPerson.ID || len(x.Participants) != 2 || x.Participants[1].Name != "Cleo Clark" || !slices.Equal(x.Ground.Lacks, []string{"grant"}) {
+			t.Errorf("got %+v, lacks %v; want both, and that one of them has no grant", x.Participants, x.Ground.Lacks)
+		}
+		items, _, err := w.ledger.List(w.ctx, w.all, ledger.Filter{Customer: w.maple.ID, Kinds: []string{"session.begun"}})
+		if err != nil || len(items) != 1 || items[0].Personal["person"] != "Bob Builder" || items[0].Personal["acting"] != "Cleo Clark" || items[0].Personal["user"] != "" {
+			t.Errorf("the customer's entry: got %+v, %v", items, err)
+		}
+	})
 }

@@ -105,7 +105,9 @@ type Participant struct {
 	Persons      []string // prs_, all who use that name
 	Name         string
 	Joined, Left time.Time
-	Mode         string // "peer", "observer", "moderator"; "" is not known
+	// Mode is "peer", "observer", "moderator" or "impersonator" (who acted under
+	// another one's name); "" is not known.
+	Mode string
 }
 
 // Ground is on what somebody was there. A session that lacks a part of it is a finding.
