@@ -33,6 +33,7 @@ func (p *Portal) backups(v *visit) error {
 		return err
 	}
 	g := v.gather(findings.Filter{})
+	g.incidents("")
 	g.tenancies(ts, plans, func(id string) string { return names[id] })
 	page.Live, page.Refresh = []string{bus.TopicCustomer(v.actor.Customer)}, 60
 	switch {

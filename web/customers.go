@@ -87,6 +87,7 @@ func (p *Portal) customer(v *visit) error {
 		return err
 	}
 	g := v.gather(findings.Filter{Customer: c.ID})
+	g.incidents(c.ID)
 	page := &Customer{Page: v.page("customers", c.Name, "")}
 	page.Crumbs = []Link{{v.t("customers.title"), "/customers"}}
 	page.Facts = []Pair{{Label: v.t("newcustomer.slug"), Value: c.Slug, Mono: true}, {Label: v.t("newcustomer.country"), Value: c.Country},

@@ -90,7 +90,7 @@ func (p *Portal) authenticate(v *visit) error {
 	v.c.SetRequest(v.c.Request().WithContext(ctx))
 	v.viewer = Viewer{Name: person.Name, Company: p.o.Company, Staff: v.staff(), Auditor: actor.Kind == controlplane.ActorAuditor, May: map[string]bool{}}
 	for _, perm := range policy.Permissions(policy.Role(actor.Role)) {
-		v.viewer.May[string(perm)] = policy.Can(actor, perm) && (p.Sessions != nil || !strings.HasPrefix(string(perm), "session."))
+		v.viewer.May[string(perm)] = policy.Can(actor, perm) && (p.Sessions != nil || !strings.HasPrefix(string(perm), "session.")) && (p.Incidents != nil || !strings.HasPrefix(string(perm), "incident."))
 	}
 	if actor.Customer != "" {
 		c, err := p.Customers.GetCustomer(ctx, policy.ScopeOf(actor), actor.Customer)

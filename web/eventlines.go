@@ -66,7 +66,7 @@ var eventLooks = map[string]eventLook{
 	"session.viewed": {"event.session_viewed", ""}, "session.searched": {"event.session_searched", ""}, "session.noted": {"event.session_noted", ""}, "session.terms_changed": {"event.session_terms", ToneWarn},
 	"session.review_wanted": {"event.session_wanted", ""}, "session.review_asked": {"event.session_asked", ToneWarn}, "session.review_claimed": {"event.session_claimed", ""}, "session.review_released": {"event.session_unclaimed", ""}, "session.review_voided": {"event.session_voided", ToneWarn},
 	"session.reviewed": {"event.session_reviewed", ToneGood}, "session.questioned": {"event.session_questioned", ToneWarn}, "session.answered": {"event.session_answered", ""},
-	"session.hold_placed": {"event.session_held", ""}, "session.hold_release_asked": {"event.session_release_asked", ""}, "session.hold_released": {"event.session_hold_released", ToneWarn},
+	"session.hold_placed": {"event.session_held", ""}, "session.hold_release_asked": {"event.session_release_asked", ""}, "session.hold_released": {"event.session_hold_released", ToneWarn}, "session.hold_release_reviewed": {"event.session_hold_looked", ""}, "session.review_closed": {"event.session_closed", ToneWarn},
 	"session.draw_committed": {"event.session_committed", ""}, "session.draw_revealed": {"event.session_revealed", ""}, "session.draw_skipped": {"event.session_skipped", ToneUnknown},
 	"session.events_read": {"event.session_events", ""}, "session.event_quarantined": {"event.session_quarantined", ToneWarn}, "session.quarantine_dismissed": {"event.session_dismissed", ""}, "session.read_asked": {"event.session_read_asked", ""}, "session.feed_stopped": {"event.session_feed_stopped", ToneBad}, "session.feed_resumed": {"event.session_feed_resumed", ToneGood},
 	"session.login_outside": {"event.session_login", ToneBad}, "session.login_explained": {"event.session_login_explained", ""},
@@ -89,6 +89,14 @@ var eventLooks = map[string]eventLook{
 	"team.changed": {"event.team_changed", ""}, "team.made": {"event.team_made", ""},
 	"secrets.move_started": {"event.keys_move_started", ""}, "secrets.moved": {"event.keys_moved", ToneGood}, "secrets.key_moved": {"event.key_moved", ""}, "secrets.credential_moved": {"event.credential_moved", ""},
 	"secrets.rotated": {"event.keys_rotated", ""}, "secrets.key_destroyed": {"event.key_destroyed", ToneWarn}, "secrets.vault_key_destroyed": {"event.vault_key_destroyed", ToneWarn}, "secrets.signer_moved": {"event.signer_moved", ToneWarn},
+	"incident.opened": {"event.inc_opened", ToneWarn}, "incident.changed": {"event.inc_changed", ""}, "incident.asserted": {"event.inc_asserted", ToneWarn}, "incident.corrected": {"event.inc_corrected", ToneWarn},
+	"incident.affected": {"event.inc_affected", ToneWarn}, "incident.cleared": {"event.inc_cleared", ToneGood}, "incident.contained": {"event.inc_contained", ToneGood}, "incident.handled": {"event.inc_handled", ToneGood},
+	"incident.closed": {"event.inc_closed", ""}, "incident.reopened": {"event.inc_reopened", ToneWarn}, "incident.merged": {"event.inc_merged", ""}, "incident.split": {"event.inc_split", ""},
+	"incident.noted": {"event.inc_noted", ""}, "incident.task": {"event.inc_task", ""}, "incident.decided": {"event.inc_decided", ""}, "incident.action": {"event.inc_action", ""},
+	"incident.frozen": {"event.inc_frozen", ToneWarn}, "incident.thawed": {"event.inc_thawed", ""}, "incident.terms": {"event.inc_terms", ""}, "incident.company": {"event.inc_company", ""},
+	"incident.rules": {"event.inc_rules", ToneWarn}, "incident.alarm": {"event.inc_alarm", ToneBad}, "incident.notice_drafted": {"event.inc_drafted", ""}, "incident.notice_sent": {"event.inc_sent", ToneWarn},
+	"incident.notice_told": {"event.inc_told", ToneGood}, "incident.notice_opened": {"event.inc_notice_opened", ToneGood}, "incident.notice_acknowledged": {"event.inc_acknowledged", ToneGood}, "incident.notice_discarded": {"event.inc_discarded", ""},
+	"incident.reported": {"event.inc_reported", ToneWarn}, "incident.triaged": {"event.inc_triaged", ""}, "incident.advisory": {"event.inc_advisory", ""},
 	"log.opened": {"event.log_opened", ""}, "ledger.forgotten": {"event.ledger_forgotten", ""}, "store.added": {"event.store_added", ""},
 }
 

@@ -240,7 +240,7 @@ var toneTexts = map[Tone]string{ToneBad: "severity.bad", ToneWarn: "severity.war
 
 // mayFollow reports whether a finding's link leads this reader to a page.
 func (v *visit) mayFollow(link string) bool {
-	for _, prefix := range []string{"/jobs/", "/plans/", "/servers/", "/keys/", "/certificates/", "/access", "/sessions", "/connected"} {
+	for _, prefix := range []string{"/jobs/", "/plans/", "/servers/", "/keys/", "/certificates/", "/access", "/sessions", "/connected", "/incidents", "/notices"} {
 		if strings.HasPrefix(link, prefix) {
 			return true
 		}

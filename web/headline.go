@@ -14,6 +14,7 @@ type OpenKind string
 
 // The kinds of open facts, worst first.
 const (
+	OpenIncident    OpenKind = "incident"    // an incident is open, suspected or certain
 	OpenBad         OpenKind = "bad"         // a finding that is bad
 	OpenFailed      OpenKind = "failed"      // the latest backup failed or is missing
 	OpenExpired     OpenKind = "expired"     // a certificate is installed that is valid no more
@@ -39,7 +40,7 @@ const (
 
 // openOrder is the kinds, worst first.
 var openOrder = []OpenKind{
-	OpenBad, OpenFailed, OpenExpired, OpenRevoked, OpenUnserved, OpenSilent, OpenAccess, OpenUnread, OpenWarn, OpenRenewal, OpenTold, OpenPartial, OpenKey,
+	OpenIncident, OpenBad, OpenFailed, OpenExpired, OpenRevoked, OpenUnserved, OpenSilent, OpenAccess, OpenUnread, OpenWarn, OpenRenewal, OpenTold, OpenPartial, OpenKey,
 	OpenNoPlan, OpenNoBackup, OpenIssuing, OpenUnknown, OpenNever, OpenUnconfirmed, OpenUnattested, OpenNoServers,
 }
 
@@ -169,6 +170,9 @@ func (o OpenFact) before(x OpenFact) bool {
 // openSentence says one open fact; with others beside it, it comes as the first.
 func openSentence(tx *Text, o OpenFact, all int) string {
 	key := openTexts[o.Kind]
+	if o.Kind == OpenIncident && o.Mine {
+		key = "open.incidents_staff"
+	}
 	if key == "" {
 		key = "open.other"
 	}
@@ -180,7 +184,7 @@ func openSentence(tx *Text, o OpenFact, all int) string {
 }
 
 var openTexts = map[OpenKind]string{
-	OpenBad: "open.finding", OpenWarn: "open.finding", OpenUnknown: "open.finding",
+	OpenIncident: "open.incident", OpenBad: "open.finding", OpenWarn: "open.finding", OpenUnknown: "open.finding",
 	OpenFailed: "open.failed", OpenSilent: "open.silent", OpenUnread: "open.unread",
 	OpenPartial: "open.partial", OpenKey: "open.key", OpenNever: "open.never",
 	OpenExpired: "open.expired", OpenRevoked: "open.revoked", OpenUnserved: "open.unserved", OpenRenewal: "open.renewal", OpenIssuing: "open.issuing",

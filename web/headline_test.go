@@ -9,7 +9,7 @@ import (
 )
 
 var openKinds = []web.OpenKind{
-	web.OpenBad, web.OpenFailed, web.OpenSilent, web.OpenUnread, web.OpenWarn, web.OpenPartial, web.OpenKey,
+	web.OpenIncident, web.OpenBad, web.OpenFailed, web.OpenSilent, web.OpenUnread, web.OpenWarn, web.OpenPartial, web.OpenKey,
 	web.OpenExpired, web.OpenRevoked, web.OpenUnserved, web.OpenRenewal, web.OpenIssuing, web.OpenUnknown, web.OpenNever, web.OpenNoPlan, web.OpenNoBackup, web.OpenAccess, web.OpenTold, web.OpenUnconfirmed, web.OpenUnattested, web.OpenNoServers,
 }
 
@@ -61,6 +61,8 @@ func TestHeadline(t *testing.T) {
 		{"a title among others", web.HeadlineFacts{Servers: 1, Open: []web.OpenFact{{Kind: web.OpenWarn, What: "A folder of the plan is not on maple-1"}, {Kind: web.OpenKey, What: "db-1"}}}, "Two things are open, and we are at them. First: A folder of the plan is not on maple-1.", web.ToneWarn},
 		{"all yours", web.HeadlineFacts{Servers: 1, Open: []web.OpenFact{{Kind: web.OpenKey, What: "db-1", Mine: true}, {Kind: web.OpenKey, What: "db-2", Mine: true}}}, "Two things need you. First: nobody has confirmed the recovery key of db-1.", web.ToneWarn},
 		{"all theirs", web.HeadlineFacts{Servers: 1, Staff: true, Open: []web.OpenFact{{Kind: web.OpenKey, What: "db-1"}, {Kind: web.OpenKey, What: "db-2"}}}, "Two things are open, and wait for customers. First: nobody has confirmed the recovery key of db-1.", web.ToneWarn},
+		{"an incident", web.HeadlineFacts{Servers: 1, Open: []web.OpenFact{{Kind: web.OpenIncident, What: "shop-1"}, {Kind: web.OpenBad, What: "The ledger is broken"}}}, "Two things are open, and we are at them. First: we are looking into something that may concern shop-1. We will tell you what we know.", web.ToneBad},
+		{"an incident of ours", web.HeadlineFacts{Servers: 1, Staff: true, Open: []web.OpenFact{{Kind: web.OpenIncident, What: "shop-1", Mine: true}}}, "One thing needs you: an incident is open that touches shop-1.", web.ToneBad},
 		{"no plan", web.HeadlineFacts{Servers: 1, Open: []web.OpenFact{{Kind: web.OpenNoPlan, What: "birch-1", Mine: true}}}, "One thing needs you: birch-1 has no backup plan.", web.ToneWarn},
 		{"staff and a customer", web.HeadlineFacts{Servers: 1, Staff: true, Open: []web.OpenFact{{Kind: web.OpenKey, What: "db-1"}, {Kind: web.OpenSilent, What: "shop-1", Mine: true}}}, "One thing needs you, and customers have one more to do. First: shop-1 has not been heard of.", web.ToneWarn},
 		{"a customer's turn", web.HeadlineFacts{Servers: 1, Staff: true, Open: []web.OpenFact{{Kind: web.OpenKey, What: "db-1"}}}, "One thing is open, and waits for a customer: nobody has confirmed the recovery key of db-1.", web.ToneWarn},

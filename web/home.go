@@ -34,6 +34,7 @@ func (p *Portal) home(v *visit) error {
 	g.tenancies(ts, plans, func(id string) string { return names[id] })
 	g.certs(certs.Filter{})
 	lists := g.access(v.actor.Customer)
+	g.incidents("")
 	page := &Home{Page: v.page("home", v.t("home.title"), ""), Servers: v.homeServers(servers, plans)}
 	recent, _, err := v.events(ledger.Filter{Limit: 24})
 	if err != nil {

@@ -34,6 +34,7 @@ func (p *Portal) plan(v *visit) error {
 	server := v.serverName(plan.Server)
 	g := v.gather(findings.Filter{Subject: plan.ID})
 	g.plans([]planState{ps}, func(string) string { return server })
+	g.incidentsOn(server)
 	page := &Plan{Page: v.page("backups", v.t("plan.title"), ""), Needs: g.needs(), Strip: v.planStrip(ps), Paths: plan.Paths, Excludes: plan.Excludes,
 		Schedule: v.schedule(plan.Cron, plan.Zone), Cron: plan.Cron, ZoneName: plan.Zone, Next: plan.NextRuns, Paused: !plan.Enabled,
 		Calendar: v.calendar(server, days), Runs: v.runRows(runs)}

@@ -17,7 +17,7 @@ func post(path string, a policy.Audience, perm policy.Permission, name string, h
 // table is every page and form of the portal: who it is for, and what they
 // must be allowed.
 func (p *Portal) table() []route {
-	return slices.Concat(p.doors(), p.opsPages(), p.planPages(), p.certPages(), p.accessPages(), p.sessionPages(), p.customerPages(), p.peoplePages(), p.recordPages())
+	return slices.Concat(p.doors(), p.opsPages(), p.planPages(), p.certPages(), p.accessPages(), p.sessionPages(), p.incidentPages(), p.customerPages(), p.peoplePages(), p.recordPages())
 }
 
 // doors are the ways in, and one's own account.

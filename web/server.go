@@ -32,6 +32,7 @@ func (p *Portal) server(v *visit) error {
 		return err
 	}
 	g := v.gather(findings.Filter{Server: s.ID})
+	g.incidentsOn(s.Name)
 	g.servers(listed([]customers.Server{s}, map[string]agents.Status{s.ID: status}))
 	g.tenancies(tenancies, plans, func(string) string { return s.Name })
 	g.certs(certs.Filter{Server: s.ID})

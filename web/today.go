@@ -18,6 +18,7 @@ func (p *Portal) today(v *visit) error {
 	g := v.gather(findings.Filter{Grouped: true})
 	r := g.roster()
 	v.everywhere(g)
+	g.incidents("")
 	page := &Today{Page: v.page("today", v.t("today.title"), "")}
 	page.Sub = v.todayCounts(g, r)
 	page.LastHour = v.lastHour(g)

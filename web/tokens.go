@@ -146,6 +146,7 @@ var permissionTexts = map[policy.Permission]string{
 	policy.BackupRun: "may.backup_run", policy.SnapshotRead: "may.snapshot_read", policy.FileRead: "may.file_read", policy.RestoreRun: "may.restore_run",
 	policy.CertRead: "may.cert_read", policy.CertWrite: "may.cert_write", policy.CertAdmin: "may.cert_admin",
 	policy.AccessRead: "may.access_read", policy.AccessWrite: "may.access_write", policy.AccessApprove: "may.access_approve", policy.AccessAdmin: "may.access_admin", policy.AccessConfirm: "may.access_confirm",
+	policy.IncidentRead: "may.incident_read", policy.IncidentReport: "may.incident_report", policy.IncidentWrite: "may.incident_write", policy.IncidentAdmin: "may.incident_admin",
 	policy.RestoreAssist: "may.restore_assist", policy.RestoreAsk: "may.restore_ask",
 	policy.JobRead: "may.job_read", policy.JobCancel: "may.job_cancel", policy.FindingRead: "may.finding_read", policy.FindingWrite: "may.finding_write",
 	policy.LedgerRead: "may.ledger_read", policy.PeopleRead: "may.people_read", policy.PeopleWrite: "may.people_write", policy.SelfRead: "may.self_read", policy.SelfWrite: "may.self_write",

@@ -94,6 +94,8 @@ type AccessForm struct {
 	Hidden           []Pair   // Label is the input's name
 	Fields           []FormField
 	Change           string // says "change" where answers are looked at once more
+	Exercise         string // stands across an exercise; "" for the real thing
+	Ways             []Act  // what else can be done; alone where there is no form
 }
 
 // Template names the template.

@@ -20,7 +20,7 @@ var Now = time.Date(2026, 11, 21, 13, 20, 0, 0, time.UTC)
 // All returns every sample; tx has the texts of the language.
 func All(tx *web.Text) []Sample {
 	var all []Sample
-	for _, f := range []func(*web.Text) []Sample{signIn, today, servers, server, enrol, customerList, plan, job, home, find, versions, basket, namesLists, backups, folder, file, download, onServer, restoreList, certificateList, padlocks, certificate, certForms, sites, certConfirms, certSettings, campaigns, foundCerts, certLimits, accessSamples, sessionSamples, assistForm, askUs, recoveryKey, activity, account, faults, people, ownSignIn, record} {
+	for _, f := range []func(*web.Text) []Sample{signIn, today, servers, server, enrol, customerList, plan, job, home, find, versions, basket, namesLists, backups, folder, file, download, onServer, restoreList, certificateList, padlocks, certificate, certForms, sites, certConfirms, certSettings, campaigns, foundCerts, certLimits, accessSamples, sessionSamples, incidentSamples, assistForm, askUs, recoveryKey, activity, account, faults, people, ownSignIn, record} {
 		all = append(all, f(tx)...)
 	}
 	return all
@@ -46,7 +46,7 @@ func ops(nav, title, say string) web.Page {
 	p := nobody(title, say)
 	p.Nav = nav
 	p.Viewer = web.Viewer{Name: "Ada Keller", Company: "Harbour Hosting", Staff: true, May: map[string]bool{
-		"cert.read": true, "access.read": true, "session.read": true, "server.enrol": true, "customer.write": true, "plan.write": true, "backup.run": true, "job.cancel": true,
+		"cert.read": true, "access.read": true, "session.read": true, "incident.read": true, "server.enrol": true, "customer.write": true, "plan.write": true, "backup.run": true, "job.cancel": true,
 	}}
 	return p
 }
@@ -55,7 +55,7 @@ func customer(nav, title, say string) web.Page {
 	p := nobody(title, say)
 	p.Nav = nav
 	p.Viewer = web.Viewer{Name: "Ines Moreau", Company: "Maple Bakery", May: map[string]bool{
-		"cert.read": true, "access.read": true, "session.read": true, "file.read": true, "restore.run": true, "backup.run": true, "key.confirm": true, "people.read": true,
+		"cert.read": true, "access.read": true, "session.read": true, "incident.read": true, "file.read": true, "restore.run": true, "backup.run": true, "key.confirm": true, "people.read": true,
 	}}
 	return p
 }
