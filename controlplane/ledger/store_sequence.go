@@ -38,6 +38,13 @@ func (b *batch) store(tx *db.Tx, customers []string, c checkpointRow) error {
 	if tx.Dialect() == db.SQLite {
 		place = "+l.leaf_index" // so that it goes through what waits once, and looks up the leaf of each
 	}
+	if tx.Dialect() == db.Postgres {
+		// The leaves are newer than any count of them: it takes them for one or none,
+		// and would compare each with everything that waits.
+		if err := tx.Exec("SET LOCAL enable_nestloop = off").Error; err != nil {
+			return fmt.Errorf("place entries: %w", err)
+		}
+	}
 	for _, move := range []string{
 		`INSERT INTO ledger_entries (id, customer_id, server_id, subject, kind, actor_kind, actor_id, at, data, commitments, generation, leaf_index, seq)
 			SELECT p.id, p.customer_id, p.server_id, p.subject, p.kind, p.actor_kind, p.actor_id, p.at, p.data, p.commitments, l.generation, l.leaf_index, l.seq
