@@ -28,8 +28,14 @@ func TestBulk(t *testing.T) {
 		if rows < 5900 || wrong > 0 {
 			t.Errorf("versions: got %d, of which %d stand elsewhere in the tree, want about 6,000 and none", rows, wrong)
 		}
-		if n := len(w.read(w.maple, access.At{At: clock.Now().AddDate(-1, 0, 0)}).Lines); n != 2 {
+		l := w.read(w.maple, access.At{At: clock.Now().AddDate(-1, 0, 0)})
+		if n := len(l.Lines); n != 2 {
 			t.Errorf("on a list a year ago: got %d, want both", n)
+		}
+		for _, x := range l.Lines {
+			if x.Notified.IsZero() || l.ChangedAt.IsZero() {
+				t.Errorf("a year ago: %s told %v, the list changed %v; want both known", x.Person.Name, x.Notified, l.ChangedAt)
+			}
 		}
 	})
 }

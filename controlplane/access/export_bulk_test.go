@@ -36,13 +36,18 @@ func forkSQL() string {
 }
 
 // Bulk inserts a history into the spans, with the versions that they would have by
-// now, and without changes and entries: in one statement, in the order in which
-// they became known, with the indexes made afterwards.
+// now, and a change for each, told within the hour, but no entries: in the order in
+// which they became known, with the indexes made afterwards.
 func (s *Service) Bulk(tx *db.Tx, h History) error {
-	indexes, err := dropIndexes(tx)
+	indexes, err := dropIndexes(tx, "access_spans")
 	if err != nil {
 		return err
 	}
+	more, err := dropIndexes(tx, "access_changes")
+	if err != nil {
+		return err
+	}
+	indexes = append(indexes, more...)
 	for _, t := range []struct {
 		name string
 		ids  []string
@@ -61,6 +66,9 @@ func (s *Service) Bulk(tx *db.Tx, h History) error {
 	if err := tx.Exec(bulkSQL(tx.Dialect()), 1, h.N, h.Begin, h.End-h.Begin, h.Last/2, h.Last+1, int64(92*24*3_600_000), len(h.Customers), len(h.People)).Error; err != nil {
 		return err
 	}
+	if err := tx.Exec(changesSQL).Error; err != nil {
+		return err
+	}
 	for _, t := range []string{"bulk_customers", "bulk_people"} {
 		if err := tx.Exec("DROP TABLE " + t).Error; err != nil {
 			return err
@@ -74,8 +82,14 @@ func (s *Service) Bulk(tx *db.Tx, h History) error {
 	if tx.Dialect() == db.SQLite {
 		return nil
 	}
-	return tx.Exec("ANALYZE access_spans").Error
+	return tx.Exec("ANALYZE access_spans, access_changes").Error
 }
+
+// changesSQL makes the change of each version.
+const changesSQL = `INSERT INTO access_changes (id, customer_id, col, kind, source, span_id, person_id, way, role, server_id, ground, at, until_at, baseline, known_at, enforced_at, notified_at)
+	SELECT 'chg_' || substr(rev, 5), customer_id, col, CASE WHEN rev LIKE '%/1' THEN 'added' ELSE 'removed' END, source, id, person_id, way, role, server_id, ground,
+		CASE WHEN rev LIKE '%/1' THEN from_at ELSE until_at END, until_at, 0, known_from, known_from + 60000, known_from + 3600000
+	FROM access_spans WHERE ground = 'grt_bulk' ORDER BY known_from`
 
 // bulkSQL makes the spans of a number: one row as it is known now, and of those
 // that were ended early one as it was known before.
@@ -100,14 +114,14 @@ func bulkSQL(d db.Dialect) string {
 	FROM x JOIN bulk_customers ON bulk_customers.n = x.c JOIN bulk_people ON bulk_people.n = x.p ORDER BY kf`
 }
 
-// dropIndexes drops the indexes of spans and returns how each is made.
-func dropIndexes(tx *db.Tx) (made []string, err error) {
-	query := "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = 'access_spans' AND sql IS NOT NULL"
+// dropIndexes drops the indexes of a table and returns how each is made.
+func dropIndexes(tx *db.Tx, table string) (made []string, err error) {
+	query := "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL"
 	if tx.Dialect() == db.Postgres {
-		query = "SELECT indexname AS name, indexdef AS sql FROM pg_indexes WHERE tablename = 'access_spans' AND indexname NOT LIKE '%_pkey'"
+		query = "SELECT indexname AS name, indexdef AS sql FROM pg_indexes WHERE tablename = ? AND indexname NOT LIKE '%_pkey'"
 	}
 	var rows []struct{ Name, SQL string }
-	if err := tx.Raw(query).Scan(&rows).Error; err != nil {
+	if err := tx.Raw(query, table).Scan(&rows).Error; err != nil {
 		return nil, err
 	}
 	for _, r := range rows {
