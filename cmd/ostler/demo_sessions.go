@@ -180,11 +180,7 @@ func (d *demo) judged(ctx context.Context, list []sessions.Session) error {
 	if oldest.ID == riskiest.ID {
 		return nil
 	}
-	v, err := d.app.Sessions.OpenViewing(ctx, everyone, oldest.ID, "player", "review")
-	if err != nil {
-		return fmt.Errorf("demo: review: %w", err)
-	}
-	if _, err := d.app.Sessions.Watched(ctx, everyone, v.ID, []sessions.Stretch{{To: 20 * time.Second}}); err != nil {
+	if _, err := d.app.Sessions.OpenViewing(ctx, everyone, oldest.ID, "transcript", "review"); err != nil {
 		return fmt.Errorf("demo: review: %w", err)
 	}
 	s, err := d.app.Sessions.Claim(ctx, everyone, oldest.ID)

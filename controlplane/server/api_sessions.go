@@ -109,17 +109,24 @@ type SessionRecording struct {
 
 // SessionReview is how it was looked at.
 type SessionReview struct {
-	State        string  `json:"state" enum:"not_wanted,waiting,claimed,asked,reviewed"`
+	State        string  `json:"state" enum:"not_wanted,waiting,claimed,asked,reviewed,unreviewable"`
 	Because      string  `json:"because,omitempty" enum:"risk,sample,asked"`
 	DueAt        string  `json:"due_at,omitempty" format:"date-time"`
 	By           string  `json:"by,omitempty"`
 	Reviewer     string  `json:"reviewer,omitempty"`
+	ClaimedBy    string  `json:"claimed_by,omitempty" doc:"Who has it for review now"`
+	Claimer      string  `json:"claimer,omitempty"`
 	ClaimedUntil string  `json:"claimed_until,omitempty" format:"date-time"`
 	Verdict      string  `json:"verdict,omitempty" enum:"fine,question,violation"`
 	VerdictAt    string  `json:"verdict_at,omitempty" format:"date-time"`
 	Text         string  `json:"text,omitempty"`
 	Watched      float64 `json:"watched" minimum:"0" maximum:"1" doc:"How much of the recording the reviewer played, each second once"`
-	Answer       string  `json:"answer,omitempty"`
+	Question     string  `json:"question,omitempty" doc:"What was asked before the verdict"`
+	QuestionBy   string  `json:"question_by,omitempty"`
+	QuestionAt   string  `json:"question_at,omitempty" format:"date-time"`
+	Answer       string  `json:"answer,omitempty" doc:"To the question, or what is known of a session that cannot be reviewed"`
+	Closed       string  `json:"closed,omitempty" enum:"deleted,changed,gone,missing,unrecorded" doc:"Why nobody can review it"`
+	ClosedAt     string  `json:"closed_at,omitempty" format:"date-time"`
 	Void         string  `json:"void,omitempty" doc:"Why the verdict counts no more"`
 	Draw         string  `json:"draw,omitempty"`
 }
@@ -138,7 +145,9 @@ func viewSessionReview(r sessions.Review) SessionReview {
 	if r.State == "" {
 		r.State = sessions.NotWanted
 	}
-	return SessionReview{State: string(r.State), Because: r.Because, DueAt: controlplane.Instant(r.DueAt), By: r.By, Reviewer: r.Reviewer, ClaimedUntil: controlplane.Instant(r.ClaimedUntil),
+	return SessionReview{State: string(r.State), Because: r.Because, DueAt: controlplane.Instant(r.DueAt), By: r.By, Reviewer: r.Reviewer,
+		ClaimedBy: r.ClaimedBy, Claimer: r.Claimer, ClaimedUntil: controlplane.Instant(r.ClaimedUntil), Question: r.Question, QuestionBy: r.QuestionBy, QuestionAt: controlplane.Instant(r.QuestionAt),
+		Closed: r.Closed, ClosedAt: controlplane.Instant(r.ClosedAt),
 		Verdict: string(r.Verdict), VerdictAt: controlplane.Instant(r.VerdictAt), Text: r.Text, Watched: r.Watched, Answer: r.Answer, Void: r.Void, Draw: r.Draw}
 }
 

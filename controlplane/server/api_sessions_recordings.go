@@ -154,6 +154,8 @@ type SessionHold struct {
 	ReleasedAt string `json:"released_at,omitempty" format:"date-time"`
 	ReleasedBy string `json:"released_by,omitempty"`
 	Asked      string `json:"asked,omitempty" doc:"Who asked for the release; another person grants it"`
+	Alone      bool   `json:"alone" doc:"One person released it, in an emergency"`
+	ReviewedBy string `json:"reviewed_by,omitempty" doc:"Who looked at a release by one person"`
 }
 
 // NewSessionHold is a hold that is asked for.
@@ -185,7 +187,7 @@ type SessionTermsChange struct {
 
 func viewHold(h sessions.Hold) SessionHold {
 	return SessionHold{h.ID, h.Session, h.Customer, controlplane.Instant(h.From), controlplane.Instant(h.To), h.Reason, h.By, controlplane.Instant(h.At), controlplane.Instant(h.Until),
-		controlplane.Instant(h.ReleasedAt), h.ReleasedBy, h.Asked}
+		controlplane.Instant(h.ReleasedAt), h.ReleasedBy, h.Asked, h.Alone, h.ReviewedBy}
 }
 
 func oneHold(h sessions.Hold, err error) (*One[SessionHold], error) {
@@ -223,6 +225,10 @@ func (x *sessionsAPI) registerKeeping(a *API) {
 	Register(a, Op{Method: http.MethodPost, Path: "/session-holds/{id}/release", Name: "hold.release", Summary: "End a hold: one person asks, another one grants it", Audience: policy.Staff, Permission: policy.SessionAdmin},
 		func(ctx context.Context, scope policy.Scope, in *withBody[SessionWhy]) (*One[SessionHold], error) {
 			return oneHold(x.Release(ctx, scope, in.ID, in.Body.Why))
+		})
+	Register(a, Op{Method: http.MethodPost, Path: "/session-holds/{id}/release-alone", Name: "hold.release-alone", Summary: "End a hold by one person, in an emergency: the customers are told, and another person looks at it", Audience: policy.Staff, Permission: policy.SessionAdmin},
+		func(ctx context.Context, scope policy.Scope, in *withBody[SessionWhy]) (*One[SessionHold], error) {
+			return oneHold(x.ReleaseAlone(ctx, scope, in.ID, in.Body.Why))
 		})
 	Register(a, Op{Method: http.MethodGet, Path: "/customers/{id}/sessions/terms", Name: "session.terms", Summary: "What was agreed with a customer about recordings", Audience: policy.SignedIn, Permission: policy.SessionRead},
 		func(ctx context.Context, scope policy.Scope, in *IDIn) (*One[SessionTerms], error) {

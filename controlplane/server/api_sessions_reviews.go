@@ -138,11 +138,13 @@ type SessionAnswer struct {
 type SessionDraw struct {
 	ID         string `json:"id"`
 	Day        string `json:"day" format:"date"`
-	Commitment string `json:"commitment" doc:"SHA-256 of the seed; in the ledger before the day began"`
+	From       string `json:"from,omitempty" format:"date" doc:"The first of the days, up to day, before which no seed was committed"`
+	Commitment string `json:"commitment,omitempty" doc:"SHA-256 of the seed; in the ledger before the day began. Absent where none was committed: nothing is drawn of those days"`
+	Table      string `json:"percents_sha256,omitempty" doc:"SHA-256 of the shares that differ from the percent; committed to with the seed"`
 	Seed       string `json:"seed,omitempty"`
 	Percent    int    `json:"percent"`
-	Of         int    `json:"of"`
-	Drawn      int    `json:"drawn"`
+	Of         int    `json:"of" doc:"Of the sessions that you may see"`
+	Drawn      int    `json:"drawn" doc:"Of the sessions that you may see"`
 	RevealedAt string `json:"revealed_at,omitempty" format:"date-time"`
 }
 
@@ -182,7 +184,7 @@ func (x *sessionsAPI) registerReviews(a *API) {
 			s, err := x.AskReview(ctx, scope, in.ID, in.Body.Why)
 			return oneSession(ctx, s, err)
 		})
-	Register(a, Op{Method: http.MethodPost, Path: "/sessions/{id}/answer", Name: "review.answer", Summary: "Answer a reviewer's question", Audience: policy.Staff, Permission: policy.SessionRead},
+	Register(a, Op{Method: http.MethodPost, Path: "/sessions/{id}/answer", Name: "review.answer", Summary: "Answer a reviewer's question, or say what is known of a session that cannot be reviewed", Audience: policy.Staff, Permission: policy.SessionRead},
 		func(ctx context.Context, scope policy.Scope, in *withBody[SessionAnswer]) (*One[StaffSession], error) {
 			s, err := x.AnswerQuestion(ctx, scope, in.ID, in.Body.Text)
 			return oneSession(ctx, s, err)
@@ -191,7 +193,7 @@ func (x *sessionsAPI) registerReviews(a *API) {
 		func(ctx context.Context, scope policy.Scope, in *PageIn) (*ListOut[SessionDraw], error) {
 			items, next, err := x.Draws(ctx, scope, in.PageSize, in.PageToken)
 			return listOf(items, next, func(d sessions.Draw) SessionDraw {
-				return SessionDraw{d.ID, d.Day, d.Commitment, d.Seed, d.Percent, d.Of, d.Drawn, controlplane.Instant(d.RevealedAt)}
+				return SessionDraw{d.ID, d.Day, d.From, d.Commitment, d.Table, d.Seed, d.Percent, d.Of, d.Drawn, controlplane.Instant(d.RevealedAt)}
 			}), err
 		})
 }

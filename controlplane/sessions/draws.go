@@ -42,6 +42,10 @@ const seedBytes = 32
 // ahead is how long before its day a commitment is made at the latest.
 const ahead = time.Hour
 
+// seedsAhead is for how many days to come there are seeds: a plane that is down for
+// a night misses none.
+const seedsAhead = 2
+
 // patience is how long after its day a draw waits for sessions and for the feed.
 const patience = 24 * time.Hour
 
@@ -159,10 +163,15 @@ func (s *Service) dueDraws(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if next := nextDraw(now); last < next {
-		if err := s.commit(ctx, next); err != nil {
+	for n := range seedsAhead {
+		day := nextDraw(now.AddDate(0, 0, n))
+		if last >= day {
+			continue
+		}
+		if err := s.commit(ctx, day); err != nil {
 			return err
 		}
+		last = day
 	}
 	for _, r := range over {
 		if err := s.reveal(ctx, r.Day); err != nil {

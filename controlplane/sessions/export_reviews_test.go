@@ -140,6 +140,13 @@ func (s *Service) ShowNote(ctx context.Context, id string) error {
 	return s.db.Write(ctx, func(tx *db.Tx) error { return tx.Model(&noteRow{}).Where("id = ?", id).Update("shown", 1).Error })
 }
 
+// Lacks changes what a customer's list lacks of a session's ground.
+func (s *Service) Lacks(ctx context.Context, session, customer, lacks string) error {
+	return s.db.Write(ctx, func(tx *db.Tx) error {
+		return tx.Model(&customerRow{}).Where("session_id = ? AND customer_id = ?", session, customer).Update("lacks", lacks).Error
+	})
+}
+
 // MayLook asks as every read of a recording does.
 func (s *Service) MayLook(ctx context.Context, session, viewing string) error {
 	return s.look(ctx, everybody(), session, viewing)

@@ -128,7 +128,8 @@ func (s *Service) enterHold(tx *db.Tx, row holdRow, session sessionRow, kind, wh
 	return nil
 }
 
-// Holds lists the holds that stand, and those that stood where all is set. Staff only.
+// Holds lists the holds that stand, and those that one person released and nobody
+// else has looked at; those that stood, too, where all is set. Staff only.
 func (s *Service) Holds(ctx context.Context, scope policy.Scope, customer string, all bool) (out []Hold, err error) {
 	if !scope.All() {
 		return nil, controlplane.NotFound("hold")

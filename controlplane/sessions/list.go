@@ -153,11 +153,16 @@ func (s Session) shown(scope policy.Scope) Session {
 	if scope.All() {
 		return s
 	}
-	s.Risk, s.User, s.Address, s.Command = Risk{}, "", "", ""
-	s.Review.Text, s.Review.Answer, s.Review.Why = "", "", ""
-	if s.Recording != nil { // a neighbour's hold is not theirs to see
+	s.Risk, s.User, s.Login, s.Address, s.Command = Risk{}, "", "", "", ""
+	s.Review = s.Review.shown()
+	if s.Recording != nil { // a neighbour's hold is not theirs to see; one of the session is
 		rec := *s.Recording
-		rec.Holds = slices.DeleteFunc(slices.Clone(rec.Holds), func(h Hold) bool { return !scope.Allows(h.Customer) })
+		rec.Holds = slices.DeleteFunc(slices.Clone(rec.Holds), func(h Hold) bool { return h.Session == "" && !scope.Allows(h.Customer) })
+		for i := range rec.Holds {
+			if rec.Holds[i].Session != "" { // its reason may be a neighbour's
+				rec.Holds[i].Reason = ""
+			}
+		}
 		s.Recording = &rec
 	}
 	s.Participants = slices.Clone(s.Participants)

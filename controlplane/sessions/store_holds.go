@@ -52,7 +52,7 @@ func holdRows(tx *db.Tx, scope policy.Scope, customer string, all bool) (rows []
 		q = q.Where("customer_id = ? OR session_id <> '' AND EXISTS (SELECT 1 FROM staff_session_customers c WHERE c.session_id = session_holds.session_id AND c.customer_id = ?)", customer, customer)
 	}
 	if !all {
-		q = q.Where("released_at = 0 AND ends_at > ?", tx.NowMillis())
+		q = q.Where("released_at = 0 AND ends_at > ? OR alone = 1 AND reviewed_by = ''", tx.NowMillis())
 	}
 	if err = q.Order("made_at DESC, id DESC").Limit(1000).Find(&rows).Error; err != nil {
 		return nil, fmt.Errorf("find holds: %w", err)

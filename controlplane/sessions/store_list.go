@@ -45,8 +45,11 @@ func (s *Service) listRows(tx *db.Tx, scope policy.Scope, f Filter, at int64, af
 	if len(f.Reviews) > 0 {
 		q = q.Where("COALESCE((SELECT r.state FROM session_reviews r WHERE r.session_id = staff_sessions.id), ?) IN ?", string(NotWanted), db.Padded(f.Reviews))
 	}
-	if f.Ungrounded {
+	switch {
+	case f.Ungrounded && scope.All():
 		q = q.Where("lacks <> ''")
+	case f.Ungrounded: // what a neighbour's list lacks is not theirs to ask for
+		q = q.Where("id IN (SELECT session_id FROM staff_session_customers WHERE lacks <> '' AND customer_id IN ?)", db.Padded(append(scope.Customers(), "")))
 	}
 	if !f.From.IsZero() {
 		q = q.Where("started_at >= ?", f.From.UnixMilli())
