@@ -20,6 +20,7 @@ const (
 	exitNotFound = 3
 	exitSignIn   = 4
 	exitConflict = 5
+	exitPartial  = 6 // some of it was done, and the rest is named
 	exitTimedOut = 8 // --wait-timeout passed; the work goes on
 )
 
@@ -45,6 +46,8 @@ var (
 	errCancelled = errors.New("cancelled")
 	// errNotWell ends a command that asked whether all is well, and it is not.
 	errNotWell = errors.New("not well: see above")
+	// errPartial is beneath what says that some of it was done.
+	errPartial = errors.New("done in part")
 )
 
 // timedOut says that waiting is over and how to go on.
@@ -60,6 +63,8 @@ func exitCode(err error) int {
 		return exitOK
 	case errors.Is(err, errTimedOut):
 		return exitTimedOut
+	case errors.Is(err, errPartial):
+		return exitPartial
 	case errors.As(err, &usage), errors.Is(err, errCancelled), errors.Is(err, context.Canceled), cobraUsage(err):
 		return exitUsage
 	}

@@ -38,15 +38,17 @@ customer's key in Vault, and wraps every data key anew. Older versions stay: old
 copies of the database need them.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withKeeper(cmd.Context(), config, func(ctx context.Context, h *house) error {
-				n, err := h.keeper.Rotate(ctx)
+				r, err := h.keeper.Rotate(ctx)
 				if err != nil {
 					return err
 				}
-				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s wrapped anew.\n", keys(n))
-				return err
+				if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s wrapped anew.\n", keys(r.Keys)); err != nil {
+					return err
+				}
+				return partly(cmd.ErrOrStderr(), r.Left, "ostler secrets rotate")
 			})
 		}}
-	cmd.AddCommand(status, secretsPolicyCommand(&config), secretsMoveCommand(&config), signerMoveCommand(&config), rotate)
+	cmd.AddCommand(status, secretsPolicyCommand(&config), secretsMoveCommand(&config), secretsRetireCommand(&config), signerMoveCommand(&config), rotate)
 	return cmd
 }
 
@@ -78,7 +80,8 @@ func secretsMoveCommand(config *string) *cobra.Command {
 		Long: `Move has new keys go to Vault, or back to the keyring, and brings every data key and
 every DNS provider's credential there: each is opened from its new home before the
 old form is given up, and each is entered in the ledger. It can be stopped at any
-time, and run again. What data keys sealed stays as it is.`, Args: cobra.NoArgs,
+time, and run again. What data keys sealed stays as it is. One that cannot be moved
+is named and keeps back no other; the exit code is 6 then.`, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !secrets.HomeName(to).Valid() {
 				return usagef("--to is vault or file")
@@ -219,8 +222,17 @@ func (h *house) move(ctx context.Context, to secrets.HomeName, out, progress io.
 		return err
 	}
 	fmt.Fprintf(out, "Moved to %s: %s, %s. New ones go there.\n", placeOf(to), keys(r.Keys), credentials(r.Credentials))
+	if r.Erased > 0 {
+		fmt.Fprintf(out, "Of customers who were erased: %s. Nobody can open them, and they stay where they are.\n", credentials(r.Erased))
+	}
+	if r.Keys > 0 {
+		h.compact(ctx, progress)
+	}
+	if err := partly(progress, r.Left, "ostler secrets move --to "+string(to)); err != nil {
+		return err
+	}
 	if to == secrets.HomeVault {
-		fmt.Fprintln(out, "The kek files stay in the keyring: copies of the database from before need them. So do sign-in, escrow and the ledger need the rest of it.")
+		fmt.Fprintln(out, "The kek files stay in the keyring: with them, copies of the database from before open as they did. When none of those is wanted any more: ostler secrets retire-file.")
 	}
 	return nil
 }

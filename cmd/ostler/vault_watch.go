@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"ostler/controlplane"
 	"ostler/controlplane/db"
 	"ostler/controlplane/findings"
 	"ostler/controlplane/jobs"
+	"ostler/controlplane/secrets"
 	"ostler/controlplane/secrets/vault"
 )
 
@@ -22,8 +24,11 @@ const vaultEvery = 10 * time.Second
 // keyJobs has what is erased here destroyed in Vault, as soon as Vault takes it.
 func (a *App) keyJobs(ctx context.Context) error {
 	a.Jobs.Handle(removeKeys, jobs.Handler{Run: func(ctx context.Context, _ jobs.Job) (any, error) {
-		n, err := a.Keeper.FinishRemovals(ctx, holder(a.Config.Replica)+", removing")
-		return map[string]int{"removed": n}, err
+		n, left, err := a.Keeper.FinishRemovals(ctx, holder(a.Config.Replica)+", removing")
+		if err == nil {
+			err = a.tellUnremoved(ctx, left)
+		}
+		return map[string]int{"removed": n, "left": len(left)}, err
 	}})
 	a.Jobs.HandleSchedule(removeKeys, func(tx *db.Tx, _ jobs.Schedule, at time.Time) error {
 		due, err := a.Keeper.Removals(tx)
@@ -38,6 +43,34 @@ func (a *App) keyJobs(ctx context.Context) error {
 		_, err := a.Jobs.PutSchedule(tx, jobs.Schedule{Key: removeKeys, Kind: removeKeys, Cron: "*/5 * * * *", Zone: "UTC", Enabled: a.Keeper.Vault() != nil})
 		return err
 	})
+}
+
+// tellUnremoved makes it a finding that Vault did not destroy what was erased
+// here, and closes it when it has.
+func (a *App) tellUnremoved(ctx context.Context, left []secrets.Left) error {
+	return a.DB.Write(controlplane.System(ctx, "vault"), func(tx *db.Tx) error {
+		if len(left) == 0 {
+			return a.Findings.Close(tx, findings.VaultUnremoved, "all of it is destroyed in Vault")
+		}
+		detail, _ := troubleWords(left[0].Err)
+		return a.Findings.Raise(tx, findings.Finding{Key: findings.VaultUnremoved, Kind: findings.VaultUnremoved, Severity: findings.Bad, Owner: findings.Ops,
+			Args: map[string]string{"count": strconv.Itoa(len(left)), "detail": detail}})
+	})
+}
+
+// leftBehind says how many keys and credentials are not in the home that new
+// ones go to, where nobody moves them; 0 while somebody does.
+func (a *App) leftBehind(ctx context.Context) (n int, home secrets.HomeName, err error) {
+	s, err := a.Keeper.Status(ctx)
+	if err != nil || s.Holder != "" {
+		return 0, s.Active, err
+	}
+	for name, keys := range s.Keys {
+		if name != s.Active {
+			n += keys
+		}
+	}
+	return n + s.Behind, s.Active, nil
 }
 
 // watchVault makes it a finding that Vault is away or refuses us, or that our
@@ -63,7 +96,7 @@ func (a *App) watchVault(ctx context.Context) error {
 }
 
 // vaultSeen is what the last look found and wrote; "" is nothing yet.
-type vaultSeen struct{ away, ending string }
+type vaultSeen struct{ away, ending, behind string }
 
 // lookAtVault looks once; only a change writes.
 func (a *App) lookAtVault(ctx context.Context, v *vault.Client, seen *vaultSeen, now time.Time) error {
@@ -88,11 +121,19 @@ func (a *App) lookAtVault(ctx context.Context, v *vault.Client, seen *vaultSeen,
 	if h.Ending(now) {
 		ending = "ends"
 	}
-	if seen.away == away && seen.ending == ending {
+	behind, home, err := a.leftBehind(ctx)
+	if err != nil {
+		return err
+	}
+	found := vaultSeen{away, ending, strconv.Itoa(behind) + " " + string(home)}
+	if *seen == found {
 		return nil
 	}
-	err := a.DB.Write(controlplane.System(ctx, "vault"), func(tx *db.Tx) error {
+	err = a.DB.Write(controlplane.System(ctx, "vault"), func(tx *db.Tx) error {
 		if err := a.settleVault(tx, away, trouble); err != nil {
+			return err
+		}
+		if err := a.settleBehind(tx, behind, home); err != nil {
 			return err
 		}
 		if ending == "fine" {
@@ -102,9 +143,18 @@ func (a *App) lookAtVault(ctx context.Context, v *vault.Client, seen *vaultSeen,
 			Args: map[string]string{"replica": a.Config.Replica, "until": h.Ends.UTC().Format("15:04") + " UTC"}})
 	})
 	if err == nil {
-		*seen = vaultSeen{away, ending}
+		*seen = found
 	}
 	return err
+}
+
+// settleBehind makes it a finding that a move left something behind.
+func (a *App) settleBehind(tx *db.Tx, n int, home secrets.HomeName) error {
+	if n == 0 {
+		return a.Findings.Close(tx, findings.VaultBehind, "all keys are in one place")
+	}
+	return a.Findings.Raise(tx, findings.Finding{Key: findings.VaultBehind, Kind: findings.VaultBehind, Severity: findings.Warn, Owner: findings.Ops,
+		Args: map[string]string{"count": strconv.Itoa(n), "home": placeOf(home), "to": string(home)}})
 }
 
 // settleVault has one finding about Vault open for this replica, the one that

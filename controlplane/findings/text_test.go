@@ -83,7 +83,7 @@ var template = regexp.MustCompile(`[{}]`)
 // TestEverySentence renders every kind for every audience, cause and set of
 // arguments: none is empty, and no argument stays open.
 func TestEverySentence(t *testing.T) {
-	want := []string{"vault.sealed", "vault.unreachable", "vault.refuses", "vault.token_ending", "backup.missed", "backup.failed", "backup.partial", "server.silent", "server.never_connected", "server.clock_skew", "server.disk_low",
+	want := []string{"vault.sealed", "vault.unreachable", "vault.refuses", "vault.token_ending", "vault.left_behind", "vault.not_removed", "backup.missed", "backup.failed", "backup.partial", "server.silent", "server.never_connected", "server.clock_skew", "server.disk_low",
 		"agent.cloned", "enrolment.reused", "key.unconfirmed", "store.unreachable", "store.full", "store.refused", "repository.damaged",
 		"repository.wrong_password", "ledger.broken", "job.stuck", "restic.old", "signer.down", "inventory.failed", "backup.folder_missing", "store.users_failed", "snapshot.gone", "catalogue.damaged",
 		"mail.unreachable", "mail.unconfigured", "mail.failed", "mail.bounced", "mail.notice", "restore.asked", "restore.incomplete",

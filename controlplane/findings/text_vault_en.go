@@ -8,10 +8,13 @@ const (
 	VaultUnreachable = "vault.unreachable"
 	VaultRefuses     = "vault.refuses"
 	VaultToken       = "vault.token_ending"
+	VaultBehind      = "vault.left_behind"
+	VaultUnremoved   = "vault.not_removed"
 )
 
 // vaultKinds are the kinds of Vault. replica is the process that met it; until
-// is a time of day; detail is a sentence without its stop.
+// is a time of day; detail is a sentence without its stop; home is where new keys
+// go, to how the command line calls it.
 var vaultKinds = map[string]kind{
 	VaultSealed: {
 		Args: []string{"replica", "detail"},
@@ -45,6 +48,22 @@ var vaultKinds = map[string]kind{
 			Step:  "step.new_secret_id",
 		},
 	},
+	VaultBehind: {
+		Args: []string{"count", "home", "to"},
+		Ops: text{
+			Title: []string{"{count} keys or credentials are not in {home}, where new ones go", "Not all keys are where new ones go"},
+			Cause: []string{"They open where they are. A move was stopped or could not take them along: ostler secrets move --to {to} goes on, and names what it leaves.", "They open where they are. A move was stopped or could not take them along."},
+			Step:  "step.move_keys",
+		},
+	},
+	VaultUnremoved: {
+		Args: []string{"count", "detail"},
+		Ops: text{
+			Title: []string{"{count} things that were erased here are still in Vault", "Something that was erased here is still in Vault"},
+			Cause: []string{"{detail}. It is tried again every five minutes, and everything else that was erased is gone.", "It is tried again every five minutes."},
+			Step:  "step.check_vault_role",
+		},
+	},
 }
 
 var vaultSteps = map[string]string{
@@ -52,6 +71,7 @@ var vaultSteps = map[string]string{
 	"step.check_vault":      "See whether Vault runs",
 	"step.check_vault_role": "Check our role in Vault",
 	"step.new_secret_id":    "Give us a new secret id",
+	"step.move_keys":        "Move the rest",
 }
 
 // withVault adds the kinds of Vault to the others.

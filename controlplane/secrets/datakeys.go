@@ -158,7 +158,7 @@ func (k *Keeper) fill(ctx context.Context, rows []dataKeyRow) error {
 			c.erased = true
 		case err != nil:
 			broken[r.CustomerID] = err
-			if first == nil && !ofOneKey(r, err) {
+			if first == nil && !k.ofOneKey(r, err) {
 				first = err
 			}
 		default:
@@ -199,10 +199,11 @@ func (k *Keeper) Broken() (n int, why error) {
 }
 
 // ofOneKey reports whether a fault is of one customer's key alone. Without the
-// company's own nothing works.
-func ofOneKey(r dataKeyRow, err error) bool {
+// company's own nothing works. A wrapped key that does not open is of one only
+// where somebody looks at Broken, which is where Vault is watched.
+func (k *Keeper) ofOneKey(r dataKeyRow, err error) bool {
 	t, _ := vault.TroubleOf(err)
-	return r.CustomerID != "" && t != "" && !t.Whole()
+	return r.CustomerID != "" && (t != "" && !t.Whole() || k.vault != nil && errors.Is(err, ErrOpen))
 }
 
 // atOnce bounds the calls that load keys.
@@ -282,41 +283,62 @@ func (k *Keeper) Destroy(ctx context.Context, customer string) error {
 	return nil
 }
 
+// RotateReport says what a rotation did.
+type RotateReport struct {
+	Keys int    // wrapped anew
+	Left []Left // still under the key-encryption key of before, which stays good
+}
+
 // Rotate makes a new key-encryption key in each home that holds data keys, and
 // wraps every data key with it. What the data keys sealed stays as it is. A stop
-// in the middle leaves keys under both versions, and both are good. It returns
-// how many keys were wrapped anew.
-func (k *Keeper) Rotate(ctx context.Context) (int, error) {
+// in the middle leaves keys under both versions, and both are good; so does a
+// key that cannot be wrapped anew, which keeps back no other.
+func (k *Keeper) Rotate(ctx context.Context) (RotateReport, error) {
 	ctx = controlplane.System(ctx, "secrets")
+	var report RotateReport
 	rows, err := readDataKeys(ctx, k.d, nil)
 	if err != nil {
-		return 0, fmt.Errorf("secrets: rotate: %w", err)
+		return report, fmt.Errorf("secrets: rotate: %w", err)
 	}
 	rows = slices.DeleteFunc(rows, func(r dataKeyRow) bool { return r.DestroyedAt != 0 })
-	customers := map[HomeName][]string{}
+	turned := map[string]error{} // by home, and by customer in Vault
+	inVault := 0
 	for _, r := range rows {
-		name := HomeName(r.Home)
-		if list := customers[name]; len(list) == 0 || list[len(list)-1] != r.CustomerID { // rows are sorted
-			customers[name] = append(list, r.CustomerID)
-		}
-	}
-	for name, list := range customers {
-		h := k.homes[name]
+		h, one := k.homes[HomeName(r.Home)], r.Home
 		if h == nil {
-			return 0, noVault()
+			return report, noVault()
 		}
-		if err := h.Rotate(ctx, list); err != nil {
-			return 0, fmt.Errorf("secrets: rotate: %w", err)
+		var customers []string
+		if HomeName(r.Home) == HomeVault {
+			one, customers = one+" "+r.CustomerID, []string{r.CustomerID}
+			inVault++
+		}
+		err, done := turned[one]
+		if !done {
+			err = h.Rotate(ctx, customers)
+			turned[one] = err
+		}
+		if err == nil {
+			err = k.rotateOne(ctx, r)
+		}
+		switch {
+		case err == nil:
+			report.Keys++
+		case whole(ctx, err):
+			return report, fmt.Errorf("secrets: rotate: data key %d of customer %q: %w", r.Version, r.CustomerID, err)
+		default:
+			l := Left{fmt.Sprintf("data key %d", r.Version), r.CustomerID, err}
+			k.log.WarnContext(ctx, "secrets.left", "what", l.What, "customer", l.Customer, "error", err)
+			report.Left = append(report.Left, l)
 		}
 	}
-	for i, r := range rows {
-		if err := k.rotateOne(ctx, r); err != nil {
-			return i, fmt.Errorf("secrets: rotate: data key %d of customer %q: %w", r.Version, r.CustomerID, err)
-		}
-	}
-	return len(rows), k.d.Write(ctx, func(tx *db.Tx) error {
-		return k.note(tx, "secrets.rotated", map[string]any{"keys": len(rows), "in_vault": len(customers[HomeVault])})
+	err = k.d.Write(ctx, func(tx *db.Tx) error {
+		return k.note(tx, "secrets.rotated", map[string]any{"keys": report.Keys, "in_vault": inVault, "left": len(report.Left)})
 	})
+	if err != nil {
+		return report, fmt.Errorf("secrets: rotate: %w", err)
+	}
+	return report, nil
 }
 
 func (k *Keeper) rotateOne(ctx context.Context, r dataKeyRow) error {

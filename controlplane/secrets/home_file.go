@@ -15,15 +15,20 @@ type fileHome struct {
 
 	mu     sync.Mutex
 	newest int64
+	fresh  bool // the newest is not made yet: those before it were retired
 	aeads  map[int64]cipher.AEAD
 }
 
 func openFileHome(ctx context.Context, ring *keyring) (*fileHome, error) {
-	newest, err := newestKEK(ctx, ring.d)
+	newest, retired, err := newestKEK(ctx, ring.d)
 	if err != nil {
 		return nil, fmt.Errorf("secrets: keyring: %w", err)
 	}
 	h := &fileHome{ring: ring, newest: max(1, newest), aeads: map[int64]cipher.AEAD{}}
+	if retired {
+		h.newest, h.fresh = newest+1, true
+		return h, nil
+	}
 	if _, err := h.aead(ctx, h.newest, newest == 0); err != nil {
 		return nil, err
 	}
@@ -58,10 +63,11 @@ func (h *fileHome) aead(ctx context.Context, version int64, fresh bool) (cipher.
 func (h *fileHome) Wrap(ctx context.Context, customer string, version int64, key []byte) ([]byte, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	a, err := h.aead(ctx, h.newest, false)
+	a, err := h.aead(ctx, h.newest, h.fresh)
 	if err != nil {
 		return nil, err
 	}
+	h.fresh = false
 	return seal(a, formatDataKey, h.newest, dataKeyPlace(customer, version), key), nil
 }
 
@@ -91,15 +97,26 @@ func (h *fileHome) Check(ctx context.Context) error { return tryHome(ctx, h) }
 func (h *fileHome) Rotate(ctx context.Context, _ []string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	newest, err := newestKEK(ctx, h.ring.d)
+	newest, _, err := newestKEK(ctx, h.ring.d)
 	if err != nil {
 		return fmt.Errorf("secrets: keyring: %w", err)
 	}
 	if _, err := h.aead(ctx, newest+1, true); err != nil {
 		return err
 	}
-	h.newest = newest + 1
+	h.newest, h.fresh = newest+1, false
 	return nil
+}
+
+// forget drops the keys from memory: the next one is made when something is
+// wrapped here again.
+func (h *fileHome) forget() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.fresh {
+		return
+	}
+	h.newest, h.fresh, h.aeads = h.newest+1, true, map[int64]cipher.AEAD{}
 }
 
 func dataKeyPlace(customer string, version int64) []byte {

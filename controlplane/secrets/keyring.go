@@ -121,6 +121,31 @@ func (r *keyring) get(ctx context.Context, name string, make func() ([]byte, err
 	return append([]byte(nil), data...), nil
 }
 
+// destroy overwrites a key file and takes it away, and reports whether it was
+// there. A disk or a copy may keep what was written before: see docs/security.md.
+func (r *keyring) destroy(name string) (bool, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.files, name)
+	path := filepath.Join(r.dir, name+".key")
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("secrets: retire: %w", err)
+	}
+	noise, _ := randomKey()
+	_, err = f.WriteAt(noise, 0)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Remove(path)
+	}
+	if err != nil {
+		return false, fmt.Errorf("secrets: retire: %w", err)
+	}
+	return true, nil
+}
+
 func missing(path string) *controlplane.Error {
 	return controlplane.Errorf(controlplane.CodeUnavailable,
 		"Put the file back from the copy of the keyring; nothing sealed with it can be read without it, and no new key is made in its place.",

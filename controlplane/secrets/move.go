@@ -11,8 +11,8 @@ import (
 	"ostler/controlplane/db"
 )
 
-// holdFor is how long a hold on the keys lasts without a sign of life. One call
-// of Vault is shorter.
+// holdFor is how long a hold on the keys lasts without a sign of life. Calls of
+// Vault may be longer: it is extended while they last.
 const holdFor = 15 * time.Second
 
 // MoveOptions are the outside of Move.
@@ -23,6 +23,9 @@ type MoveOptions struct {
 	// Step is told of each value that is moved and, before, of what was done
 	// with it ("wrapped", "stored"); nil is nobody. It must not block.
 	Step func(what string)
+	// Renew is how often the hold is extended while Vault is asked; 0 is as often
+	// as it needs.
+	Renew time.Duration
 }
 
 // MoveReport says what a move did.
@@ -30,6 +33,11 @@ type MoveReport struct {
 	To                HomeName
 	Keys, Credentials int // moved now
 	Elsewhere         int // left where they were: destroyed or changed meanwhile
+	// Erased are credentials of customers who were erased: nobody can open them,
+	// and there is nothing to move.
+	Erased int
+	// Left are those that could not be moved. The next Move tries them again.
+	Left []Left
 }
 
 var errLost = errors.New("secrets: another process holds the keys now")
@@ -37,8 +45,9 @@ var errLost = errors.New("secrets: another process holds the keys now")
 // Move has new keys go to a home and brings every data key and credential
 // there. Each value is opened from its new home, and compared, before the old
 // form is given up in one transaction with its entry in the ledger. Whenever it
-// is stopped, every value is whole in one home, and the next Move goes on. Two
-// at once: one holds the keys, the other gets a conflict that says who.
+// is stopped, every value is whole in one home, and the next Move goes on. A
+// value that cannot be moved keeps back no other: see MoveReport.Left. Two at
+// once: one holds the keys, the other gets a conflict that says who.
 //
 // Errors: conflict while somebody else moves; a controlplane.Error where Vault
 // does not do its part.
@@ -112,10 +121,11 @@ type mover struct {
 	o      MoveOptions
 	epoch  int64
 	report *MoveReport
+	erased map[string]bool // customers whose keys were destroyed
 }
 
 func (m *mover) run(ctx context.Context, h Home) error {
-	if err := h.Check(ctx); err != nil {
+	if err := m.k.holding(ctx, m.epoch, m.o.Renew, h.Check); err != nil {
 		return err // before anything goes there
 	}
 	if err := m.turn(ctx); err != nil {
@@ -123,7 +133,7 @@ func (m *mover) run(ctx context.Context, h Home) error {
 	}
 	for {
 		moved := m.report.Keys + m.report.Credentials
-		m.report.Elsewhere = 0
+		m.report.Elsewhere, m.report.Erased, m.report.Left = 0, 0, nil
 		if err := m.keys(ctx); err != nil {
 			return err
 		}
@@ -138,7 +148,8 @@ func (m *mover) run(ctx context.Context, h Home) error {
 		if err := stillHeld(tx, m.epoch); err != nil {
 			return err
 		}
-		return m.k.note(tx, "secrets.moved", map[string]any{"to": string(m.to), "keys": m.report.Keys, "credentials": m.report.Credentials})
+		return m.k.note(tx, "secrets.moved", map[string]any{"to": string(m.to), "keys": m.report.Keys, "credentials": m.report.Credentials,
+			"left": len(m.report.Left)})
 	})
 }
 
@@ -166,24 +177,44 @@ func (m *mover) keys(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	m.erased = map[string]bool{}
 	for _, r := range rows {
+		m.erased[r.CustomerID] = m.erased[r.CustomerID] || r.DestroyedAt != 0
 		if r.DestroyedAt != 0 || r.Home == string(m.to) {
 			continue
 		}
-		if err := m.key(ctx, r); err != nil {
-			return fmt.Errorf("data key %d of customer %q: %w", r.Version, r.CustomerID, err)
+		if err := m.leave(ctx, Left{fmt.Sprintf("data key %d", r.Version), r.CustomerID, m.key(ctx, r)}); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
+// leave notes a value that could not be moved; what stands in the way of all
+// values ends the move.
+func (m *mover) leave(ctx context.Context, l Left) error {
+	if l.Err == nil {
+		return nil
+	}
+	if whole(ctx, l.Err) {
+		return fmt.Errorf("%s: %w", l, l.Err)
+	}
+	m.k.log.WarnContext(ctx, "secrets.left", "what", l.What, "customer", l.Customer, "error", l.Err)
+	m.report.Left = append(m.report.Left, l)
+	return nil
+}
+
 // key moves one data key.
 func (m *mover) key(ctx context.Context, r dataKeyRow) error {
-	key, err := m.k.unwrapKey(ctx, r)
-	if err != nil {
+	var wrapped []byte
+	err := m.k.holding(ctx, m.epoch, m.o.Renew, func(ctx context.Context) error {
+		key, err := m.k.unwrapKey(ctx, r)
+		if err != nil {
+			return err
+		}
+		wrapped, err = m.k.rewrap(ctx, m.to, r, key)
 		return err
-	}
-	wrapped, err := m.k.rewrap(ctx, m.to, r, key)
+	})
 	if err != nil {
 		return err
 	}
@@ -237,8 +268,17 @@ func (m *mover) credentials(ctx context.Context) error {
 		if c.home() == m.to {
 			continue
 		}
-		if err := m.credential(ctx, c); err != nil {
-			return fmt.Errorf("credential %s: %w", credentialName(c.AD), err)
+		if m.erased[c.Customer] {
+			m.report.Erased++
+			continue
+		}
+		err := m.credential(ctx, c)
+		if errors.Is(err, ErrErased) { // meanwhile
+			m.report.Erased++
+			continue
+		}
+		if err := m.leave(ctx, Left{"credential " + credentialName(c.AD), c.Customer, err}); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -246,21 +286,27 @@ func (m *mover) credentials(ctx context.Context) error {
 
 // credential moves one credential.
 func (m *mover) credential(ctx context.Context, c sourced) error {
-	fields, err := m.k.Credential(ctx, c.Customer, c.AD, c.Stored)
-	if err != nil {
-		return err
-	}
+	var fields, proof map[string]string
 	var stored []byte
-	if m.to == HomeVault {
-		stored, err = m.k.putCredential(ctx, c.Customer, c.AD, fields)
-	} else if err = m.k.EnsureKey(ctx, c.Customer); err == nil {
-		stored, err = m.k.sealCredential(c.Customer, c.AD, fields)
-	}
+	err := m.k.holding(ctx, m.epoch, m.o.Renew, func(ctx context.Context) (err error) {
+		if fields, err = m.k.Credential(ctx, c.Customer, c.AD, c.Stored); err != nil {
+			return err
+		}
+		if m.to == HomeVault {
+			stored, err = m.k.putCredential(ctx, c.Customer, c.AD, fields)
+		} else if err = m.k.EnsureKey(ctx, c.Customer); err == nil {
+			stored, err = m.k.sealCredential(c.Customer, c.AD, fields)
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}
 	m.o.Step("stored")
-	proof, err := m.k.Credential(ctx, c.Customer, c.AD, stored)
+	err = m.k.holding(ctx, m.epoch, m.o.Renew, func(ctx context.Context) (err error) {
+		proof, err = m.k.Credential(ctx, c.Customer, c.AD, stored)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -297,6 +343,7 @@ type Status struct {
 	Active      HomeName
 	Keys        map[HomeName]int
 	Credentials map[HomeName]int
+	Behind      int       // credentials of living customers that are not in the active home
 	Removals    int       // to be destroyed in Vault, due or not
 	Holder      string    // who moves keys now, "" for nobody
 	HeldUntil   time.Time // without a further sign of life
@@ -317,9 +364,15 @@ func (k *Keeper) Status(ctx context.Context) (s Status, err error) {
 		if err := countKeys(tx, s.Keys); err != nil {
 			return err
 		}
+		erased, err := erasedCustomers(tx)
+		if err != nil {
+			return err
+		}
 		list, err := k.listCredentials(tx)
 		for _, c := range list {
-			s.Credentials[c.home()]++
+			if s.Credentials[c.home()]++; c.home() != s.Active && !erased[c.Customer] {
+				s.Behind++
+			}
 		}
 		if err != nil {
 			return err

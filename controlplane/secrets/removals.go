@@ -16,40 +16,40 @@ const (
 
 // Removals reports whether something is to be destroyed in Vault by now.
 func (k *Keeper) Removals(tx *db.Tx) (bool, error) {
-	rows, err := dueRemovals(tx, 1)
+	rows, err := dueRemovals(tx, "", 1)
 	return len(rows) > 0, err
 }
 
 // FinishRemovals destroys in Vault what the database has decided to: keys and
 // credentials of customers that were erased, credentials that were removed or
 // moved away, and those that no row ever named. It is idempotent; what Vault
-// refuses stays for the next time, and so does all while keys are moved: a
-// credential on its way is named by no row yet.
-func (k *Keeper) FinishRemovals(ctx context.Context, holder string) (done int, err error) {
+// refuses is left for the next time, and keeps back nothing else. All stays
+// while keys are moved: a credential on its way is named by no row yet.
+func (k *Keeper) FinishRemovals(ctx context.Context, holder string) (done int, left []Left, err error) {
 	ctx = controlplane.System(ctx, "secrets")
 	epoch, err := k.hold(ctx, holder)
 	if controlplane.ErrorCode(err) == controlplane.CodeConflict {
-		return 0, nil
+		return 0, nil, nil
 	}
 	if err != nil {
-		return 0, fmt.Errorf("secrets: remove: %w", err)
+		return 0, nil, fmt.Errorf("secrets: remove: %w", err)
 	}
-	done, err = k.finishRemovals(ctx, epoch)
+	done, left, err = k.finishRemovals(ctx, epoch)
 	if end := k.d.Write(context.WithoutCancel(ctx), func(tx *db.Tx) error { return endHold(tx, epoch) }); err == nil && end != nil {
 		err = end
 	}
 	if err != nil {
-		return done, fmt.Errorf("secrets: remove: %w", err)
+		return done, left, fmt.Errorf("secrets: remove: %w", err)
 	}
-	return done, nil
+	return done, left, nil
 }
 
-func (k *Keeper) finishRemovals(ctx context.Context, epoch int64) (done int, err error) {
-	for {
+func (k *Keeper) finishRemovals(ctx context.Context, epoch int64) (done int, left []Left, err error) {
+	for after := ""; ; {
 		var rows []removalRow
 		used := map[string]bool{}
 		err := k.d.Read(ctx, func(tx *db.Tx) (err error) {
-			if rows, err = dueRemovals(tx, 100); err != nil {
+			if rows, err = dueRemovals(tx, after, 100); err != nil {
 				return err
 			}
 			list, err := k.listCredentials(tx)
@@ -61,19 +61,26 @@ func (k *Keeper) finishRemovals(ctx context.Context, epoch int64) (done int, err
 			return err
 		})
 		if err != nil || len(rows) == 0 {
-			return done, err
+			return done, left, err
 		}
 		if k.vault == nil {
-			return done, noVault()
+			return done, left, noVault()
 		}
 		for _, r := range rows {
 			if err := k.d.Write(ctx, func(tx *db.Tx) error { return stillHeld(tx, epoch) }); err != nil {
-				return done, err
+				return done, left, err
 			}
-			if err := k.finishRemoval(ctx, r, used[r.CustomerID+"/"+r.Name]); err != nil {
-				return done, err
+			err := k.holding(ctx, epoch, 0, func(ctx context.Context) error { return k.finishRemoval(ctx, r, used[r.CustomerID+"/"+r.Name]) })
+			switch after = r.ID; {
+			case err == nil:
+				done++
+			case whole(ctx, err):
+				return done, left, err
+			default:
+				l := Left{r.what(), r.CustomerID, err}
+				k.log.WarnContext(ctx, "secrets.not_removed", "what", l.What, "customer", l.Customer, "error", err)
+				left = append(left, l)
 			}
-			done++
 		}
 	}
 }

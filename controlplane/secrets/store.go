@@ -25,6 +25,7 @@ type keyFileRow struct {
 	Name        string `gorm:"column:name;primaryKey"`
 	Fingerprint []byte `gorm:"column:fingerprint"`
 	CreatedAt   int64  `gorm:"column:created_at;autoCreateTime:false"`
+	RetiredAt   int64  `gorm:"column:retired_at"` // 0: in use
 }
 
 // TableName names the table for gorm.
@@ -111,14 +112,65 @@ func insertKeyFileRow(ctx context.Context, d *db.DB, name string, fingerprint []
 }
 
 // newestKEK returns the highest version of a key-encryption key that the
-// database was used with, 0 for none.
-func newestKEK(ctx context.Context, d *db.DB) (newest int64, err error) {
+// database was used with, 0 for none, and whether it was retired.
+func newestKEK(ctx context.Context, d *db.DB) (newest int64, retired bool, err error) {
 	var rows []keyFileRow
-	err = d.Read(ctx, func(tx *db.Tx) error { return tx.Where("name LIKE ?", "kek-%").Find(&rows).Error })
+	err = d.Read(ctx, func(tx *db.Tx) (err error) {
+		rows, err = kekRows(tx)
+		return err
+	})
 	for _, r := range rows {
-		if v, err := strconv.ParseInt(strings.TrimPrefix(r.Name, "kek-"), 10, 32); err == nil {
-			newest = max(newest, v)
+		if v := r.version(); v > newest {
+			newest, retired = v, r.RetiredAt != 0
 		}
 	}
-	return newest, err
+	return newest, retired, err
+}
+
+func kekRows(tx *db.Tx) (rows []keyFileRow, err error) {
+	err = tx.Where("name LIKE ?", "kek-%").Order("name").Find(&rows).Error
+	return rows, err
+}
+
+// version is that of a key-encryption key, 0 for another name.
+func (r keyFileRow) version() int64 {
+	v, err := strconv.ParseInt(strings.TrimPrefix(r.Name, "kek-"), 10, 32)
+	if err != nil {
+		return 0
+	}
+	return v
+}
+
+// inFile counts the living data keys that a file of the keyring wraps.
+func inFile(tx *db.Tx) (int, error) {
+	var n int64
+	err := tx.Model(&dataKeyRow{}).Where("home = ? AND destroyed_at = 0", string(HomeFile)).Count(&n).Error
+	return int(n), err
+}
+
+// retireKEKs notes that all key-encryption keys are retired, and returns the
+// names of those that were in use, and of all.
+func retireKEKs(tx *db.Tx) (now, all []string, err error) {
+	rows, err := kekRows(tx)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, r := range rows {
+		all = append(all, r.Name)
+		if r.RetiredAt == 0 {
+			now = append(now, r.Name)
+		}
+	}
+	return now, all, tx.Model(&keyFileRow{}).Where("name LIKE ? AND retired_at = 0", "kek-%").Updates(map[string]any{"retired_at": tx.NowMillis()}).Error
+}
+
+// erasedCustomers are those whose data keys were destroyed.
+func erasedCustomers(tx *db.Tx) (map[string]bool, error) {
+	var ids []string
+	err := tx.Model(&dataKeyRow{}).Where("destroyed_at <> 0").Distinct("customer_id").Pluck("customer_id", &ids).Error
+	out := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		out[id] = true
+	}
+	return out, err
 }

@@ -81,8 +81,17 @@ func addRemoval(ctx context.Context, d *db.DB, customer, kind, name string, afte
 	return d.Write(ctx, func(tx *db.Tx) error { return insertRemoval(tx, customer, kind, name, after) })
 }
 
-func dueRemovals(tx *db.Tx, limit int) (rows []removalRow, err error) {
-	err = tx.Where("done_at = 0 AND due_at <= ?", tx.NowMillis()).Order("due_at, id").Limit(limit).Find(&rows).Error
+// what says what is removed, to people.
+func (r removalRow) what() string {
+	if r.Kind == removeCustomer {
+		return "the keys and credentials"
+	}
+	return "credential " + r.Name
+}
+
+// dueRemovals are those that are due, after an id.
+func dueRemovals(tx *db.Tx, after string, limit int) (rows []removalRow, err error) {
+	err = tx.Where("done_at = 0 AND due_at <= ? AND id > ?", tx.NowMillis(), after).Order("id").Limit(limit).Find(&rows).Error
 	return rows, err
 }
 

@@ -1,11 +1,13 @@
 package secrets_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"ostler/controlplane"
@@ -101,6 +103,73 @@ func TestSecretIDIsKept(t *testing.T) {
 			t.Errorf("the new secret id was not taken: %v", err)
 		}
 	})
+}
+
+// A process that is stopped between opening the wrapping token and keeping what
+// was in it finds out, and says that it was itself; where nothing can be kept the
+// token is not opened.
+func TestSecretIDIsLost(t *testing.T) {
+	s, fake := startFake(t)
+	o, err := s.Enter(t.Context(), t.TempDir(), vault.PartPlane, vaulttest.Role{})
+	try(t, err)
+	file := filepath.Join(t.TempDir(), "file")
+	try(t, os.WriteFile(file, nil, 0o600))
+	nowhere := o
+	nowhere.KeptFile = filepath.Join(file, "kept")
+	_, err = vault.Open(t.Context(), nowhere)
+	wantTrouble(t, err, vault.Settings, "was not opened", "still good")
+
+	ctx, stop := context.WithCancel(t.Context())
+	opened := make(chan struct{})
+	fake.OnCall(func(_, path string) {
+		if path == "sys/wrapping/unwrap" {
+			stop() // the process ends, and Vault has its order
+			close(opened)
+		}
+	})
+	if _, err := vault.Open(ctx, o); err == nil {
+		t.Fatal("signed in with an answer that never came")
+	}
+	<-opened
+	fake.OnCall(nil)
+	until(t, "the token is opened", func() bool { return fake.Calls("POST sys/wrapping/unwrap") == 1 })
+	_, err = vault.Open(t.Context(), o)
+	wantTrouble(t, err, vault.Unwrapped, "We opened the wrapping token", "put a new wrapped one into vault.secret_id_file")
+
+	next, err := s.SecretID(t.Context(), vault.PartPlane, true)
+	try(t, err)
+	try(t, os.WriteFile(o.SecretIDFile, []byte(next), 0o600))
+	_ = open(t, o)
+	if left, err := filepath.Glob(o.KeptFile + ".*"); err != nil || len(left) > 0 {
+		t.Errorf("left beside the kept one: %q, %v", left, err)
+	}
+}
+
+// Whoever waits for another's sign-in waits no longer than they may.
+func TestSignInIsWaitedFor(t *testing.T) {
+	s, fake := startFake(t)
+	o, err := s.Enter(t.Context(), t.TempDir(), vault.PartPlane, vaulttest.Role{Plain: true})
+	try(t, err)
+	c, err := vault.New(o)
+	try(t, err)
+	reached, goOn := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	fake.OnCall(func(_, path string) {
+		if path == "auth/approle/login" {
+			once.Do(func() { close(reached) })
+			<-goOn
+		}
+	})
+	first := make(chan error, 1)
+	go func() { first <- c.MakeKey(t.Context(), c.DataKey(customer)) }()
+	<-reached
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if err := c.MakeKey(ctx, c.DataKey(customer)); !errors.Is(err, context.Canceled) {
+		t.Errorf("while another signs in: got %v, want that it was cancelled", err)
+	}
+	close(goOn)
+	try(t, <-first)
 }
 
 func TestTokenEndsInMidRun(t *testing.T) {
@@ -223,8 +292,8 @@ func TestOneKeyAway(t *testing.T) {
 		if got, err := k.Open("cus_0002", place, theirs); err != nil || string(got) != "v" {
 			t.Errorf("cached: got %q, %v", got, err)
 		}
-		if _, err := k.Rotate(t.Context()); trouble(err) != vault.NoKey {
-			t.Errorf("Rotate: got %v, want that the key is not there", err)
+		if got, err := k.Rotate(t.Context()); err != nil || got.Keys != 2 || len(got.Left) != 1 || got.Left[0].Customer != "cus_0002" || trouble(got.Left[0].Err) != vault.NoKey {
+			t.Errorf("Rotate: got %+v, %v, want the others, and that this key is not there", got, err)
 		}
 		k = again()
 		wantTrouble(t, k.EnsureKey(t.Context(), "cus_0002"), vault.NoKey, "ostler-data-cus_0002", "no new key is made")
@@ -304,14 +373,14 @@ func TestErasedInVault(t *testing.T) {
 
 		try(t, s.Seal(t.Context(), true))
 		try(t, k.Destroy(t.Context(), customer)) // Vault follows when it can
-		if _, err := k.FinishRemovals(t.Context(), "one"); trouble(err) != vault.Sealed {
+		if _, _, err := k.FinishRemovals(t.Context(), "one"); trouble(err) != vault.Sealed {
 			t.Errorf("sealed: got %v", err)
 		}
 		if st, err := k.Status(t.Context()); err != nil || st.Removals == 0 {
 			t.Errorf("what waits: got %d, %v, want the key", st.Removals, err)
 		}
 		try(t, s.Seal(t.Context(), false))
-		if n, err := k.FinishRemovals(t.Context(), "one"); err != nil || n != 1 {
+		if n, _, err := k.FinishRemovals(t.Context(), "one"); err != nil || n != 1 {
 			t.Errorf("got %d, %v, want the one that was due", n, err)
 		}
 		_, err := client.Decrypt(t.Context(), client.DataKey(customer), string(copied), nil)
@@ -321,7 +390,7 @@ func TestErasedInVault(t *testing.T) {
 		if names, err := client.Names(t.Context(), customer); err != nil || len(names) > 0 {
 			t.Errorf("credentials: got %q, %v, want none", names, err)
 		}
-		if n, err := k.FinishRemovals(t.Context(), "one"); err != nil || n != 0 {
+		if n, _, err := k.FinishRemovals(t.Context(), "one"); err != nil || n != 0 {
 			t.Errorf("again: got %d, %v, want nothing left", n, err)
 		}
 		try(t, client.DestroyKey(t.Context(), client.DataKey(customer)))

@@ -14,12 +14,18 @@ import (
 	"time"
 
 	"github.com/hashicorp/vault/api"
+
+	"ostler/controlplane"
 )
 
 // signIn gets a new token, unless somebody else did since used was found bad.
 func (c *Client) signIn(ctx context.Context, used string) error {
-	c.login.Lock()
-	defer c.login.Unlock()
+	select {
+	case c.login <- struct{}{}:
+	case <-ctx.Done(): // somebody else's sign-in lasts longer than we may wait
+		return c.trouble("auth/"+c.o.Auth+"/login", ctx.Err())
+	}
+	defer func() { <-c.login }()
 	if now := c.api.Token(); now != "" && now != used {
 		return nil
 	}
@@ -111,11 +117,19 @@ func (c *Client) unwrap(ctx context.Context, a *api.Client, token, from string) 
 	// that was not made by AppRole is not opened.
 	look, err := a.Logical().WriteWithContext(ctx, "sys/wrapping/lookup", map[string]any{"token": token})
 	if err != nil {
-		return "", c.trouble("sys/wrapping/lookup", asWrapping(err))
+		t := c.trouble("sys/wrapping/lookup", asWrapping(err))
+		if is(t, Unwrapped) && c.wasOpening(from) {
+			return "", controlplane.Errorf(controlplane.CodeUnavailable, "End that secret id in Vault, since nobody has it, and put a new wrapped one into vault.secret_id_file.",
+				"We opened the wrapping token in vault.secret_id_file ourselves, and were stopped before what was in it was kept").Because(t)
+		}
+		return "", t
 	}
 	made, _ := field[string](look, "creation_path")
 	if want := "auth/" + c.o.Auth + "/role/"; !strings.HasPrefix(made, want) || !strings.HasSuffix(made, "/secret-id") {
 		return "", settings(nil, "Look into who wrote the file, then put a new wrapped secret id there.", "The token in vault.secret_id_file does not wrap a secret id of %s", c.o.Auth)
+	}
+	if err := c.noteOpening(from); err != nil { // it opens once: what is in it must have a place before
+		return "", settings(err, "Make room and rights for it; the wrapping token is still good.", "The secret id could not be kept in %s, so its wrapping token was not opened", c.o.KeptFile)
 	}
 	s, err := a.Logical().UnwrapWithContext(ctx, token)
 	if err != nil {
@@ -157,17 +171,55 @@ func (c *Client) writeKept(k kept) error {
 	if err != nil {
 		return fmt.Errorf("vault: keep the secret id: %w", err)
 	}
-	if err := os.MkdirAll(filepath.Dir(c.o.KeptFile), 0o700); err != nil {
+	if err := writeSynced(c.o.KeptFile, raw); err != nil {
 		return fmt.Errorf("vault: keep the secret id: %w", err)
 	}
-	temp := c.o.KeptFile + ".new"
-	if err := os.WriteFile(temp, raw, 0o600); err != nil {
-		return fmt.Errorf("vault: keep the secret id: %w", err)
-	}
-	if err := os.Rename(temp, c.o.KeptFile); err != nil {
-		return fmt.Errorf("vault: keep the secret id: %w", err)
-	}
+	_ = os.Remove(c.openingFile()) // what it says is not true any more, and is of this token only
 	return nil
+}
+
+// openingFile says which wrapping token was about to be opened.
+func (c *Client) openingFile() string { return c.o.KeptFile + ".opening" }
+
+// noteOpening writes that a wrapping token is opened now: a process that ends
+// before it has kept the secret id finds the note, and says what happened.
+func (c *Client) noteOpening(from string) error {
+	if c.o.KeptFile == "" {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(c.o.KeptFile), 0o700); err != nil {
+		return err
+	}
+	return writeSynced(c.openingFile(), []byte(from))
+}
+
+func (c *Client) wasOpening(from string) bool {
+	if c.o.KeptFile == "" {
+		return false
+	}
+	raw, err := os.ReadFile(c.openingFile())
+	return err == nil && string(raw) == from
+}
+
+// writeSynced writes a file that nobody else may read, whole and on disk.
+func writeSynced(path string, data []byte) error {
+	temp := path + ".new"
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(temp, path); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
 }
 
 // readPrivate reads a file that nobody else may read.

@@ -23,11 +23,13 @@ func (p Part) Valid() bool {
 	return slices.Contains([]Part{PartPlane, PartSigner, PartImport, PartDrill}, p)
 }
 
-// rule is one path of a policy. A path that ends in * stands for all that begin so.
+// rule is one path of a policy. A path that ends in * stands for all that begin
+// so, /config and /rotate of a key too; only says what may be written there.
 type rule struct {
 	path string
 	caps []string
 	why  string
+	only []string // lines of allowed_parameters; nil is anything
 }
 
 func (o Options) rules(p Part) []rule {
@@ -36,28 +38,29 @@ func (o Options) rules(p Part) []rule {
 	switch p {
 	case PartPlane:
 		return []rule{
-			{o.Transit + "/keys/" + data, []string{"create", "read", "update", "delete"}, "one key for each customer: made, rotated, and destroyed when the customer is erased"},
-			{o.Transit + "/encrypt/" + data, []string{"update"}, "wraps data keys; without \"create\" it never makes a key"},
-			{o.Transit + "/decrypt/" + data, []string{"update"}, "opens them"},
-			{o.KV + "/data/" + o.Prefix + "/*", []string{"create", "read", "update"}, "credentials of DNS providers"},
-			{o.KV + "/metadata/" + o.Prefix + "/*", []string{"list", "delete"}, "all versions of them, when they are removed or the customer is erased"},
+			{o.Transit + "/keys/" + data, []string{"create", "read", "update", "delete"}, "one key for each customer: made, rotated, and destroyed with the customer. Nothing else of one can be set, as that it may be exported",
+				[]string{`"type" = ["aes256-gcm96"]`, `"deletion_allowed" = [true]`}},
+			{o.Transit + "/encrypt/" + data, []string{"update"}, "wraps data keys; without \"create\" it never makes a key", nil},
+			{o.Transit + "/decrypt/" + data, []string{"update"}, "opens them", nil},
+			{o.KV + "/data/" + o.Prefix + "/*", []string{"create", "read", "update"}, "credentials of DNS providers", nil},
+			{o.KV + "/metadata/" + o.Prefix + "/*", []string{"list", "delete"}, "all versions of them, when they are removed or the customer is erased", nil},
 		}
 	case PartSigner:
 		return []rule{
-			{o.Transit + "/keys/" + signer, []string{"read"}, "its public half"},
-			{o.Transit + "/sign/" + signer, []string{"update"}, "signs jobs for hosts"},
+			{o.Transit + "/keys/" + signer, []string{"read"}, "its public half", nil},
+			{o.Transit + "/sign/" + signer, []string{"update"}, "signs jobs for hosts", nil},
 		}
 	case PartDrill:
 		return []rule{
-			{o.Transit + "/decrypt/" + data, []string{"update"}, "opens data keys"},
-			{o.KV + "/data/" + o.Prefix + "/*", []string{"read"}, "credentials of DNS providers"},
+			{o.Transit + "/decrypt/" + data, []string{"update"}, "opens data keys", nil},
+			{o.KV + "/data/" + o.Prefix + "/*", []string{"read"}, "credentials of DNS providers", nil},
 		}
 	case PartImport:
 		return []rule{
-			{o.Transit + "/wrapping_key", []string{"read"}, "what the key is wrapped with on its way"},
-			{o.Transit + "/keys/" + signer, []string{"read"}, "whether it is there already"},
-			{o.Transit + "/keys/" + signer + "/import", []string{"create", "update"}, "puts it in, once"},
-			{o.Transit + "/sign/" + signer, []string{"update"}, "proves it"},
+			{o.Transit + "/wrapping_key", []string{"read"}, "what the key is wrapped with on its way", nil},
+			{o.Transit + "/keys/" + signer, []string{"read"}, "whether it is there already", nil},
+			{o.Transit + "/keys/" + signer + "/import", []string{"create", "update"}, "puts it in, once", nil},
+			{o.Transit + "/sign/" + signer, []string{"update"}, "proves it", nil},
 		}
 	}
 	return nil
@@ -74,7 +77,11 @@ func (o Options) Policy(p Part) string {
 		for i, c := range r.caps {
 			quoted[i] = fmt.Sprintf("%q", c)
 		}
-		fmt.Fprintf(&b, "# %s\npath %q {\n  capabilities = [%s]\n}\n", r.why, r.path, strings.Join(quoted, ", "))
+		fmt.Fprintf(&b, "# %s\npath %q {\n  capabilities = [%s]\n", r.why, r.path, strings.Join(quoted, ", "))
+		if r.only != nil {
+			fmt.Fprintf(&b, "  allowed_parameters = {\n    %s\n  }\n", strings.Join(r.only, "\n    "))
+		}
+		b.WriteString("}\n")
 	}
 	return b.String()
 }

@@ -73,7 +73,7 @@ type Client struct {
 	o   Options
 	api *api.Client // holds our token; changed by sign-ins only
 
-	login sync.Mutex // one sign-in at a time
+	login chan struct{} // one sign-in at a time
 	mu    sync.Mutex
 	auth  *api.SecretAuth
 	ends  time.Time // when the token ends; zero: never
@@ -127,7 +127,7 @@ func New(o Options) (*Client, error) {
 		return nil, err
 	}
 	a.ClearToken() // VAULT_TOKEN is a person's, never ours
-	return &Client{o: o, api: a}, nil
+	return &Client{o: o, api: a, login: make(chan struct{}, 1)}, nil
 }
 
 // byHand is the time of one call that a person waits for: Vault makes an RSA key
@@ -147,7 +147,7 @@ func WithToken(o Options, token string) (*Client, error) {
 		return nil, err
 	}
 	a.SetToken(token)
-	return &Client{o: o, api: a}, nil
+	return &Client{o: o, api: a, login: make(chan struct{}, 1)}, nil
 }
 
 // Close ends the renewal. It leaves the token to end by itself: another process

@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -57,6 +58,7 @@ type role struct {
 type rule struct {
 	path string
 	caps []string
+	only map[string]string // what may be written, and with which value; nil is anything
 }
 
 // New starts a fake that is open and empty. Close it.
@@ -282,23 +284,35 @@ func (f *Fake) needs(q request) string {
 
 // allowed reports whether one of the token's policies lets a request through.
 func (f *Fake) allowed(t *token, q request) bool {
-	caps := f.capabilities(t, q.path)
-	if slices.Contains(caps, "root") {
+	r := f.rule(t, q.path)
+	if slices.Contains(r.caps, "root") {
 		return true
 	}
-	return slices.Contains(caps, f.needs(q))
+	if !slices.Contains(r.caps, f.needs(q)) {
+		return false
+	}
+	if r.only == nil || q.method != http.MethodPost {
+		return true
+	}
+	for name, v := range q.body {
+		if want, ok := r.only[name]; !ok || fmt.Sprint(v) != want {
+			return false
+		}
+	}
+	return true
 }
 
-// capabilities are what a token may do at a path: the longest rule decides.
-func (f *Fake) capabilities(t *token, path string) []string {
+// rule is what a token may do at a path: the longest one decides.
+func (f *Fake) rule(t *token, path string) (out rule) {
 	if slices.Contains(t.policies, "root") {
-		return []string{"root"}
+		return rule{caps: []string{"root"}}
 	}
-	best, caps := -1, []string(nil)
+	best := -1
 	for _, name := range append(slices.Clone(t.policies), "default") {
 		rules := f.policies[name]
 		if name == "default" {
-			rules = []rule{{"auth/token/lookup-self", []string{"read"}}, {"auth/token/renew-self", []string{"update"}}, {"auth/token/revoke-self", []string{"update"}}, {"sys/capabilities-self", []string{"update"}}}
+			rules = []rule{{path: "auth/token/lookup-self", caps: []string{"read"}}, {path: "auth/token/renew-self", caps: []string{"update"}},
+				{path: "auth/token/revoke-self", caps: []string{"update"}}, {path: "sys/capabilities-self", caps: []string{"update"}}}
 		}
 		for _, r := range rules {
 			prefix, glob := strings.CutSuffix(r.path, "*")
@@ -307,9 +321,9 @@ func (f *Fake) capabilities(t *token, path string) []string {
 				n++ // an exact rule goes before a glob of its length
 			}
 			if (path == r.path || glob && strings.HasPrefix(path, prefix)) && n > best {
-				best, caps = n, r.caps
+				best, out = n, r
 			}
 		}
 	}
-	return caps
+	return out
 }

@@ -30,7 +30,7 @@ func (f *Fake) system(q request, t *token) answer {
 	case "sys/capabilities-self":
 		out := map[string]any{}
 		for _, p := range q.texts("paths") {
-			out[p] = f.capabilities(t, p)
+			out[p] = f.rule(t, p).caps
 			if len(out[p].([]string)) == 0 {
 				out[p] = []string{"deny"}
 			}
@@ -83,16 +83,24 @@ func (f *Fake) renew(q request, t *token) answer {
 }
 
 var (
-	pathBlock = regexp.MustCompile(`(?s)path\s+"([^"]+)"\s*\{\s*capabilities\s*=\s*\[([^\]]*)\]\s*\}`)
+	pathBlock = regexp.MustCompile(`(?s)path\s+"([^"]+)"\s*\{\s*capabilities\s*=\s*\[([^\]]*)\]\s*(allowed_parameters\s*=\s*\{[^}]*\}\s*)?\}`)
 	quoted    = regexp.MustCompile(`"([^"]+)"`)
+	parameter = regexp.MustCompile(`"([^"]+)"\s*=\s*\[([^\]]*)\]`)
 )
 
-// parse reads a policy of path blocks with capabilities, which is all we write.
+// parse reads a policy of path blocks with capabilities and allowed_parameters,
+// which is all we write.
 func parse(policy string) (out []rule) {
 	for _, m := range pathBlock.FindAllStringSubmatch(policy, -1) {
 		r := rule{path: m[1]}
 		for _, c := range quoted.FindAllStringSubmatch(m[2], -1) {
 			r.caps = append(r.caps, c[1])
+		}
+		for _, p := range parameter.FindAllStringSubmatch(m[3], -1) {
+			if r.only == nil {
+				r.only = map[string]string{}
+			}
+			r.only[p[1]] = strings.Trim(p[2], `" `) // one value of each, which is all we write
 		}
 		out = append(out, r)
 	}
