@@ -4,6 +4,7 @@ import (
 	"ostler/controlplane/db"
 	"ostler/controlplane/incidents"
 	"ostler/controlplane/mail"
+	"ostler/controlplane/policy"
 )
 
 // openIncidents wires breach notification. It stands last: it looks at what all
@@ -14,12 +15,21 @@ func (a *App) openIncidents() (err error) {
 		return err
 	}
 	a.Incidents, err = incidents.New(incidents.Deps{DB: a.DB, Keeper: a.Keeper, Ledger: a.Ledger, Jobs: a.Jobs, Findings: a.Findings,
-		Customers: a.Customers, Identity: a.Identity, Mail: incidentLetters{a.Mail}}, incidents.Options{Log: a.log, Bus: a.Bus, Zone: zone.Zone})
+		Customers: a.Customers, Identity: a.Identity, Mail: incidentLetters{a.Mail}, Around: incidentAround{a}, Acts: incidentActs{a}, Holds: incidentHolds{a}}, incidents.Options{Log: a.log, Bus: a.Bus, Zone: zone.Zone})
 	if err != nil {
 		return err
 	}
 	a.Mail.OnChanged(a.Incidents.MailBecame)
 	return nil
+}
+
+// reportViolation reports a session whose verdict asks for an incident. Sessions
+// are opened before incidents are.
+func (a *App) reportViolation(tx *db.Tx, session, text string) error {
+	if a.Incidents == nil {
+		return nil
+	}
+	return a.Incidents.ReportIn(tx, policy.AllCustomers("a verdict asks for an incident"), incidents.NewReport{Source: incidents.FromFinding, Key: "session.violation:" + session, Subject: session, Text: text})
 }
 
 // incidentLetters sends what incidents have to say by mail.

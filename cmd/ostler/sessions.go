@@ -63,6 +63,7 @@ func (a *App) openSessions() error {
 		return err
 	}
 	o.Log, o.Bus, o.Zone = a.log, a.Bus, access.Zone
+	o.OnViolation = a.reportViolation
 	dir := filepath.Join(a.Config.DataDir, "recordings")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("serve: recordings: %w", err)

@@ -282,7 +282,7 @@ func (s *Service) reportWaits(tx *db.Tx, r reportRow) error {
 		return err
 	}
 	return s.findings.Raise(tx, findings.Finding{Key: reportFinding(r.ID), Group: findings.IncidentReport, Subject: r.ID, Server: r.ServerID, Kind: findings.IncidentReport, Severity: findings.Bad, Owner: findings.Ops,
-		Link: "/incidents/reports", Args: map[string]string{"what": reportNames[x.Source], "for": findings.Ago("en", tx.Now.Sub(x.ReceivedAt)), "because": strings.TrimSuffix("It says: "+controlplane.Line(x.Text, 160), ".")}})
+		Link: "/incidents/reports/" + r.ID, Args: map[string]string{"what": reportNames[x.Source], "for": findings.Ago("en", tx.Now.Sub(x.ReceivedAt)), "because": strings.TrimSuffix("It says: "+controlplane.Line(x.Text, 160), ".")}})
 }
 
 func reportFinding(id string) string { return findings.IncidentReport + ":" + id }
