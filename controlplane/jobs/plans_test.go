@@ -16,7 +16,7 @@ func TestPlansOfClaims(t *testing.T) {
 		name, query string
 		want        []string
 	}{
-		{"an agent's claim", "SELECT " + allColumns + " FROM jobs q WHERE q.executor = 'agent' AND q.server = 'srv' AND q." + open + " AND " + claimable + " ORDER BY q.seq LIMIT 32",
+		{"an agent's claim", "SELECT " + allColumns + " FROM jobs q WHERE q.executor = 'agent' AND q.server = 'srv' AND q." + open + " AND " + unheld + claimable + " ORDER BY q.seq LIMIT 32",
 			[]string{"q USING INDEX jobs_server_open (server=? AND state=?)", "o USING INDEX jobs_resource_open"}},
 		{"the plane's claim", "SELECT " + allColumns + " FROM jobs q WHERE q.executor = 'plane' AND q.kind IN ('a', 'b') AND " + claimable + " ORDER BY q.seq LIMIT 32",
 			[]string{"q USING INDEX jobs_plane_queue", "o USING INDEX jobs_resource_open"}},

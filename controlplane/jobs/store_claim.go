@@ -19,12 +19,16 @@ const claimable = `q.state = 'queued' AND +q.not_before <= ? AND (q.expires_at =
 	SELECT 1 FROM jobs o WHERE o.server = q.server AND o.resource = q.resource AND o.state IN ('queued', 'offered', 'accepted', 'running')
 		AND (o.state <> 'queued' OR o.seq < q.seq AND o.not_before <= ? AND (o.expires_at = 0 OR o.expires_at > ?))))`
 
+// unheld says of what claimable says nothing new, but once for a whole statement:
+// of thousands of jobs of one resource each would be looked up by itself.
+const unheld = `(q.resource = '' OR (q.server, q.resource) NOT IN (SELECT h.server, h.resource FROM jobs h WHERE h.resource <> '' AND h.state IN ('offered', 'accepted', 'running'))) AND `
+
 // claimableAt is claimable with its arguments. SQLite compares them with the
 // conditions of partial indexes, for which it makes the statement a second time
 // once they are bound: it gets them written out.
 func claimableAt(tx *db.Tx, now int64) (string, []any) {
 	if tx.Dialect() == db.SQLite {
-		return strings.ReplaceAll(claimable, "?", strconv.FormatInt(now, 10)), nil
+		return unheld + strings.ReplaceAll(claimable, "?", strconv.FormatInt(now, 10)), nil
 	}
 	return claimable, []any{now, now, now, now}
 }

@@ -114,7 +114,14 @@ ALTER TABLE incident_advisory_for ENABLE ROW LEVEL SECURITY;
 ALTER TABLE incident_advisory_for FORCE ROW LEVEL SECURITY;
 CREATE POLICY customer ON incident_advisory_for USING (current_setting('ostler.customer', true) = '*' OR customer_id = ANY (string_to_array(current_setting('ostler.customer', true), ',')));
 
+-- What a claim asks of a queued job of the plane, without looking the job up: a
+-- notice to everybody queues thousands of mails in a few resources.
+DROP INDEX jobs_plane_queue;
+CREATE INDEX jobs_plane_queue ON jobs (seq, not_before, kind, server, resource, expires_at) WHERE executor = 'plane' AND state = 'queued';
+
 -- +goose Down
+DROP INDEX jobs_plane_queue;
+CREATE INDEX jobs_plane_queue ON jobs (seq, not_before) WHERE executor = 'plane' AND state = 'queued';
 DROP TABLE incident_advisory_for;
 DROP TABLE incident_advisories;
 DROP TABLE incident_orders;

@@ -101,7 +101,14 @@ CREATE TABLE incident_advisory_for (
   PRIMARY KEY (advisory_id, customer_id, server_id, package, version)
 );
 
+-- What a claim asks of a queued job of the plane, without looking the job up: a
+-- notice to everybody queues thousands of mails in a few resources.
+DROP INDEX jobs_plane_queue;
+CREATE INDEX jobs_plane_queue ON jobs (seq, not_before, kind, server, resource, expires_at) WHERE executor = 'plane' AND state = 'queued';
+
 -- +goose Down
+DROP INDEX jobs_plane_queue;
+CREATE INDEX jobs_plane_queue ON jobs (seq, not_before) WHERE executor = 'plane' AND state = 'queued';
 DROP TABLE incident_advisory_for;
 DROP TABLE incident_advisories;
 DROP TABLE incident_orders;
