@@ -3,6 +3,7 @@ package incidents
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"ostler/controlplane/incidents/law"
 	"ostler/controlplane/ledger"
 	"ostler/controlplane/policy"
+	"ostler/controlplane/secrets"
 )
 
 // joining has customers come into a case.
@@ -23,6 +25,9 @@ type joining struct {
 	since     time.Time // when that was known; zero is with the case itself
 	because   string
 	beginning bool // as the case is opened
+	// loose is of what must not fail for a key that is not here: then the words
+	// stand in the company's ledger alone.
+	loose bool
 }
 
 // putCustomers has customers come into a case, or become more certain in it, and
@@ -68,7 +73,7 @@ func (s *Service) putOne(tx *db.Tx, row caseRow, r *affectedRow, there bool, id 
 			return false, err
 		}
 		if j.because != "" {
-			if r.Because, err = s.seal(id, "incident_affected", "because", row.ID, j.because); err != nil {
+			if r.Because, err = s.seal(id, "incident_affected", "because", row.ID, j.because); err != nil && !(j.loose && errors.Is(err, secrets.ErrNoKey)) {
 				return false, err
 			}
 		}
@@ -92,6 +97,10 @@ func (s *Service) assertOf(tx *db.Tx, row caseRow, customer string, j joining) e
 		a.At = tx.Now
 	}
 	_, err := s.assert(tx, row, a)
+	if j.loose && errors.Is(err, secrets.ErrNoKey) {
+		a.Ground = ""
+		_, err = s.assert(tx, row, a)
+	}
 	return err
 }
 
@@ -230,7 +239,7 @@ func (s *Service) tenancyMade(tx *db.Tx, t customers.Tenancy) error {
 			return err
 		}
 		touched, err := s.putCustomers(tx, row, joining{customers: map[string][]string{t.Customer: {t.Server}}, state: Possible, since: tx.Now,
-			because: "They came to live on a server of the case while it was open."})
+			because: "They came to live on a server of the case while it was open.", loose: true})
 		if err != nil {
 			return err
 		}

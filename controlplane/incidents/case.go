@@ -30,6 +30,7 @@ type dossier struct {
 	packs      []packAt
 	zone       *time.Location
 	now, known time.Time // known is as of when; now, but for AsKnown
+	by         *byCustomer
 }
 
 // dossierIn reads a case by id or number with all that its clocks ask.

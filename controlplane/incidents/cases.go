@@ -49,6 +49,7 @@ func (s *Service) change(ctx context.Context, scope policy.Scope, id, act string
 		if err != nil {
 			return err
 		}
+		was := State(row.State)
 		touched, err := fn(tx, &row, &d)
 		if err != nil {
 			return err
@@ -62,8 +63,15 @@ func (s *Service) change(ctx context.Context, scope policy.Scope, id, act string
 		if err := s.tellAffected(tx, row.ID, touched); err != nil {
 			return err
 		}
-		out, err = s.caseIn(tx, scope, row.ID)
-		return err
+		if out, err = s.caseIn(tx, scope, row.ID); err != nil || was != Open || out.State == Open {
+			return err
+		}
+		for _, f := range s.onClosed {
+			if err := f(tx, out); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	return out, wrap(act, err)
 }
@@ -145,6 +153,7 @@ func (s *Service) backTo(tx *db.Tx, d *dossier, known time.Time) error {
 	if err := json.Unmarshal([]byte(text), &was); err != nil {
 		return fmt.Errorf("read version: %w", err)
 	}
+	d.by = nil
 	d.row, d.data, d.known, d.zone = was.Row, was.Data, known, zoneNamed(was.Row.Zone)
 	d.affected = slices.DeleteFunc(d.affected, func(r affectedRow) bool { return d.stateOf(r) == "" })
 	d.decisions = slices.DeleteFunc(d.decisions, func(x Decision) bool { return x.At.After(known) })

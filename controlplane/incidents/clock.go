@@ -49,9 +49,55 @@ func nextOf(clocks []Clock) (next time.Time, late bool) {
 	return next, late
 }
 
+// byCustomer is what of a dossier is one customer's, and what is made of names
+// once: a case may have thousands of customers.
+type byCustomer struct {
+	said     map[string][]law.Assertion
+	told     map[string][]told
+	added    map[string]int64
+	zones    map[string]*time.Location
+	holidays map[string]law.Holidays
+}
+
+// sorted sorts what is one customer's; it is done once, when all is read.
+func (d *dossier) sorted() *byCustomer {
+	if d.by != nil {
+		return d.by
+	}
+	x := &byCustomer{said: map[string][]law.Assertion{}, told: map[string][]told{}, added: map[string]int64{}, zones: map[string]*time.Location{}, holidays: map[string]law.Holidays{}}
+	for _, a := range d.assertions {
+		if max(a.RecordedAt.UnixMilli(), d.brought[a.ID]) >= d.clockFrom() {
+			x.said[a.Customer] = append(x.said[a.Customer], a)
+		}
+	}
+	for _, n := range d.told {
+		x.told[n.Customer] = append(x.told[n.Customer], n)
+	}
+	for _, r := range d.affected {
+		x.added[r.CustomerID] = r.AddedAt
+	}
+	d.by = x
+	return x
+}
+
+// zoneOf is a zone by its name.
+func (d *dossier) zoneOf(name string) *time.Location {
+	x := d.sorted()
+	if x.zones[name] == nil {
+		x.zones[name] = zoneNamed(name)
+	}
+	return x.zones[name]
+}
+
 // clock is a rule's clock from a trigger; rules that were not in force have none.
 func (d *dossier) clock(r law.Rule, trigger time.Time, shadow bool, zone *time.Location, country string) (Clock, bool) {
-	deadline, err := law.Compute(r, trigger, zone, holidaysOf(country), d.now)
+	x := d.sorted()
+	holidays, ok := x.holidays[country]
+	if !ok {
+		holidays = holidaysOf(country)
+		x.holidays[country] = holidays
+	}
+	deadline, err := law.Compute(r, trigger, zone, holidays, d.now)
 	if err != nil {
 		return Clock{}, false
 	}
@@ -117,17 +163,7 @@ func (d *dossier) company() Company {
 
 // said are the assertions about a customer ("" is the case) that count for the
 // clocks of now: not those from before it was reopened on new facts.
-func (d *dossier) said(customer string) (out []law.Assertion) {
-	for _, a := range d.assertions {
-		if a.Customer == customer && (a.RecordedAt.UnixMilli() >= d.clockFrom() || d.brought[a.ID] >= d.clockFrom() && d.brought[a.ID] > 0) {
-			out = append(out, a)
-		}
-	}
-	return out
-}
-
-// clockFrom is since when a case's clocks count.
-func (d *dossier) clockFrom() int64 { return d.row.ClockFrom }
+func (d *dossier) said(customer string) []law.Assertion { return d.sorted().said[customer] }
 
 // effective is the assertion about a customer that counts.
 func (d *dossier) effective(customer string, c law.Certainty) (law.Assertion, bool) {
@@ -174,8 +210,8 @@ func (d *dossier) awareOf(customer string) (suspected, known time.Time) {
 }
 
 func (d *dossier) fromTheBeginning(customer string) bool {
-	i := slices.IndexFunc(d.affected, func(r affectedRow) bool { return r.CustomerID == customer })
-	return i >= 0 && d.affected[i].AddedAt <= d.row.OpenedAt
+	at, ok := d.sorted().added[customer]
+	return ok && at <= d.row.OpenedAt
 }
 
 // earlier is the earlier of two instants; zero is none.
@@ -189,8 +225,8 @@ func earlier(a, b time.Time) time.Time {
 // delivered are the notices to an audience that were delivered or handed in by
 // d.known, the earliest first; of the clocks that run now.
 func (d *dossier) delivered(to Audience, customer string, regimes ...string) (out []told) {
-	for _, n := range d.told {
-		if n.Audience != to || n.Customer != customer || n.ToldAt == 0 || n.ToldAt > d.known.UnixMilli() || n.ToldAt < d.clockFrom() {
+	for _, n := range d.sorted().told[customer] {
+		if n.Audience != to || n.ToldAt == 0 || n.ToldAt > d.known.UnixMilli() || n.ToldAt < d.clockFrom() {
 			continue
 		}
 		if n.Purpose != First && n.Purpose != Update && n.Purpose != Final {
@@ -249,3 +285,6 @@ func (d *dossier) assessBy(within time.Duration) (by time.Time) {
 	}
 	return by
 }
+
+// clockFrom is since when a case's clocks count, in Unix milliseconds.
+func (d *dossier) clockFrom() int64 { return d.row.ClockFrom }

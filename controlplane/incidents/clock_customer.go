@@ -91,7 +91,7 @@ func (d *dossier) byTerms(r affectedRow, t Terms, suspected, known time.Time) (C
 		rule.Amount, rule.Unit, rule.Calendar = t.Amount, t.Unit, law.Strict
 	}
 	zone := first(t.Zone, d.called[r.CustomerID].Zone, d.row.Zone)
-	c, ok := d.clock(rule, trigger, shadow, zoneNamed(zone), first(t.Country, company.Country))
+	c, ok := d.clock(rule, trigger, shadow, d.zoneOf(zone), first(t.Country, company.Country))
 	c.Customer, c.Contract = r.CustomerID, contract
 	return c, ok
 }
@@ -147,7 +147,7 @@ func (d *dossier) theirs(r affectedRow) (out []Clock) {
 			continue
 		}
 		c := Clock{Rule: rule.ID, Title: rule.Title, Customer: r.CustomerID, State: Unknown, Deadline: law.Deadline{Rule: rule}, Why: "It begins when they learn of it: with our notice."}
-		if x, ok := d.clock(rule, at, false, zoneNamed(first(d.called[r.CustomerID].Zone, d.row.Zone)), ""); ok && !at.IsZero() {
+		if x, ok := d.clock(rule, at, false, d.zoneOf(first(d.called[r.CustomerID].Zone, d.row.Zone)), ""); ok && !at.IsZero() {
 			c = x
 			c.Customer, c.State, c.Why = r.CustomerID, Running, "It is theirs, not ours."
 			if d.known.After(c.Strict) {

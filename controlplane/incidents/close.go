@@ -60,28 +60,8 @@ func (s *Service) Close(ctx context.Context, scope policy.Scope, id string, in C
 			}
 		}
 		row.State, row.ClosedAt, d.ClosedWhy = string(in.State), tx.NowMillis(), why
-		if err := s.enter(tx, row.ID, "incident.closed", map[string]any{"state": string(in.State)}, map[string]string{"why": why}); err != nil {
-			return nil, err
-		}
-		// Who asked is told of the case as it is then.
-		if err := s.saveCase(tx, row, *d); err != nil {
-			return nil, err
-		}
-		return nil, s.tellClosed(tx, row.ID)
+		return nil, s.enter(tx, row.ID, "incident.closed", map[string]any{"state": string(in.State)}, map[string]string{"why": why})
 	})
-}
-
-func (s *Service) tellClosed(tx *db.Tx, id string) error {
-	c, err := s.caseIn(tx, everyone(), id)
-	if err != nil {
-		return err
-	}
-	for _, f := range s.onClosed {
-		if err := f(tx, c); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // mayClose refuses to close over a duty that runs.

@@ -15,8 +15,8 @@ import (
 
 // Bounds of what people write, in characters.
 const (
-	maxTitle = 200
-	maxPassage  = 4000
+	maxTitle   = 200
+	maxPassage = 4000
 )
 
 func (s *Service) registerCases() {

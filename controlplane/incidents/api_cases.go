@@ -1,5 +1,0 @@
-package incidents
-
-import "errors"
-
-var errUnbuilt = errors.New("incidents: not built yet")
