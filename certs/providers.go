@@ -58,6 +58,14 @@ func (s *Service) AddProvider(ctx context.Context, scope policy.Scope, in NewPro
 	if err := s.checkProvider(scope, in); err != nil {
 		return Provider{}, err
 	}
+	if in.Customer != "" { // before a key is made for somebody who is not there
+		if err := s.db.Read(ctx, func(tx *db.Tx) error {
+			_, err := s.customers.CustomerIn(tx, scope, in.Customer)
+			return err
+		}); err != nil {
+			return Provider{}, err
+		}
+	}
 	row := providerRow{ID: controlplane.NewID(controlplane.PrefixDNS), CustomerID: in.Customer, Name: in.Name, Kind: in.Kind, Zone: in.Zone}
 	filled := maps.Clone(in.Config)
 	maps.DeleteFunc(filled, func(_, v string) bool { return v == "" })
