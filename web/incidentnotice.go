@@ -96,6 +96,9 @@ func (v *visit) breachPage(scope policy.Scope, x one) (*CaseNotice, error) {
 			tone := ToneWarn
 			if k.Stops {
 				tone, page.Stopped = ToneBad, true
+				if k.Key == "contact" {
+					page.Acts = []Act{{Label: v.t("inc.company"), Href: "/incidents/company"}}
+				}
 			}
 			page.Checks = append(page.Checks, State{tone, k.Text})
 		}
@@ -135,7 +138,7 @@ func (v *visit) noticeDoes(page *CaseNotice, x one) {
 			late := !n.DueAt.IsZero() && n.DueAt.Before(v.now)
 			page.Forms = append(page.Forms, BoxForm{ID: "send", Title: v.t("inc.send"), Lead: v.sendLead(n), Action: at + "/send", Do: v.t("inc.send_do"), Hidden: []Pair{versionOf(n.Version)}, Fields: v.sendFields(late)})
 		}
-		page.Acts = []Act{edit, tell, {Label: v.t("inc.discard"), Href: at + "/discard"}}
+		page.Acts = append(page.Acts, edit, tell, Act{Label: v.t("inc.discard"), Href: at + "/discard"})
 	case incidents.Waiting:
 		if n.Author != v.actor.ID {
 			page.Forms = append(page.Forms, BoxForm{ID: "approve", Title: v.t("inc.approve"), Lead: v.t("inc.approve_lead", "who", x.who[n.Author]), Action: at + "/approve", Do: v.t("inc.approve_do")})

@@ -31,6 +31,7 @@ import (
 	"ostler/controlplane/db/dbtest"
 	"ostler/controlplane/findings"
 	"ostler/controlplane/identity"
+	"ostler/controlplane/incidents"
 	"ostler/controlplane/jobs"
 	"ostler/controlplane/jobs/jobstest"
 	"ostler/controlplane/ledger"
@@ -64,6 +65,8 @@ type house struct {
 	certs     *certs.Service
 	access    *access.Service
 	sessions  *sessions.Service
+	incidents *incidents.Service
+	letters   *letters
 	stage     *stage
 	crew      *crew
 	bus       *bus.Bus
@@ -128,6 +131,8 @@ func newHouse(t *testing.T, d *db.DB, clock *dbtest.Clock) *house {
 	h.stage = &stage{tapes: map[string][]teleport.Event{}}
 	h.crew = &crew{users: map[string]string{}, ground: map[string]sessions.Ground{}}
 	h.sessions = ok[*sessions.Service](t)(sessions.New(sessions.Deps{DB: d, Keeper: k, Ledger: l, Jobs: h.jobs, Findings: h.findings, Customers: h.customers, Identity: h.identity, Blobs: blobs, Lists: h.crew, Cluster: h.stage}, sessions.Options{Bus: h.bus}))
+	h.letters = &letters{}
+	h.incidents = ok[*incidents.Service](t)(incidents.New(incidents.Deps{DB: d, Keeper: k, Ledger: l, Jobs: h.jobs, Findings: h.findings, Customers: h.customers, Identity: h.identity, Mail: h.letters}, incidents.Options{Bus: h.bus}))
 	h.serve(web.Options{Company: "Harbour Hosting", EnrolURL: "https://localhost:8445", BrowseWait: time.Millisecond, Mails: true})
 	h.people()
 	return h
@@ -136,7 +141,7 @@ func newHouse(t *testing.T, d *db.DB, clock *dbtest.Clock) *house {
 // serve opens the portal.
 func (h *house) serve(o web.Options) {
 	h.t.Helper()
-	h.portal = ok[*web.Portal](h.t)(web.New(web.Deps{Identity: h.identity, Customers: h.customers, Findings: h.findings, Jobs: h.jobs, Ledger: h.ledger, Agents: h.agents, Backups: h.backups, Certs: h.certs, Access: h.access, Sessions: h.sessions, Bus: h.bus, Now: h.d.Now}, o))
+	h.portal = ok[*web.Portal](h.t)(web.New(web.Deps{Identity: h.identity, Customers: h.customers, Findings: h.findings, Jobs: h.jobs, Ledger: h.ledger, Agents: h.agents, Backups: h.backups, Certs: h.certs, Access: h.access, Sessions: h.sessions, Incidents: h.incidents, Bus: h.bus, Now: h.d.Now}, o))
 	e := echo.New()
 	h.portal.Register(e)
 	e.HTTPErrorHandler = h.portal.Fault
