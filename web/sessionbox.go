@@ -17,10 +17,13 @@ func (v *visit) reviewBox(s sessions.Session) *ReviewBox {
 	}
 	if v.staff() {
 		b.Lines = append(b.Lines, v.riskWords(s.Risk)...)
+		if r.Question != "" {
+			b.Pairs = append(b.Pairs, Pair{Label: v.t("review.question_of", "name", r.QuestionBy), Value: PlainName([]byte(r.Question))})
+		}
 		if s.Risk.Score > 0 {
 			b.Pairs = append(b.Pairs, Pair{Label: v.t("review.risk"), Value: v.t("review.risk_of", "n", s.Risk.Score)})
 		}
-		if !r.DueAt.IsZero() && r.State != sessions.Reviewed {
+		if !r.DueAt.IsZero() && r.State != sessions.Reviewed && r.State != sessions.Unreviewable {
 			b.Pairs = append(b.Pairs, Pair{Label: v.t("review.due"), Value: v.moment(r.DueAt)})
 		}
 		if r.Why != "" {
@@ -59,10 +62,26 @@ func (v *visit) reviewLead(s sessions.Session) string {
 		return v.t("review.lead_claimed", "name", v.reviewerName(r), "when", v.moment(r.ClaimedUntil))
 	case sessions.Asked:
 		return v.t("review.lead_asked", "name", v.reviewerName(r))
+	case sessions.Unreviewable:
+		return v.reviewEnded(s)
 	case sessions.Reviewed:
 		return v.t("review.lead_reviewed", "name", v.reviewerName(r), "when", v.moment(r.VerdictAt))
 	}
 	return v.t("review.lead_not_wanted")
+}
+
+var closedTexts = map[string]string{"deleted": "review.closed_deleted", "changed": "review.closed_changed", "gone": "review.closed_gone", "missing": "review.closed_missing", "unrecorded": "review.closed_unrecorded"}
+
+// reviewEnded is why nobody can review a session any more.
+func (v *visit) reviewEnded(s sessions.Session) string {
+	when := s.Review.ClosedAt
+	if r := s.Recording; r != nil && !r.DeletedAt.IsZero() {
+		when = r.DeletedAt
+	}
+	if key, ok := closedTexts[s.Review.Closed]; ok {
+		return v.t(key, "when", v.dayOf(when))
+	}
+	return v.t("review.impossible")
 }
 
 func (v *visit) reviewerName(r sessions.Review) string {
@@ -87,7 +106,11 @@ func (v *visit) reviewActs(s sessions.Session) (out []Act) {
 	if r.State == sessions.Asked && r.Answer == "" && v.staff() {
 		out = append(out, Act{Label: v.t("review.answer_do"), Href: at + "/answer", Strong: true})
 	}
-	if (r.State == sessions.NotWanted || r.State == "" || r.State == sessions.Reviewed) && (reviewer || v.owner()) {
+	if r.State == sessions.Unreviewable && v.staff() {
+		out = append(out, Act{Label: v.t("review.known_do"), Href: at + "/answer"})
+	}
+	watchable := s.State != sessions.Missing && s.State != sessions.Unrecorded && (s.Recording == nil || s.Recording.Playable())
+	if watchable && (r.State == sessions.NotWanted || r.State == "") && (reviewer || v.owner()) {
 		out = append(out, Act{Label: v.t("review.ask"), Href: at + "/review"})
 	}
 	return out

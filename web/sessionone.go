@@ -352,6 +352,6 @@ func (v *visit) purposes(s sessions.Session) []RoleChoice {
 	case !v.staff():
 		return []RoleChoice{{Value: "own", Label: v.t("purpose.own"), Chosen: true}}
 	}
-	mine := s.Review.State == sessions.Claimed && s.Review.By == v.actor.ID
+	mine := v.reviews(s.Review)
 	return []RoleChoice{{Value: "review", Label: v.t("purpose.review"), Note: v.t("purpose.review_note"), Chosen: mine || s.Review.State == sessions.Waiting}, {Value: "support", Label: v.t("purpose.support"), Note: v.t("purpose.support_note"), Chosen: !mine && s.Review.State != sessions.Waiting}}
 }

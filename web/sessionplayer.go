@@ -41,16 +41,26 @@ func (p *Portal) watch(v *visit) error {
 	if purpose == "" {
 		purpose = v.purposes(s)[0].Value
 	}
-	if purpose == "review" && v.can(policy.SessionReview) && (s.Review.State != sessions.Claimed || s.Review.By != v.actor.ID) && s.Review.State != sessions.Asked {
+	if purpose == "review" && v.can(policy.SessionReview) && !v.reviews(s.Review) {
 		if _, err := p.Sessions.Claim(v.ctx, scope, s.ID); err != nil {
 			return v.sessionFault(scope, err)
 		}
 	}
-	w, err := p.Sessions.OpenViewing(v.ctx, scope, s.ID, "player", purpose)
+	way := "player"
+	if v.formValue("way") == "transcript" { // for who has no player
+		way = "transcript"
+	}
+	w, err := p.Sessions.OpenViewing(v.ctx, scope, s.ID, way, purpose)
 	if err != nil {
 		return v.sessionFault(scope, err)
 	}
 	return v.redirect("/sessions/"+s.ID+"/replay?"+query("viewing", w.ID, "at", v.formValue("at")), "")
+}
+
+// reviews reports whether the reader has a session for review, or asked the
+// question about it that is open.
+func (v *visit) reviews(r sessions.Review) bool {
+	return r.ClaimedBy == v.actor.ID && r.ClaimedUntil.After(v.now) || r.State == sessions.Asked && r.By == v.actor.ID
 }
 
 // replay is the page on which a recording is watched.
@@ -88,6 +98,13 @@ func (v *visit) replayPage() (*Replay, error) {
 	}
 	page.Noting = v.noteForm(s, viewing)
 	page.Verdict = v.verdictForm(s, viewing)
+	page.Purpose = "support"
+	if !v.staff() {
+		page.Purpose = v.purposes(s)[0].Value
+	} else if page.Verdict != nil {
+		page.Purpose = "review"
+	}
+	page.Read = base + "/watch"
 	return page, nil
 }
 
@@ -284,8 +301,7 @@ func (v *visit) replayInvalid(err error, prefix string) error {
 
 // verdictForm judges a session; nil where the reader does not have it.
 func (v *visit) verdictForm(s sessions.Session, viewing string) *VerdictForm {
-	mine := (s.Review.State == sessions.Claimed || s.Review.State == sessions.Asked) && s.Review.By == v.actor.ID
-	if !v.staff() || !v.can(policy.SessionReview) || !mine {
+	if !v.staff() || !v.can(policy.SessionReview) || !v.reviews(s.Review) {
 		return nil
 	}
 	f := &VerdictForm{Action: "/sessions/" + s.ID + "/verdict", Viewing: viewing, Version: s.Version, Text: v.c.FormValue("verdict-text"), Unclaim: "/sessions/" + s.ID + "/unclaim"}

@@ -140,6 +140,12 @@ func (v *visit) questionPage(s sessions.Session) *AccessForm {
 	at := "/sessions/" + s.ID
 	page := v.accessForm(v.t("review.answer_do"), v.t("review.answer_say", "name", v.reviewerName(s.Review)), at+"/answer", at, v.t("review.answer_send"))
 	page.Nav, page.Crumbs = v.sessionNav(), []Link{v.sessionHome(), {v.t("session.title"), at}}
+	if s.Review.State == sessions.Unreviewable {
+		page.Title, page.Say, page.Do = v.t("review.known_do"), v.t("review.known_say"), v.t("review.known_send")
+		page.Lines = []string{v.reviewEnded(s), v.t("review.known_1")}
+		page.Fields = []FormField{v.entered("answer", v.t("review.known"), s.Review.Answer).rows(4)}
+		return page
+	}
 	page.About, page.Answers = v.t("review.text"), []Pair{{Label: v.reviewerName(s.Review), Value: PlainName([]byte(s.Review.Text))}}
 	page.Fields = []FormField{v.entered("answer", v.t("review.answer"), "").rows(4)}
 	return page
@@ -186,8 +192,8 @@ func (p *Portal) queue(v *visit) error {
 	}
 	v.saidOfQueue(page, counts, own, len(items))
 	n := func(key string, n int) Fact { return Fact{Label: v.t(key), State: State{Word: group(int64(n))}} }
-	page.Facts = []Fact{n("queue.waiting", counts.Waiting), n("queue.overdue", counts.Overdue), n("queue.asked", counts.Asked), n("queue.reviewed", counts.Reviewed),
-		{Label: v.t("queue.watched"), State: State{Word: span(p.tx, counts.Watched)}, Note: v.t("queue.watched_note")}}
+	page.Facts = []Fact{n("queue.waiting", counts.Waiting), n("queue.overdue", counts.Overdue), n("queue.asked", counts.Asked), n("queue.reviewed", counts.Reviewed), n("queue.impossible", counts.Impossible),
+		{Label: v.t("queue.watched"), State: State{Word: offset(counts.Watched)}, Note: v.t("queue.watched_note")}}
 	sec := Section{ID: "queue", Title: v.t("queue.list"), Lead: v.t("queue.lead"), Empty: v.t("queue.empty")}
 	if f.Because != "" || f.Mine || f.Customer != "" {
 		sec.Empty = v.t("queue.none_of")
@@ -251,6 +257,15 @@ func (v *visit) queueGrid(items []sessions.Session) (Grid, error) {
 	return g, nil
 }
 
+// dayWithoutSeed is a row of days of which no sample can be drawn.
+func (v *visit) dayWithoutSeed(d sessions.Draw) GridRow {
+	days := d.Day
+	if d.From != "" && d.From != d.Day {
+		days = v.t("draws.days", "from", d.From, "to", d.Day)
+	}
+	return GridRow{Cells: []Cell{{Link: Link{Label: days}}, {State: State{ToneUnknown, v.t("draws.none")}}, {}, {}, {Notes: []string{v.t("draws.none_note")}}, {}}}
+}
+
 // draws are the days' samples, and how anybody draws them again.
 func (p *Portal) draws(v *visit) error {
 	scope, err := v.scope(policy.SessionRead)
@@ -266,6 +281,10 @@ func (p *Portal) draws(v *visit) error {
 	sec := Section{ID: "draws", Title: v.t("draws.list"), Empty: v.t("draws.empty"), Grid: Grid{Heads: []string{v.t("draws.day"), v.t("col.state"), v.t("draws.percent"), v.t("draws.drawn"), v.t("draws.commitment"), v.t("draws.seed")}}}
 	for _, d := range items {
 		state, seed, drawn := State{ToneBusy, v.t("draws.committed")}, Cell{Notes: []string{v.t("draws.later")}}, Cell{}
+		if d.Commitment == "" {
+			sec.Grid.Rows = append(sec.Grid.Rows, v.dayWithoutSeed(d))
+			continue
+		}
 		if d.Seed != "" {
 			state, seed = State{ToneGood, v.t("draws.revealed")}, Cell{Link: Link{Label: d.Seed}, Code: true, Notes: []string{v.moment(d.RevealedAt)}}
 			drawn.Link.Label = v.t("draws.of", "drawn", d.Drawn, "n", d.Of)

@@ -54,6 +54,8 @@ func (p *Portal) sessionStaffPages() []route {
 		post("/sessions/holds", policy.Staff, policy.SessionAdmin, "portal.hold.add", p.holdAdd),
 		get("/sessions/holds/:hold/release", policy.Staff, policy.SessionAdmin, "portal.hold.release", p.holdRelease),
 		post("/sessions/holds/:hold/release", policy.Staff, policy.SessionAdmin, "portal.hold.release.do", p.holdReleaseDo),
+		get("/sessions/holds/:hold/alone", policy.Staff, policy.SessionAdmin, "portal.hold.alone", p.holdAlone),
+		post("/sessions/holds/:hold/alone", policy.Staff, policy.SessionAdmin, "portal.hold.alone.do", p.holdAloneDo),
 		get("/sessions/terms", policy.Staff, policy.SessionAdmin, "portal.sessionterms", p.sessionTerms),
 		post("/sessions/terms", policy.Staff, policy.SessionAdmin, "portal.sessionterms.save", p.sessionTermsSave),
 		post("/sessions/:id/claim", policy.Staff, policy.SessionReview, "portal.claim", p.claim),

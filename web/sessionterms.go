@@ -111,7 +111,7 @@ func (p *Portal) holds(v *visit) error {
 func (v *visit) holdGrid(items []sessions.Hold) (Grid, error) {
 	customers, staff := map[string]bool{}, map[string]bool{}
 	for _, h := range items {
-		for _, id := range []string{h.By, h.Asked, h.ReleasedBy} {
+		for _, id := range []string{h.By, h.Asked, h.ReleasedBy, h.ReviewedBy} {
 			if id != "" {
 				staff[id] = true
 			}
@@ -161,6 +161,14 @@ func (v *visit) holdSpan(h sessions.Hold) string {
 // holdState is how a hold stands, and what can be done about it.
 func (v *visit) holdState(h sessions.Hold, who map[string]string) (state, do Cell) {
 	switch {
+	case h.Alone && h.ReviewedBy == "":
+		state = Cell{State: State{ToneWarn, v.t("holds.alone")}, Notes: []string{v.t("holds.alone_by", "name", who[h.ReleasedBy])}}
+		if v.can(policy.SessionAdmin) && h.ReleasedBy != v.actor.ID {
+			do.Acts = []Act{{Label: v.t("holds.look"), Href: "/sessions/holds/" + h.ID + "/release"}}
+		}
+		return state, do
+	case h.Alone:
+		return Cell{State: State{ToneUnknown, v.t("holds.released_alone")}, Notes: []string{who[h.ReleasedBy], v.t("holds.looked_by", "name", who[h.ReviewedBy])}}, do
 	case !h.ReleasedAt.IsZero():
 		return Cell{State: State{ToneUnknown, v.t("holds.released")}, Notes: []string{who[h.ReleasedBy]}}, do
 	case !h.Until.IsZero() && !h.Until.After(v.now):
@@ -170,12 +178,21 @@ func (v *visit) holdState(h sessions.Hold, who map[string]string) (state, do Cel
 		if v.can(policy.SessionAdmin) && h.Asked != v.actor.ID {
 			do.Acts = []Act{{Label: v.t("holds.grant"), Href: "/sessions/holds/" + h.ID + "/release"}}
 		}
+		do.Acts = append(do.Acts, v.releaseAloneAct(h)...)
 		return state, do
 	}
 	if v.can(policy.SessionAdmin) {
-		do.Acts = []Act{{Label: v.t("holds.release"), Href: "/sessions/holds/" + h.ID + "/release"}}
+		do.Acts = append([]Act{{Label: v.t("holds.release"), Href: "/sessions/holds/" + h.ID + "/release"}}, v.releaseAloneAct(h)...)
 	}
 	return Cell{State: State{ToneGood, v.t("holds.stands")}}, do
+}
+
+// releaseAloneAct ends a hold by one person, in an emergency.
+func (v *visit) releaseAloneAct(h sessions.Hold) []Act {
+	if !v.can(policy.SessionAdmin) {
+		return nil
+	}
+	return []Act{{Label: v.t("holds.alone_do"), Href: "/sessions/holds/" + h.ID + "/alone"}}
 }
 
 // holdForm keeps one session's recording, or a customer's of a time.
@@ -249,6 +266,29 @@ func (v *visit) releaseForm() *AccessForm {
 	return page
 }
 
+// aloneForm ends a hold by one person: what follows from that stands on it.
+func (v *visit) aloneForm() *AccessForm {
+	at := "/sessions/holds/" + pathEscape(v.c.Param("hold")) + "/alone"
+	page := v.accessForm(v.t("holds.alone_do"), v.t("holds.alone_say"), at, "/sessions/holds", v.t("holds.alone_send"))
+	page.Nav, page.Crumbs = "sessions", []Link{v.sessionHome(), {v.t("holds.title"), "/sessions/holds"}}
+	page.Lines = []string{v.t("holds.alone_1"), v.t("holds.alone_2"), v.t("holds.release_2")}
+	page.Fields = []FormField{v.entered("why", v.t("col.why"), "").rows(3).hint(v.t("holds.alone_hint"))}
+	return page
+}
+
+func (p *Portal) holdAlone(v *visit) error { return v.render(v.aloneForm()) }
+
+func (p *Portal) holdAloneDo(v *visit) error {
+	scope, err := v.scope(policy.SessionAdmin)
+	if err != nil {
+		return err
+	}
+	if _, err := p.Sessions.ReleaseAlone(v.ctx, scope, v.c.Param("hold"), v.formValue("why")); err != nil {
+		return v.invalid(v.aloneForm(), err)
+	}
+	return v.redirect("/sessions/holds", "released_alone")
+}
+
 func (p *Portal) holdRelease(v *visit) error { return v.render(v.releaseForm()) }
 
 func (p *Portal) holdReleaseDo(v *visit) error {
@@ -260,8 +300,11 @@ func (p *Portal) holdReleaseDo(v *visit) error {
 	if err != nil {
 		return v.invalid(v.releaseForm(), err)
 	}
-	if h.ReleasedAt.IsZero() {
+	switch {
+	case h.ReleasedAt.IsZero():
 		return v.redirect("/sessions/holds", "release_asked")
+	case h.Alone:
+		return v.redirect("/sessions/holds", "release_looked")
 	}
 	return v.redirect("/sessions/holds", "released")
 }

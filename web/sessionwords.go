@@ -96,6 +96,12 @@ func (v *visit) reviewState(s sessions.Session) State {
 		return State{ToneBusy, v.t("review.claimed")}
 	case sessions.Asked:
 		return State{ToneWarn, v.t("review.asked")}
+	case sessions.Unreviewable:
+		tone := ToneUnknown
+		if r.Answer == "" && (r.Closed == "deleted" || r.Closed == "changed" || r.Closed == "gone") {
+			tone = ToneWarn
+		}
+		return State{tone, v.t("review.impossible")}
 	case sessions.Reviewed:
 		switch r.Verdict {
 		case sessions.Fine:

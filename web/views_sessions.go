@@ -111,6 +111,7 @@ type Replay struct {
 	Verdict         *VerdictForm
 	Keys            []Pair // Label is a key, Value what it does
 	Watched         string
+	Read, Purpose   string // where the transcript is opened by itself, and why; "" is not offered
 }
 
 // Template names the template.
