@@ -2,9 +2,7 @@ package incidents
 
 import (
 	"context"
-	"encoding/csv"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -302,34 +300,4 @@ func (f folder) delay() string {
 		}
 	}
 	return strings.Join(distinct(slices.DeleteFunc(parts, func(p string) bool { return p == "" })), " ")
-}
-
-// WriteRegister writes the register as CSV, for a table calculation: what could
-// be a formula there is text.
-func WriteRegister(w io.Writer, list []RegisterEntry) error {
-	out := csv.NewWriter(w)
-	rows := [][]string{{"case", "state", "opened", "kinds", "facts", "effects", "cause", "remedies", "authority_not_told_because", "delay", "recipients", "kept_until"}}
-	for _, e := range list {
-		var told []string
-		for _, r := range e.Recipients {
-			told = append(told, fmt.Sprintf("%s (%s, phase %d): sent %s, reached %s", r.To, r.Audience, r.Phase, or(controlplane.Instant(r.SentAt), "-"), or(controlplane.Instant(r.ToldAt), "-")))
-		}
-		rows = append(rows, []string{e.Case.Number, string(e.Case.State), controlplane.Instant(e.Case.OpenedAt), joined(e.Case.Kinds), e.Facts, e.Effects, e.Cause, e.Remedies, e.NotTold, e.Delay,
-			strings.Join(told, "\n"), controlplane.Instant(e.KeptUntil)})
-	}
-	for _, r := range rows {
-		for i, v := range r {
-			if strings.ContainsAny(v[:min(1, len(v))], "=+-@\t\r") {
-				r[i] = "'" + v
-			}
-		}
-		if err := out.Write(r); err != nil {
-			return fmt.Errorf("incidents: write register: %w", err)
-		}
-	}
-	out.Flush()
-	if err := out.Error(); err != nil {
-		return fmt.Errorf("incidents: write register: %w", err)
-	}
-	return nil
 }

@@ -111,9 +111,9 @@ func oneByID[T any](tx *db.Tx, scope policy.Scope, noun, id string) (row T, err 
 	return db.One[T](tx, scope, noun, id)
 }
 
-// lateTasks are those past their time of open cases that no finding tells of yet.
+// lateTasks are those past their time that no finding tells of yet, but of false alarms.
 func lateTasks(tx *db.Tx) (rows []taskRow, err error) {
-	err = tx.Where("done_at = 0 AND told_at = 0 AND due_at > 0 AND due_at <= ?", tx.NowMillis()).Order("due_at, id").Limit(200).Find(&rows).Error
+	err = tx.Where("done_at = 0 AND told_at = 0 AND due_at > 0 AND due_at <= ? AND NOT EXISTS (SELECT 1 FROM incident_cases c WHERE c.id = case_id AND c.state = 'false_alarm')", tx.NowMillis()).Order("due_at, id").Limit(200).Find(&rows).Error
 	return rows, err
 }
 
@@ -159,7 +159,7 @@ func setFrozen(tx *db.Tx, incident string, until int64) error {
 	return tx.Exec("UPDATE incident_cases SET frozen_until = ? WHERE id = ?", until, incident).Error
 }
 
-// impactBefore is the version of a case that stood at an instant; ok is false
+// versionAt is the version of a case that stood at an instant; ok is false
 // where it did not exist yet.
 func versionAt(tx *db.Tx, incident string, at int64) (row versionRow, ok bool, err error) {
 	var rows []versionRow

@@ -171,13 +171,16 @@ func (s *Service) taskLate(tx *db.Tx, r taskRow, names map[string]string) error 
 		Owner: findings.Ops, Link: casePath(c.ID), Args: map[string]string{"case": c.numberOf(), "what": controlplane.Line(t.Text, 120), "person": t.OwnerName, "at": shown(t.DueAt, zoneNamed(c.Zone))}})
 }
 
-// tasksClosed ends the findings of tasks of a case that ended: what is left is
-// said in its report.
+// tasksClosed ends the findings of tasks of a case that was a false alarm. Those
+// of any other one are to be done all the same.
 func (s *Service) tasksClosed(tx *db.Tx, c Case) error {
+	if c.State != FalseAlarm {
+		return nil
+	}
 	rows, err := ofCase[taskRow](tx, c.ID, "id")
 	for _, r := range rows {
 		if err == nil && r.ToldAt > 0 && r.DoneAt == 0 {
-			err = s.findings.Close(tx, taskFinding(r.ID), "the case was closed")
+			err = s.findings.Close(tx, taskFinding(r.ID), "it was a false alarm")
 		}
 	}
 	return err

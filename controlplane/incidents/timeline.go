@@ -165,7 +165,32 @@ func (s *Service) ownMoments(tx *db.Tx, c Case) (items []Moment, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.freezeMoments(tx, c, add); err != nil {
+		return nil, err
+	}
 	return items, s.reportMoments(tx, c, add)
+}
+
+// freezeMoments are what of a case is kept, or would be in a drill.
+func (s *Service) freezeMoments(tx *db.Tx, c Case, add func(at time.Time, kind, text, ref, by string)) error {
+	if c.Drill {
+		add(c.OpenedAt, "case", strings.Join(s.wouldFreeze(tx, c).Held, " "), c.ID, "")
+		return nil
+	}
+	row, ok, err := freezeOf(tx, c.ID)
+	if err != nil || !ok {
+		return err
+	}
+	f, err := s.frozen(row, c)
+	if err != nil {
+		return err
+	}
+	at := controlplane.FromMillis(row.FrozenAt)
+	if len(f.Held) > 0 {
+		add(at, "case", "Kept until "+shown(f.Until, zoneNamed(c.Zone))+": "+strings.Join(f.Held, " "), c.ID, row.ByID)
+	}
+	add(at, "case", prefixed("Not all of it is kept. ", f.Failed), c.ID, "")
+	return nil
 }
 
 // reportMoments are the reports that belong to a case.
@@ -282,7 +307,6 @@ var ledgerWords = map[string]string{
 	"incident.reopened": "The case was opened again.",
 	"incident.merged":   "Cases were put together.",
 	"incident.split":    "A part of the case became a case of its own.",
-	"incident.frozen":   "Recordings and logs are kept because of the case.",
 	"incident.thawed":   "What was kept because of the case was let go of.",
 	"incident.triaged":  "A report was looked at.",
 	"incident.alarm":    "An alarm was raised.",

@@ -41,6 +41,7 @@ func TestTimeline(t *testing.T) {
 			{At: start.Add(5 * time.Hour), Kind: "job", Text: "After it was contained.", Server: w.mapleOne.ID},
 		}
 		c := w.open([]customers.Server{w.mapleOne})
+		w.run()
 		w.clock.Advance(time.Hour)
 		w.affect(c, w.maple)
 		if err := w.incidents.Note(w.ctx, w.all, c.ID, incidents.At(start.Add(-3*time.Hour).Format(time.RFC3339)), "A strange mail came. "+hostile); err != nil {
@@ -54,7 +55,7 @@ func TestTimeline(t *testing.T) {
 		items, partial := w.timeline(c, time.Time{}, time.Time{})
 		same(t, "partial", partial, nil)
 		for _, want := range [][2]string{{"case", "was opened"}, {"case", "A strange mail came. <script>"}, {"awareness", "Maple Bakery"}, {"case", "Task: Call them."}, {"action", "Evidence."}, {"decision", "the risk is low"},
-			{"case", "Contained"}, {"session", "Bob began"}} {
+			{"case", "Contained"}, {"case", "recordings of one server"}, {"session", "Bob began"}} {
 			if !has(items, want[0], want[1]) {
 				t.Errorf("no %s “%s” in %v", want[0], want[1], items)
 			}
@@ -157,13 +158,6 @@ func TestRegister(t *testing.T) {
 		}
 		if got := w.register(w.clock.Now().Year() - 1); len(got) != 0 {
 			t.Errorf("last year: got %v", got)
-		}
-		var b strings.Builder
-		if err := incidents.WriteRegister(&b, []incidents.RegisterEntry{e}); err != nil {
-			t.Fatal(err)
-		}
-		if lines := strings.Count(strings.TrimSpace(b.String()), "\n") + 1; lines != 2 || strings.Contains(b.String(), ",=1+1") || strings.Contains(b.String(), ",\"=1+1") {
-			t.Errorf("CSV: got %d lines\n%s", lines, b.String())
 		}
 		w.clock.Advance(5*366*day + time.Hour)
 		if got := w.register(0); len(got) != 0 {
