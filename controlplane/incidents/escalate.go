@@ -83,8 +83,11 @@ func (s *Service) reached(tx *db.Tx, r *noticeRow, state NoticeState, at time.Ti
 	if rank(state) > rank(NoticeState(r.State)) {
 		r.State = string(state)
 	}
-	if state != Accepted || !insists(Purpose(r.Purpose)) {
+	switch {
+	case state != Accepted || !insists(Purpose(r.Purpose)):
 		r.NextAt = 0 // nobody else has to be found
+	case first:
+		r.NextAt = tx.Now.Add(s.opts.Escalate).UnixMilli() // they have that long to open it
 	}
 	if first {
 		r.ToldAt = at.UnixMilli()
