@@ -3,6 +3,7 @@ package incidents_test
 import (
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -42,6 +43,42 @@ func TestOneSentenceOpensACase(t *testing.T) {
 			}
 		}
 		same(t, "ledger", kinds, []string{"incident.opened", "incident.asserted"})
+	})
+}
+
+// Several people open cases, and replicas look for alarms, at one instant: every
+// case has a number of its own, and every alarm rings once.
+func TestManyAtOnce(t *testing.T) {
+	each(t, func(w *world) {
+		const n = 8
+		var wg sync.WaitGroup
+		numbers := make([]string, n)
+		for i := range n {
+			wg.Go(func() {
+				c, err := w.incidents.Open(w.ctx, w.all, incidents.NewCase{Title: "I think we were hacked", OurData: true, Certainty: law.Certain})
+				if err != nil {
+					t.Error(err)
+				}
+				numbers[i] = c.Number
+			})
+		}
+		wg.Wait()
+		slices.Sort(numbers)
+		if len(slices.Compact(slices.Clone(numbers))) != n || numbers[0] != "2026-1" || numbers[n-1] != "2026-8" {
+			t.Errorf("numbers: %v", numbers)
+		}
+		w.clock.Advance(80 * time.Hour)
+		for range 3 {
+			wg.Go(func() {
+				if err := w.incidents.Pass(controlplane.System(t.Context(), "incidents")); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if got := w.alarmed(); len(got) != n {
+			t.Errorf("alarms: %v", got)
+		}
 	})
 }
 

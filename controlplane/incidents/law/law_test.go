@@ -221,20 +221,22 @@ func TestAwareness(t *testing.T) {
 		known int
 		want  string // "" is not aware
 	}{
-		"nobody":                         {nil, 23, ""},
-		"not recorded yet":               {[]law.Assertion{first}, 10, ""},
-		"one":                            {[]law.Assertion{first}, 11, "1"},
-		"the earliest counts":            {[]law.Assertion{first, other}, 23, "2"},
-		"as known before":                {[]law.Assertion{first, other}, 11, "1"},
-		"earlier counts at once":         {[]law.Assertion{first, earlier}, 13, "3"},
-		"later alone does not count":     {[]law.Assertion{first, later}, 23, "1"},
-		"nor by the same person":         {[]law.Assertion{first, alone}, 23, "1"},
-		"later, confirmed":               {[]law.Assertion{first, confirmed}, 16, "4"},
-		"before it was confirmed":        {[]law.Assertion{first, confirmed}, 15, "1"},
-		"another's word stands":          {[]law.Assertion{first, other, confirmed}, 23, "2"},
-		"taken back without a second":    {[]law.Assertion{first, doubt}, 23, "1"},
-		"a suspicion is not certainty":   {[]law.Assertion{hunch}, 23, ""},
-		"corrected twice, earlier, then": {[]law.Assertion{first, earlier, {ID: "7", Certainty: law.Certain, At: at(6), By: "bob", RecordedAt: at(17), Supersedes: "3"}}, 23, "7"},
+		"nobody":                                        {nil, 23, ""},
+		"not recorded yet":                              {[]law.Assertion{first}, 10, ""},
+		"one":                                           {[]law.Assertion{first}, 11, "1"},
+		"the earliest counts":                           {[]law.Assertion{first, other}, 23, "2"},
+		"as known before":                               {[]law.Assertion{first, other}, 11, "1"},
+		"earlier counts at once":                        {[]law.Assertion{first, earlier}, 13, "3"},
+		"later alone does not count":                    {[]law.Assertion{first, later}, 23, "1"},
+		"nor by the same person":                        {[]law.Assertion{first, alone}, 23, "1"},
+		"later, confirmed":                              {[]law.Assertion{first, confirmed}, 16, "4"},
+		"before it was confirmed":                       {[]law.Assertion{first, confirmed}, 15, "1"},
+		"another's word stands":                         {[]law.Assertion{first, other, confirmed}, 23, "2"},
+		"taken back without a second":                   {[]law.Assertion{first, doubt}, 23, "1"},
+		"a suspicion is not certainty":                  {[]law.Assertion{hunch}, 23, ""},
+		"corrected twice, earlier, then":                {[]law.Assertion{first, earlier, {ID: "7", Certainty: law.Certain, At: at(6), By: "bob", RecordedAt: at(17), Supersedes: "3"}}, 23, "7"},
+		"a correction that nobody confirmed, corrected": {[]law.Assertion{first, later, {ID: "8", Certainty: law.Certain, At: at(13), By: "ada", RecordedAt: at(17), Supersedes: "4"}}, 23, "1"},
+		"by steps: later than the first, by another's":  {[]law.Assertion{first, earlier, {ID: "9", Certainty: law.Certain, At: at(12), By: "bob", RecordedAt: at(17), Supersedes: "3"}}, 23, "3"},
 	} {
 		got, ok := law.Effective(c.all, law.Certain, at(c.known))
 		if got.ID != c.want || ok != (c.want != "") {
