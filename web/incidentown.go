@@ -124,7 +124,7 @@ func (v *visit) ownPage() (*CaseNotice, incidents.Notice, error) {
 	if err != nil {
 		return nil, n, err
 	}
-	page := &CaseNotice{Page: v.page("notices", v.t("inc.own_title"), orWord(trimDot(plain(n.Title)), wordOf(v, purposes, n.Purpose))+"."), Text: n.Text, Sum: n.SHA256}
+	page := &CaseNotice{Page: v.page("notices", v.t("inc.own_title"), orWord(trimDot(plain(n.Title)), wordOf(v, purposes, n.Purpose))+"."), Own: true, Text: n.Text, Sum: n.SHA256}
 	page.Crumbs, page.Tone = []Link{{v.t("inc.own_title"), "/notices"}}, v.ownState(n).Tone
 	page.Sub = v.t("inc.own_sent", "when", v.moment(n.SentAt))
 	if n.State == incidents.Acknowledged {

@@ -79,6 +79,7 @@ type CaseNotice struct {
 	Stopped  bool    // it cannot be sent as it is
 	Forms    []BoxForm
 	Acts     []Act
+	Own      bool   // it is before whom it was sent to
 	Text     string // exactly as it is sent
 	Sum      string // SHA-256 of it
 	Sections []Section

@@ -229,6 +229,6 @@ func ownIncidents(tx *web.Text) []Sample {
 	empty := &web.Incidents{Page: customer("notices", t("inc.own_title"), t("inc.own_say_none")), Acts: full.Acts, Sections: []web.Section{{ID: "notices", Title: t("inc.own_list"), Empty: t("inc.own_empty")}, {ID: "reports", Title: t("inc.own_reports"), Empty: t("inc.own_reports_empty")}}}
 	one := customer("notices", t("inc.own_title"), "Personal data that we process for you is concerned.")
 	one.Tone, one.Crumbs, one.Sub = web.ToneWarn, []web.Link{link(t("inc.own_title"))}, t("inc.own_sent", "when", "today 14:05")
-	notice := &web.CaseNotice{Page: one, Text: letter, Sum: strings.Repeat("0a1b2c3d", 8), Forms: []web.BoxForm{{ID: "acknowledge", Title: t("inc.own_ack"), Lead: t("inc.own_ack_lead"), Action: "#", Do: t("inc.own_ack_do")}}}
+	notice := &web.CaseNotice{Page: one, Own: true, Text: letter, Sum: strings.Repeat("0a1b2c3d", 8), Forms: []web.BoxForm{{ID: "acknowledge", Title: t("inc.own_ack"), Lead: t("inc.own_ack_lead"), Action: "#", Do: t("inc.own_ack_do")}}}
 	return []Sample{{"ownnotices-full", full}, {"ownnotices-empty", empty}, {"ownnotice-new", notice}}
 }
