@@ -120,18 +120,18 @@ func TestSecretIDIsLost(t *testing.T) {
 	wantTrouble(t, err, vault.Settings, "was not opened", "still good")
 
 	ctx, stop := context.WithCancel(t.Context())
-	opened := make(chan struct{})
+	gone := make(chan struct{})
 	fake.OnCall(func(_, path string) {
 		if path == "sys/wrapping/unwrap" {
 			stop() // the process ends, and Vault has its order
-			close(opened)
+			<-gone
 		}
 	})
 	if _, err := vault.Open(ctx, o); err == nil {
 		t.Fatal("signed in with an answer that never came")
 	}
-	<-opened
 	fake.OnCall(nil)
+	close(gone)
 	until(t, "the token is opened", func() bool { return fake.Calls("POST sys/wrapping/unwrap") == 1 })
 	_, err = vault.Open(t.Context(), o)
 	wantTrouble(t, err, vault.Unwrapped, "We opened the wrapping token", "put a new wrapped one into vault.secret_id_file")
