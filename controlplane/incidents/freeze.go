@@ -137,9 +137,19 @@ func (s *Service) freezeAffected(tx *db.Tx, c Case, a Affected) error {
 // freezeLater has what a case asks for held by a job; why tells apart what is
 // asked for at one instant.
 func (s *Service) freezeLater(tx *db.Tx, incident, why string) error {
-	_, err := s.jobs.Enqueue(tx, jobs.Spec{Kind: jobFreeze, Executor: jobs.Plane, Resource: "incident:" + incident, Key: fmt.Sprintf("%s:%s:%d:%s", jobFreeze, incident, tx.NowMillis(), why),
+	ask := freezeAsk{tx, fmt.Sprintf("%s:%s:%d:%s", jobFreeze, incident, tx.NowMillis(), why)}
+	if was := s.freezeAsked.Swap(&ask); was != nil && *was == ask {
+		return nil // thousands of customers may come into a case in one transaction
+	}
+	_, err := s.jobs.Enqueue(tx, jobs.Spec{Kind: jobFreeze, Executor: jobs.Plane, Resource: "incident:" + incident, Key: ask.key,
 		Supersedes: jobFreeze + ":" + incident, Subject: incident, Params: freezeParams{incident}, MaxAttempts: freezeTries, Title: "job.incident_freeze"})
 	return err
+}
+
+// freezeAsk is what a transaction asked for last.
+type freezeAsk struct {
+	tx  *db.Tx
+	key string
 }
 
 // runFreeze holds what a case's row asks for. It may run again.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"ostler/controlplane/bus"
@@ -117,7 +118,8 @@ type Service struct {
 	onAffected []func(tx *db.Tx, c Case, a Affected) error
 	onClosed   []func(tx *db.Tx, c Case) error
 	// onFrozen are told of every case whose data is kept now, and until when.
-	onFrozen []func(tx *db.Tx, c Case) error
+	onFrozen    []func(tx *db.Tx, c Case) error
+	freezeAsked atomic.Pointer[freezeAsk]
 	// onDelivered are told of every notice that reached somebody for the first time.
 	onDelivered []func(tx *db.Tx, n Notice) error
 }
