@@ -108,7 +108,9 @@ func (s *Service) caseIn(tx *db.Tx, scope policy.Scope, ref string) (Case, error
 func (s *Service) caseOf(tx *db.Tx, d *dossier) (c Case, err error) {
 	c = d.plain()
 	clocks := d.clocks()
-	c.NextDue, c.Late = nextOf(clocks)
+	if c.NextDue, c.Late = nextOf(clocks); c.State != Open {
+		c.NextDue, c.Late = time.Time{}, false
+	}
 	c.Servers, c.Awareness, c.Decisions = d.servers, d.assertions, d.decisions
 	c.Significant = law.Significant(d.company().Entity, d.impact())
 	c.AssessBy = d.assessBy(s.opts.Assess)

@@ -153,6 +153,9 @@ func (s *Service) backTo(tx *db.Tx, d *dossier, known time.Time) error {
 	if err := json.Unmarshal([]byte(text), &was); err != nil {
 		return fmt.Errorf("read version: %w", err)
 	}
+	if err := s.beforeItMoved(tx, d, known); err != nil {
+		return err
+	}
 	d.by = nil
 	d.row, d.data, d.known, d.zone = was.Row, was.Data, known, zoneNamed(was.Row.Zone)
 	d.affected = slices.DeleteFunc(d.affected, func(r affectedRow) bool { return d.stateOf(r) == "" })
@@ -171,6 +174,26 @@ func (s *Service) backTo(tx *db.Tx, d *dossier, known time.Time) error {
 		}
 	}
 	return err
+}
+
+// beforeItMoved adds to a dossier who has been split off since an instant, and
+// what was told in the case before it went to another one.
+func (s *Service) beforeItMoved(tx *db.Tx, d *dossier, known time.Time) (err error) {
+	if d.affected, err = affectedThen(tx, d.row.ID, known.UnixMilli()); err != nil {
+		return err
+	}
+	others, err := goneOnIn(tx, d.row)
+	if err != nil {
+		return err
+	}
+	for _, id := range others {
+		more, err := s.toldOf(tx, id)
+		if err != nil {
+			return err
+		}
+		d.told = append(d.told, more...)
+	}
+	return nil
 }
 
 // List lists cases, newest first, without who is affected. Permission:
@@ -259,6 +282,7 @@ func deref(p *string) string {
 
 // apply writes a change into a row and what is sealed of it, and names what changed.
 func (s *Service) apply(tx *db.Tx, row *caseRow, d *caseData, in CaseChange) (changed []string, err error) {
+	changed = []string{}
 	var errs []error
 	note := func(name string, given bool) bool {
 		if given {

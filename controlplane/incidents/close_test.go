@@ -125,6 +125,10 @@ func TestMerge(t *testing.T) {
 		if len(c.Affected) != 2 || len(c.Servers) != 2 || len(of(t, c, w.maple).Servers) != 2 || !c.DetectedAt.Equal(early.DetectedAt) {
 			t.Errorf("got %+v on %v", c.Affected, c.Servers)
 		}
+		_, clocks, err := w.incidents.AsKnown(w.ctx, w.all, early.ID, instant(t, "2026-11-20T10:00:00Z"))
+		if got := state(w.byRule(clocks)["gdpr-33-2 maple"]); err != nil || got != "running until 2026-11-21T09:00:00Z" {
+			t.Errorf("as it was known before: %q, %v", got, err)
+		}
 		was := w.get(early.ID)
 		if was.State != incidents.Merged || was.MergedInto != late.ID || len(was.Awareness) != 2 || len(was.Affected) != 1 {
 			t.Errorf("the other: %+v", was)
@@ -160,6 +164,10 @@ func TestSplit(t *testing.T) {
 		must[incidents.Case](t)(w.incidents.Split(w.ctx, w.all, c.ID, incidents.SplitOff{Title: "Harbour", Servers: []string{w.shared.ID}, Why: "Its own."}))
 		if n := len(w.get(c.ID).Affected); n != 0 {
 			t.Errorf("servers take their tenants along: %d left", n)
+		}
+		_, clocks, err := w.incidents.AsKnown(w.ctx, w.all, c.ID, instant(t, "2026-11-20T10:00:00Z"))
+		if got := state(w.byRule(clocks)["gdpr-33-2 maple"]); err != nil || got != "met until 2026-11-21T09:00:00Z" {
+			t.Errorf("as it was known before: %q, %v", got, err)
 		}
 		for name, in := range map[string]incidents.SplitOff{"nothing": {Title: "x", Why: "x"}, "no title": {Customers: []string{w.maple.ID}, Why: "x"},
 			"somebody else": {Title: "x", Why: "x", Customers: []string{w.maple.ID}}, "another server": {Title: "x", Why: "x", Servers: []string{w.harbourOne.ID}}} {

@@ -398,3 +398,16 @@ func markRemoved(tx *db.Tx, table, column, incident string, ids []string) error 
 	}
 	return nil
 }
+
+// affectedThen are the customers who were in a case at an instant, or came later.
+func affectedThen(tx *db.Tx, incident string, at int64) (rows []affectedRow, err error) {
+	err = tx.Where("case_id = ? AND (removed_at = 0 OR removed_at > ?)", incident, at).Order("added_at, customer_id").Find(&rows).Error
+	return rows, err
+}
+
+// goneOnIn are the cases in which a case, or a part of it, goes on: a part that
+// was split off keeps the instant at which the whole was opened.
+func goneOnIn(tx *db.Tx, row caseRow) (ids []string, err error) {
+	err = tx.Raw("SELECT id FROM incident_cases WHERE id <> ? AND (opened_at = ? OR id = ?)", row.ID, row.OpenedAt, row.MergedInto).Scan(&ids).Error
+	return ids, err
+}
