@@ -121,6 +121,39 @@ var bodies = map[string]string{
 	"api.note.add":        `{"at_ms":0,"text":"Look here"}`,
 	"api.review.ask":      `{"why":"It was slow then"}`,
 
+	"api.incident.open":        `{"title":"I think we were hacked"}`,
+	"api.incident.change":      `{"summary":"It goes on"}`,
+	"api.incident.assert":      `{"certainty":"certain","ground":"The log shows it"}`,
+	"api.incident.confirm":     `{"assertion":"asr_x"}`,
+	"api.incident.affect":      `{"state":"possible","because":"They are on it"}`,
+	"api.incident.clear":       `{"customer":"cus_x","because":"They are not on it"}`,
+	"api.incident.contain":     `{"how":"The key is gone"}`,
+	"api.incident.handled":     `{"how":"All is as before"}`,
+	"api.incident.close":       `{"state":"closed","because":"It is over"}`,
+	"api.incident.reopen":      `{"because":"There is more"}`,
+	"api.incident.merge":       `{"into":"inc_x","because":"It is one"}`,
+	"api.incident.split":       `{"title":"Another one","because":"They are two"}`,
+	"api.incident.freeze":      `{"until":"2099-01-01T00:00:00Z","because":"A dispute"}`,
+	"api.incident.thaw":        `{"because":"It is over"}`,
+	"api.incident.task":        `{"text":"Look"}`,
+	"api.incident.task_done":   `{"text":"Looked"}`,
+	"api.incident.note":        `{"text":"They called"}`,
+	"api.incident.act":         `{"kind":"done","because":"The key is gone"}`,
+	"api.incident.decide":      `{"reasons":"Nobody can read it"}`,
+	"api.incident.report":      `{"text":"The shop is slow"}`,
+	"api.incident.triage":      `{"aside_because":"It is not"}`,
+	"api.incident.draft":       `{"purpose":"first"}`,
+	"api.incident.edit_all":    `{"words":"More follows"}`,
+	"api.incident.send_all":    `{}`,
+	"api.incident.edit":        `{"words":"More follows"}`,
+	"api.incident.send":        `{}`,
+	"api.incident.discard":     `{"because":"Not needed"}`,
+	"api.incident.tell":        `{"to":"Lee","how":"call"}`,
+	"api.incident.set_terms":   `{"amount":24,"unit":"hours","from_suspicion":false,"role":"controller","financial":false}`,
+	"api.incident.set_company": `{"name":"x","jurisdiction":"EU","zone":"UTC","establishment":true,"authorities":[],"nis2":"unknown","services":[],"contact":"x","telecoms":false}`,
+	"api.incident.set_rules":   `{"pack":"{}"}`,
+	"api.advisory.plan":        `{"purpose":"change","title":"A move","text":"It moves"}`,
+
 	"api.assist.start": `{"customer":"cus_x","reason":"Asked by phone","ticket":"OPS-1"}`,
 }
 
@@ -140,7 +173,8 @@ func (o tenant) id(path string) string {
 	case strings.HasPrefix(rest, "sessions/") && o.session != "":
 		return o.session
 	}
-	return map[string]string{"session-viewings": "vwg_00000000000000000000000000", "session-holds": o.hold, "logins": "lgn_00000000000000000000000000",
+	return map[string]string{"incidents": o.incident, "incident-notices": o.breach, "incident-tasks": o.task, "incident-reports": o.report, "advisories": o.advisory,
+		"session-viewings": "vwg_00000000000000000000000000", "session-holds": o.hold, "logins": "lgn_00000000000000000000000000",
 		"customers": o.customer.ID, "contacts": o.contact.ID, "servers": o.server.ID, "tenancies": o.tenancy.ID, "jobs": o.job,
 		"findings": o.finding, "ledger": o.entry, "tokens": "tok_00000000000000000000000000", "sessions": "ses_00000000000000000000000000",
 		"plans": o.plan.ID, "repositories": o.plan.Repository.ID, "runs": o.run, "snapshots": o.snapshot, "restores": o.restore,
@@ -155,6 +189,7 @@ func TestEveryRoute(t *testing.T) {
 	w := newWorld(t)
 	mine, third, other := w.newTenant("Mine"), w.newTenant("Third"), w.newTenant("Other")
 	w.connected(&mine, &other)
+	w.alarmed(&mine, &other)
 	for _, role := range []policy.Role{policy.RoleOps, policy.RoleSupport} {
 		w.people[string(role)] = controlplane.Actor{Kind: controlplane.ActorStaff, ID: controlplane.NewID(controlplane.PrefixStaff), Role: string(role)}
 	}
@@ -171,7 +206,7 @@ func TestEveryRoute(t *testing.T) {
 			t.Errorf("%s: no id of another customer to try: add one to tenant.id", r.Name)
 			continue
 		}
-		path := strings.ReplaceAll(r.Path, ":id", other.id(r.Path))
+		path := strings.ReplaceAll(strings.ReplaceAll(r.Path, ":id", other.id(r.Path)), ":authority", "ico")
 		body := bodies[r.Name]
 		query := ""
 		if r.Name == "api.session.cast" || r.Name == "api.session.timeline" || r.Name == "api.session.transcript" {
@@ -246,8 +281,9 @@ func TestListsAreOnesOwn(t *testing.T) {
 	w := newWorld(t)
 	mine, other := w.newTenant("Mine"), w.newTenant("Other")
 	w.connected(&mine, &other)
+	w.alarmed(&mine, &other)
 	for _, path := range []string{"/customers", "/servers", "/tenancies", "/jobs", "/findings", "/ledger", "/plans", "/snapshots", "/restores",
-		"/assists", "/windows", "/inventory", "/asks", "/mails", "/certificates", "/dns-providers", "/access/grants", "/access/entries", "/access/notices", "/access/found", "/access/summaries", "/sessions"} {
+		"/assists", "/windows", "/inventory", "/asks", "/mails", "/certificates", "/dns-providers", "/access/grants", "/access/entries", "/access/notices", "/access/found", "/access/summaries", "/sessions", "/incident-notices", "/incident-reports"} {
 		for _, query := range []string{"", "?customer=" + other.customer.ID, "?server=" + other.server.ID} {
 			a := w.call("mine-owner", "GET", server.Base+path+query, "")
 			if a.status == http.StatusUnprocessableEntity && query != "" {
@@ -257,7 +293,7 @@ func TestListsAreOnesOwn(t *testing.T) {
 				t.Errorf("%s%s: got %d: %s", path, query, a.status, a.body)
 			}
 			for _, secret := range []string{other.customer.ID, other.server.ID, other.tenancy.ID, other.job, other.finding, other.entry, other.plan.ID, other.snapshot, other.restore,
-				other.assist, other.window, other.ask, other.mail, other.cert, other.provider, other.person, other.grant, other.ground, other.notice, other.wayIn, other.change, other.session} {
+				other.assist, other.window, other.ask, other.mail, other.cert, other.provider, other.person, other.grant, other.ground, other.notice, other.wayIn, other.change, other.session, other.incident, other.breach, other.report} {
 				if strings.Contains(a.body, secret) {
 					t.Errorf("%s%s: shows another customer's %s", path, query, secret)
 				}

@@ -31,6 +31,7 @@ import (
 	"ostler/controlplane/db/dbtest"
 	"ostler/controlplane/findings"
 	"ostler/controlplane/identity"
+	"ostler/controlplane/incidents"
 	"ostler/controlplane/jobs"
 	"ostler/controlplane/ledger"
 	"ostler/controlplane/mail"
@@ -109,28 +110,29 @@ func (c *chunks) SourceChunk(_ context.Context, srv, agent, job string, epoch in
 }
 
 type world struct {
-	t        *testing.T
-	ctx      context.Context
-	d        *db.DB
-	s        *server.Server
-	agents   *agents.Agents
-	signer   *signing
-	store    *customers.Store
-	jobs     *jobs.Jobs
-	findings *findings.Findings
-	ledger   *ledger.Ledger
-	people   people
-	chunks   *chunks
-	backups  *backups.Service
-	certs    *certs.Service
-	mail     *mail.Mail
-	access   *access.Service
-	sessions *sessions.Service
-	feed     feed
-	identity *identity.Store
-	keeper   *secrets.Keeper
-	wall     *dbtest.Clock
-	log      *bytes.Buffer
+	t         *testing.T
+	ctx       context.Context
+	d         *db.DB
+	s         *server.Server
+	agents    *agents.Agents
+	signer    *signing
+	store     *customers.Store
+	jobs      *jobs.Jobs
+	findings  *findings.Findings
+	ledger    *ledger.Ledger
+	people    people
+	chunks    *chunks
+	backups   *backups.Service
+	certs     *certs.Service
+	mail      *mail.Mail
+	access    *access.Service
+	sessions  *sessions.Service
+	incidents *incidents.Service
+	feed      feed
+	identity  *identity.Store
+	keeper    *secrets.Keeper
+	wall      *dbtest.Clock
+	log       *bytes.Buffer
 }
 
 // newWorld is a whole plane on SQLite behind its server, which does not listen yet.
@@ -171,8 +173,9 @@ func newWorldOn(t *testing.T, d *db.DB) *world {
 	w.openCerts(certs.Deps{DB: d, Keeper: k, Ledger: w.ledger, Jobs: w.jobs, Findings: w.findings, Customers: w.store})
 	w.openAccess(access.Deps{DB: d, Keeper: k, Ledger: w.ledger, Jobs: w.jobs, Findings: w.findings, Customers: w.store, Identity: w.identity, Mail: accessLetters{w.mail}})
 	w.openSessions(sessions.Deps{DB: d, Keeper: k, Ledger: w.ledger, Jobs: w.jobs, Findings: w.findings, Customers: w.store, Identity: w.identity, Blobs: blobs})
+	w.openIncidents(incidents.Deps{DB: d, Keeper: k, Ledger: w.ledger, Jobs: w.jobs, Findings: w.findings, Customers: w.store, Identity: w.identity, Mail: incidentLetters{w.mail}})
 	w.s, err = server.New(server.Deps{DB: d, Keeper: k, Auth: w.people, Agents: w.agents, Customers: w.store, Identity: w.identity, Jobs: w.jobs,
-		Findings: w.findings, Ledger: w.ledger, Chunks: w.chunks, Backups: w.backups, Certs: w.certs, Mail: w.mail, Access: w.access, Sessions: w.sessions}, server.Options{PortalAddr: "127.0.0.1:0", AgentsAddr: "127.0.0.1:0",
+		Findings: w.findings, Ledger: w.ledger, Chunks: w.chunks, Backups: w.backups, Certs: w.certs, Mail: w.mail, Access: w.access, Sessions: w.sessions, Incidents: w.incidents}, server.Options{PortalAddr: "127.0.0.1:0", AgentsAddr: "127.0.0.1:0",
 		EnrolAddr: "127.0.0.1:0", MetricsAddr: "127.0.0.1:0", Version: "test", DrainFor: 2 * time.Second, Log: testLog(w.log)})
 	w.must(err)
 	return w
@@ -209,6 +212,8 @@ type tenant struct {
 	person, grant, ground, authorisation, instruction, notice, wayIn, change string
 
 	session, hold string // where connected was called
+
+	incident, breach, task, report, advisory string // where alarmed was called
 }
 
 func (w *world) newTenant(name string) tenant {
