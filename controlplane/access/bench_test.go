@@ -220,10 +220,11 @@ func BenchmarkVerifyReplay(b *testing.B) {
 // says how long it took.
 func (w *world) replays(b *testing.B, as string, entries int, want []string) {
 	b.Helper()
-	start := time.Now()
+	start, busy := time.Now(), processorTime(b)
 	n, differ, err := w.access.VerifyReplay(w.ctx)
 	if err != nil || n < entries || !slices.Equal(differ, want) {
 		b.Fatalf("got %d entries, %v differ, %v; want %d and %v", n, differ, err, entries, want)
 	}
 	b.ReportMetric(time.Since(start).Seconds(), as+"-s")
+	b.ReportMetric((processorTime(b) - busy).Seconds(), as+"-cpu-s")
 }
