@@ -114,6 +114,9 @@ func (v *visit) loginGrid(items []sessions.Login) (Grid, error) {
 		if l.Key != "" && v.staff() {
 			account.Notes = append(account.Notes, l.Key)
 		}
+		if l.Weak {
+			account.Notes = append(account.Notes, v.t("logins.weak"))
+		}
 		state := Cell{State: v.loginState(l.State)}
 		if l.Why != "" {
 			state.Notes = []string{PlainName([]byte(l.Why)), names[l.By]}

@@ -225,6 +225,9 @@ func (v *visit) coverageSaid(c sessions.Coverage, silent []string) State {
 	if c.Outside > 0 {
 		more = append(more, v.t("coverage.outside", "n", c.Outside))
 	}
+	if c.Weak > 0 {
+		more = append(more, v.t("coverage.weak", "n", c.Weak))
+	}
 	tail := ""
 	if len(more) > 0 {
 		tail = "; " + v.p.tx.List(more)
@@ -236,7 +239,7 @@ func (v *visit) coverageSaid(c sessions.Coverage, silent []string) State {
 		return State{ToneWarn, count + tail + "."}
 	case c.Sessions == 0:
 		return State{"", count + v.t("coverage.nor_login")} // nothing was, or nothing was looked at
-	case c.Recorded > 0 && c.Recorded == c.Sessions:
+	case c.Recorded > 0 && c.Recorded == c.Sessions && tail == "":
 		return State{ToneGood, count + v.t("coverage.all")}
 	}
 	return State{ToneGood, count + tail + "."}

@@ -39,4 +39,7 @@ type SeenLogin struct {
 	At      int64  `json:"at"`               // Unix milliseconds
 	// Teleport says that the login came by a Teleport agent on this host.
 	Teleport bool `json:"teleport,omitempty"`
+	// Weak says that only a record told of it that any account of the host can write
+	// lines into, by the system's logger: auth.log, where there is no journal.
+	Weak bool `json:"weak,omitempty"`
 }

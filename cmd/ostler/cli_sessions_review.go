@@ -144,6 +144,8 @@ func (c *client) sessionDraws() *cobra.Command {
 type hostLoginView struct {
 	ID      string `json:"id"`
 	Server  string `json:"server"`
+	Name    string `json:"server_name"`
+	Weak    bool   `json:"weak"`
 	Kind    string `json:"kind"`
 	Account string `json:"account"`
 	Target  string `json:"target"`
@@ -152,6 +154,23 @@ type hostLoginView struct {
 	State   string `json:"state"`
 	Session string `json:"session"`
 	Why     string `json:"why"`
+}
+
+// where is the server's name, as far as the reader may know it.
+func (v hostLoginView) where() string {
+	if v.Name != "" {
+		return v.Name
+	}
+	return v.Server
+}
+
+// why is what is known of the login: what a person said, or of which session it
+// is; else that it may not be true.
+func (v hostLoginView) why() string {
+	if said := firstLine(v.Why + v.Session); said != "" || !v.Weak {
+		return said
+	}
+	return "from a file that any account can write"
 }
 
 func (v hostLoginView) who() string {
@@ -168,7 +187,7 @@ func (c *client) sessionLogins() *cobra.Command {
 	cmd := c.verb("logins", "List logins that hosts saw, the latest first", cobra.NoArgs, func(ctx context.Context, _ []string) error {
 		q := url.Values{"customer": {customer}, "server": {server}, "state": states}
 		return list(ctx, c, "/logins", q, p, []string{"AT", "SERVER", "KIND", "WHO", "FROM", "STATE", "WHY", "ID"}, func(v hostLoginView) []cell {
-			return []cell{text(when(v.At)), text(v.Server), text(v.Kind), text(v.who()), text(v.From), state(v.State), text(firstLine(v.Why + v.Session)), text(v.ID)}
+			return []cell{text(when(v.At)), text(v.where()), text(v.Kind), text(v.who()), text(v.From), state(v.State), text(v.why()), text(v.ID)}
 		}, "Hosts saw no such logins.")
 	})
 	f := cmd.Flags()

@@ -77,6 +77,7 @@ func (x *sessionsAPI) registerFeed(a *API) {
 type HostLogin struct {
 	ID      string `json:"id"`
 	Server  string `json:"server"`
+	Name    string `json:"server_name,omitempty"`
 	Kind    string `json:"kind" enum:"ssh,console,sudo"`
 	Account string `json:"account"`
 	Target  string `json:"target,omitempty" doc:"sudo: who they became"`
@@ -87,10 +88,11 @@ type HostLogin struct {
 	Session string `json:"session,omitempty"`
 	Why     string `json:"why,omitempty"`
 	By      string `json:"by,omitempty"`
+	Weak    bool   `json:"weak,omitempty" doc:"Only a file of the host tells of it that any account there can write lines into"`
 }
 
 func viewHostLogin(l sessions.Login) HostLogin {
-	return HostLogin{l.ID, l.Server, string(l.Kind), l.Account, l.Target, l.From, l.Key, controlplane.Instant(l.At), string(l.State), l.Session, l.Why, l.By}
+	return HostLogin{l.ID, l.Server, l.ServerName, string(l.Kind), l.Account, l.Target, l.From, l.Key, controlplane.Instant(l.At), string(l.State), l.Session, l.Why, l.By, l.Weak}
 }
 
 // SessionCoverage is how much of what was seen on a customer's servers is recorded.
@@ -104,6 +106,7 @@ type SessionCoverage struct {
 	Logins       int      `json:"logins" doc:"Seen by hosts, the customer's own apart"`
 	Outside      int      `json:"outside" doc:"Of these, without a session"`
 	CustomersOwn int      `json:"customers_own"`
+	Weak         int      `json:"weak" doc:"Of the logins, those of which only a file tells that any account of the host can write lines into"`
 	Silent       []string `json:"silent" nullable:"false" doc:"Servers that did not tell for a part of the time"`
 	Share        *float64 `json:"share,omitempty" doc:"Recorded of all; absent is unknown"`
 }
@@ -149,7 +152,7 @@ func (x *sessionsAPI) registerLogins(a *API) {
 				return nil, err
 			}
 			c, err := x.CoverageOf(ctx, scope, customer, in.From, in.To)
-			v := SessionCoverage{c.Customer, controlplane.Instant(c.From), controlplane.Instant(c.To), c.Sessions, c.Recorded, c.Running, c.Logins, c.Outside, c.CustomersOwn, some(c.Silent), nil}
+			v := SessionCoverage{c.Customer, controlplane.Instant(c.From), controlplane.Instant(c.To), c.Sessions, c.Recorded, c.Running, c.Logins, c.Outside, c.CustomersOwn, c.Weak, some(c.Silent), nil}
 			if share, known := c.Share(); known {
 				v.Share = &share
 			}

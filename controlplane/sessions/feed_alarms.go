@@ -127,6 +127,13 @@ func (s *Service) endless(tx *db.Tx, id string) error {
 	if err := saveSession(tx, &row); err != nil {
 		return err
 	}
+	last, err := lastEventOf(tx, row.Cluster, row.Mark)
+	if err != nil {
+		return err
+	}
+	if err := reopenLogins(tx, id, max(last, row.StartedAt)+endlessLeeway.Milliseconds()); err != nil {
+		return err
+	}
 	customers, err := customerIDs(tx, id)
 	if err != nil {
 		return err

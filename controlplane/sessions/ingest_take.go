@@ -300,6 +300,9 @@ func (in *intake) follow(o *opened, found *matched) error {
 		if err := s.enter(tx, o.row, customers, "session.ended", data, facts{}); err != nil {
 			return err
 		}
+		if err := reopenLogins(tx, o.row.ID, f.EndedAt+loginLeeway.Milliseconds()); err != nil {
+			return err
+		}
 	}
 	if f.State == Uploaded && o.was.State != Uploaded {
 		if err := s.wantRecording(tx, o.row.ID); err != nil {

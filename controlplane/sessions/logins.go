@@ -38,18 +38,23 @@ func (s LoginState) Valid() bool {
 
 // Login is one login that a host's own records tell of.
 type Login struct {
-	ID      string // lgn_
-	Server  string
-	Kind    LoginKind
-	Account string // sealed
-	Target  string // sudo: who they became; sealed
-	From    string // address, or terminal; sealed
-	Key     string // "SHA256:..." where the host's records say with which key
-	At      time.Time
-	State   LoginState
-	Session string // ssn_: Matched
-	Why     string // Explained; sealed
-	By      string // stf_: Explained
+	ID     string // lgn_
+	Server string
+	// ServerName is the server's name; "" where it is none of ours any more.
+	ServerName string
+	Kind       LoginKind
+	Account    string // sealed
+	Target     string // sudo: who they became; sealed
+	From       string // address, or terminal; sealed
+	Key        string // "SHA256:..." where the host's records say with which key
+	At         time.Time
+	State      LoginState
+	Session    string // ssn_: Matched
+	Why        string // Explained; sealed
+	By         string // stf_: Explained
+	// Weak says that only a file of the host told of it that any account there can
+	// write lines into.
+	Weak bool
 }
 
 // Coverage is how much of what was seen on a customer's servers in a time is
@@ -63,6 +68,9 @@ type Coverage struct {
 	// Logins are those that hosts saw, the customer's own apart; Outside those
 	// without a session.
 	Logins, Outside, CustomersOwn int
+	// Weak are those of Logins of which only a file tells that any account of the
+	// host can write lines into.
+	Weak int
 	// Silent are servers whose records could not be read for a part of the time.
 	Silent []string
 }

@@ -1,8 +1,11 @@
 package sessions
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"math"
+	"slices"
 	"time"
 
 	"ostler/controlplane"
@@ -76,6 +79,7 @@ type judge struct {
 	tx     *db.Tx
 	toldBy int64
 	around map[string][]opening // sessions of a server around a minute
+	used   map[string]int       // how many sign-ins a session explains already
 	raises map[accountOn]string // accounts whose finding is to be looked at, with one login of each
 }
 
@@ -83,6 +87,8 @@ type judge struct {
 type opening struct {
 	row   sessionRow
 	login string
+	joins []int64 // when others joined it
+	until int64   // it explains nothing later
 }
 
 // accountOn is an account of a server, by its mark.
@@ -90,7 +96,7 @@ type accountOn struct{ server, account string }
 
 func (s *Service) newJudge(tx *db.Tx) (*judge, error) {
 	feed, err := feedIn(tx)
-	return &judge{s: s, tx: tx, toldBy: s.toldBy(feed), around: map[string][]opening{}, raises: map[accountOn]string{}}, err
+	return &judge{s: s, tx: tx, toldBy: s.toldBy(feed), around: map[string][]opening{}, used: map[string]int{}, raises: map[accountOn]string{}}, err
 }
 
 // judge decides on one login that is awaited or outside.
@@ -159,34 +165,100 @@ func (s *Service) enterLogin(tx *db.Tx, r loginRow, kind string, personal map[st
 }
 
 // session is the session of the cluster that a login is of: one of the same
-// account that began then or, for whoever became another account, that ran then.
+// account that began then, the nearest that has not explained as many as it can,
+// or, for whoever became another account, one that ran then.
 func (j *judge) session(r loginRow, d loginData) (string, error) {
-	minute := r.At / time.Minute.Milliseconds()
-	key := fmt.Sprintf("%s|%d", r.ServerID, minute)
-	list, known := j.around[key]
-	if !known {
-		rows, err := sessionsAround(j.tx, r.ServerID, minute*time.Minute.Milliseconds(), (loginLeeway + time.Minute).Milliseconds())
-		if err != nil {
-			return "", err
-		}
-		for _, row := range rows {
-			data, err := j.s.dataOf(row)
-			if err != nil {
-				return "", err
-			}
-			list = append(list, opening{row, data.Login})
-		}
-		j.around[key] = list
+	list, err := j.openings(r)
+	if err != nil {
+		return "", err
 	}
 	leeway := loginLeeway.Milliseconds()
+	var near []opening
 	for _, o := range list {
-		begins := r.At >= o.row.StartedAt-leeway && r.At <= o.row.StartedAt+leeway
-		runs := r.At >= o.row.StartedAt-leeway && (o.row.EndedAt == 0 || r.At <= o.row.EndedAt+leeway)
-		if o.login == d.Account && (begins || LoginKind(r.Kind) == LoginSudo && runs) {
+		if o.login != d.Account {
+			continue
+		}
+		if LoginKind(r.Kind) == LoginSudo && r.At >= o.row.StartedAt-leeway && r.At <= o.until {
 			return o.row.ID, nil
 		}
+		if r.At >= o.row.StartedAt-leeway && r.At <= o.row.StartedAt+leeway || o.joined(r.At) {
+			near = append(near, o)
+		}
+	}
+	if LoginKind(r.Kind) == LoginSudo {
+		return "", nil
+	}
+	slices.SortStableFunc(near, func(a, b opening) int { return cmp.Compare(apartFrom(a, r.At), apartFrom(b, r.At)) })
+	for _, o := range near {
+		used, known := j.used[o.row.ID]
+		if !known {
+			if used, err = signedIn(j.tx, o.row.ID); err != nil {
+				return "", err
+			}
+		}
+		if used < 1+len(o.joins) {
+			j.used[o.row.ID] = used + 1
+			return o.row.ID, nil
+		}
+		j.used[o.row.ID] = used
 	}
 	return "", nil
+}
+
+// apartFrom is how far a session's beginning is from an instant.
+func apartFrom(o opening, at int64) int64 { return max(o.row.StartedAt-at, at-o.row.StartedAt) }
+
+// joined reports whether somebody joined the session around an instant.
+func (o opening) joined(at int64) bool {
+	leeway := loginLeeway.Milliseconds()
+	return slices.ContainsFunc(o.joins, func(j int64) bool { return at >= j-leeway && at <= j+leeway })
+}
+
+// openings are the sessions of a login's server around it.
+func (j *judge) openings(r loginRow) (list []opening, err error) {
+	minute := r.At / time.Minute.Milliseconds()
+	key := fmt.Sprintf("%s|%d", r.ServerID, minute)
+	if list, known := j.around[key]; known {
+		return list, nil
+	}
+	rows, err := sessionsAround(j.tx, r.ServerID, minute*time.Minute.Milliseconds(), (loginLeeway + time.Minute).Milliseconds())
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range rows {
+		data, err := j.s.dataOf(row)
+		if err != nil {
+			return nil, err
+		}
+		o := opening{row: row, login: data.Login}
+		if o.until, err = j.until(row); err != nil {
+			return nil, err
+		}
+		for _, p := range data.Participants {
+			if at := controlplane.Millis(p.Joined); at > 0 && p.User != data.User && p.Mode != modeImpersonator {
+				o.joins = append(o.joins, at)
+			}
+		}
+		list = append(list, o)
+	}
+	j.around[key] = list
+	return list, nil
+}
+
+// endlessLeeway is how long after its last event a session without an end still
+// explains what was done.
+const endlessLeeway = 5 * time.Minute
+
+// until is until when a session explains that somebody became another account.
+func (j *judge) until(row sessionRow) (int64, error) {
+	switch {
+	case row.EndedAt > 0:
+		return row.EndedAt + loginLeeway.Milliseconds(), nil
+	case row.Endless == 0:
+		return math.MaxInt64, nil // it runs
+	}
+	last, err := lastEventOf(j.tx, row.Cluster, row.Mark)
+	return max(last, row.StartedAt) + endlessLeeway.Milliseconds(), err
 }
 
 // raise raises or closes the findings of the accounts that something changed of.

@@ -45,11 +45,18 @@ func (s *Service) Logins(ctx context.Context, scope policy.Scope, f LoginFilter)
 			rows = rows[:limit]
 			next = pageToken(rows[limit-1].At, rows[limit-1].ID)
 		}
+		names := map[string]string{}
 		for _, r := range rows {
 			x, err := s.login(r, scope)
 			if err != nil {
 				return err
 			}
+			if _, known := names[r.ServerID]; !known {
+				if names[r.ServerID], err = s.nameOfServer(tx, scope, r.ServerID); err != nil {
+					return err
+				}
+			}
+			x.ServerName = names[r.ServerID]
 			items = append(items, x)
 		}
 		return nil
@@ -93,10 +100,21 @@ func (s *Service) Explain(ctx context.Context, scope policy.Scope, login, why st
 		if err := s.raiseOutside(tx, accountOn{r.ServerID, r.AccountMark}, r.ID); err != nil {
 			return err
 		}
-		out, err = s.login(r, scope)
+		if out, err = s.login(r, scope); err == nil {
+			out.ServerName, err = s.nameOfServer(tx, scope, r.ServerID)
+		}
 		return err
 	})
 	return out, wrap("explain", err)
+}
+
+// nameOfServer is a server's name as far as the scope reaches it, "" otherwise.
+func (s *Service) nameOfServer(tx *db.Tx, scope policy.Scope, server string) (string, error) {
+	v, err := s.customers.ServerIn(tx, scope, server)
+	if controlplane.ErrorCode(err) == controlplane.CodeNotFound {
+		return "", nil
+	}
+	return v.Name, err
 }
 
 // coverageDays is the time of a coverage where none is said.
@@ -165,6 +183,7 @@ func countInto(tx *db.Tx, c *Coverage) error {
 			c.Outside += x.N
 		}
 		c.Logins += x.N
+		c.Weak += x.Weak
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"ostler/controlplane/db"
 	"ostler/controlplane/findings"
 	"ostler/controlplane/jobs"
+	"ostler/controlplane/ledger"
 )
 
 const (
@@ -22,6 +23,7 @@ const (
 	loginsFirst    = 24 * time.Hour  // how far back the first look goes
 	loginsOverlap  = 5 * time.Minute // how far back each further one
 	loginsSilent   = time.Hour       // without an answer: nothing is known any more
+	loginsAgain    = 24 * time.Hour  // how long what was not read is asked for again
 	scansAtOnce    = 200
 )
 
@@ -106,36 +108,97 @@ func (s *Service) doneLogins(tx *db.Tx, job jobs.Job) error {
 	if err := s.keepLogins(tx, job.Server, scan.Logins); err != nil {
 		return fmt.Errorf("sessions: logins: %w", err)
 	}
+	return s.readOn(tx, h, asked.Since, scan)
+}
+
+// readOn moves on in a server's records, and says what was not read of them.
+func (s *Service) readOn(tx *db.Tx, h loginHostRow, since int64, scan wire.LoginsScan) error {
 	to := min(scan.To, tx.NowMillis())
-	h.CursorAt = max(h.CursorAt, to)
-	if scan.More {
-		h.NextAt = tx.NowMillis()
-		if next := max(to, asked.Since+1); next <= asked.Since+loginsOverlap.Milliseconds() { // so many at once that the overlap alone fills an answer
-			h.CursorAt = next + loginsOverlap.Milliseconds()
+	if scan.More && to <= since { // asking again tells no more of this instant
+		if err := s.loginsGap(tx, h.ServerID, since, since+1); err != nil {
+			return err
 		}
-		if to <= asked.Since {
-			scan.Unread = append(scan.Unread, "more logins in one instant than fit into an answer")
+		h.moved(since, to, tx.NowMillis(), true, false)
+		return s.loginsUnread(tx, h, "this was not read: more logins in one instant than fit into an answer")
+	}
+	unread := len(scan.Unread) > 0 || len(scan.Sources) == 0
+	if unread && h.UnreadFrom == 0 {
+		h.UnreadFrom, h.TroubleSince = since, tx.NowMillis()
+	}
+	from := h.UnreadFrom
+	gap := h.moved(since, to, tx.NowMillis(), scan.More, unread)
+	if gap {
+		if err := s.loginsGap(tx, h.ServerID, from, to); err != nil {
+			return err
 		}
 	}
-	if len(scan.Unread) > 0 || len(scan.Sources) == 0 {
-		because := "its own records are not there"
+	if unread {
+		what := "its own records are not there"
 		if len(scan.Unread) > 0 {
-			because = "this was not read: " + controlplane.Line(strings.Join(scan.Unread[:min(3, len(scan.Unread))], "; "), 400)
+			what = "this was not read: " + controlplane.Line(strings.Join(scan.Unread[:min(3, len(scan.Unread))], "; "), 400)
 		}
-		return s.loginsUnread(tx, h, because)
+		return s.loginsUnread(tx, h, "from "+moment(controlplane.FromMillis(from))+" to "+moment(controlplane.FromMillis(to))+" "+what)
 	}
-	from := cmp.Or(scan.From, asked.Since)
-	if h.CleanAt > 0 && asked.Since <= h.CleanAt && scan.From <= h.CleanAt {
-		from = min(from, h.CleanAt)
+	begins := cmp.Or(scan.From, since)
+	if h.CleanAt > 0 && since <= h.CleanAt && scan.From <= h.CleanAt {
+		begins = min(begins, h.CleanAt)
 	}
-	if err := readWhole(tx, job.Server, from, to, time.Minute.Milliseconds()); err != nil {
+	if err := readWhole(tx, h.ServerID, begins, to, time.Minute.Milliseconds()); err != nil {
 		return err
 	}
-	h.CleanAt, h.Trouble, h.TroubleSince = max(h.CleanAt, to), "", 0
+	h.CleanAt = max(h.CleanAt, to)
+	if h.UnreadFrom > 0 { // a stretch before it still is not
+		return db.Upsert(tx, &h, "server_id")
+	}
+	h.Trouble, h.TroubleSince = "", 0
 	if err := db.Upsert(tx, &h, "server_id"); err != nil {
 		return err
 	}
-	return s.closeEach(tx, unreadKey(job.Server), "everything was read")
+	return s.closeEach(tx, unreadKey(h.ServerID), "everything was read")
+}
+
+// moved says from where on a server's records are read next, after an answer for
+// the time from since to to. What was not read is asked for again, from its
+// beginning, until it was read; after a day of it, it is a gap, and what comes
+// after it goes on.
+func (h *loginHostRow) moved(since, to, now int64, more, unread bool) (gap bool) {
+	overlap := loginsOverlap.Milliseconds()
+	whole := !unread && (h.UnreadFrom == 0 || since <= h.UnreadFrom)
+	if more {
+		h.NextAt, h.CursorAt = now, max(h.CursorAt, to)
+		if next := max(to, since+1); next <= since+overlap || h.UnreadFrom > 0 { // the overlap alone may fill an answer
+			h.CursorAt = next + overlap
+		}
+		if whole && h.UnreadFrom > 0 {
+			h.UnreadFrom = to // so far it was read now
+		}
+		return false
+	}
+	gap = !whole && now-h.TroubleSince >= loginsAgain.Milliseconds()
+	if !whole && !gap {
+		h.CursorAt = h.UnreadFrom + overlap
+		return false
+	}
+	h.UnreadFrom, h.CursorAt = 0, max(h.CursorAt, to)
+	return gap
+}
+
+// loginsGap enters that nobody will know who came in on a server in a time.
+func (s *Service) loginsGap(tx *db.Tx, server string, from, to int64) error {
+	on, err := s.newMatcher(tx).customersAt(server, to)
+	if err != nil {
+		return err
+	}
+	if len(on) == 0 {
+		on = []string{""}
+	}
+	for _, c := range on {
+		if _, err := s.ledger.Append(tx, ledger.Entry{Customer: c, Server: server, Subject: server, Kind: "session.logins_gap",
+			Data: map[string]any{"from": controlplane.Instant(controlplane.FromMillis(from)), "to": controlplane.Instant(controlplane.FromMillis(to))}}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // whyUnread says why a host did not tell, a sentence without its full stop.
@@ -227,7 +290,7 @@ func (s *Service) keepLogins(tx *db.Tx, server string, list []wire.SeenLogin) er
 			return err
 		}
 		r := loginRow{ID: controlplane.NewID(controlplane.PrefixLogin), ServerID: server, Mark: marks[i], AccountMark: hex.EncodeToString(s.keeper.Index("session.account", server+"|"+l.Account)),
-			SealOwner: sealOwner(on), Kind: l.Kind, State: string(Awaited), Teleport: flag(l.Teleport), At: l.At, SeenAt: tx.NowMillis()}
+			SealOwner: sealOwner(on), Kind: l.Kind, State: string(Awaited), Teleport: flag(l.Teleport), Weak: flag(l.Weak), At: l.At, SeenAt: tx.NowMillis()}
 		d := loginData{Account: clip(l.Account), Target: clip(l.Target), From: clip(l.From), Key: clip(l.Key), Method: clip(l.Method), Line: clip(l.Line)}
 		if err := s.sealLogin(&r, d); err != nil {
 			return err

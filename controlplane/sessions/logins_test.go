@@ -186,6 +186,127 @@ func TestCoverage(t *testing.T) {
 	})
 }
 
+// moment is an instant as findings say it.
+func moment(at int64) string { return controlplane.FromMillis(at).Format("2 January 2006 15:04 MST") }
+
+// TestUnreadIsAskedForAgain: what a host could not read is asked for until it was
+// read; after a day it is a gap, which the customer's ledger says.
+func TestUnreadIsAskedForAgain(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
+		w, _ := loginWorld(t, d, clock)
+		ask := func(scan wire.LoginsScan) int64 {
+			t.Helper()
+			var asked wire.LoginsScanParams
+			w.later(15 * time.Minute)
+			a := w.agent(w.mapleOne)
+			ref := a.Next(wire.ActionLoginsScan, &asked)
+			scan.Sources, scan.From = []string{"wtmp"}, asked.Since
+			if scan.To == 0 {
+				scan.To = w.clock.Now().UnixMilli()
+			}
+			a.Finish(ref, scan)
+			return asked.Since
+		}
+		bad := wire.LoginsScan{Unread: []string{"/var/log/auth.log"}}
+		ask(wire.LoginsScan{})
+		from := ask(bad)
+		ask(bad)
+		if got := ask(bad); got != from {
+			t.Errorf("asked from %s, want again from %s", moment(got), moment(from))
+		}
+		// It comes in two answers now, and the finding stays until the second.
+		half := from + 20*time.Minute.Milliseconds()
+		if got := ask(wire.LoginsScan{More: true, To: half}); got != from {
+			t.Errorf("asked from %s, want again from %s", moment(got), moment(from))
+		}
+		unread := func() (n int) {
+			for _, x := range w.found("") {
+				if x.Kind == findings.SessionLoginsUnread && x.Server == w.mapleOne.ID {
+					n++
+				}
+			}
+			return n
+		}
+		if unread() != 1 {
+			t.Error("the finding is closed although only a half was read")
+		}
+		if got := ask(bad); got != half {
+			t.Errorf("asked from %s, want from what was not read, %s", moment(got), moment(half))
+		}
+		if got := ask(wire.LoginsScan{}); got != half {
+			t.Errorf("asked from %s, want from what was not read, %s", moment(got), moment(half))
+		}
+		now := w.clock.Now()
+		if unread() != 0 {
+			t.Error("the finding is open although all was read")
+		}
+		if got := ask(bad); got != now.Add(-5*time.Minute).UnixMilli() {
+			t.Errorf("asked from %s, want on from %s", moment(got), moment(now.UnixMilli()))
+		}
+		same(t, "gaps", w.entries("session.logins_gap"), nil)
+		w.clock.Advance(25 * time.Hour)
+		ask(bad)
+		same(t, "gaps", w.entries("session.logins_gap"), []string{"session.logins_gap"})
+		now = w.clock.Now()
+		if got := ask(wire.LoginsScan{}); got != now.Add(-5*time.Minute).UnixMilli() {
+			t.Errorf("after the gap: asked from %s, want on from %s", moment(got), moment(now.UnixMilli()))
+		}
+	})
+}
+
+// TestOneSessionOneSignIn: a session explains as many sign-ins as it has people
+// who came in, and the rest came another way.
+func TestOneSessionOneSignIn(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
+		w, c := loginWorld(t, d, clock)
+		c.list = append(c.list, event("session.start", 0, of("size", "80:25")), event("session.join", 300, map[string]any{"sid": "sid-1", "user": "cleo"}), event("session.end", 600, of("interactive", true)),
+			event("session.start", 100, of("sid", "sid-2", "size", "80:25")), event("session.end", 700, of("sid", "sid-2", "interactive", true)))
+		at := func(seconds int) time.Time { return began.Add(time.Duration(seconds) * time.Second) }
+		w.logins(w.mapleOne, ssh("root", at(1)), ssh("root", at(2)), ssh("root", at(101)), ssh("root", at(102)), ssh("root", at(301)))
+		same(t, "logins", w.loginStates(sessions.LoginFilter{}), []string{"ssh root matched", "ssh root matched", "ssh root matched", "ssh root outside", "ssh root outside"})
+	})
+}
+
+// TestEndlessExplainsNothing: a session whose end never came explains nothing
+// that was done long after its last sign.
+func TestEndlessExplainsNothing(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
+		w, c := loginWorld(t, d, clock)
+		w.clock.Advance(-50 * time.Minute) // ten minutes after it began
+		c.list = append(c.list, event("session.start", 0, of("size", "80:25")), event("session.command", 120, of()))
+		sudo := func(minute int) wire.SeenLogin {
+			return wire.SeenLogin{Kind: "sudo", Account: "root", Target: "www", At: began.Add(time.Duration(minute) * time.Minute).UnixMilli()}
+		}
+		w.logins(w.mapleOne, sudo(4), sudo(9))
+		same(t, "while it runs", w.loginStates(sessions.LoginFilter{}), []string{"sudo root matched", "sudo root matched"})
+		w.later(3 * time.Hour)
+		w.later(time.Minute)
+		if x := w.one(sessions.Filter{}); !x.Endless {
+			t.Fatalf("got %+v, want it endless", x)
+		}
+		w.logins(w.mapleOne, sudo(60))
+		w.later(time.Minute)
+		same(t, "without an end", w.loginStates(sessions.LoginFilter{}), []string{"sudo root matched", "sudo root outside", "sudo root outside"})
+	})
+}
+
+// TestWeakLogins: what any account of a host can write is said to be that.
+func TestWeakLogins(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
+		w, _ := loginWorld(t, d, clock)
+		weak := ssh("root", began.Add(time.Minute))
+		weak.Weak = true
+		w.logins(w.mapleOne, weak, ssh("ops", began.Add(2*time.Minute)))
+		items, _, err := w.sessions.Logins(w.ctx, w.all, sessions.LoginFilter{})
+		if err != nil || len(items) != 2 || items[0].Weak || !items[1].Weak {
+			t.Errorf("got %+v, %v", items, err)
+		}
+		if c := must[sessions.Coverage](t)(w.sessions.CoverageOf(w.ctx, w.all, w.maple.ID, time.Time{}, time.Time{})); c.Logins != 2 || c.Weak != 1 {
+			t.Errorf("got %+v, want one of two weak", c)
+		}
+	})
+}
+
 // TestLoginsUnread: what a host cannot or does not tell is a finding, and makes
 // nothing fine.
 func TestLoginsUnread(t *testing.T) {
@@ -208,7 +329,7 @@ func TestLoginsUnread(t *testing.T) {
 		}
 		a, ref, asked := ask()
 		a.Finish(ref, wire.LoginsScan{Sources: []string{"wtmp"}, From: asked.Since, To: w.clock.Now().UnixMilli(), Unread: []string{"/var/log/auth.log: permission denied"}})
-		if got := title(); got != "This was not read: /var/log/auth.log: permission denied." {
+		if got, want := title(), "From "+moment(asked.Since)+" to "+moment(w.clock.Now().UnixMilli())+" this was not read: /var/log/auth.log: permission denied."; got != want {
 			t.Errorf("a part unread: got %q", got)
 		}
 		a, ref, _ = ask()

@@ -19,6 +19,7 @@ type loginHostRow struct {
 	CleanAt      int64 // until when they were read whole
 	Trouble      string
 	TroubleSince int64
+	UnreadFrom   int64 // since when a stretch was not read; 0 is none
 }
 
 func (loginHostRow) TableName() string { return "session_login_hosts" }
@@ -42,6 +43,7 @@ type loginRow struct {
 	Kind        string
 	State       string
 	Teleport    int64
+	Weak        int64 // a record told of it that any account of the host can write
 	At          int64
 	SeenAt      int64
 	SessionID   string
@@ -96,7 +98,7 @@ func (s *Service) openLogin(r loginRow) (d loginData, err error) {
 func (s *Service) login(r loginRow, scope policy.Scope) (Login, error) {
 	d, err := s.openLogin(r)
 	x := Login{ID: r.ID, Server: r.ServerID, Kind: LoginKind(r.Kind), Account: d.Account, Target: d.Target, From: d.From, Key: d.Key, At: controlplane.FromMillis(r.At),
-		State: LoginState(r.State), Session: r.SessionID, Why: d.Why, By: r.ExplainedBy}
+		State: LoginState(r.State), Session: r.SessionID, Why: d.Why, By: r.ExplainedBy, Weak: r.Weak == 1}
 	if !scope.All() {
 		x.From, x.Key = "", ""
 	}
@@ -190,6 +192,24 @@ func sessionsAround(tx *db.Tx, server string, at, leeway int64) (rows []sessionR
 // longest is how long before a login its session may have begun, Unix milliseconds.
 const longest = 7 * 24 * 60 * 60 * 1000
 
+// signedIn is how many sign-ins a session explains.
+func signedIn(tx *db.Tx, session string) (n int, err error) {
+	err = tx.Raw("SELECT COUNT(*) FROM session_logins WHERE session_id = ? AND kind <> 'sudo'", session).Scan(&n).Error
+	return n, err
+}
+
+// lastEventOf is when the cluster last told of a session, 0 where nothing is kept.
+func lastEventOf(tx *db.Tx, cluster, mark string) (at int64, err error) {
+	err = tx.Raw("SELECT COALESCE(MAX(at), 0) FROM session_events WHERE cluster = ? AND mark = ? AND mark <> ''", cluster, mark).Scan(&at).Error
+	return at, err
+}
+
+// reopenLogins has what became of logins decided anew that a session explained
+// although it was over: after is until when it can.
+func reopenLogins(tx *db.Tx, session string, after int64) error {
+	return tx.Exec("UPDATE session_logins SET state = 'awaited', session_id = '' WHERE session_id = ? AND state = 'matched' AND kind = 'sudo' AND at > ?", session, after).Error
+}
+
 // outsideOf are the logins of an account of a server that are outside, the
 // latest first.
 func outsideOf(tx *db.Tx, server, account string) (n int64, last []loginRow, err error) {
@@ -255,10 +275,10 @@ func loginRows(tx *db.Tx, scope policy.Scope, f LoginFilter, at int64, after str
 	return rows, nil
 }
 
-// counted is how many of something have a state.
+// counted is how many of something have a state, and how many of them are weak.
 type counted struct {
-	State string
-	N     int
+	State   string
+	N, Weak int
 }
 
 // countSessions counts a customer's sessions of a time, by state.
@@ -270,7 +290,7 @@ func countSessions(tx *db.Tx, customer string, from, to int64) (out []counted, e
 
 // countLogins counts a customer's logins of a time, by state.
 func countLogins(tx *db.Tx, customer string, from, to int64) (out []counted, err error) {
-	err = tx.Raw(`SELECT l.state, COUNT(*) AS n FROM session_login_customers c JOIN session_logins l ON l.id = c.login_id
+	err = tx.Raw(`SELECT l.state, COUNT(*) AS n, SUM(l.weak) AS weak FROM session_login_customers c JOIN session_logins l ON l.id = c.login_id
 		WHERE c.customer_id = ? AND c.at >= ? AND c.at < ? GROUP BY l.state`, customer, from, to).Scan(&out).Error
 	return out, err
 }

@@ -12,9 +12,13 @@ import (
 	"ostler/agents/wire"
 )
 
-// authLogs reads what syslog wrote: Debian's auth.log, Red Hat's secure, and
-// the one before each.
+// authLogs reads what syslog wrote, for the time that the journal does not reach
+// back to: Debian's auth.log, Red Hat's secure, and the one before each. Any
+// account can have the logger write a line there that looks like sshd's.
 func (s *scan) authLogs(ctx context.Context) {
+	if !s.journaled.IsZero() && !s.journaled.After(s.since) {
+		return
+	}
 	for _, base := range []string{"auth.log", "secure"} {
 		for _, name := range s.rotated(base) {
 			var first time.Time
@@ -26,7 +30,11 @@ func (s *scan) authLogs(ctx context.Context) {
 				if first.IsZero() {
 					first = at
 				}
+				if !s.journaled.IsZero() && !at.Before(s.journaled) {
+					return // the journal tells
+				}
 				if l, ok := parse(program, message); ok {
+					l.Weak = true
 					s.login(l, at)
 				}
 			})

@@ -3,8 +3,9 @@
 //
 // It keeps true that what was not read is said (Unread) and never taken for
 // "nobody", that the time which the records cover is told (From, To), that a
-// login which several records tell of is one, and that text which an attacker
-// chose is read as text. Who is root on the host can change the records.
+// login which several records tell of is one, that text which an attacker
+// chose is read as text, and that a login is Weak which only a record tells of
+// that every account can write into. Who is root on the host can change the records.
 package logins
 
 import (
@@ -39,7 +40,10 @@ type Options struct {
 	// Journal streams systemd's journal since an instant, one JSON object a line;
 	// nil is journalctl where Root is "/", and none elsewhere.
 	Journal func(ctx context.Context, since time.Time, take func(line []byte) error) error
-	Now     func() time.Time // nil is time.Now
+	// Begins is from when on the journal has anything, zero where it has nothing;
+	// nil is that it has everything since any instant, or journalctl's answer.
+	Begins func(ctx context.Context) (time.Time, error)
+	Now    func() time.Time // nil is time.Now
 	// Zone is the host's, in which traditional log lines are written; nil is time.Local.
 	Zone *time.Location
 }
@@ -54,6 +58,8 @@ type scan struct {
 	// first is the earliest instant that any record covers.
 	first time.Time
 	auth  bool // what sshd and sudo say was found
+	// journaled is from when on the journal was read; zero is not at all.
+	journaled time.Time
 }
 
 // Scan reads what came in since p.Since.
@@ -69,7 +75,7 @@ func Scan(ctx context.Context, o Options, p wire.LoginsScanParams) (wire.LoginsS
 	}
 	real := filepath.Clean(o.Root) == "/"
 	if o.Journal == nil && real {
-		o.Journal = journalctl
+		o.Journal, o.Begins = journalctl, journalBegins
 	}
 	root, err := os.OpenRoot(o.Root)
 	if err != nil {
@@ -88,7 +94,7 @@ func Scan(ctx context.Context, o Options, p wire.LoginsScanParams) (wire.LoginsS
 }
 
 func (s *scan) read(ctx context.Context) error {
-	for _, step := range []func(context.Context){s.authLogs, s.journal, s.wtmp} {
+	for _, step := range []func(context.Context){s.journal, s.authLogs, s.wtmp} {
 		if ctx.Err() != nil {
 			return fmt.Errorf("logins: scan: %w", context.Cause(ctx))
 		}

@@ -146,18 +146,48 @@ func TestWtmp(t *testing.T) {
 	}
 }
 
+// entry is one of the journal, a minute ago.
+func entry(program, message, uid, file string) []byte {
+	return fmt.Appendf(nil, `{"__REALTIME_TIMESTAMP":"%d","SYSLOG_IDENTIFIER":%q,"MESSAGE":%q,"_UID":%q,"_EXE":%q}`, now.Add(-time.Minute).UnixMicro(), program, message, uid, file)
+}
+
+func journal(entries ...[]byte) func(context.Context, time.Time, func([]byte) error) error {
+	return func(_ context.Context, _ time.Time, take func([]byte) error) error {
+		for _, e := range entries {
+			if err := take(e); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
 func TestJournal(t *testing.T) {
-	line := func(program, message string) []byte {
-		return fmt.Appendf(nil, `{"__REALTIME_TIMESTAMP":"%d","SYSLOG_IDENTIFIER":%q,"MESSAGE":%q}`, now.Add(-time.Minute).UnixMicro(), program, message)
-	}
-	journal := func(_ context.Context, _ time.Time, take func([]byte) error) error {
-		return errors.Join(take(line("sshd-session", "Accepted publickey for root from 192.0.2.1 port 1 ssh2: RSA SHA256:k")), take([]byte("{")),
-			take([]byte(`{"__REALTIME_TIMESTAMP":"1","SYSLOG_IDENTIFIER":"sshd","MESSAGE":[255,1]}`)))
-	}
+	const sshd, sudo = "Accepted publickey for root from 192.0.2.1 port 1 ssh2: RSA SHA256:k", "  ops : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id"
 	root := host(t, map[string]string{"var/log/lastlog": ""})
-	got := scan(t, logins.Options{Root: root, Journal: journal}, wire.LoginsScanParams{})
-	if want := []string{"03-02 11:59:00 ssh root from 192.0.2.1 by publickey key SHA256:k"}; !slices.Equal(briefs(got.Logins), want) || len(got.Unread) > 0 {
-		t.Errorf("got %q, unread %q, want %q", briefs(got.Logins), got.Unread, want)
+	for _, c := range []struct {
+		name  string
+		entry []byte
+		want  string
+	}{
+		{"sshd", entry("sshd-session", sshd, "0", "/usr/lib/openssh/sshd-session"), "03-02 11:59:00 ssh root from 192.0.2.1 by publickey key SHA256:k"},
+		{"sshd that is gone", entry("sshd", sshd, "0", ""), "03-02 11:59:00 ssh root from 192.0.2.1 by publickey key SHA256:k"},
+		{"sudo, by whoever started it", entry("sudo", sudo, "1000", "/usr/bin/sudo"), "03-02 11:59:00 sudo ops >root from pts/0 on pts/0"},
+		{"the logger of an account", entry("sshd", sshd, "1000", "/usr/bin/logger"), ""},
+		{"the logger of root", entry("sshd", sshd, "0", "/usr/bin/logger"), ""},
+		{"an sshd of an account's own", entry("sshd", sshd, "1000", "/usr/sbin/sshd"), ""},
+		{"a sudo of an account's own", entry("sudo", sudo, "1000", "/home/ops/bin/sudo"), ""},
+		{"no JSON", []byte("{"), ""},
+		{"no text", []byte(`{"__REALTIME_TIMESTAMP":"1","SYSLOG_IDENTIFIER":"sshd","_UID":"0","MESSAGE":[255,1]}`), ""},
+	} {
+		var want []string
+		if c.want != "" {
+			want = []string{c.want}
+		}
+		got := scan(t, logins.Options{Root: root, Journal: journal(c.entry)}, wire.LoginsScanParams{})
+		if !slices.Equal(briefs(got.Logins), want) || len(got.Unread) > 0 || slices.ContainsFunc(got.Logins, func(l wire.SeenLogin) bool { return l.Weak }) {
+			t.Errorf("%s: got %q, unread %q, want %q", c.name, briefs(got.Logins), got.Unread, want)
+		}
 	}
 	broken := scan(t, logins.Options{Root: root, Journal: func(context.Context, time.Time, func([]byte) error) error { return errNone }}, wire.LoginsScanParams{})
 	if len(broken.Unread) == 0 {
@@ -168,6 +198,41 @@ func TestJournal(t *testing.T) {
 	}
 	if tree := scan(t, logins.Options{Root: t.TempDir()}, wire.LoginsScanParams{}); len(tree.Unread) > 0 || len(tree.Sources) > 0 {
 		t.Errorf("got %+v of a tree of files, want nothing", tree)
+	}
+}
+
+// Any account writes lines into auth.log that look like sshd's: where the journal
+// has the time, it alone counts, and before that such a login is said to be weak.
+func TestForgedLines(t *testing.T) {
+	line := func(at time.Time) string {
+		return at.Format(time.RFC3339) + " web-1 sshd[1]: Accepted publickey for root from 192.0.2.66 port 1 ssh2: RSA SHA256:f\n"
+	}
+	root := host(t, map[string]string{"var/log/auth.log": line(now.Add(-2*time.Hour)) + line(now.Add(-5*time.Minute)),
+		"var/log/wtmp": record(7, "root", "pts/1", "192.0.2.66", now.Add(-2*time.Hour).Add(time.Minute))})
+	real := entry("sshd", "Accepted password for ops from 192.0.2.1 port 1 ssh2", "0", "/usr/sbin/sshd")
+	weak := func(o logins.Options) (out []string) {
+		o.Root = root
+		for _, l := range scan(t, o, wire.LoginsScanParams{Since: now.Add(-3 * time.Hour).UnixMilli()}).Logins {
+			out = append(out, fmt.Sprintf("%s %s %v", time.UnixMilli(l.At).UTC().Format("15:04"), l.Account, l.Weak))
+		}
+		return out
+	}
+	begins := func(at time.Time) func(context.Context) (time.Time, error) {
+		return func(context.Context) (time.Time, error) { return at, nil }
+	}
+	for _, c := range []struct {
+		name string
+		o    logins.Options
+		want []string
+	}{
+		{"a journal", logins.Options{Journal: journal(real)}, []string{"10:01 root false", "11:59 ops false"}},
+		{"a journal since the last start", logins.Options{Journal: journal(real), Begins: begins(now.Add(-time.Hour))}, []string{"10:00 root true", "10:01 root false", "11:59 ops false"}},
+		{"a journal without an entry", logins.Options{Journal: journal(), Begins: begins(time.Time{})}, []string{"10:00 root true", "10:01 root false", "11:55 root true"}},
+		{"no journal", logins.Options{}, []string{"10:00 root true", "10:01 root false", "11:55 root true"}},
+	} {
+		if got := weak(c.o); !slices.Equal(got, c.want) {
+			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
+		}
 	}
 }
 

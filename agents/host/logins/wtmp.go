@@ -89,6 +89,7 @@ func join(all []wire.SeenLogin) []wire.SeenLogin {
 	for _, l := range all {
 		if o := partner(out, l); o != nil {
 			o.Line, o.Key, o.Method = cmp.Or(o.Line, l.Line), cmp.Or(o.Key, l.Key), cmp.Or(o.Method, l.Method)
+			o.Weak = o.Weak && l.Weak
 			continue
 		}
 		out = append(out, l)
