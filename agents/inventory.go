@@ -73,8 +73,8 @@ func (a *Agents) inventoried(tx *db.Tx, job jobs.Job) error {
 	if job.State != jobs.Succeeded {
 		return nil // superseded, expired, cancelled: the next one tells
 	}
-	var inv wire.Inventory
-	if err := json.Unmarshal(job.Result, &inv); err != nil {
+	var answer wire.InventoryAnswer
+	if err := json.Unmarshal(job.Result, &answer); err != nil {
 		return a.raise(tx, findings.Finding{Key: key, Kind: findings.InventoryFailed, Server: job.Server, Subject: job.ID,
 			Severity: findings.Unknown, Owner: findings.Ops, Args: map[string]string{"detail": "its answer cannot be read"}, Link: "/jobs/" + job.ID}, false)
 	}
@@ -82,7 +82,8 @@ func (a *Agents) inventoried(tx *db.Tx, job jobs.Job) error {
 	if err != nil {
 		return fmt.Errorf("agents: find inventory: %w", err)
 	}
-	data, err := json.Marshal(inv) // our own form, whatever else the host sent
+	inv := answer.Inventory
+	data, err := json.Marshal(answer) // our own form, whatever else the host sent
 	if err != nil {
 		return fmt.Errorf("agents: write inventory: %w", err)
 	}

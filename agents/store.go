@@ -9,6 +9,7 @@ import (
 	"gorm.io/gorm/clause"
 
 	"ostler/controlplane/db"
+	"ostler/controlplane/policy"
 )
 
 // agentState is where a credential is in its life.
@@ -131,6 +132,14 @@ func (inventoryRow) TableName() string { return "inventories" }
 
 func inventoryOf(tx *db.Tx, server string) (*inventoryRow, error) {
 	return take[inventoryRow](tx.Where("server = ?", server))
+}
+
+// inventories are the latest inventories of the servers that are looked after, with
+// nothing but the server where there is none.
+func (a *Agents) inventories(tx *db.Tx, scope policy.Scope) (rows []inventoryRow, err error) {
+	servers, args := a.Servers.LookedAfter(scope)
+	err = tx.Raw("SELECT s.id AS server, COALESCE(i.data, '') AS data, COALESCE(i.collected_at, 0) AS collected_at FROM ("+servers+") s LEFT JOIN inventories i ON i.server = s.id ORDER BY s.id", args...).Scan(&rows).Error
+	return rows, err
 }
 
 func putInventory(tx *db.Tx, r inventoryRow) error {

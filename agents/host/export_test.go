@@ -7,3 +7,6 @@ func ReconnectWait(tries int) time.Duration { return backoff(tries, time.Second,
 
 // Fair is the listener of the responder.
 var Fair = fair
+
+// ParseDpkg lists the packages of dpkg's status file.
+var ParseDpkg = parseDpkg

@@ -18,7 +18,8 @@ import (
 
 // inventory says what this server is. What cannot be read is empty or -1, never
 // a guess.
-func (a *Agent) inventory(ctx context.Context) wire.Inventory {
+func (a *Agent) inventory(ctx context.Context) wire.InventoryAnswer {
+	var list []wire.Package
 	inv := wire.Inventory{Kernel: kernel(), Arch: runtime.GOARCH, BootID: a.facts.BootID, Hostname: a.facts.Hostname,
 		CPUs: runtime.NumCPU(), Packages: -1, Simulated: slices.Clone(a.facts.Simulated)}
 	var info syscall.Sysinfo_t
@@ -30,7 +31,8 @@ func (a *Agent) inventory(ctx context.Context) wire.Inventory {
 		inv.OS, inv.OSID, inv.OSVersion = v["PRETTY_NAME"], v["ID"], v["VERSION_ID"]
 	}
 	if b, err := readIn(a.o.Root, "var/lib/dpkg/status"); err == nil {
-		inv.Packages, inv.PackagesHash = parseDpkg(b)
+		list = parseDpkg(b)
+		inv.Packages, inv.PackagesHash = len(list), packagesHash(list)
 	}
 	if !isRoot(a.o.Root) {
 		inv.Simulated = append(inv.Simulated, "os", "packages")
@@ -41,8 +43,14 @@ func (a *Agent) inventory(ctx context.Context) wire.Inventory {
 		a.log.Warn("restic.version", "version", version, "warning", warning, "err", err)
 	}
 	inv.ResticVersion = version
-	return inv
+	if len(list) > maxPackages {
+		list = nil // no host has so many: better none than some
+	}
+	return wire.InventoryAnswer{Inventory: inv, Installed: list}
 }
+
+// maxPackages bounds the list, so that the answer fits in a frame.
+const maxPackages = 10_000
 
 func kernel() string {
 	var u syscall.Utsname
@@ -75,17 +83,16 @@ func parseOSRelease(b []byte) map[string]string {
 	return v
 }
 
-// parseDpkg counts the installed packages of a dpkg status file, and hashes
-// their sorted name=version lines.
-func parseDpkg(b []byte) (n int, hash string) {
-	var lines []string
-	var name, version string
+// parseDpkg lists the installed packages of a dpkg status file, sorted by name and
+// version.
+func parseDpkg(b []byte) (list []wire.Package) {
+	var p wire.Package
 	installed := false
 	flush := func() {
-		if installed && name != "" {
-			lines = append(lines, name+"="+version+"\n")
+		if installed && p.Name != "" {
+			list = append(list, p)
 		}
-		name, version, installed = "", "", false
+		p, installed = wire.Package{}, false
 	}
 	s := bufio.NewScanner(bytes.NewReader(b))
 	s.Buffer(nil, 1<<20)
@@ -96,18 +103,31 @@ func parseDpkg(b []byte) (n int, hash string) {
 			flush()
 		case !ok:
 		case key == "Package":
-			name = value
+			p.Name = bounded(value)
 		case key == "Version":
-			version = value
+			p.Version = bounded(value)
+		case key == "Source":
+			p.Source, _, _ = strings.Cut(bounded(value), " ") // "openssl (3.0.11-1)"
 		case key == "Status":
 			f := strings.Fields(value)
 			installed = len(f) == 3 && f[2] == "installed"
 		}
 	}
 	flush()
-	slices.Sort(lines)
-	sum := sha256.Sum256([]byte(strings.Join(lines, "")))
-	return len(lines), hex.EncodeToString(sum[:])
+	slices.SortFunc(list, func(a, b wire.Package) int { return strings.Compare(a.Name+"="+a.Version, b.Name+"="+b.Version) })
+	return list
+}
+
+// bounded is a field of a package, as long as names and versions are.
+func bounded(s string) string { return s[:min(len(s), 200)] }
+
+// packagesHash is the hash of the sorted name=version lines.
+func packagesHash(list []wire.Package) string {
+	h := sha256.New()
+	for _, p := range list {
+		h.Write([]byte(p.Name + "=" + p.Version + "\n"))
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // disks are the mounted file systems that are disks; beneath another root only

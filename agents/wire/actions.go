@@ -92,6 +92,21 @@ type Inventory struct {
 	Simulated []string `json:"simulated,omitempty"`
 }
 
+// InventoryAnswer is what a host answers: its Inventory, and the packages that
+// dpkg's status file has as installed. No list is an agent that sends none yet, or
+// a host without such a file.
+type InventoryAnswer struct {
+	Inventory
+	Installed []Package `json:"installed,omitempty"`
+}
+
+// Package is one that is installed.
+type Package struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	Source  string `json:"source,omitempty"` // the source package, where it has another name
+}
+
 // Disk is one mounted file system.
 type Disk struct {
 	Mount     string `json:"mount"`
