@@ -1,7 +1,6 @@
 package incidents
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -178,14 +177,6 @@ func registered(tx *db.Tx, year int, keptFrom int64) (rows []caseRow, err error)
 	}
 	err = q.Order("year DESC, seq DESC").Find(&rows).Error
 	return rows, err
-}
-
-// decode reads a list of ids.
-func decode(text string) (out []string, err error) {
-	if text == "" {
-		return nil, nil
-	}
-	return out, json.Unmarshal([]byte(text), &out)
 }
 
 // reportRow is somebody's word that something may be wrong.
