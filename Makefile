@@ -54,7 +54,8 @@ vault-core: .bin/vault-core ## a real Vault, for make test-vault and make demo V
 
 .PHONY: test-vault
 test-vault: .bin/vault-core ## the conformance test of keys and the faults of Vault, on a real Vault too
-	OSTLERTEST_VAULT_CORE=$(CURDIR)/.bin/vault-core go test -count=1 -v -run 'Conformance|SignIn|SecretID|Token|Policy|Key|Sealed|Erased|Signer' ./controlplane/secrets
+	OSTLERTEST_VAULT_CORE=$(CURDIR)/.bin/vault-core go test -count=1 -v -run 'Conformance|SignIn|SecretID|Token|Policy|Key|Sealed|Erased|Signer|Removals|CredentialDenied' ./controlplane/secrets
+	OSTLERTEST_VAULT_CORE=$(CURDIR)/.bin/vault-core go test -count=1 -v -tags slow -run 'SlowMoveIsKilled' ./e2e
 
 .PHONY: web
 web: web/static/vendor/icons.svg ## scripts and icons from npm, for the pages

@@ -5,6 +5,12 @@ package e2e_test
 import (
 	"context"
 	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,33 +28,93 @@ import (
 	"ostler/e2e/world"
 )
 
-// keysAtHome is a database with a keyring of some customers' keys, and a Vault.
+// keysAtHome is a database with a keyring of some customers' keys, and a Vault
+// behind a front.
 type keysAtHome struct {
 	t      *testing.T
 	url    string
 	dir    string
 	config string
-	fake   *vaulttest.Fake
+	server vaulttest.Server
+	front  *front
 	opts   vault.Options
 	sealed map[string][]byte
+}
+
+// front passes calls on to a Vault, the fake or a real one, and tells a hook of
+// each before.
+type front struct {
+	srv  *httptest.Server
+	hook atomic.Pointer[func(path string)]
+}
+
+func newFront(t *testing.T, addr string) *front {
+	t.Helper()
+	to, err := url.Parse(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &front{}
+	pass := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }, ErrorLog: log.New(io.Discard, "", 0)}
+	f.srv = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if hook := f.hook.Load(); hook != nil {
+			(*hook)(strings.TrimPrefix(r.URL.Path, "/v1/"))
+		}
+		pass.ServeHTTP(w, r)
+	}))
+	t.Cleanup(f.srv.Close)
+	return f
+}
+
+// onCall has hook called before each call; nil is none.
+func (f *front) onCall(hook func(path string)) {
+	if hook == nil {
+		f.hook.Store(nil)
+		return
+	}
+	f.hook.Store(&hook)
+}
+
+// vaultCore starts the real Vault that OSTLERTEST_VAULT_CORE names, or skips.
+func vaultCore(t *testing.T) vaulttest.Server {
+	t.Helper()
+	program := os.Getenv("OSTLERTEST_VAULT_CORE")
+	if program == "" {
+		t.Skip("a real Vault: make test-vault")
+	}
+	out := filepath.Join(t.TempDir(), "core.json")
+	world.Start(t, "vault-core", program, nil, "-out", out)
+	var s vaulttest.Server
+	world.Eventually(t, "the core is up", 2*time.Minute, func() (up bool) {
+		var err error
+		s, err = vaulttest.ReadCore(out)
+		return err == nil
+	})
+	return s
+}
+
+func fakeVault(t *testing.T) vaulttest.Server {
+	t.Helper()
+	f := vaulttest.New()
+	t.Cleanup(f.Close)
+	return f.Server()
 }
 
 const movedCustomers = 12
 
 var sealedAt = secrets.AD{Table: "plans", Column: "note", Row: "pln_1"}
 
-func newKeysAtHome(t *testing.T, url string) *keysAtHome {
+func newKeysAtHome(t *testing.T, url string, s vaulttest.Server) *keysAtHome {
 	t.Helper()
-	h := &keysAtHome{t: t, url: url, dir: t.TempDir(), fake: vaulttest.New(), sealed: map[string][]byte{}}
-	t.Cleanup(h.fake.Close)
+	h := &keysAtHome{t: t, url: url, dir: t.TempDir(), server: s, front: newFront(t, s.Addr), sealed: map[string][]byte{}}
 	if h.url == "" {
 		h.url = "sqlite:" + filepath.Join(h.dir, "ostler.db")
 	}
-	s := h.fake.Server()
 	h.check(s.Engines(t.Context()))
 	var err error
 	h.opts, err = s.Enter(t.Context(), h.dir, vault.PartPlane, vaulttest.Role{Plain: true})
 	h.check(err)
+	h.opts.Addr = h.front.srv.URL
 	h.config = filepath.Join(h.dir, "ostler.yaml")
 	h.check(os.WriteFile(h.config, fmt.Appendf(nil, "data_dir: %q\ndatabase:\n  url: %q\nreplica: alpha\nvault:\n  addr: %q\n  role_id: %q\n  secret_id_file: %q\n",
 		h.dir, h.url, h.opts.Addr, h.opts.RoleID, h.opts.SecretIDFile), 0o600))
@@ -113,14 +179,19 @@ func (h *keysAtHome) ostler(env []string, args ...string) *exec.Cmd {
 
 // TestSlowMoveIsKilled kills "ostler secrets move" in the middle, by kill -9, and
 // runs it again: every value is whole in one home all the time.
+// By "make test-vault" it does so with a real Vault too.
 func TestSlowMoveIsKilled(t *testing.T) {
 	t.Parallel()
-	h := newKeysAtHome(t, "")
+	t.Run("fake", func(t *testing.T) { moveIsKilled(t, newKeysAtHome(t, "", fakeVault(t))) })
+	t.Run("core", func(t *testing.T) { moveIsKilled(t, newKeysAtHome(t, "", vaultCore(t))) })
+}
+
+func moveIsKilled(t *testing.T, h *keysAtHome) {
 	cmd := h.ostler(nil, "secrets", "move", "--to", "vault")
 	var calls atomic.Int32
 	var once sync.Once
 	killed := make(chan struct{})
-	h.fake.OnCall(func(_, path string) {
+	h.front.onCall(func(path string) {
 		if strings.HasPrefix(path, "transit/encrypt/ostler-data-cus_") && calls.Add(1) == movedCustomers/2 {
 			once.Do(func() {
 				_ = cmd.Process.Kill()
@@ -133,7 +204,7 @@ func TestSlowMoveIsKilled(t *testing.T) {
 	if err := cmd.Wait(); err == nil {
 		t.Fatal("the move ended by itself")
 	}
-	h.fake.OnCall(nil)
+	h.front.onCall(nil)
 	h.whole(func(s secrets.Status) bool {
 		return s.Active == secrets.HomeVault && s.Keys[secrets.HomeFile] > 0 && s.Keys[secrets.HomeVault] > 0
 	})
@@ -165,7 +236,7 @@ func TestSlowMoveIsKilled(t *testing.T) {
 		t.Errorf("back: got %q, %v", out, err)
 	}
 	h.whole(func(s secrets.Status) bool { return s.Active == secrets.HomeFile && s.Keys[secrets.HomeVault] == 0 })
-	h.fake.Seal(true)
+	h.check(h.server.Seal(t.Context(), true))
 	if out, err = h.ostler(nil, "secrets", "move", "--to", "vault").CombinedOutput(); err == nil || !strings.Contains(string(out), "is sealed") || !strings.Contains(string(out), "Unseal it") {
 		t.Errorf("sealed: got %q, %v, want cause and next step", out, err)
 	}
@@ -177,11 +248,11 @@ func TestSlowTwoProcessesMove(t *testing.T) {
 	if testing.Short() {
 		t.Skip("two processes share PostgreSQL only")
 	}
-	h := newKeysAtHome(t, dbtest.PostgresURL(t))
+	h := newKeysAtHome(t, dbtest.PostgresURL(t), fakeVault(t))
 	first := h.ostler(nil, "secrets", "move", "--to", "vault")
 	reached, goOn := make(chan struct{}), make(chan struct{})
 	var once sync.Once
-	h.fake.OnCall(func(_, path string) {
+	h.front.onCall(func(path string) {
 		if strings.HasPrefix(path, "transit/encrypt/ostler-data-cus_") {
 			once.Do(func() {
 				close(reached)
