@@ -30,7 +30,8 @@
 // inventory), backups (plans, snapshots, restores), certs (certificates, from a
 // name to what a handshake shows), access (who can reach which customer's
 // servers: granted, enforced, and possible), sessions (what our people did there:
-// recorded, reviewed, and who looked at it). They do not import each other. Engines do one
+// recorded, reviewed, and who looked at it), incidents (who must be told of a
+// breach, by when, and that they were). They do not import each other. Engines do one
 // thing with one outside program and know no customer: backups/restic runs
 // restic, certs/acme talks to certificate authorities, certs/deploy installs on
 // the host, teleport asks a cluster who reaches what and keeps roles and locks
