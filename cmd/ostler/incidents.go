@@ -15,7 +15,7 @@ func (a *App) openIncidents() (err error) {
 		return err
 	}
 	a.Incidents, err = incidents.New(incidents.Deps{DB: a.DB, Keeper: a.Keeper, Ledger: a.Ledger, Jobs: a.Jobs, Findings: a.Findings,
-		Customers: a.Customers, Identity: a.Identity, Mail: incidentLetters{a.Mail}, Around: incidentAround{a}, Acts: incidentActs{a}, Holds: incidentHolds{a}}, incidents.Options{Log: a.log, Bus: a.Bus, Zone: zone.Zone})
+		Customers: a.Customers, Identity: a.Identity, Mail: incidentLetters{a.Mail}, Around: incidentAround{a}, Acts: incidentActs{a}, Holds: incidentHolds{a}, Inventory: incidentInventory{a.Agents}}, incidents.Options{Log: a.log, Bus: a.Bus, Zone: zone.Zone})
 	if err != nil {
 		return err
 	}
