@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"ostler/controlplane/sessions"
 )
 
 // staffSessionView is what the command line reads of a session.
@@ -66,6 +69,10 @@ type staffSessionView struct {
 		Verdict   string  `json:"verdict"`
 		VerdictAt string  `json:"verdict_at"`
 		Text      string  `json:"text"`
+		Question  string  `json:"question"`
+		Asker     string  `json:"question_by"`
+		Claimer   string  `json:"claimer"`
+		Closed    string  `json:"closed"`
 		Answer    string  `json:"answer"`
 		Watched   float64 `json:"watched"`
 		Void      string  `json:"void"`
@@ -114,6 +121,10 @@ func (v staffSessionView) row() []cell {
 	return []cell{text(when(v.StartedAt)), text(v.who()), text(v.Host), text(v.Login), text(v.length()), state(v.State), text(v.recording()), state(v.Review.State), text(v.Ground.Ticket), text(v.ID)}
 }
 
+// closedWords are why nobody can review a session.
+var closedWords = map[string]string{"deleted": "its recording was let go of before anybody had judged it", "changed": "its recording was changed",
+	"gone": "its recording is not in the place where recordings are kept", "missing": "there is no recording of it", "unrecorded": "the cluster recorded nothing of it"}
+
 func (c *client) showSession(v staffSessionView) error {
 	var names []string
 	for _, p := range v.Participants {
@@ -126,7 +137,10 @@ func (c *client) showSession(v staffSessionView) error {
 		{"Started", text(when(v.StartedAt))}, {"Length", text(v.length())}, {"Took part", text(strings.Join(names, ", "))}, {"Command", text(v.Command)}, {"Commands", text(count(v.Commands))},
 		{"Grant", text(v.Ground.Grant)}, {"Ticket", text(v.Ground.Ticket)}, {"Reason", text(v.Ground.Reason)}, {"Instructed by", text(v.Ground.Authorisation)}, {"Lacks", text(strings.Join(v.Ground.Lacks, ", "))}}
 	if v.Risk != nil {
-		pairs = append(pairs, pair{"Risk", text(strings.TrimSpace(count(v.Risk.Score) + " " + strings.Join(v.Risk.Why, ", ")))})
+		pairs = append(pairs, pair{"Risk", text(count(v.Risk.Score) + " of 100")})
+		for _, why := range v.Risk.Why {
+			pairs = append(pairs, pair{"because", text(cmp.Or(sessions.RiskText(why), why))})
+		}
 	}
 	pairs = append(pairs, pair{"Recording", text(v.recording())})
 	if r := v.Recording; r != nil {
@@ -136,8 +150,8 @@ func (c *client) showSession(v staffSessionView) error {
 		}
 	}
 	r := v.Review
-	pairs = append(pairs, pair{"Review", state(r.State)}, pair{"because", text(r.Because)}, pair{"by", text(r.Reviewer)}, pair{"Verdict", text(r.Verdict)}, pair{"at", text(when(r.VerdictAt))},
-		pair{"Text", text(r.Text)}, pair{"Answer", text(r.Answer)}, pair{"Void", text(r.Void)})
+	pairs = append(pairs, pair{"Review", state(r.State)}, pair{"because", text(r.Because)}, pair{"Ended", text(closedWords[r.Closed])}, pair{"by", text(r.Reviewer)}, pair{"Claimed by", text(r.Claimer)}, pair{"Verdict", text(r.Verdict)}, pair{"at", text(when(r.VerdictAt))},
+		pair{"Text", text(r.Text)}, pair{"Question", text(r.Question)}, pair{"asked by", text(r.Asker)}, pair{"Answer", text(r.Answer)}, pair{"Void", text(r.Void)})
 	if r.Verdict != "" {
 		pairs = append(pairs, pair{"Watched", text(strconv.Itoa(int(r.Watched*100+0.5)) + " %")})
 	}
@@ -175,7 +189,7 @@ func (c *client) sessionList() *cobra.Command {
 		one[name] = f.String(name, "", help)
 	}
 	f.StringArrayVar(&states, "state", nil, "live, ended, uploaded, stored, missing or unrecorded (again for more)")
-	f.StringArrayVar(&reviews, "review", nil, "waiting, claimed, asked, reviewed or not_wanted (again for more)")
+	f.StringArrayVar(&reviews, "review", nil, "waiting, claimed, asked, reviewed, unreviewable or not_wanted (again for more)")
 	f.BoolVar(&ungrounded, "ungrounded", false, "only those that lack a grant, a ticket, an authorisation or a known person")
 	return p.flags(cmd)
 }

@@ -109,6 +109,8 @@ type sessionHoldView struct {
 	Until      string `json:"until"`
 	ReleasedAt string `json:"released_at"`
 	Asked      string `json:"asked"`
+	Alone      bool   `json:"alone"`
+	ReviewedBy string `json:"reviewed_by"`
 }
 
 func (v sessionHoldView) what() string {
@@ -118,8 +120,19 @@ func (v sessionHoldView) what() string {
 	return v.Customer + " from " + when(v.From) + " to " + when(v.To)
 }
 
+// released is how a hold ended, as people say it.
+func (v sessionHoldView) released() string {
+	switch {
+	case v.Alone && v.ReviewedBy == "":
+		return when(v.ReleasedAt) + ", by one person: somebody else has to look at it"
+	case v.Alone:
+		return when(v.ReleasedAt) + ", by one person, and looked at"
+	}
+	return when(v.ReleasedAt)
+}
+
 func (c *client) showHold(v sessionHoldView) error {
-	return c.facts(pair{"Hold", text(v.ID)}, pair{"Keeps", text(v.what())}, pair{"Until", text(when(v.Until))}, pair{"Because", text(v.Reason)}, pair{"Release asked by", text(v.Asked)}, pair{"Released", text(when(v.ReleasedAt))})
+	return c.facts(pair{"Hold", text(v.ID)}, pair{"Keeps", text(v.what())}, pair{"Until", text(when(v.Until))}, pair{"Because", text(v.Reason)}, pair{"Release asked by", text(v.Asked)}, pair{"Released", text(v.released())})
 }
 
 func (c *client) sessionHolds() *cobra.Command {
@@ -132,7 +145,7 @@ func (c *client) sessionHolds() *cobra.Command {
 			q.Set("all", "true")
 		}
 		return list(ctx, c, "/session-holds", q, p, []string{"SINCE", "KEEPS", "UNTIL", "WHY", "RELEASED", "ID"}, func(v sessionHoldView) []cell {
-			return []cell{text(when(v.At)), text(v.what()), text(when(v.Until)), text(firstLine(v.Reason)), text(when(v.ReleasedAt)), text(v.ID)}
+			return []cell{text(when(v.At)), text(v.what()), text(when(v.Until)), text(firstLine(v.Reason)), text(v.released()), text(v.ID)}
 		}, "Nothing is held.")
 	})
 	cmd.Flags().StringVar(&customer, "customer", "", "of this customer")
@@ -158,10 +171,16 @@ func (c *client) sessionHold() *cobra.Command {
 
 func (c *client) sessionRelease() *cobra.Command {
 	var why string
+	var alone bool
 	cmd := c.verb("release HOLD", "End a hold: one person asks, another one grants it", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
-		return posted(ctx, c, "/session-holds/"+id(args[0])+"/release", map[string]string{"why": why}, c.showHold)
+		path := "/session-holds/" + id(args[0]) + "/release"
+		if alone {
+			path += "-alone"
+		}
+		return posted(ctx, c, path, map[string]string{"why": why}, c.showHold)
 	})
 	cmd.Flags().StringVar(&why, "why", "", "why")
+	cmd.Flags().BoolVar(&alone, "alone", false, "in an emergency, without a second person: the customers are told, and somebody else looks at it")
 	_ = cmd.MarkFlagRequired("why")
 	return cmd
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"time"
 
@@ -126,6 +127,7 @@ func (c *client) sessionDraws() *cobra.Command {
 	var p paging
 	type draw struct {
 		Day        string `json:"day"`
+		From       string `json:"from"`
 		Commitment string `json:"commitment"`
 		Seed       string `json:"seed"`
 		Percent    int64  `json:"percent"`
@@ -133,9 +135,34 @@ func (c *client) sessionDraws() *cobra.Command {
 		Drawn      int64  `json:"drawn"`
 	}
 	cmd := c.verb("draws", "List the days' samples: commitments, and seeds once the day is over", cobra.NoArgs, func(ctx context.Context, _ []string) error {
-		return list(ctx, c, "/session-draws", nil, p, []string{"DAY", "PERCENT", "DRAWN", "OF", "SHA-256 OF THE SEED", "SEED"}, func(v draw) []cell {
-			return []cell{text(v.Day), text(count(v.Percent)), text(count(v.Drawn)), text(count(v.Of)), text(v.Commitment), text(orNotYet(v.Seed))}
-		}, "No sample was drawn yet.")
+		if c.output == "json" {
+			return list(ctx, c, "/session-draws", nil, p, nil, func(draw) []cell { return nil }, "")
+		}
+		items, next, err := pages[draw](ctx, c, "/session-draws", nil, p)
+		if err != nil {
+			return err
+		}
+		if len(items) == 0 {
+			c.say("No sample was drawn yet.")
+		}
+		for _, v := range items { // a sum stands whole on a line of its own
+			pairs := []pair{{v.Day, text(fmt.Sprintf("%d of %d drawn, at %d %%", v.Drawn, v.Of, v.Percent))}, {"SHA-256", text(v.Commitment)}, {"Seed", text(v.Seed)}}
+			switch {
+			case v.Commitment == "" && v.From != "" && v.From != v.Day:
+				pairs = []pair{{v.From + " to " + v.Day, text("no seed was committed before these days: nothing is drawn of them")}}
+			case v.Commitment == "":
+				pairs = []pair{{v.Day, text("no seed was committed before the day: nothing is drawn of it")}}
+			case v.Seed == "":
+				pairs[0].value = text(fmt.Sprintf("the seed is shown after the day, at %d %%", v.Percent))
+			}
+			if err := c.facts(pairs...); err != nil {
+				return err
+			}
+		}
+		if next != "" {
+			c.say("There are more: --page-token %s, or --limit 0 for all.", next)
+		}
+		return nil
 	})
 	return p.flags(cmd)
 }

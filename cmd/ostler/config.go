@@ -106,6 +106,7 @@ const configExample = `  data_dir: /var/lib/ostler          # database, keyring,
     overlap_minutes: 10              # how far back each goes; every hour one goes 26 h back
     grace_minutes: 15                # how long a recording may take after a session's end
     sample_percent: 5                # of the sessions without a cause, for review
+    watch_percent: 20                # of a recording, before somebody says that it is fine
     months: 12                       # recordings are kept at most so long, where nothing else is agreed
     logins_minutes: 10               # between questions to each host of who logged in
   replica: ""                        # "": the host's name; PostgreSQL only

@@ -25,6 +25,9 @@ type SessionsConfig struct {
 	// SamplePercent of the sessions without a cause are drawn for review, where a
 	// customer's terms say nothing else.
 	SamplePercent int `koanf:"sample_percent"`
+	// WatchPercent of what happens in a recording has whoever says that it is fine to
+	// have watched, unless they read its transcript.
+	WatchPercent int `koanf:"watch_percent"`
 	// Months is how long recordings are kept, where nothing else was agreed.
 	Months int `koanf:"months"`
 	// LoginsMinutes is how often servers are asked who logged in.
@@ -32,7 +35,7 @@ type SessionsConfig struct {
 }
 
 func defaultSessions() SessionsConfig {
-	return SessionsConfig{EverySeconds: 10, OverlapMinutes: 10, GraceMinutes: 15, SamplePercent: 5, Months: 12, LoginsMinutes: 10}
+	return SessionsConfig{EverySeconds: 10, OverlapMinutes: 10, GraceMinutes: 15, SamplePercent: 5, WatchPercent: 20, Months: 12, LoginsMinutes: 10}
 }
 
 // options turns the configuration into the slice's options.
@@ -42,13 +45,13 @@ func (c SessionsConfig) options() (sessions.Options, error) {
 		value     int
 		low, high int
 	}{{"every_seconds", c.EverySeconds, 1, 3600}, {"overlap_minutes", c.OverlapMinutes, 1, 1440}, {"grace_minutes", c.GraceMinutes, 1, 1440},
-		{"sample_percent", c.SamplePercent, 1, 100}, {"months", c.Months, 1, 120}, {"logins_minutes", c.LoginsMinutes, 1, 1440}} {
+		{"sample_percent", c.SamplePercent, 1, 100}, {"watch_percent", c.WatchPercent, 1, 100}, {"months", c.Months, 1, 120}, {"logins_minutes", c.LoginsMinutes, 1, 1440}} {
 		if v.value < v.low || v.value > v.high {
 			return sessions.Options{}, fmt.Errorf("config: sessions.%s: %d is not from %d to %d", v.key, v.value, v.low, v.high)
 		}
 	}
 	return sessions.Options{Every: time.Duration(c.EverySeconds) * time.Second, Overlap: time.Duration(c.OverlapMinutes) * time.Minute,
-		Grace: time.Duration(c.GraceMinutes) * time.Minute, Percent: c.SamplePercent, Months: c.Months, LoginsEvery: time.Duration(c.LoginsMinutes) * time.Minute}, nil
+		Grace: time.Duration(c.GraceMinutes) * time.Minute, Percent: c.SamplePercent, WatchPercent: c.WatchPercent, Months: c.Months, LoginsEvery: time.Duration(c.LoginsMinutes) * time.Minute}, nil
 }
 
 // openSessions wires sessions on customers' servers, of the cluster that lists
