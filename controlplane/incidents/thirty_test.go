@@ -18,7 +18,7 @@ import (
 // one sentence at night to the final report. Time passes by itself.
 func TestThirtyDays(t *testing.T) {
 	clock := &virtual{start: time.Date(2026, 10, 24, 1, 0, 0, 0, time.UTC)} // a Saturday, a day before the clocks change
-	outside := newWorld(t, dbtest.SQLite(t, clock), nil, func(_ *incidents.Deps, o *incidents.Options) { o.Tick = time.Hour })
+	outside := newWorld(t, dbtest.SQLite(t, clock), nil, func(_ *incidents.Deps, o *incidents.Options) { o.Tick = 24 * time.Hour })
 	synctest.Test(t, func(t *testing.T) { // the pools of the database live on after the bubble
 		clock.began = time.Now()
 		w := *outside
@@ -50,9 +50,11 @@ func (c *virtual) Now() time.Time {
 func thirtyDays(w *world, clock *virtual) {
 	t := w.t
 	const day = 24 * time.Hour
-	// at waits until so long after an instant of the clock, and for what that wakes.
+	// at waits until so long after an instant of the clock, and for Watch to look:
+	// it ticks once a day here, and is woken beside it.
 	at := func(since time.Time, d time.Duration) {
 		time.Sleep(since.Add(d).Sub(clock.Now()))
+		w.bus.Publish(incidents.TopicWatch)
 		synctest.Wait()
 	}
 	must[incidents.Company](t)(w.incidents.SetCompany(w.ctx, w.all, incidents.Company{Name: "Ostler", Jurisdiction: "EU", Country: "DE", Zone: "Europe/Berlin", Contact: "Dora Dahl", ContactEmail: "privacy@ostler.example",
@@ -89,11 +91,16 @@ func thirtyDays(w *world, clock *virtual) {
 	w.told(c, w.maple.ID, incidents.ToCustomer, incidents.First, "gdpr", clock.Now())
 	same(t, "maple is told", w.kinds(), []string{"incident.due"})
 
-	// The early warning comes two hours late.
+	// Nobody hands in the early warning: it comes two hours late.
+	at(known, 19*time.Hour)
+	at(known, 23*time.Hour+time.Minute)
 	at(known, 26*time.Hour)
 	same(t, "late", w.kinds(), []string{"incident.late"})
 	w.told(c, "", incidents.ToCSIRT, incidents.First, "nis2", clock.Now())
 	w.wantClock(c, "nis2-23-early", "met_late until "+known.Add(day).Format(time.RFC3339))
+
+	at(known, 40*time.Hour)
+	at(known, 60*time.Hour)
 
 	// The notification in time, and contained on the fourth day.
 	at(known, 70*time.Hour)
