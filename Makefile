@@ -100,7 +100,7 @@ bench: tools ## measure the budgets (about 30 minutes; nothing else should be bu
 	go test -run '^$$' -bench . -benchtime 1x -timeout 40m ./e2e/bench
 	go test -run '^$$' -bench Snapshots -benchtime 1x -timeout 10m ./backups/catalogue
 	go test -run '^$$' -bench . -benchtime 1x -timeout 40m ./controlplane/access
-	go test -run '^$$' -bench . -benchtime 1x -timeout 10m ./controlplane/sessions ./controlplane/sessions/cast
+	go test -run '^$$' -bench . -benchtime 1x -timeout 10m ./controlplane/sessions ./controlplane/sessions/cast ./controlplane/incidents
 
 .PHONY: clean
 clean: ## remove what the targets above made here

@@ -29,7 +29,7 @@ func (k *kit) advisoryID() string {
 
 // What an advisory may hold, in characters.
 const (
-	maxSubject    = 200
+	maxSubject = 200
 	maxPackage = 200
 )
 

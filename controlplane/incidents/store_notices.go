@@ -194,21 +194,15 @@ func saveTry(tx *db.Tx, r tryRow) error {
 	return tx.Exec("UPDATE incident_tries SET state = ?, cause = ?, content = ?, at = ? WHERE notice_id = ? AND seq = ?", r.State, r.Cause, r.Content, r.At, r.NoticeID, r.Seq).Error
 }
 
-// noticeRowsOf are the notices of a case, those made first before; of some
-// customers where there are any.
-func noticeRowsOf(tx *db.Tx, incident string) (rows []noticeRow, err error) {
-	err = tx.Where("case_id = ?", incident).Order("id").Find(&rows).Error
-	return rows, err
-}
-
-// noticeHeads are the notices of a case without what is sealed.
+// noticeHeads are the notices of a case without what is sealed, those made first
+// before.
 func noticeHeads(tx *db.Tx, incident string) (rows []noticeRow, err error) {
 	err = tx.Select("id, case_id, order_id, customer_id, audience, purpose, phase, regime, lang, state, drill, author, made_at, asked_at, sent_at, due_at, told_at, version").
 		Where("case_id = ?", incident).Order("id").Find(&rows).Error
 	return rows, err
 }
 
-// dueNotices are those at which Watch looks now, after one.
+// dueNotices are those at which Watch looks now.
 func dueNotices(tx *db.Tx, limit int) (ids []string, err error) {
 	err = tx.Raw("SELECT id FROM incident_notices WHERE next_at > 0 AND next_at <= ? ORDER BY next_at, id LIMIT ?", tx.NowMillis(), limit).Scan(&ids).Error
 	return ids, err
