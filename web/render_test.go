@@ -275,7 +275,7 @@ func TestEveryLedgerKindReadsAsASentence(t *testing.T) {
 	}
 	entry := regexp.MustCompile(`(?:ledger\.Entry\{[^}]*?Kind:\s*|(?:[a-z]+Entry|m\.append|s\.(?:note|tell|enter[A-Za-z]*))\([^"\n]*|\bkind :?= [^"\n]*)"([a-z_]+\.[a-z_.]+)"[,}\n]`)
 	seen := 0
-	for _, dir := range []string{"../agents", "../backups", "../certs", "../controlplane/access", "../controlplane/sessions", "../controlplane/customers", "../controlplane/identity", "../controlplane/ledger", "../controlplane/jobs", "../controlplane/findings", "../controlplane/mail", "../cmd/ostler"} {
+	for _, dir := range []string{"../agents", "../backups", "../certs", "../controlplane/access", "../controlplane/sessions", "../controlplane/incidents", "../controlplane/customers", "../controlplane/identity", "../controlplane/ledger", "../controlplane/jobs", "../controlplane/findings", "../controlplane/mail", "../cmd/ostler"} {
 		files, err := filepath.Glob(dir + "/*.go")
 		if err != nil {
 			t.Fatal(err)

@@ -140,7 +140,19 @@ func (v *visit) sessionActs(s sessions.Session) (out []Act) {
 	if s.Person != "" && v.can(policy.AccessRead) {
 		out = append(out, Act{Label: v.t("session.open_person"), Href: "/access/persons/" + s.Person})
 	}
-	return out
+	return append(out, v.openCase(s)...)
+}
+
+// openCase leads to a new case about a session, with its server filled in.
+func (v *visit) openCase(s sessions.Session) []Act {
+	if v.p.Incidents == nil || !v.mayAct() {
+		return nil
+	}
+	pairs := []string{"title", v.t("inc.of_session", "who", v.sessionWho(s), "when", v.moment(s.StartedAt))}
+	if s.Server != "" {
+		pairs = append(pairs, "servers", s.Server)
+	}
+	return []Act{{Label: v.t("inc.happened_do"), Href: "/incidents/new?" + query(pairs...)}}
 }
 
 // sessionSections are who took part, what was run, remarks, and who looked.
