@@ -38,14 +38,11 @@ func (s *Service) AddNote(ctx context.Context, scope policy.Scope, n Note) (Note
 	if err != nil {
 		return Note{}, wrap("add note", err)
 	}
-	if n.At < 0 || n.At > rec.Duration {
-		return Note{}, controlplane.Invalid(controlplane.Field{Pointer: "/at", Message: "Choose a second of the recording."})
+	if err := n.check(rec, seen); err != nil {
+		return Note{}, err
 	}
 	if err := s.ready(ctx, seen.customers...); err != nil {
 		return Note{}, err
-	}
-	if n.Shown && len(seen.customers) > 1 {
-		return Note{}, controlplane.Invalid(controlplane.Field{Pointer: "/shown", Message: "Customers share this server, and a remark may be about a neighbour: keep it with us."})
 	}
 	n.ID, n.Text, n.By, n.Name = controlplane.NewID(controlplane.PrefixNote), text, actor.ID, seen.name
 	n.At, n.Shown = n.At.Truncate(time.Millisecond), n.Shown || actor.Kind == controlplane.ActorAuditor && len(seen.customers) == 1
@@ -74,6 +71,17 @@ func (s *Service) AddNote(ctx context.Context, scope policy.Scope, n Note) (Note
 	})
 	n.MadeAt = controlplane.FromMillis(row.MadeAt)
 	return n, wrap("add note", err)
+}
+
+// check says what is wrong with a remark on a recording.
+func (n Note) check(rec Recording, seen sighted) error {
+	switch {
+	case n.At < 0 || n.At > rec.Duration:
+		return controlplane.Invalid(controlplane.Field{Pointer: "/at", Message: "Choose a second of the recording."})
+	case n.Shown && len(seen.customers) > 1:
+		return controlplane.Invalid(controlplane.Field{Pointer: "/shown", Message: "Customers share this server, and a remark may be about a neighbour: keep it with us."})
+	}
+	return nil
 }
 
 // Notes lists the remarks on a session, in the recording's order; contacts and
