@@ -67,6 +67,9 @@ func (a *App) openSessions() error {
 	}
 	o.Log, o.Bus, o.Zone = a.log, a.Bus, access.Zone
 	o.OnViolation = a.reportViolation
+	o.OnUsed = func(tx *db.Tx, customer, person, server string, at time.Time) error {
+		return a.Access.NoteUsed(tx, forSessions(), customer, person, server, at)
+	}
 	dir := filepath.Join(a.Config.DataDir, "recordings")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("serve: recordings: %w", err)
@@ -81,7 +84,9 @@ func (a *App) openSessions() error {
 	if a.cluster != nil {
 		deps.Cluster = a.cluster
 	}
-	a.Sessions, err = sessions.New(deps, o)
+	if a.Sessions, err = sessions.New(deps, o); err == nil {
+		a.Access.OnNames(a.Sessions.NamesChanged)
+	}
 	return err
 }
 

@@ -186,6 +186,9 @@ func (s *Service) savePerson(tx *db.Tx, row *personRow, p Person) error {
 }
 
 func (s *Service) personEntry(tx *db.Tx, row personRow, p Person, kind string) error {
+	for _, tell := range s.onNames {
+		tell(tx)
+	}
 	personal := map[string]string{"name": p.Name, "company": p.Company, "teleport_users": strings.Join(p.TeleportUsers, "\n"), "logins": strings.Join(p.Logins, "\n")}
 	for k, v := range personal {
 		if v == "" {

@@ -132,6 +132,8 @@ type Service struct {
 	onLeave []func(tx *db.Tx, p Person, why string) error
 	// onFlagged stop what is under way for an instruction that was flagged.
 	onFlagged []func(tx *db.Tx, customer string, about ...string) error
+	// onNames are told that a person was added or changed.
+	onNames []func(tx *db.Tx)
 	// staffLast is what was settled last of whom our staff are.
 	staffMu   sync.Mutex
 	staffLast string

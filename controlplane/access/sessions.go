@@ -161,3 +161,16 @@ func (s *Service) RecordingMonths(tx *db.Tx, scope policy.Scope, customer string
 	t, err := s.termsIn(tx, customer)
 	return t.RecordingMonths, wrap("recording months", err)
 }
+
+// NoteUsed notes that a person had a session on a customer's server: the list
+// says when each way in was last used. An earlier one than is known changes nothing.
+func (s *Service) NoteUsed(tx *db.Tx, scope policy.Scope, customer, person, server string, at time.Time) error {
+	if !scope.Allows(customer) {
+		return controlplane.NotFound("customer")
+	}
+	return wrap("note a session", s.noteUsed(tx, customer, person, WayTeleport, server, at.UnixMilli()))
+}
+
+// OnNames has f told, in the transaction, that a person was added or changed: who
+// uses which name may be another one then.
+func (s *Service) OnNames(f func(tx *db.Tx)) { s.onNames = append(s.onNames, f) }

@@ -228,7 +228,15 @@ func (in *intake) saveOne(o *opened) error {
 		o.row = sessionRow{ID: controlplane.NewID(controlplane.PrefixStaffSession), Cluster: in.p.cluster, Mark: f.Mark, SID: f.SID, FirstSeen: tx.NowMillis(), Version: 1}
 	}
 	again := o.fresh || f.Host != o.was.Host || f.StartedAt != o.was.StartedAt || !slices.Equal(usersOf(f.Participants), usersOf(o.was.Participants))
+	if !again {
+		came, err := in.m.newcomers(o.row, *f)
+		if err != nil {
+			return err
+		}
+		again = came
+	}
 	var found matched
+	var had []string
 	if again {
 		var err error
 		if found, err = in.m.match(*f); err != nil {
@@ -258,6 +266,10 @@ func (in *intake) saveOne(o *opened) error {
 		return in.follow(o, nil)
 	}
 	if !o.fresh {
+		var err error
+		if had, err = customerIDs(tx, o.row.ID); err != nil {
+			return err
+		}
 		if err := clearMatch(tx, o.row.ID); err != nil {
 			return err
 		}
@@ -265,7 +277,17 @@ func (in *intake) saveOne(o *opened) error {
 	if err := s.keepMatch(tx, o.row, found); err != nil {
 		return err
 	}
+	if came := slices.DeleteFunc(found.customerIDs(), func(c string) bool { return slices.Contains(had, c) }); !o.fresh && len(came) > 0 {
+		if err := s.enter(tx, o.row, came, "session.begun", begunData(o.row), *f); err != nil { // theirs has nothing of it yet
+			return err
+		}
+	}
 	return in.follow(o, &found)
+}
+
+// begunData is what the ledger says in clear of a session that began.
+func begunData(row sessionRow) map[string]any {
+	return map[string]any{"kind": row.Kind, "started_at": controlplane.Instant(controlplane.FromMillis(row.StartedAt))}
 }
 
 // fill takes over what the state machine says.
@@ -290,7 +312,7 @@ func (in *intake) follow(o *opened, found *matched) error {
 		return err
 	}
 	if o.fresh {
-		if err := s.enter(tx, o.row, customers, "session.begun", map[string]any{"kind": o.row.Kind, "started_at": controlplane.Instant(controlplane.FromMillis(o.row.StartedAt))}, f); err != nil {
+		if err := s.enter(tx, o.row, customers, "session.begun", begunData(o.row), f); err != nil {
 			return err
 		}
 	}

@@ -11,9 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"ostler/controlplane/customers"
 	"ostler/controlplane/db"
 	"ostler/controlplane/db/dbtest"
 	"ostler/controlplane/findings"
+	"ostler/controlplane/ledger"
 	"ostler/controlplane/sessions"
 	"ostler/controlplane/teleport"
 	"ostler/controlplane/teleport/teleporttest"
@@ -717,4 +719,61 @@ func TestErasedCustomer(t *testing.T) {
 			t.Errorf("after it nothing is read: %+v, %v", feed, err)
 		}
 	})
+}
+
+// TestTenantWhoCameLater: whoever came to live on a server before a session there
+// ended is a customer of it, from then on; whoever came after it is not.
+func TestTenantWhoCameLater(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
+		c := &scripted{list: []teleport.Event{event("session.start", 0, of("size", "80:25"))}}
+		w := newWorld(t, d, clock, func(d *sessions.Deps, _ *sessions.Options) { d.Cluster = c })
+		w.clock.Advance(began.Add(5 * time.Minute).Sub(w.clock.Now()))
+		w.run()
+		same(t, "at first", w.one(sessions.Filter{}).Customers, []string{w.maple.ID})
+		if _, err := w.customers.CreateTenancy(w.ctx, w.all, customers.NewTenancy{Server: w.mapleOne.ID, Customer: w.harbour.ID, Paths: []string{"/srv/harbour"}}); err != nil {
+			t.Fatal(err)
+		}
+		c.list = append(c.list, event("session.end", 400, of("interactive", true)))
+		w.later(5 * time.Minute)
+		want := []string{w.maple.ID, w.harbour.ID}
+		slices.Sort(want)
+		same(t, "in the end", w.one(sessions.Filter{}).Customers, want)
+		items, _, err := w.ledger.List(w.ctx, w.all, ledger.Filter{Customer: w.harbour.ID, Kinds: []string{"session.begun", "session.ended"}})
+		if err != nil || len(items) != 2 {
+			t.Errorf("the ledger of who came later has %d entries, %v; want its beginning and end", len(items), err)
+		}
+		late := w.customer("late", "Late Ltd")
+		if _, err := w.customers.CreateTenancy(w.ctx, w.all, customers.NewTenancy{Server: w.mapleOne.ID, Customer: late.ID, Paths: []string{"/srv/late"}}); err != nil {
+			t.Fatal(err)
+		}
+		c.list = append(c.list, event("session.upload", 401, map[string]any{"sid": "sid-1"}))
+		w.later(2 * time.Hour)
+		same(t, "after it", w.one(sessions.Filter{}).Customers, want)
+	})
+}
+
+// TestListsAreToldOfSessions: a list says when somebody was last there.
+func TestListsAreToldOfSessions(t *testing.T) {
+	t.Parallel()
+	clock := &dbtest.Clock{}
+	c := &scripted{list: []teleport.Event{event("session.start", 0, of("size", "80:25", "server_hostname", "shared-1")), event("session.join", 5, map[string]any{"sid": "sid-1", "user": "cleo"})}}
+	var told []string
+	w := newWorld(t, dbtest.SQLite(t, clock), clock, func(d *sessions.Deps, o *sessions.Options) {
+		d.Cluster = c
+		o.OnUsed = func(_ *db.Tx, customer, person, server string, at time.Time) error {
+			told = append(told, customer+" "+person+" "+server+" "+at.String())
+			return nil
+		}
+	})
+	w.clock.Advance(began.Add(10 * time.Minute).Sub(w.clock.Now()))
+	w.run()
+	var want []string
+	for _, of := range []string{w.maple.ID, w.harbour.ID} {
+		for _, p := range []sessions.Somebody{w.bobPerson, w.cleoPerson} {
+			want = append(want, of+" "+p.ID+" "+w.shared.ID+" "+began.String())
+		}
+	}
+	slices.Sort(told)
+	slices.Sort(want)
+	same(t, "told", told, want)
 }

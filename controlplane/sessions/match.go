@@ -84,12 +84,12 @@ func (m *matcher) match(f facts) (out matched, err error) {
 		}
 	}
 	out.unknown = out.unknown || f.User == ""
-	on, err := m.customersAt(out.server, f.StartedAt)
+	on, since, err := m.customersDuring(out.server, f)
 	if err != nil {
 		return out, err
 	}
 	for _, c := range on {
-		row, g, err := m.standing(c, out, f)
+		row, g, err := m.standing(c, out, f, since[c])
 		if err != nil {
 			return out, err
 		}
@@ -117,12 +117,9 @@ func (m *matcher) customersAt(server string, at int64) (ids []string, err error)
 	if server == "" {
 		return nil, nil
 	}
-	list, known := m.living[server]
-	if !known {
-		if list, err = m.s.customers.TenanciesIn(m.tx, ofFeed(), customers.TenancyFilter{Server: server, Ended: true}); err != nil {
-			return nil, err
-		}
-		m.living[server] = list
+	list, err := m.lived(server)
+	if err != nil {
+		return nil, err
 	}
 	when := controlplane.FromMillis(at)
 	for _, t := range list {
@@ -131,6 +128,66 @@ func (m *matcher) customersAt(server string, at int64) (ids []string, err error)
 		}
 	}
 	return distinct(ids), nil
+}
+
+// lived are all who ever lived on a server.
+func (m *matcher) lived(server string) ([]customers.Tenancy, error) {
+	if list, known := m.living[server]; known || server == "" {
+		return list, nil
+	}
+	list, err := m.s.customers.TenanciesIn(m.tx, ofFeed(), customers.TenancyFilter{Server: server, Ended: true})
+	if err == nil {
+		m.living[server] = list
+	}
+	return list, err
+}
+
+// over is until when a session ran, as far as is known: until now where it does.
+func (m *matcher) over(f facts) int64 {
+	switch {
+	case f.EndedAt > 0:
+		return max(f.EndedAt, f.StartedAt)
+	case f.Endless:
+		return max(f.DueAt, f.StartedAt) // when it was found that it does not run any more
+	}
+	return m.tx.NowMillis()
+}
+
+// customersDuring are those who lived on a server at any instant of a session,
+// and since when each did.
+func (m *matcher) customersDuring(server string, f facts) (ids []string, since map[string]int64, err error) {
+	list, err := m.lived(server)
+	if err != nil {
+		return nil, nil, err
+	}
+	since = map[string]int64{}
+	began, over := controlplane.FromMillis(f.StartedAt), controlplane.FromMillis(m.over(f))
+	for _, t := range list {
+		if t.CreatedAt.After(over) || !t.EndedAt.IsZero() && !t.EndedAt.After(began) || m.s.erased(t.Customer) {
+			continue
+		}
+		ids = append(ids, t.Customer)
+		since[t.Customer] = earlier(since[t.Customer], controlplane.Millis(t.CreatedAt))
+	}
+	return distinct(ids), since, nil
+}
+
+// newcomers reports whether somebody became a customer of a session since it began.
+func (m *matcher) newcomers(row sessionRow, f facts) (bool, error) {
+	list, err := m.lived(row.ServerID)
+	if err != nil {
+		return false, err
+	}
+	came := slices.ContainsFunc(list, func(t customers.Tenancy) bool { return controlplane.Millis(t.CreatedAt) > f.StartedAt })
+	if !came {
+		return false, nil
+	}
+	now, _, err := m.customersDuring(row.ServerID, f)
+	if err != nil {
+		return false, err
+	}
+	have, err := customerIDs(m.tx, row.ID)
+	return slices.ContainsFunc(now, func(c string) bool { return !slices.Contains(have, c) }), err
 }
 
 // erased reports whether a customer's key was destroyed.
@@ -150,11 +207,12 @@ func (m *matcher) who(user string) ([]Somebody, error) {
 }
 
 // standing is on what everybody who took part stood on one customer's list: the
-// ground of whoever began it, and what it lacks of any of them.
-func (m *matcher) standing(customer string, x matched, f facts) (row customerRow, first Ground, err error) {
+// ground of whoever began it, and what it lacks of any of them. For whom came to
+// live there later, that is as it was then.
+func (m *matcher) standing(customer string, x matched, f facts, since int64) (row customerRow, first Ground, err error) {
 	var lacks []string
 	for i, p := range f.Participants {
-		at := f.StartedAt
+		at := max(f.StartedAt, since)
 		if joined := controlplane.Millis(p.Joined); joined > at {
 			at = joined
 		}
@@ -260,8 +318,31 @@ func names(who []Somebody) string {
 	return strings.Join(all, " or ")
 }
 
+// used tells that whoever took part was on their customers' servers. Where several
+// persons use a name it is not known of whom to tell.
+func (s *Service) used(tx *db.Tx, row sessionRow, x matched) error {
+	if s.opts.OnUsed == nil || row.ServerID == "" {
+		return nil
+	}
+	for _, user := range distinct(x.users) {
+		who := x.people[user]
+		if len(who) != 1 {
+			continue
+		}
+		for _, c := range x.customerIDs() {
+			if err := s.opts.OnUsed(tx, c, who[0].ID, row.ServerID, controlplane.FromMillis(row.StartedAt)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // keepMatch stores whose a session was, and on what ground.
 func (s *Service) keepMatch(tx *db.Tx, row sessionRow, x matched) error {
+	if err := s.used(tx, row, x); err != nil {
+		return err
+	}
 	for _, c := range x.on {
 		c.SessionID = row.ID
 		var err error

@@ -174,3 +174,12 @@ func (s *Service) closeKnown(ctx context.Context, known map[string]bool) error {
 		return nil
 	})
 }
+
+// NamesChanged says that who uses which name at the cluster may be another one
+// now: verdicts are held against it at once, instead of within the hour.
+func (s *Service) NamesChanged(tx *db.Tx) {
+	tx.AfterCommit(func() {
+		s.reviews.rechecked.Store(0)
+		s.opts.Bus.Publish(TopicWatch)
+	})
+}

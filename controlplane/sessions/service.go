@@ -95,6 +95,9 @@ type Options struct {
 	// OnViolation is told of every verdict that asks for an incident, in its
 	// transaction, with what the reviewer wrote; nil is nobody.
 	OnViolation func(tx *db.Tx, session, text string) error
+	// OnUsed is told, in its transaction, of every person who took part in a session
+	// on a customer's server, and since when; nil is nobody.
+	OnUsed func(tx *db.Tx, customer, person, server string, at time.Time) error
 }
 
 // Service is the slice: its methods are all that others do with sessions.
