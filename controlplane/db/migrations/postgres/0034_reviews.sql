@@ -14,7 +14,16 @@ CREATE INDEX session_reviews_closed ON session_reviews (session_id) WHERE state 
 CREATE INDEX session_reviews_draw ON session_reviews (draw_day) WHERE draw_day <> '';
 ALTER TABLE session_draws ADD COLUMN percents TEXT NOT NULL DEFAULT '';
 
+-- A hold on one session is seen by those whose servers it was on.
+DROP POLICY customer ON session_holds;
+CREATE POLICY customer ON session_holds USING (current_setting('ostler.customer', true) = '*'
+    OR customer_id = ANY (string_to_array(current_setting('ostler.customer', true), ','))
+    OR session_id <> '' AND EXISTS (SELECT 1 FROM staff_session_customers c WHERE c.session_id = session_holds.session_id AND c.customer_id = ANY (string_to_array(current_setting('ostler.customer', true), ','))))
+  WITH CHECK (current_setting('ostler.customer', true) = '*' OR customer_id = ANY (string_to_array(current_setting('ostler.customer', true), ',')));
+
 -- +goose Down
+DROP POLICY customer ON session_holds;
+CREATE POLICY customer ON session_holds USING (current_setting('ostler.customer', true) = '*' OR customer_id = ANY (string_to_array(current_setting('ostler.customer', true), ',')));
 ALTER TABLE session_draws DROP COLUMN percents;
 DROP INDEX session_reviews_draw;
 DROP INDEX session_reviews_closed;
