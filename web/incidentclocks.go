@@ -151,12 +151,7 @@ func (v *visit) clockDo(c incidents.Case, k incidents.Clock) Link {
 	at := "/incidents/" + c.ID
 	switch k.Deadline.Rule.Recipient {
 	case law.ToController, law.ToCustomers:
-		for _, a := range c.Affected {
-			if a.Customer == k.Customer && len(a.Notices) > 0 {
-				return Link{v.t("inc.check_send"), "/incidents/notices/" + a.Notices[len(a.Notices)-1]}
-			}
-		}
-		return Link{v.t("inc.draft_it"), at + "/notices"}
+		return Link{v.t("inc.check_send"), at + "/notices"}
 	case law.ToAuthority, law.ToCSIRT, law.ToPeople:
 		return Link{v.t("inc.draft_it"), at + "/notices"}
 	case law.ToRegister:

@@ -119,7 +119,7 @@ func (v *visit) theirClock(a incidents.Affected) Cell {
 func (v *visit) toldCell(x caseParts, a incidents.Affected) Cell {
 	var latest *incidents.Notice
 	for i, n := range x.notices {
-		if n.Customer == a.Customer && n.Audience == incidents.ToCustomer && n.State != incidents.Discarded && (latest == nil || n.MadeAt.After(latest.MadeAt)) {
+		if n.Customer == a.Customer && n.Audience == incidents.ToCustomer && n.Purpose != incidents.Freezing && n.State != incidents.Discarded && (latest == nil || n.MadeAt.After(latest.MadeAt)) {
 			latest = &x.notices[i]
 		}
 	}

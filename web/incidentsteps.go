@@ -67,7 +67,7 @@ func (v *visit) noticeSteps(x caseParts, add adder) {
 	untold := 0
 	for _, a := range x.c.Affected {
 		if a.State == incidents.Certain && a.ToldAt.IsZero() && !slices.ContainsFunc(x.notices, func(n incidents.Notice) bool {
-			return n.Customer == a.Customer && n.State != incidents.Discarded
+			return n.Customer == a.Customer && n.Purpose != incidents.Freezing && n.State != incidents.Discarded
 		}) {
 			untold++
 		}
