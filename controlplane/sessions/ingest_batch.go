@@ -128,3 +128,11 @@ func (s *Service) openBatch(row batchRow) ([]byte, error) {
 	}
 	return raw, nil
 }
+
+// flag is a boolean as both databases keep it.
+func flag(on bool) int64 {
+	if on {
+		return 1
+	}
+	return 0
+}

@@ -277,30 +277,16 @@ func (in *intake) saveOne(o *opened) error {
 	if err := s.keepMatch(tx, o.row, found); err != nil {
 		return err
 	}
-	if came := slices.DeleteFunc(found.customerIDs(), func(c string) bool { return slices.Contains(had, c) }); !o.fresh && len(came) > 0 {
-		if err := s.enter(tx, o.row, came, "session.begun", begunData(o.row), *f); err != nil { // theirs has nothing of it yet
-			return err
-		}
+	if err := in.welcome(o, had, found); err != nil {
+		return err
 	}
 	return in.follow(o, &found)
-}
-
-// begunData is what the ledger says in clear of a session that began.
-func begunData(row sessionRow) map[string]any {
-	return map[string]any{"kind": row.Kind, "started_at": controlplane.Instant(controlplane.FromMillis(row.StartedAt))}
 }
 
 // fill takes over what the state machine says.
 func (r *sessionRow) fill(f facts) {
 	r.Kind, r.State, r.Host = string(f.Kind), string(f.State), f.Host
 	r.StartedAt, r.EndedAt, r.DueAt, r.Endless = f.StartedAt, f.EndedAt, f.DueAt, flag(f.Endless)
-}
-
-func flag(on bool) int64 {
-	if on {
-		return 1
-	}
-	return 0
 }
 
 // follow writes the entries of what happened, and has done what follows of it.

@@ -369,3 +369,18 @@ func (s *Service) keepMatch(tx *db.Tx, row sessionRow, x matched) error {
 	}
 	return nil
 }
+
+// welcome enters a session's beginning for whoever became its customer since:
+// their ledger has nothing of it yet.
+func (in *intake) welcome(o *opened, had []string, found matched) error {
+	came := slices.DeleteFunc(found.customerIDs(), func(c string) bool { return slices.Contains(had, c) })
+	if o.fresh || len(came) == 0 {
+		return nil
+	}
+	return in.s.enter(in.tx, o.row, came, "session.begun", begunData(o.row), o.facts)
+}
+
+// begunData is what the ledger says in clear of a session that began.
+func begunData(row sessionRow) map[string]any {
+	return map[string]any{"kind": row.Kind, "started_at": controlplane.Instant(controlplane.FromMillis(row.StartedAt))}
+}
