@@ -54,6 +54,9 @@ func (d *demo) days(ctx context.Context, say func(string, ...any)) error {
 		if err := d.worked(i, i == len(dues)-1, due.Add(-9*time.Hour)); err != nil {
 			return err
 		}
+		if err := d.until(ctx, due); err != nil {
+			return err
+		}
 		d.clock.Advance(due.Add(2 * time.Second).Sub(d.clock.Now()))
 		if _, err := d.app.Sessions.ReadNow(ctx, everyone); err != nil { // a first reading goes back a day, and no further
 			return fmt.Errorf("demo: sessions: %w", err)

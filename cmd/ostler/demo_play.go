@@ -53,6 +53,9 @@ type demo struct {
 	ids     map[string]string          // host name: server id
 	// tenancies are those of the companies, by slug.
 	tenancies map[string]string
+	customers map[string]string // id by slug
+	// moments are what is still to happen, each at its instant.
+	moments []moment
 	// lostSum is the SHA-256 of the lost file as the night before the last has it.
 	lostSum string
 }
@@ -62,7 +65,7 @@ func (d *demo) host(name string) string { return filepath.Join(d.dir, "hosts", n
 // openDemo starts the store, the signer, and the plane on a clock that is some
 // days back.
 func openDemo(ctx context.Context, dir string, p *procs, o demoOptions) (*demo, error) {
-	d := &demo{dir: dir, o: o, procs: p, cast: newCast(o.seed), failed: make(chan error, 1), people: map[string]identity.Person{}, ids: map[string]string{}, tenancies: map[string]string{}, grants: map[string]string{}}
+	d := &demo{dir: dir, o: o, procs: p, cast: newCast(o.seed), failed: make(chan error, 1), people: map[string]identity.Person{}, ids: map[string]string{}, tenancies: map[string]string{}, customers: map[string]string{}, grants: map[string]string{}}
 	d.clock = db.NewSimClock(time.Duration(o.days) * 24 * time.Hour)
 	var err error
 	if d.store, err = startStore(ctx, p, filepath.Join(dir, "store")); err != nil {
@@ -220,7 +223,12 @@ func (d *demo) play(ctx context.Context, progress io.Writer) (demoReady, error) 
 	if err := d.toldOf(ctx); err != nil {
 		return demoReady{}, err
 	}
+	d.moments = d.plot()
 	if err := d.days(ctx, say); err != nil {
+		return demoReady{}, err
+	}
+	say("An incident comes into its hour %d …", hour)
+	if err := d.until(ctx, time.Now()); err != nil {
 		return demoReady{}, err
 	}
 	d.clock.CatchUp()
@@ -298,7 +306,7 @@ func (d *demo) company(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		d.tenancies[co.slug] = ten.ID
+		d.tenancies[co.slug], d.customers[co.slug] = ten.ID, cus.ID
 		if err := d.cast.plant(d.host(co.server), co, start); err != nil {
 			return err
 		}

@@ -14,8 +14,8 @@ import (
 	"ostler/controlplane/policy"
 )
 
-// jobSend is the kind of job that sends a mail.
-const jobSend = "mail.send"
+// JobSend is the kind of job that sends a mail.
+const JobSend = "mail.send"
 
 // GiveUp is how long a mail is tried.
 const GiveUp = 48 * time.Hour
@@ -65,7 +65,7 @@ func (m *Mail) enqueue(tx *db.Tx, msg Message) (string, error) {
 	}
 	// The job also says what could not be queued: a contact's transaction sees
 	// no finding of the company's.
-	_, err = m.jobs.Enqueue(tx, jobs.Spec{Kind: jobSend, Executor: jobs.Plane, Customer: r.Customer, Resource: lane(r.ID), Key: jobSend + ":" + r.ID,
+	_, err = m.jobs.Enqueue(tx, jobs.Spec{Kind: JobSend, Executor: jobs.Plane, Customer: r.Customer, Resource: lane(r.ID), Key: JobSend + ":" + r.ID,
 		Subject: r.ID, ExpiresAt: tx.Now.Add(GiveUp), MaxAttempts: maxTries, Title: "job.mail_send"})
 	if err != nil {
 		return "", err

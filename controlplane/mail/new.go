@@ -126,7 +126,7 @@ func New(d *db.DB, k *secrets.Keeper, l *ledger.Ledger, j *jobs.Jobs, f *finding
 	if err := m.check(); err != nil {
 		return nil, fmt.Errorf("mail: %w", err)
 	}
-	j.Handle(jobSend, jobs.Handler{Run: m.run, Done: m.done, Backoff: backoff, Retry: retry})
+	j.Handle(JobSend, jobs.Handler{Run: m.run, Done: m.done, Backoff: backoff, Retry: retry})
 	return m, nil
 }
 
