@@ -31,6 +31,7 @@ type incidentView struct {
 	ClosedWhy     string               `json:"closed_because"`
 	NextDue       string               `json:"next_due"`
 	Late          bool                 `json:"late"`
+	Servers       []string             `json:"servers"`
 	Affected      []incidentCustomer   `json:"affected"`
 	Awareness     []incidentWord       `json:"awareness"`
 	Tasks         []incidentTaskView   `json:"tasks"`
@@ -106,7 +107,7 @@ func (v incidentView) row() []cell {
 	if v.Drill {
 		what = "exercise: " + what
 	}
-	return []cell{text(v.Number), text(what), state(v.State), text(due), number(count(int64(len(v.Affected)))), text(v.ID)}
+	return []cell{text(v.Number), text(what), state(v.State), text(due), number(count(int64(len(v.Servers)))), text(v.ID)}
 }
 
 func (c *client) showIncident(v incidentView) error {
@@ -170,7 +171,7 @@ func (c *client) incidentList() *cobra.Command {
 		if drills {
 			q.Set("drills", "true")
 		}
-		return list(ctx, c, "/incidents", q, p, []string{"NUMBER", "WHAT", "STATE", "NEXT DUE", "CUSTOMERS", "ID"}, incidentView.row, "There are no incidents.")
+		return list(ctx, c, "/incidents", q, p, []string{"NUMBER", "WHAT", "STATE", "NEXT DUE", "SERVERS", "ID"}, incidentView.row, "There are no incidents.")
 	})
 	f := cmd.Flags()
 	for name, help := range map[string]string{"state": "open, closed, false_alarm or merged", "customer": "in which this customer is", "server": "that touch this server"} {

@@ -176,6 +176,13 @@ func (x *incidentsAPI) registerNotices(a *API) {
 			if err != nil {
 				return nil, err
 			}
+			if in.Incident != "" && !controlplane.ValidID(controlplane.PrefixIncident, in.Incident) {
+				c, err := x.Get(ctx, scope, in.Incident) // by its number
+				if err != nil {
+					return nil, err
+				}
+				in.Incident = c.ID
+			}
 			items, next, err := x.Notices(ctx, scope, incidents.NoticeFilter{Case: in.Incident, Advisory: in.Advisory, Customer: customer, Audience: incidents.Audience(in.Audience), State: incidents.NoticeState(in.State), Limit: in.PageSize, Token: in.PageToken})
 			return listOf(items, next, viewIncidentNotice(ctx)), err
 		})
