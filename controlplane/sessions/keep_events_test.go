@@ -143,7 +143,7 @@ func TestDismissedIsKept(t *testing.T) {
 func TestHalfWritten(t *testing.T) {
 	t.Parallel()
 	clock := &dbtest.Clock{}
-	clock.Advance(time.Now().Sub(clock.Now()))
+	clock.Advance(time.Since(clock.Now()))
 	dir := t.TempDir()
 	w := newWorld(t, dbtest.SQLite(t, clock), clock, func(d *sessions.Deps, _ *sessions.Options) {
 		b := must[*blob.Bucket](t)(fileblob.OpenBucket(dir, &fileblob.Options{NoTempDir: true, Metadata: fileblob.MetadataDontWrite}))
