@@ -120,7 +120,7 @@ func (p *Portal) incidentTimeline(v *visit) error {
 		if !v.mayFollow(m.Path) {
 			what.Link.Href = ""
 		}
-		sec.Grid.Rows = append(sec.Grid.Rows, GridRow{Cells: []Cell{{At: m.At}, {Link: Link{Label: wordOf(v, momentKinds, m.Kind)}}, what, {Link: Link{Label: on[m.Server].Name}}, {Link: Link{Label: orWord(who[m.By], plainBy(m.By))}}}})
+		sec.Grid.Rows = append(sec.Grid.Rows, GridRow{Cells: []Cell{{At: m.At}, {Link: Link{Label: wordOf(v, momentKinds, m.Kind)}}, what, {Link: Link{Label: on[m.Server].Name}}, {Link: Link{Label: orWord(who[m.By], v.plainBy(m))}}}})
 	}
 	if v.mayAct() && c.State == incidents.Open {
 		sec.Acts = []Act{{Label: v.t("inc.note_add"), Href: "/incidents/" + c.ID + "/note"}}
@@ -129,12 +129,16 @@ func (p *Portal) incidentTimeline(v *visit) error {
 	return v.render(list)
 }
 
-// plainBy is who did something where it is no id of ours.
-func plainBy(by string) string {
-	if isPersonID(by) {
+// plainBy is who did something where it is no id of ours; what the plane did in a
+// case has its own name there.
+func (v *visit) plainBy(m incidents.Moment) string {
+	switch {
+	case isPersonID(m.By) || m.By == "":
 		return ""
+	case m.Server == "":
+		return v.t("inc.by_itself")
 	}
-	return plain(by)
+	return plain(m.By)
 }
 
 func serversOfMoments(items []incidents.Moment) []string {

@@ -67,13 +67,14 @@ func bounded(own, around []Moment) (items []Moment, cutOff bool) {
 	order := func(a, b Moment) int {
 		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Ref, b.Ref), cmp.Compare(a.Text, b.Text))
 	}
-	slices.SortStableFunc(own, order)
+	byTime := func(a, b Moment) int { return a.At.Compare(b.At) }
+	slices.SortStableFunc(own, byTime) // of one instant: in the order in which a case goes
 	slices.SortStableFunc(around, order)
 	cutOff = len(own)+len(around) > maxMoments
 	own = own[:min(len(own), maxMoments)]
 	around = around[:min(len(around), maxMoments-len(own))]
 	items = append(own, around...)
-	slices.SortStableFunc(items, order)
+	slices.SortStableFunc(items, byTime)
 	return items, cutOff
 }
 
@@ -239,13 +240,11 @@ func nameOf(c Case, customer string) string {
 
 // affectedMoments are a customer's coming into a case, and their clearing.
 func affectedMoments(c Case, a Affected, items *[]Moment) {
-	word := " may be affected."
-	if a.State == Certain {
-		word = " is affected."
+	name, because := nameOf(c, a.Customer), ""
+	if a.KnownAt.IsZero() || !a.KnownAt.After(a.AddedAt) { // what was learnt later stands where it was learnt
+		because = prefixed(" ", sentence(a.Because))
 	}
-	name := nameOf(c, a.Customer)
-	*items = append(*items, Moment{At: a.AddedAt, Kind: "case", Text: name + " came into the case" + map[bool]string{true: ", and" + word, false: "."}[a.State != Cleared] + prefixed(" ", sentence(a.Because)),
-		Customer: a.Customer, Ref: a.Customer, Path: casePath(c.ID)})
+	*items = append(*items, Moment{At: a.AddedAt, Kind: "case", Text: name + " came into the case." + because, Customer: a.Customer, Ref: a.Customer, Path: casePath(c.ID)})
 	if !a.ClearedAt.IsZero() {
 		*items = append(*items, Moment{At: a.ClearedAt, Kind: "case", Text: name + " was shown not to be affected." + prefixed(" ", sentence(a.ClearedWhy)), Customer: a.Customer, Ref: a.Customer, Path: casePath(c.ID)})
 	}
