@@ -220,7 +220,7 @@ func (g *facts) need(o opened) Need {
 	}
 	x, next := *o.finding, ""
 	n.Title, n.Cause, next = g.v.sentence(x)
-	n.Since, n.Count = x.OpenedAt, x.Count
+	n.Since, n.Count, n.Also = x.OpenedAt, x.Count, g.v.caseOf(x, n.Title)
 	if x.InGroup > 1 {
 		n.Cause += " " + g.v.t("need.group", "n", x.InGroup-1)
 	}

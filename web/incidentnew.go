@@ -1,6 +1,9 @@
 package web
 
 import (
+	"slices"
+
+	"ostler/controlplane/findings"
 	"ostler/controlplane/incidents"
 	"ostler/controlplane/incidents/law"
 	"ostler/controlplane/policy"
@@ -72,4 +75,24 @@ func (v *visit) newCase() (in incidents.NewCase, err error) {
 	in.Title, in.Summary, in.Kinds, in.Detected, in.Aware, in.Ground = v.formValue("title"), v.text("summary"), v.kindsEntered(), v.at("detected"), v.at("aware"), v.text("ground")
 	in.Certainty, in.OurData, in.ChannelUnsafe, in.Drill, in.Source = law.Certainty(v.formValue("certainty")), v.yes("our_data"), v.yes("channel_unsafe"), v.yes("drill"), v.formValue("source")
 	return in, nil
+}
+
+// breachKinds are the findings that may be the first sight of an incident.
+var breachKinds = []string{findings.AccessDrift, findings.AccessUnexplained, findings.AccessForeignRole, findings.AccessRolePutBack, findings.SessionLoginOutside, findings.SessionUngrounded,
+	findings.SessionRecordingMissing, findings.SessionRecordingChanged, findings.SessionViolation, findings.BackupMissed, findings.BackupFailed}
+
+// caseOf leads from a finding that may be an incident to a new case about it, with
+// what is known filled in; to nowhere for everybody else.
+func (v *visit) caseOf(x findings.Finding, title string) Link {
+	if v.p.Incidents == nil || !v.staff() || !v.mayAct() || !slices.Contains(breachKinds, x.Kind) {
+		return Link{}
+	}
+	pairs := []string{"title", title}
+	if x.Server != "" {
+		pairs = append(pairs, "servers", x.Server)
+	}
+	if x.Customer != "" {
+		pairs = append(pairs, "customers", x.Customer)
+	}
+	return Link{v.t("inc.happened_do"), "/incidents/new?" + query(pairs...)}
 }

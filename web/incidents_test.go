@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"encoding/csv"
+	"html"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -14,6 +15,7 @@ import (
 	"ostler/controlplane"
 	"ostler/controlplane/db"
 	"ostler/controlplane/db/dbtest"
+	"ostler/controlplane/findings"
 	"ostler/controlplane/identity"
 	"ostler/controlplane/incidents"
 	"ostler/controlplane/policy"
@@ -365,4 +367,33 @@ func version(page string) string {
 		return ""
 	}
 	return m[1]
+}
+
+// A finding that may be the first sight of an incident leads to a case about it,
+// with what is known filled in; not for customers, and not from every finding.
+func TestFromAFindingToACase(t *testing.T) {
+	clock := &dbtest.Clock{}
+	d := dbtest.SQLite(t, clock)
+	h := newHouse(t, d, clock)
+	if err := d.Write(h.ctx, func(tx *db.Tx) error {
+		if err := h.findings.Raise(tx, findings.Finding{Key: "backup.missed:x", Kind: findings.BackupMissed, Customer: h.maple.ID, Server: h.server.ID, Severity: findings.Bad, Owner: findings.Ops}); err != nil {
+			return err
+		}
+		return h.findings.Raise(tx, findings.Finding{Key: "server.silent:x", Kind: findings.ServerSilent, Customer: h.maple.ID, Server: h.server.ID, Severity: findings.Bad, Owner: findings.Ops})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	today := h.browser(h.admin.ID).page("/today")
+	if got := strings.Count(today, "/incidents/new?"); got != 1 {
+		t.Fatalf("ways to a new case: got %d, want one", got)
+	}
+	form := h.browser(h.admin.ID).page(html.UnescapeString(regexp.MustCompile(`/incidents/new\?[^"]*`).FindString(today)))
+	for _, want := range []string{h.server.Name, h.maple.Name} {
+		if !strings.Contains(form, want) {
+			t.Errorf("the form lacks %q", want)
+		}
+	}
+	if home := h.browser(h.owner.ID).page("/home"); strings.Contains(home, "/incidents/new") {
+		t.Error("a customer is led to a case")
+	}
 }

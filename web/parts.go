@@ -66,6 +66,8 @@ type Need struct {
 	Since  time.Time
 	Count  int // times seen, where more than 1
 	Action Link
+	// Also is a second way, said quietly.
+	Also Link
 	// Post is set where the action is a form's button and not a link.
 	Post bool
 	// Strong is the one that comes first.

@@ -116,6 +116,9 @@ func needLine(tx *Text, p *Page, n Need) template.HTML {
 	if n.Count > 1 {
 		m.raw("<span>").text(tx.T("need.count", "n", n.Count)).raw("</span>")
 	}
+	if n.Also.Href != "" {
+		m.link(n.Also)
+	}
 	m.raw("</p></div>\n")
 	switch {
 	case n.Action.Href == "":
