@@ -145,6 +145,7 @@ func (s *Service) tryNext(tx *db.Tx, k *kit, r *noticeRow, out rendered) (mailID
 		return "", "", s.nobody(tx, k, r, "Mail to none of their owners has reached them")
 	}
 	c := owners[i]
+	r.Unsafe = max(r.Unsafe, flag(k.c.ChannelUnsafe)) // it may have become so since
 	l := Letter{Key: fmt.Sprint("incident.notice:", r.ID, ":", c.ID, ":", c.Version), Customer: r.CustomerID, Person: c.ID, To: c.Email, Name: c.Name, Lang: r.Lang,
 		Template: templateOf(Purpose(r.Purpose)), Args: map[string]string{"text": out.text}, Path: "/notices/" + r.ID, Subject: r.ID}
 	if r.Unsafe == 1 {
@@ -154,6 +155,9 @@ func (s *Service) tryNext(tx *db.Tx, k *kit, r *noticeRow, out rendered) (mailID
 		return "", "", err
 	}
 	t := tryRow{NoticeID: r.ID, Seq: int64(len(tries)) + 1, CustomerID: r.CustomerID, ContactID: c.ID, How: howMail, MailID: mailID, State: string(mail.Queued), At: tx.NowMillis()}
+	if r.Unsafe == 1 {
+		t.Content = string(mail.Notice)
+	}
 	if err := s.sealTry(&t, tryData{Name: c.Name}); err != nil {
 		return "", "", err
 	}
@@ -189,6 +193,12 @@ func (t tryRow) dead() bool { return t.State == string(mail.Bounced) || t.State 
 func (t tryRow) took() bool {
 	return t.How == howMail && t.Content != string(mail.Notice) &&
 		(t.State == string(mail.Accepted) || t.State == string(mail.Opened) || t.State == string(mail.Acknowledged))
+}
+
+// told reports whether somebody has the notice by it: a mail server took all of
+// it, they opened it in the portal, or a person told them.
+func (t tryRow) told() bool {
+	return t.took() || t.How != howMail && slices.Contains([]string{string(Called), string(Opened), string(Acknowledged)}, t.State)
 }
 
 // askAgain is when it is looked whether a customer whom nobody can write to has

@@ -34,19 +34,21 @@ func (s *Service) MailBecame(tx *db.Tx, b mail.Became) error {
 	}
 	if t.State != string(b.State) || t.Cause != string(b.Cause) {
 		t.State, t.Cause, t.At = string(b.State), string(b.Cause), tx.NowMillis()
-		if !b.AcceptedAt.IsZero() {
+		if !b.AcceptedAt.IsZero() && t.Content != string(mail.Notice) { // that of an unsafe channel says nothing from the start
 			t.Content = string(b.Content)
 		}
-		if r.Unsafe == 1 { // what was taken said nothing
-			t.Content = string(mail.Notice)
+		if t.took() && !b.AcceptedAt.IsZero() {
+			t.At = b.AcceptedAt.UnixMilli()
 		}
 		if err := saveTry(tx, t); err != nil {
 			return wrap("news of a mail", err)
 		}
 	}
 	switch {
-	case !b.CalledAt.IsZero() && NoticeState(r.State) != Called:
-		err = s.reached(tx, &r, Called, b.CalledAt, howCall)
+	case !b.CalledAt.IsZero() && rank(NoticeState(r.State)) < rank(Called):
+		if err = s.addTry(tx, r, tryRow{ContactID: t.ContactID, How: howCall, State: string(Called), At: b.CalledAt.UnixMilli()}, tryData{}); err == nil {
+			err = s.reached(tx, &r, Called, b.CalledAt, howCall)
+		}
 	case t.dead() || b.State == mail.Unsent:
 		err = s.cameBack(tx, &r, t)
 	case t.took():
@@ -104,26 +106,52 @@ func (s *Service) reached(tx *db.Tx, r *noticeRow, state NoticeState, at time.Ti
 	return err
 }
 
-// cameBack has the next contact tried. Where nobody else has the notice, it is
-// delivered no more, and its clock runs on.
+// cameBack has the next contact tried. What came back told nobody: the notice is
+// told from the first of those who have it still, and where nobody has, its clock
+// runs on.
 func (s *Service) cameBack(tx *db.Tx, r *noticeRow, t tryRow) error {
-	if !r.open() && r.State != string(Accepted) {
-		return nil // somebody has it
-	}
 	tries, err := triesOf(tx, r.ID)
 	if err != nil {
 		return err
 	}
-	other := slices.ContainsFunc(tries, func(o tryRow) bool { return o.Seq != t.Seq && o.took() })
-	later := slices.ContainsFunc(tries, func(o tryRow) bool { return o.Seq > t.Seq })
-	if !other && r.ToldAt > 0 {
-		r.ToldAt, r.State, r.News = 0, string(Sent), 1
+	if r.ToldAt > 0 {
+		if err := s.toldAnew(tx, r, tries); err != nil {
+			return err
+		}
 	}
-	if !later {
-		r.NextAt = tx.NowMillis()
+	if r.open() || r.State == string(Accepted) { // nobody has opened it
+		later := slices.ContainsFunc(tries, func(o tryRow) bool { return o.Seq > t.Seq })
+		if r.ToldAt == 0 {
+			r.State = string(Sent)
+		}
+		if !later {
+			r.NextAt = tx.NowMillis()
+		}
 	}
 	s.wakeWatch(tx)
 	return db.Save(tx, r)
+}
+
+// toldAnew counts from when a notice was told, after a try came back.
+func (s *Service) toldAnew(tx *db.Tx, r *noticeRow, tries []tryRow) error {
+	was := r.ToldAt
+	r.ToldAt = 0
+	how := ""
+	for _, o := range tries {
+		if o.told() && (r.ToldAt == 0 || o.At < r.ToldAt) {
+			r.ToldAt, how = o.At, o.How
+		}
+	}
+	if r.ToldAt == was {
+		return nil
+	}
+	r.News = 1
+	if r.ToldAt == 0 {
+		return nil
+	}
+	_, err := s.ledger.Append(tx, ledger.Entry{Customer: r.CustomerID, Subject: r.ID, Kind: "incident.notice_told",
+		Data: map[string]any{"notice": r.ID, "at": controlplane.Instant(controlplane.FromMillis(r.ToldAt)), "how": how, "late": r.DueAt > 0 && r.ToldAt > r.DueAt}})
+	return err
 }
 
 // dueAtOnce is how many notices Watch takes up in a transaction.
