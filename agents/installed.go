@@ -26,13 +26,13 @@ type Installation struct {
 func (a *Agents) Installed(ctx context.Context, scope policy.Scope, name string) (out []Installation, unknown []string, err error) {
 	err = a.DB.Read(ctx, func(tx *db.Tx) error {
 		out, unknown = nil, nil
-		rows, err := a.inventories(tx, scope)
+		rows, err := a.inventories(tx, scope, name)
 		if err != nil {
 			return err
 		}
 		for _, r := range rows {
 			switch {
-			case !strings.Contains(r.Data, `"installed":[`):
+			case !strings.Contains(r.Data, listsPackages):
 				unknown = append(unknown, r.Server)
 				continue
 			case !strings.Contains(r.Data, name): // most servers have not got it

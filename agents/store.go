@@ -134,11 +134,17 @@ func inventoryOf(tx *db.Tx, server string) (*inventoryRow, error) {
 	return take[inventoryRow](tx.Where("server = ?", server))
 }
 
-// inventories are the latest inventories of the servers that are looked after, with
-// nothing but the server where there is none.
-func (a *Agents) inventories(tx *db.Tx, scope policy.Scope) (rows []inventoryRow, err error) {
+// listsPackages is what is in an inventory that lists packages.
+const listsPackages = `"installed":[`
+
+// inventories are the latest inventories of the servers that are looked after which
+// mention a name: whole. Of others, which are very many, there is only whether they
+// list packages.
+func (a *Agents) inventories(tx *db.Tx, scope policy.Scope, name string) (rows []inventoryRow, err error) {
 	servers, args := a.Servers.LookedAfter(scope)
-	err = tx.Raw("SELECT s.id AS server, COALESCE(i.data, '') AS data, COALESCE(i.collected_at, 0) AS collected_at FROM ("+servers+") s LEFT JOIN inventories i ON i.server = s.id ORDER BY s.id", args...).Scan(&rows).Error
+	args = append([]any{"%" + listsPackages + "%", "%" + name + "%", listsPackages}, args...)
+	err = tx.Raw("SELECT s.id AS server, CASE WHEN i.data IS NULL OR i.data NOT LIKE ? THEN '' WHEN i.data LIKE ? THEN i.data ELSE ? END AS data, COALESCE(i.collected_at, 0) AS collected_at FROM ("+
+		servers+") s LEFT JOIN inventories i ON i.server = s.id ORDER BY s.id", args...).Scan(&rows).Error
 	return rows, err
 }
 

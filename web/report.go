@@ -104,16 +104,7 @@ func (v *visit) reportState(r incidents.Report, who map[string]string) Cell {
 
 // reportByID is the report that the address names.
 func (v *visit) reportByID(scope policy.Scope) (incidents.Report, error) {
-	items, err := v.p.Incidents.Reports(v.ctx, scope, false)
-	if err != nil {
-		return incidents.Report{}, err
-	}
-	for _, r := range items {
-		if r.ID == v.c.Param("report") {
-			return r, nil
-		}
-	}
-	return incidents.Report{}, controlplane.NotFound("report")
+	return v.p.Incidents.ReportByID(v.ctx, scope, v.c.Param("report"))
 }
 
 // reportOne is one report, and what becomes of it.

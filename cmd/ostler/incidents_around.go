@@ -18,6 +18,8 @@ const (
 	// aroundPages bounds what is read of one kind on one server, in pages of
 	// aroundPage.
 	aroundPages, aroundPage = 5, 200
+	// aroundMost is after how many moments no further server is read.
+	aroundMost = 20_000
 	// aroundLong is how long a session may have run before the time that is looked at.
 	aroundLong = 24 * time.Hour
 )
@@ -45,10 +47,19 @@ func (r incidentAround) Around(ctx context.Context, scope policy.Scope, servers 
 		if v, err := r.a.Customers.GetServer(ctx, scope, id); err == nil {
 			x.name = v.Name
 		}
+		if len(x.out) > aroundMost {
+			x.unread = append(x.unread, "What happened on further servers is not shown: choose a shorter time.")
+			break
+		}
 		for _, part := range []struct {
-			what string
-			read func() (whole bool, err error)
-		}{{"sessions", x.sessions}, {"logins", x.logins}, {"jobs", x.jobs}, {"findings", x.findings}} {
+			what  string
+			needs policy.Permission
+			read  func() (whole bool, err error)
+		}{{"sessions", policy.SessionRead, x.sessions}, {"logins", policy.SessionRead, x.logins}, {"jobs", policy.JobRead, x.jobs}, {"findings", policy.FindingRead, x.findings}} {
+			if _, err := policy.For(ctx, part.needs); err != nil { // a token may be for cases alone
+				x.unread = append(x.unread, fmt.Sprintf("The %s of %s are not for you to see.", part.what, x.name))
+				continue
+			}
 			whole, err := part.read()
 			switch {
 			case ctx.Err() != nil:

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -26,14 +27,19 @@ func (h incidentHolds) Freeze(ctx context.Context, scope policy.Scope, incident 
 		return nil, err
 	}
 	n := 0
+	var errs []error
 	for _, x := range c.Affected {
 		if x.State == incidents.Cleared {
 			continue
 		}
 		if err := h.hold(ctx, scope, x.Customer, incident, since, until, why); err != nil {
-			return nil, err
+			errs = append(errs, err) // one whose key is broken keeps nobody else's from being held
+			continue
 		}
 		n++
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
 	}
 	held := []string{fmt.Sprintf("Recordings of our sessions on servers of %s, and the events of the cluster’s log that belong to them, since %s.", customersOf(n), since.UTC().Format("2 January 2006")),
 		"Backups: no snapshot is deleted from any repository yet, so none has to be held."}
@@ -67,7 +73,8 @@ func (h incidentHolds) hold(ctx context.Context, scope policy.Scope, customer, i
 
 // Thaw implements incidents.Holds. Holds are let go of by two people: what one
 // asks for here stays until another one grants it on the page of holds, or it ends.
-func (h incidentHolds) Thaw(ctx context.Context, scope policy.Scope, incident, why string) error {
+// Why stands in the case only: what holds say is read by each customer.
+func (h incidentHolds) Thaw(ctx context.Context, scope policy.Scope, incident, _ string) error {
 	c, err := h.a.Incidents.Get(ctx, scope, incident)
 	if err != nil {
 		return err
@@ -81,7 +88,7 @@ func (h incidentHolds) Thaw(ctx context.Context, scope policy.Scope, incident, w
 			if x.Customer != a.Customer || !strings.Contains(x.Reason, holdMark(incident)) || x.Asked != "" {
 				continue
 			}
-			if _, err := h.a.Sessions.Release(ctx, scope, x.ID, why); err != nil && controlplane.ErrorCode(err) != controlplane.CodeConflict {
+			if _, err := h.a.Sessions.Release(ctx, scope, x.ID, "Case "+c.Number+" keeps it no longer"); err != nil && controlplane.ErrorCode(err) != controlplane.CodeConflict {
 				return err
 			}
 		}

@@ -297,6 +297,7 @@ func (s *Service) enterCleared(tx *db.Tx, row caseRow, customer, why string) err
 	if err != nil || row.Drill == 1 || !slices.ContainsFunc(list, func(n told) bool { return n.Customer == customer && n.ToldAt > 0 }) {
 		return err
 	}
-	_, err = s.ledger.Append(tx, ledger.Entry{Customer: customer, Subject: row.ID, Kind: "incident.cleared", Personal: map[string]string{"why": why}})
+	// Why is the company's: it may name others. What the customer is told of it is a notice.
+	_, err = s.ledger.Append(tx, ledger.Entry{Customer: customer, Subject: row.ID, Kind: "incident.cleared"})
 	return err
 }

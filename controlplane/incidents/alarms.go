@@ -2,6 +2,8 @@ package incidents
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -161,12 +163,13 @@ func (s *Service) casesDue(ctx context.Context) error {
 	if err != nil {
 		return wrap("look for deadlines", err)
 	}
-	for _, id := range ids {
+	var errs []error
+	for _, id := range ids { // one that cannot be read keeps no other from ringing
 		if err := s.db.Write(ctx, func(tx *db.Tx) error { return s.alarm(tx, id, people) }); err != nil {
-			return wrap("alarm", err)
+			errs = append(errs, fmt.Errorf("case %s: %w", id, err))
 		}
 	}
-	return nil
+	return wrap("alarm", errors.Join(errs...))
 }
 
 // alarm raises, for each deadline of a case, the worst level that was reached:

@@ -239,13 +239,14 @@ func reportByKey(tx *db.Tx, key string) (row reportRow, ok bool, err error) {
 
 // reportRows are reports that a scope sees: contacts those that their customer
 // handed in. Those that nobody has looked at come first, the oldest of them
-// first; then the latest.
+// first, and what came from outside after what came from people we know: a flood
+// buries nothing; then the latest.
 func reportRows(tx *db.Tx, scope policy.Scope, waiting bool) (rows []reportRow, err error) {
 	q := db.Within(tx.DB, scope)
 	if !scope.All() {
 		q = q.Where("source = ?", string(FromCustomer))
 	}
-	if err = q.Where("decided_at = 0").Order("received_at, id").Limit(500).Find(&rows).Error; err != nil || waiting {
+	if err = q.Where("decided_at = 0").Order("CASE source WHEN 'public' THEN 1 ELSE 0 END, received_at, id").Limit(500).Find(&rows).Error; err != nil || waiting {
 		return rows, err
 	}
 	var done []reportRow
