@@ -278,6 +278,9 @@ func (v *visit) tellForm(x one) (*AccessForm, error) {
 	}
 	page.Fields = []FormField{v.entered("to", v.t("inc.tell_to"), "").hint(v.t("inc.tell_to_hint")), v.radiosOf("how", v.t("inc.how"), hows, how), v.timeField("at", v.t("col.when"), "inc.time_now", noTime),
 		v.entered("note", v.t("inc.tell_note"), "").rows(3).hint(v.t("inc.tell_note_hint")), v.entered("reference", v.t("inc.reference"), "").optional().hint(v.t("inc.reference_hint"))}
+	if late := x.n.DueAt; late.IsZero() || v.now.After(late) {
+		page.Fields = append(page.Fields, v.entered("late_why", v.t("inc.late_why"), x.n.LateWhy).rows(2).optional().hint(v.t("inc.late_why_hint")))
+	}
 	return page, nil
 }
 
@@ -285,7 +288,7 @@ func (p *Portal) caseNoticeTell(v *visit) error { return v.noticeStep(v.tellForm
 
 func (p *Portal) caseNoticeTellDo(v *visit) error {
 	return v.noticeStepDo(v.tellForm, "inc_told", func(scope policy.Scope, x one) error {
-		_, err := p.Incidents.Tell(v.ctx, scope, x.n.ID, incidents.Telling{To: v.formValue("to"), How: v.formValue("how"), Note: v.text("note"), At: v.at("at"), Reference: v.formValue("reference")})
+		_, err := p.Incidents.Tell(v.ctx, scope, x.n.ID, incidents.Telling{To: v.formValue("to"), How: v.formValue("how"), Note: v.text("note"), At: v.at("at"), Reference: v.formValue("reference"), LateWhy: v.text("late_why")})
 		return err
 	})
 }

@@ -19,7 +19,7 @@ func (c *client) incidentCommand() *cobra.Command {
 		c.noticeAct("approve", "approve", "Send what another person drafted", nil),
 		c.noticeAct("discard", "discard", "Put a draft aside", []string{"because"}, textFlag{"because", "because", "why"}),
 		c.noticeAct("told", "told", "Record that somebody was told another way, or a form handed in", []string{"to", "how"}, textFlag{"to", "to", "who"}, textFlag{"how", "how", "call, letter or form"},
-			textFlag{"note", "note", "what was said"}, textFlag{"at", "at", "when (default: now)"}, textFlag{"reference", "reference", "an authority's file number"}),
+			textFlag{"note", "note", "what was said"}, textFlag{"at", "at", "when (default: now)"}, textFlag{"reference", "reference", "an authority's file number"}, textFlag{"late", "late_because", "why it is late, where it is"}),
 		c.noticeAct("acknowledge", "acknowledge", "Say that you have taken note of a notice (customers)", nil),
 		c.incidentTasks(), c.incidentTask(), c.incidentTaskDone(), c.incidentNote(), c.incidentTimeline(), c.incidentDo(), c.incidentDecide(),
 		c.incidentReport(), c.incidentReports(), c.incidentTriage(), c.incidentRegister(), c.incidentForm(), c.incidentAfterAction(),

@@ -226,6 +226,7 @@ func (s *Service) MakeDraftFor(ctx context.Context, scope policy.Scope, id strin
 		}
 		n = Notice{ID: controlplane.NewID(controlplane.PrefixBreachNotice), Case: k.c.ID, Audience: to, Purpose: purpose, Phase: k.phase("", to, regime), Regime: regime, Lang: s.homeLang(k),
 			State: Draft, Author: actorOf(tx.Context()).ID, MadeAt: tx.Now, Drill: k.c.Drill, Version: 1}
+		n.DueAt = k.due(n)
 		before, err := s.fieldsBefore(tx, k.heads, n)
 		if err != nil {
 			return err

@@ -79,7 +79,7 @@ func (s *Service) Preview(ctx context.Context, scope policy.Scope, id string) (p
 // checks are what to look at before a notice is sent.
 func (k *kit) checks(n Notice, out rendered, now time.Time) (list []Check, err error) {
 	list = k.stops(n, out)
-	if due := k.lateBy(n, now); due > 0 && n.LateWhy == "" {
+	if due := k.lateBy(n, now); due > 0 && n.lateReasons() == "" {
 		list = append(list, Check{Key: checkDelay, Text: "It is late. Say why it took longer: it stands in the notice."})
 	}
 	w, err := wordsFor(n.Regime, "en")

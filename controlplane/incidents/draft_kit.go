@@ -24,6 +24,7 @@ type kit struct {
 	known    time.Time // of the company itself
 	from     int64     // Unix milliseconds: what was told before stops no clock
 	zone     *time.Location
+	own      []Clock // of the company itself
 }
 
 // kitIn reads what the notices of a case are made of. Only staff, and the plane.
@@ -49,6 +50,7 @@ func (s *Service) kitIn(tx *db.Tx, incident string) (*kit, error) {
 	}
 	_, k.known = d.awareOf("")
 	k.from = d.clockFrom()
+	k.own = d.ownClocks()
 	if k.heads, err = noticeHeads(tx, k.c.ID); err != nil {
 		return nil, err
 	}
@@ -160,13 +162,32 @@ func (k *kit) open(customer string, p Purpose) bool {
 	})
 }
 
-// due is until when a notice to a customer is due; zero where no clock runs.
-func (k *kit) due(n Notice) time.Time {
-	c := k.affected[n.Customer].Clock
-	if !ofBreach(n.Purpose) || n.Audience != ToCustomer || c.Rule == "" || c.Shadow || c.State != Running && c.State != Late {
-		return time.Time{}
+// due is until when a notice is due; zero where no clock runs.
+func (k *kit) due(n Notice) (at time.Time) {
+	clocks := []Clock{k.affected[n.Customer].Clock}
+	if n.Audience != ToCustomer {
+		clocks = k.own
 	}
-	return c.Strict
+	for _, c := range clocks {
+		if !ofBreach(n.Purpose) || c.Rule == "" || c.Shadow || c.State != Running && c.State != Late || n.Audience != ToCustomer && !strings.HasPrefix(c.Rule, n.rule()) {
+			continue
+		}
+		if !c.Strict.IsZero() && (at.IsZero() || c.Strict.Before(at)) {
+			at = c.Strict
+		}
+	}
+	return at
+}
+
+// rule is how the rules begin that a paper meets.
+func (n Notice) rule() string {
+	switch n.Audience {
+	case ToAuthority:
+		return n.Regime + "-33-1"
+	case ToCSIRT:
+		return n.Regime + "-23"
+	}
+	return n.Regime + "-34"
 }
 
 // write writes a notice in words, as it would be sent now.

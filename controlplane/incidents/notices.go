@@ -186,6 +186,7 @@ type Telling struct {
 	To, How, Note string // How: "call", "letter", "form"
 	At            At
 	Reference     string // an authority's file number
+	LateWhy       string // required where it is late, and its field "delay" says nothing
 }
 
 // NewAdvisory tells customers of something that is no breach.

@@ -1,9 +1,11 @@
 package incidents_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
+	"ostler/controlplane"
 	"ostler/controlplane/customers"
 	"ostler/controlplane/incidents"
 	"ostler/controlplane/mail"
@@ -78,5 +80,61 @@ func TestTheChannelBecameUnsafe(t *testing.T) {
 		if got := w.notice(n.ID); got.State.Delivered() || !got.ToldAt.IsZero() {
 			t.Errorf("a mail without content told them: %s at %s", got.State, got.ToldAt)
 		}
+	})
+}
+
+// What is told late, by a person or on an authority's form, says why.
+func TestToldLateSaysWhy(t *testing.T) {
+	each(t, func(w *world) {
+		w.contactable()
+		ours := func(n *incidents.NewCase) { n.OurData = true }
+		paper := func(c incidents.Case, to incidents.Audience, regime string) incidents.Notice {
+			return must[incidents.Notice](t)(w.incidents.MakeDraftFor(w.ctx, w.all, c.ID, to, regime, incidents.First))
+		}
+		early := paper(w.open([]customers.Server{w.harbourOne}, ours), incidents.ToAuthority, "gdpr")
+		c := w.affect(w.open([]customers.Server{w.mapleOne}, ours), w.maple)
+		first := w.draft(c, incidents.First, w.maple)
+		one, two := paper(c, incidents.ToAuthority, "gdpr"), paper(c, incidents.ToAuthority, "uk-gdpr")
+		if one.DueAt.IsZero() || !two.DueAt.IsZero() {
+			t.Errorf("due: got %s, and %s by a law that is not ours", one.DueAt, two.DueAt)
+		}
+		w.later(time.Hour)
+		inTime := incidents.At(w.clock.Now().Format(time.RFC3339))
+		w.later(80 * time.Hour)
+		told := func(n incidents.Notice, in incidents.Telling) (incidents.Notice, error) {
+			in.To, in.How, in.Note = "x", "call", "y"
+			return w.incidents.Tell(w.ctx, w.all, n.ID, in)
+		}
+		for name, n := range map[string]incidents.Notice{"a customer": first, "the authority": one} {
+			if _, err := told(n, incidents.Telling{}); code(err) != controlplane.CodeInvalid {
+				t.Errorf("%s, late without reasons: %v", name, err)
+			}
+		}
+		if got := must[incidents.Notice](t)(told(first, incidents.Telling{LateWhy: "We were asleep."})); got.LateWhy != "We were asleep." || !strings.Contains(got.Text, "Why this comes late\nWe were asleep.") {
+			t.Errorf("got %q\n%s", got.LateWhy, got.Text)
+		}
+		must[incidents.Notice](t)(w.incidents.Edit(w.ctx, w.all, one.ID, 0, incidents.NoticeEdit{Fields: []incidents.Field{{Key: "delay", Known: incidents.IsKnown, Value: "Nobody read the mail."}}}))
+		if got := must[incidents.Notice](t)(told(one, incidents.Telling{})); !strings.Contains(got.Text, "Gründe für die Verzögerung\nNobody read the mail.") {
+			t.Errorf("got\n%s", got.Text)
+		}
+		must[incidents.Notice](t)(told(early, incidents.Telling{At: inTime}))
+	})
+}
+
+// No notice was told before it was written: its text is of a later hour.
+func TestNothingIsToldBeforeItWasMade(t *testing.T) {
+	each(t, func(w *world) {
+		w.contactable()
+		c := w.affect(w.open([]customers.Server{w.mapleOne}), w.maple)
+		before := w.clock.Now().Add(2 * time.Hour)
+		w.later(30 * time.Hour)
+		n := w.draft(c, incidents.First, w.maple)
+		_, err := w.incidents.Tell(w.ctx, w.all, n.ID, incidents.Telling{To: "Anna", How: "call", Note: "She knows.", At: incidents.At(before.Format(time.RFC3339)), LateWhy: "x"})
+		var e *controlplane.Error
+		if !asError(err, &e) || len(e.Fields) != 1 || !strings.Contains(e.Fields[0].Message, "into the timeline") || !w.notice(n.ID).ToldAt.IsZero() {
+			t.Errorf("told 28 hours before it was written: %v", err)
+		}
+		minute := w.clock.Now().Truncate(time.Minute) // as a form has it
+		must[incidents.Notice](t)(w.incidents.Tell(w.ctx, w.all, n.ID, incidents.Telling{To: "Anna", How: "call", Note: "She knows.", At: incidents.At(minute.Format(time.RFC3339)), LateWhy: "x"}))
 	})
 }

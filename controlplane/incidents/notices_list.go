@@ -210,6 +210,9 @@ func (in Telling) check() (Telling, error) {
 	if in.Note, err = textField("/note", plainText(in.Note), maxField, in.How == howCall); err != nil {
 		return in, err
 	}
+	if in.LateWhy, err = textField("/late_why", plainText(in.LateWhy), maxField, false); err != nil {
+		return in, err
+	}
 	in.Reference, err = textField("/reference", controlplane.Line(in.Reference, maxReference), maxReference, false)
 	return in, err
 }
@@ -230,12 +233,18 @@ func (s *Service) tell(tx *db.Tx, scope policy.Scope, id string, in Telling) err
 	if err != nil {
 		return err
 	}
+	if err := afterItWasMade(r, k, at); err != nil {
+		return err
+	}
 	n, d, err := s.openNotice(r)
 	if err != nil {
 		return err
 	}
 	if in.Reference != "" {
 		d.Reference = in.Reference
+	}
+	if n, err = k.toldLate(n, &r, &d, in, at); err != nil {
+		return err
 	}
 	if r.SentAt == 0 { // what was told is what it says now
 		if n, err = s.fix(k, &r, n, &d, tx, at); err != nil {
@@ -251,7 +260,7 @@ func (s *Service) tell(tx *db.Tx, scope policy.Scope, id string, in Telling) err
 	if err := s.noMoreAsked(tx, r.CaseID, r.AdvisoryID, r.ID); err != nil {
 		return err
 	}
-	personal := map[string]string{"to": in.To, "note": in.Note, "reference": in.Reference}
+	personal := map[string]string{"to": in.To, "note": in.Note, "reference": in.Reference, "late_why": d.LateWhy}
 	if err := s.enter(tx, r.about(), "incident.notice_told", map[string]any{"notice": r.ID, "customer": r.CustomerID, "audience": r.Audience, "how": in.How,
 		"at": controlplane.Instant(at), "sha256": r.SHA256}, personal); err != nil {
 		return err
@@ -272,6 +281,34 @@ func (s *Service) tell(tx *db.Tx, scope policy.Scope, id string, in Telling) err
 		return db.Save(tx, &r)
 	}
 	return s.reached(tx, &r, Called, at, in.How)
+}
+
+// afterItWasMade refuses that a notice was told before there was one.
+func afterItWasMade(r noticeRow, k *kit, at time.Time) error {
+	made := controlplane.FromMillis(r.MadeAt).Truncate(time.Minute) // people write minutes
+	if k.c.DetectedAt.Truncate(time.Minute).After(made) {
+		made = k.c.DetectedAt.Truncate(time.Minute)
+	}
+	if at.Before(made) {
+		return invalid("/at", "This notice was written after that, at "+made.In(k.zone).Format("2006-01-02 15:04 MST")+". Write what they were told before into the timeline.")
+	}
+	return nil
+}
+
+// toldLate takes in why somebody is told late, and refuses that nobody says so.
+func (k *kit) toldLate(n Notice, r *noticeRow, d *noticeData, in Telling, at time.Time) (Notice, error) {
+	if in.LateWhy != "" {
+		d.LateWhy = in.LateWhy
+	}
+	n.LateWhy = d.LateWhy
+	if due := k.due(n); !due.IsZero() {
+		r.DueAt, n.DueAt = controlplane.Millis(due), due
+	}
+	inTime := r.ToldAt > 0 && r.ToldAt <= r.DueAt
+	if k.lateBy(n, at) > 0 && !inTime && n.lateReasons() == "" {
+		return n, lateUnsaid()
+	}
+	return n, nil
 }
 
 // fix has a draft say for good what it says now.

@@ -214,7 +214,7 @@ func TestTheLongestTextsAndHTML(t *testing.T) {
 		n = must[incidents.Notice](t)(w.incidents.Edit(w.ctx, w.all, n.ID, 0, incidents.NoticeEdit{Fields: fields, Words: &words}))
 		n = w.sendAlone(n.ID)
 		got := w.post.letters(mail.IncidentNotice)
-		if len(got) != 1 || got[0].Args["text"] != n.Text || strings.Count(n.Text, "<script>alert(1)</script> {number} gpj.exe") != 7 || !strings.Contains(n.Text, words) || strings.ContainsAny(n.Text, "\u202e\x00") {
+		if len(got) != 1 || got[0].Args["text"] != n.Text || strings.Count(n.Text, "<script>alert(1)</script> {number} gpj.exe") != 8 || !strings.Contains(n.Text, words) || strings.ContainsAny(n.Text, "\u202e\x00") {
 			t.Errorf("%d mails, %d of the text", len(got), strings.Count(n.Text, "<script>"))
 		}
 		if strings.Contains(n.Text, "privacy@") == false {

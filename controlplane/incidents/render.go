@@ -188,7 +188,7 @@ func (n Notice) values(w words, f facts) map[string]string {
 	v := map[string]string{
 		"number": f.number, "company": f.company, "contact": f.contact, "servers": strings.Join(f.servers, ", "), "phase": strconv.Itoa(max(n.Phase, 1)),
 		"detected": w.instant(f.detected, f.zone), "known": w.instant(f.known, f.zone), "occurred": w.instant(f.occurred, f.zone), "before": w.instant(f.before, f.zone),
-		"words": n.Words, "late": n.LateWhy, "why": f.why, "ground": f.ground, "until": w.day(f.until, f.zone), "subject": f.subject, "text": f.text,
+		"words": n.Words, "late": n.lateReasons(), "why": f.why, "ground": f.ground, "until": w.day(f.until, f.zone), "subject": f.subject, "text": f.text,
 		"grounds": w.grounds(f), "fields": w.fields(n, f),
 	}
 	if n.Drill {
@@ -218,6 +218,15 @@ func (n Notice) values(w words, f facts) map[string]string {
 		}
 	}
 	return v
+}
+
+// lateReasons are why a notice comes late: what was said when it was sent or handed
+// in, or what stands in its field.
+func (n Notice) lateReasons() string {
+	if x := fieldOf(n.Fields, "delay"); n.LateWhy == "" && x != nil && x.Known == IsKnown {
+		return x.Value
+	}
+	return n.LateWhy
 }
 
 // fields says each field under its heading. The reasons of a delay stand apart.

@@ -124,10 +124,10 @@ func (s *Service) send(tx *db.Tx, k *kit, r *noticeRow, by sender) error {
 		r.DueAt = controlplane.Millis(due)
 		n.DueAt = due
 	}
-	if k.lateBy(n, tx.Now) > 0 && d.LateWhy == "" {
-		return invalid("/late_why", "It is late. Say why it took longer: it stands in the notice.")
-	}
 	n.LateWhy = d.LateWhy
+	if k.lateBy(n, tx.Now) > 0 && n.lateReasons() == "" {
+		return lateUnsaid()
+	}
 	n, out, err := k.write(n, d, tx.Now)
 	if err != nil {
 		return err
@@ -154,6 +154,11 @@ func (s *Service) send(tx *db.Tx, k *kit, r *noticeRow, by sender) error {
 		r.Second = by.actor
 	}
 	return s.dispatch(tx, k, r, n, d)
+}
+
+// lateUnsaid refuses what is late without reasons.
+func lateUnsaid() error {
+	return invalid("/late_why", "It is late. Say why it took longer: it stands in the notice.")
 }
 
 // mayGo decides whether a notice goes out now, and why without a second person, or

@@ -158,6 +158,7 @@ type IncidentTelling struct {
 	Note      string `json:"note,omitempty"`
 	At        string `json:"at,omitempty"`
 	Reference string `json:"reference,omitempty" doc:"An authority's file number"`
+	LateWhy   string `json:"late_because,omitempty" doc:"Needed where it is late"`
 }
 
 type noticesIn struct {
@@ -270,7 +271,7 @@ func (x *incidentsAPI) registerNotice(a *API) {
 	Register(a, Op{Method: http.MethodPost, Path: "/incident-notices/{id}/told", Name: "incident.tell", Summary: "Record that somebody was told another way, or a form handed in", Audience: policy.Staff, Permission: policy.IncidentWrite},
 		func(ctx context.Context, scope policy.Scope, in *withBody[IncidentTelling]) (*One[IncidentNotice], error) {
 			b := in.Body
-			n, err := x.Tell(ctx, scope, in.ID, incidents.Telling{To: b.To, How: b.How, Note: b.Note, At: incidents.At(b.At), Reference: b.Reference})
+			n, err := x.Tell(ctx, scope, in.ID, incidents.Telling{To: b.To, How: b.How, Note: b.Note, At: incidents.At(b.At), Reference: b.Reference, LateWhy: b.LateWhy})
 			return oneIncidentNotice(ctx, n, err)
 		})
 }
