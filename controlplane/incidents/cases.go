@@ -304,7 +304,7 @@ func (s *Service) apply(tx *db.Tx, row *caseRow, d *caseData, in CaseChange) (ch
 	}
 	if note("our_data", in.OurData != nil) {
 		if *in.OurData && row.OurData == 0 {
-			d.OurDataAt = tx.NowMillis()
+			d.oursFrom(tx.NowMillis(), tx.NowMillis())
 		}
 		row.OurData = flag(*in.OurData)
 	}

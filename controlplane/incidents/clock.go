@@ -190,16 +190,16 @@ func (d *dossier) caseAware() (suspected, certain time.Time) {
 
 // awareOf is since when a customer was held to be affected, and known to be;
 // zero is not. Who was in a case from its beginning was held to be so as long as
-// the case as a whole.
+// the case as a whole, whatever was said of them later.
 func (d *dossier) awareOf(customer string) (suspected, known time.Time) {
 	if a, ok := d.effective(customer, law.Certain); ok {
 		known = a.At
 	}
 	a, ok := d.effective(customer, law.Suspected)
-	switch {
-	case ok:
+	if ok {
 		suspected = a.At
-	case known.IsZero() || d.fromTheBeginning(customer):
+	}
+	if !ok && known.IsZero() || d.fromTheBeginning(customer) {
 		for _, c := range []law.Certainty{law.Suspected, law.Certain} {
 			if a, ok := d.effective("", c); ok {
 				suspected = earlier(suspected, a.At)
@@ -229,7 +229,7 @@ func (d *dossier) delivered(to Audience, customer string, regimes ...string) (ou
 		if n.Audience != to || n.ToldAt == 0 || n.ToldAt > d.known.UnixMilli() || n.ToldAt < d.clockFrom() {
 			continue
 		}
-		if n.Purpose != First && n.Purpose != Update && n.Purpose != Final {
+		if !ofBreach(n.Purpose) || d.withdrawn(n) {
 			continue
 		}
 		if len(regimes) == 0 || slices.Contains(regimes, n.Regime) {
@@ -238,6 +238,13 @@ func (d *dossier) delivered(to Audience, customer string, regimes ...string) (ou
 	}
 	slices.SortStableFunc(out, func(a, b told) int { return cmp.Compare(a.ToldAt, b.ToldAt) })
 	return out
+}
+
+// withdrawn reports whether whoever had a notice was told later that nothing was.
+func (d *dossier) withdrawn(n told) bool {
+	return slices.ContainsFunc(d.sorted().told[n.Customer], func(w told) bool {
+		return w.Audience == n.Audience && w.Purpose == Withdrawal && w.SentAt >= cmp.Or(n.SentAt, n.ToldAt) && w.SentAt <= d.known.UnixMilli()
+	})
 }
 
 // toldAt is when a customer was told first.
@@ -251,10 +258,11 @@ func nth(list []told, n int) time.Time {
 	return controlplane.FromMillis(list[n].ToldAt)
 }
 
-// decided is the latest decision about a rule ("" is the risk) that was known.
+// decided is the latest decision about a rule ("" is the risk) that was known: not
+// one from before the case was reopened on new facts.
 func (d *dossier) decided(rule string) (out Decision, ok bool) {
 	for _, x := range d.decisions {
-		if x.Rule == rule && !x.At.After(d.known) && (!ok || !x.At.Before(out.At)) {
+		if x.Rule == rule && !x.At.After(d.known) && x.At.UnixMilli() >= d.clockFrom() && (!ok || !x.At.Before(out.At)) {
 			out, ok = x, true
 		}
 	}

@@ -91,25 +91,38 @@ func (d *dossier) controllerClock(rule law.Rule, trigger time.Time, shadow bool)
 		return d.peopleClock(c, rule), true
 	}
 	c = d.settle(c, nth(d.delivered(ToAuthority, "", regimesOf(rule)...), 0))
-	if risk, decided := d.decided(""); decided && !risk.Authority && !met(c) && !telecoms(rule) {
+	if risk, decided := d.decidedAsOurs(""); decided && !risk.Authority && !met(c) && !telecoms(rule) {
 		c.State, c.Why = NotDue, "Decided: "+risk.Reasons
 	}
 	if c.Why == "" && company.Jurisdiction != "EU" && company.Jurisdiction != "UK" {
 		c.Why = "Where the company is established is not recorded, or outside of the Union: this is the Union’s rule. Without an establishment in it, each authority where people live is told."
 	}
+	if _, decided := d.decidedAsOurs(c.Rule); !decided && !telecoms(rule) {
+		return c, true
+	}
 	return d.notDue(c), true
+}
+
+// decidedAsOurs is the latest decision about a rule ("" is the risk) that was made
+// since our own data is recorded as touched: before, it was about others'.
+func (d *dossier) decidedAsOurs(rule string) (Decision, bool) {
+	x, ok := d.decided(rule)
+	return x, ok && x.At.UnixMilli() >= d.data.OursSaidAt
 }
 
 // peopleClock is Article 34: it is due where a high risk was decided.
 func (d *dossier) peopleClock(c Clock, rule law.Rule) Clock {
 	c = d.settle(c, nth(d.delivered(ToPeople, "", regimesOf(rule)...), 0))
-	risk, decided := d.decided("")
+	risk, decided := d.decidedAsOurs("")
 	switch {
 	case met(c) || c.State == NotDue:
 	case !decided:
 		c.State, c.Why = Unknown, "Whether a high risk is likely is not decided yet."
 	case !risk.People:
 		c.State, c.Why = NotDue, "Decided: "+risk.Reasons
+	}
+	if _, decided := d.decidedAsOurs(c.Rule); !decided {
+		return c
 	}
 	return d.notDue(c)
 }

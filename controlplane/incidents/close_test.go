@@ -55,7 +55,7 @@ func TestReopen(t *testing.T) {
 			t.Errorf("without a why: %v", err)
 		}
 		c = must[incidents.Case](t)(w.incidents.Reopen(w.ctx, w.all, c.ID, incidents.Reopening{Wrongly: true, Why: "It was no test."}))
-		w.wantClock(c, "gdpr-33-2 maple", "met until 2026-11-21T09:00:00Z")
+		w.wantClock(c, "gdpr-33-2 maple", "late until 2026-11-21T09:00:00Z") // what they had was withdrawn
 		w.wantClock(c, "gdpr-33-2 harbour", "late until 2026-11-21T09:00:00Z")
 		if !c.Late || c.ClosedWhy != "" || !c.ClosedAt.IsZero() {
 			t.Errorf("got %+v", c)
@@ -66,6 +66,8 @@ func TestReopen(t *testing.T) {
 			t.Errorf("an open one: %v", err)
 		}
 
+		w.clock.Advance(time.Minute)
+		w.tell(c, w.maple)
 		w.tell(c, w.harbour)
 		must[incidents.Case](t)(w.incidents.Contain(w.ctx, w.all, c.ID, "", "Keys rotated."))
 		must[incidents.Case](t)(w.incidents.Close(w.ctx, w.all, c.ID, incidents.Closing{State: incidents.Closed, Why: "Over."}))

@@ -54,13 +54,20 @@ func (s *Service) Merge(ctx context.Context, scope policy.Scope, id, into, why s
 		if err := s.moveNotices(tx, from.ID, row.ID); err != nil {
 			return nil, err
 		}
-		widen(row, d, from, was)
+		widen(row, d, from, was, tx.NowMillis())
 		return touched, s.merged(tx, from, was, *row, why)
 	})
 }
 
 // widen has a case be what two were.
-func widen(row *caseRow, d *caseData, from caseRow, was caseData) {
+func widen(row *caseRow, d *caseData, from caseRow, was caseData, now int64) {
+	if from.OurData == 1 {
+		said := d.OursSaidAt
+		if row.OurData == 0 {
+			said = now // what was decided here was not about our data
+		}
+		d.oursFrom(max(was.OurDataAt, ourDataAlways), said)
+	}
 	row.OurData, row.ChannelUnsafe = max(row.OurData, from.OurData), max(row.ChannelUnsafe, from.ChannelUnsafe)
 	row.DetectedAt = min(row.DetectedAt, from.DetectedAt)
 	if row.OccurredFrom == 0 || from.OccurredFrom > 0 && from.OccurredFrom < row.OccurredFrom {
@@ -70,9 +77,15 @@ func widen(row *caseRow, d *caseData, from caseRow, was caseData) {
 	if d.Impact == nil {
 		d.Impact = was.Impact
 	}
-	if d.OurDataAt == 0 || was.OurDataAt > 0 && was.OurDataAt < d.OurDataAt {
-		d.OurDataAt = was.OurDataAt
+}
+
+// oursFrom has our own data be touched since an instant, never later than it was
+// said before; said is when somebody said so. Both are Unix milliseconds.
+func (d *caseData) oursFrom(at, said int64) {
+	if d.OurDataAt == 0 || at < d.OurDataAt {
+		d.OurDataAt = at
 	}
+	d.OursSaidAt = said
 }
 
 // merged ends the case that goes on in another.

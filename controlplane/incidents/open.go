@@ -228,7 +228,7 @@ func (s *Service) openIn(tx *db.Tx, o opening) (string, error) {
 	row := caseRow{ID: controlplane.NewID(controlplane.PrefixIncident), Year: int64(year), Seq: seq, State: string(Open), Drill: flag(o.Drill), OurData: flag(o.OurData),
 		ChannelUnsafe: flag(o.ChannelUnsafe), Kinds: joined(distinct(o.Kinds)), Zone: o.zone.String(), DetectedAt: o.detected.UnixMilli(), OpenedAt: tx.NowMillis(),
 		OpenedBy: actorOf(tx.Context()).ID, Lead: o.Lead, Source: o.Source}
-	if err := s.saveCase(tx, &row, caseData{Title: o.Title, Summary: o.Summary}); err != nil {
+	if err := s.saveCase(tx, &row, caseData{Title: o.Title, Summary: o.Summary, OurDataAt: flag(o.OurData) * ourDataAlways}); err != nil {
 		return "", err
 	}
 	data := map[string]any{"number": row.numberOf(), "drill": o.Drill, "servers": o.servers, "customers": o.named, "our_data": o.OurData, "detected": controlplane.Instant(o.detected)}
