@@ -97,7 +97,8 @@ func (s *Service) keepDraft(tx *db.Tx, k *kit, r *noticeRow, d noticeData) (Noti
 }
 
 // Edit changes a draft. What waited for a second person is a draft again: another
-// person is to see what it says now. Permission: incident.write.
+// person is to see what it says now. A first notice goes out all the same, as it
+// says then, an hour after somebody was asked first. Permission: incident.write.
 func (s *Service) Edit(ctx context.Context, scope policy.Scope, id string, version int64, in NoticeEdit) (Notice, error) {
 	return s.changeDraft(ctx, scope, id, version, func(tx *db.Tx, k *kit, r *noticeRow, n Notice, d *noticeData) error {
 		edit, err := checkEdit(in, tx.Now)
@@ -125,7 +126,10 @@ func (s *Service) edit(tx *db.Tx, k *kit, r *noticeRow, d *noticeData, in Notice
 	}
 	was := r.Lang
 	in.apply(r, d)
-	r.State, r.AskedAt, r.NextAt, r.Second = string(Draft), 0, 0, ""
+	r.State, r.Second = string(Draft), ""
+	if r.Purpose != string(First) { // its hour runs on: it goes then as it says now
+		r.AskedAt, r.NextAt = 0, 0
+	}
 	if a := actorOf(tx.Context()); a.ID != "" {
 		r.Author = a.ID
 	}

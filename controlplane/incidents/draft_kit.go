@@ -89,7 +89,7 @@ func (k *kit) facts(n Notice, now time.Time) facts {
 			f.servers = append(f.servers, k.names.servers[id])
 		}
 		for _, a := range k.c.Actions {
-			if !a.Failed {
+			if !a.Failed && !a.Open {
 				f.actions = append(f.actions, a.Kind)
 			}
 		}
@@ -98,8 +98,10 @@ func (k *kit) facts(n Notice, now time.Time) facts {
 	a := k.affected[n.Customer]
 	f.zone = cmp.Or(k.zones[n.Customer], k.zone)
 	f.certain, f.role, f.financial = a.State == Certain, a.Role, k.terms[n.Customer].Financial
-	if f.known = a.KnownAt; f.known.IsZero() {
-		f.known = a.SuspectedAt
+	if f.certain {
+		f.known = a.KnownAt
+	} else {
+		f.known = time.Time{} // of a suspicion, nothing is known
 	}
 	for _, id := range a.Servers {
 		if name := k.names.servers[id]; name != "" && slices.Contains(k.names.home[id], n.Customer) {
@@ -107,7 +109,7 @@ func (k *kit) facts(n Notice, now time.Time) facts {
 		}
 	}
 	for _, x := range k.c.Actions {
-		if !x.Failed && concerns(x, a.Servers) {
+		if !x.Failed && !x.Open && concerns(x, a.Servers) {
 			f.actions = append(f.actions, x.Kind)
 		}
 	}
@@ -148,10 +150,17 @@ func (k *kit) phase(customer string, to Audience, regime string) int {
 }
 
 // told reports whether a notice of what happened went to a customer, since the case
-// was opened on what it is about now.
+// was opened on what it is about now, and was not withdrawn after.
 func (k *kit) told(customer string) bool {
 	return slices.ContainsFunc(k.heads, func(r noticeRow) bool {
-		return r.CustomerID == customer && r.Audience == string(ToCustomer) && r.SentAt > 0 && r.SentAt >= k.from && ofBreach(Purpose(r.Purpose))
+		return r.CustomerID == customer && r.Audience == string(ToCustomer) && r.SentAt > 0 && r.SentAt >= k.from && ofBreach(Purpose(r.Purpose)) && !k.withdrawn(r)
+	})
+}
+
+// withdrawn reports whether a notice was followed by word that nothing had happened.
+func (k *kit) withdrawn(n noticeRow) bool {
+	return slices.ContainsFunc(k.heads, func(r noticeRow) bool {
+		return r.CustomerID == n.CustomerID && r.Audience == n.Audience && r.Purpose == string(Withdrawal) && r.SentAt > 0 && r.SentAt >= n.SentAt
 	})
 }
 
@@ -199,6 +208,11 @@ func (k *kit) write(n Notice, d noticeData, now time.Time) (Notice, rendered, er
 	case Freezing:
 		f.ground = d.Why
 	}
+	if x := fieldOf(n.Fields, "measures"); x != nil && ofBreach(n.Purpose) {
+		if err := n.measuresNow(x, f); err != nil {
+			return n, rendered{}, fmt.Errorf("write notice: %w", err)
+		}
+	}
 	out, err := n.render(f)
 	if err != nil {
 		return n, out, fmt.Errorf("write notice: %w", err)
@@ -213,6 +227,33 @@ func (k *kit) write(n Notice, d noticeData, now time.Time) (Notice, rendered, er
 		}
 	}
 	return n, out, nil
+}
+
+// measuresNow has a field that nobody wrote say what is done by now.
+func (n Notice) measuresNow(x *Field, f facts) error {
+	itself := map[string]bool{} // what a case says by itself, in any language
+	for _, lang := range noticeLanguages() {
+		w, err := wordsFor(n.Regime, lang)
+		if err != nil {
+			return err
+		}
+		for _, k := range doneKinds() {
+			itself[w.line("act."+string(k), nil)] = true
+		}
+	}
+	for line := range strings.SplitSeq(x.Value, "\n") {
+		if x.Known != Empty && (x.Known != IsKnown || !itself[line]) {
+			return nil // somebody wrote it
+		}
+	}
+	w, err := wordsFor(n.Regime, n.Lang)
+	if err != nil {
+		return err
+	}
+	if x.Known, x.Value = IsKnown, w.measures(f.actions); x.Value == "" {
+		x.Known = Empty
+	}
+	return nil
 }
 
 // begin are the fields of a new notice: what the case says by itself, and what the

@@ -227,7 +227,7 @@ func (s *Service) noticeNow(tx *db.Tx, k *kit, r noticeRow) error {
 		return err
 	}
 	switch n.State {
-	case Waiting:
+	case Draft, Waiting:
 		return s.goAlone(tx, k, r, n, d)
 	case Sent, Accepted, Unreachable:
 		if _, _, err := s.tryNext(tx, k, &r, rendered{title: n.Title, text: n.Text}); err != nil {
@@ -252,7 +252,7 @@ func (s *Service) goAlone(tx *db.Tx, k *kit, r noticeRow, n Notice, d noticeData
 	}
 	for _, c := range k.stops(n, out) {
 		if c.Stops { // since it was asked for: a person has to change it
-			r.State, r.NextAt = string(Draft), 0
+			r.State, r.AskedAt, r.NextAt = string(Draft), 0, 0
 			if err := db.Save(tx, &r); err != nil {
 				return err
 			}

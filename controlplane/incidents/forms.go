@@ -271,7 +271,11 @@ func (f folder) authority() string {
 		return ""
 	}
 	lead := " It is the lead one: our main establishment is there."
-	if !f.company.Establishment {
+	switch {
+	case f.company.Jurisdiction == "EU":
+	case f.company.Establishment:
+		lead = " Our main establishment is outside of the Union: which of them is competent goes by the establishment that is concerned."
+	default:
 		lead = " We have no establishment in the Union: every authority where people live is told."
 	}
 	return sentence(strings.Join(f.company.Authorities, ", ")) + lead

@@ -69,7 +69,7 @@ func noticesTo(s *mailtest.Sink, subject string) (to []string) {
 	return to
 }
 
-const firstSubject = "An incident that concerns your data"
+const firstSubject = "An incident on servers of yours"
 
 // The mail server is down for 20 hours: everybody who can be written to is, a person
 // hears of it in time, and each mail arrives once when it is back.

@@ -89,7 +89,7 @@ func TestADraftHoldsTheRecipientsDataOnly(t *testing.T) {
 			if n.State != incidents.Draft || n.Phase != 1 || n.Purpose != incidents.First || n.Regime != "gdpr" || !strings.Contains(n.Text, own) || strings.Contains(strings.ToLower(n.Text), strings.ToLower(other)) {
 				t.Errorf("%s: got %+v\n%s", n.Customer, n, n.Text)
 			}
-			for _, want := range []string{"Article 33(2)", "Case " + c.Number, "Dora Datenschutz", "72 hours, probably runs", "If you are the controller", "not contained yet", "somebody may have reached data"} {
+			for _, want := range []string{"Article 33(2)", "Case " + c.Number, "Dora Datenschutz", "72 hours, probably runs", "If you are the controller", "not contained yet", "data may have been reached by somebody"} {
 				if !strings.Contains(n.Text, want) && !strings.Contains(n.Text, strings.ToLower(want[:1])+want[1:]) {
 					t.Errorf("%s: %q is missing in\n%s", n.Customer, want, n.Text)
 				}

@@ -162,6 +162,9 @@ func (n Notice) render(f facts) (out rendered, err error) {
 	}
 	values := n.values(w, f)
 	out.title = w.line("title."+key, values)
+	if may := w.line("title."+key+".possible", values); n.Audience == ToCustomer && !f.certain && may != "" {
+		out.title = may
+	}
 	var parts []string
 	for _, p := range body {
 		if s, ok := fillIn(p, values); ok && s != "" {
@@ -318,9 +321,14 @@ func (w words) nature(kinds []Kind) string {
 	return w.line("nature", map[string]string{"kinds": list})
 }
 
+// doneKinds are what may have been done, in the order in which it is told.
+func doneKinds() []ActionKind {
+	return []ActionKind{ActRevoke, ActLock, ActRotate, ActSnapshot, ActDone}
+}
+
 func (w words) measures(actions []ActionKind) string {
 	var said []string
-	for _, k := range []ActionKind{ActRevoke, ActLock, ActRotate, ActSnapshot, ActDone} {
+	for _, k := range doneKinds() {
 		if slices.Contains(actions, k) {
 			said = append(said, w.line("act."+string(k), nil))
 		}

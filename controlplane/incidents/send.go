@@ -1,11 +1,11 @@
 package incidents
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 
 	"ostler/controlplane"
 	"ostler/controlplane/db"
@@ -140,9 +140,12 @@ func (s *Service) send(tx *db.Tx, k *kit, r *noticeRow, by sender) error {
 		return err
 	}
 	if wait {
-		r.State, r.AskedAt, r.NextAt = string(Waiting), tx.NowMillis(), 0
-		if n.Purpose == First {
-			r.NextAt = tx.Now.Add(s.opts.Second).UnixMilli()
+		r.State, r.NextAt = string(Waiting), 0
+		if n.Purpose != First {
+			r.AskedAt = tx.NowMillis()
+		} else { // an hour in all, however often it is changed
+			r.AskedAt = cmp.Or(r.AskedAt, tx.NowMillis())
+			r.NextAt = r.AskedAt + s.opts.Second.Milliseconds()
 		}
 		r.Version++
 		if err := s.sealNotice(r, d, ""); err != nil {
@@ -228,7 +231,7 @@ func (s *Service) askSecond(tx *db.Tx, k *kit, by sender, r noticeRow, count int
 		letter["until"] = controlplane.FromMillis(r.NextAt).In(k.zone).Format("2 January 2006 15:04 MST")
 	}
 	for _, p := range by.others {
-		_, err := s.post(tx, k.c.Drill, Letter{Key: fmt.Sprint("incident.second:", r.ID, ":", strconv.FormatInt(r.AskedAt, 36), ":", p.ID), Person: p.ID, To: p.Email, Name: p.Name, Lang: p.Language,
+		_, err := s.post(tx, k.c.Drill, Letter{Key: fmt.Sprint("incident.second:", r.ID, ":", r.Version, ":", p.ID), Person: p.ID, To: p.Email, Name: p.Name, Lang: p.Language,
 			Template: mailSecond, Args: letter, Path: path, Subject: r.about()})
 		if err != nil {
 			return err
