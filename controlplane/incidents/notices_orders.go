@@ -1,10 +1,13 @@
 package incidents
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strconv"
+	"time"
 
 	"ostler/controlplane"
 	"ostler/controlplane/db"
@@ -19,7 +22,70 @@ func (s *Service) closedOf(tx *db.Tx, c Case) error {
 	if err := s.discardDrafts(tx, c.ID, "", "it was a false alarm"); err != nil {
 		return err
 	}
+	if err := s.withdrawPapers(tx, c); err != nil {
+		return err
+	}
 	return s.order(tx, c.ID, "", Withdrawal, c.ClosedWhy)
+}
+
+// withdrawPapers drafts a withdrawal for everybody who was told on paper, and has
+// the lead hand it in.
+func (s *Service) withdrawPapers(tx *db.Tx, c Case) error {
+	k, err := s.kitIn(tx, c.ID)
+	if err != nil {
+		return err
+	}
+	told := map[[2]string]bool{} // audience and regime
+	for _, r := range k.heads {
+		to := [2]string{r.Audience, r.Regime}
+		switch p := Purpose(r.Purpose); {
+		case r.Audience == string(ToCustomer) || r.SentAt == 0:
+		case ofBreach(p):
+			told[to] = true
+		case p == Withdrawal:
+			delete(told, to)
+		}
+	}
+	var rows []noticeRow
+	var made []Notice
+	for _, to := range slices.SortedFunc(maps.Keys(told), func(a, b [2]string) int { return cmp.Or(cmp.Compare(a[0], b[0]), cmp.Compare(a[1], b[1])) }) {
+		n := Notice{ID: controlplane.NewID(controlplane.PrefixBreachNotice), Case: c.ID, Audience: Audience(to[0]), Purpose: Withdrawal, Regime: to[1], Lang: s.homeLang(k),
+			State: Draft, Author: actorOf(tx.Context()).ID, MadeAt: tx.Now, Drill: c.Drill, Version: 1}
+		n.Phase = k.phase("", n.Audience, n.Regime)
+		r, n, err := s.draftRow(k, n, nil, tx)
+		if err != nil {
+			return err
+		}
+		if err := s.sealNotice(&r, noticeData{Title: n.Title, Why: plainText(c.ClosedWhy)}, ""); err != nil {
+			return err
+		}
+		rows, made = append(rows, r), append(made, n)
+		if err := s.withdrawTask(tx, c, n); err != nil {
+			return err
+		}
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	if err := insertNotices(tx, rows); err != nil {
+		return err
+	}
+	return s.enterDrafts(tx, c.ID, made)
+}
+
+// withdrawTask has the lead of a case hand a withdrawal in, by the same hour tomorrow.
+func (s *Service) withdrawTask(tx *db.Tx, c Case, n Notice) (err error) {
+	to := map[Audience]string{ToAuthority: "the authority", ToCSIRT: "the CSIRT", ToPeople: "the people concerned"}[n.Audience]
+	text := "Tell " + to + " that it was a false alarm: the withdrawal is drafted among the notices. Record it there when it is handed in."
+	due := tx.Now.Add(24 * time.Hour)
+	row := taskRow{ID: controlplane.NewID(controlplane.PrefixTask), CaseID: c.ID, OwnerID: c.Lead, DueAt: due.UnixMilli(), MadeAt: tx.NowMillis(), MadeBy: actorOf(tx.Context()).ID}
+	if row.Text, err = s.seal("", "incident_tasks", "text", row.ID, text); err != nil {
+		return err
+	}
+	if err := db.Insert(tx, &row); err != nil {
+		return err
+	}
+	return s.enter(tx, c.ID, "incident.task", map[string]any{"task": row.ID, "owner": row.OwnerID, "due": controlplane.Instant(due)}, map[string]string{"text": text})
 }
 
 // clearedOf follows that a customer is not in a case after all.
@@ -33,7 +99,7 @@ func (s *Service) clearedOf(tx *db.Tx, c Case, a Affected) error {
 	return s.order(tx, c.ID, a.Customer, Withdrawal, a.ClearedWhy)
 }
 
-// discardDrafts puts aside the drafts of a case to customers, or to one.
+// discardDrafts puts aside the drafts of a case, or those to one customer.
 func (s *Service) discardDrafts(tx *db.Tx, incident, customer, why string) error {
 	rows, err := openDrafts(tx, incident, customer)
 	if err != nil {

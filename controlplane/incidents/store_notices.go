@@ -305,17 +305,17 @@ func noticePage(tx *db.Tx, scope policy.Scope, f NoticeFilter) ([]noticeRow, err
 	return db.Where[noticeRow](tx, scope, "id DESC", f.Limit+1, where, args...)
 }
 
-// openDrafts are the ids of the drafts of a case to customers, or to one.
+// openDrafts are the ids of the drafts of a case, or of those to one customer.
 func openDrafts(tx *db.Tx, incident, customer string) (ids []string, err error) {
-	err = tx.Raw("SELECT id FROM incident_notices WHERE "+draftsOf+" ORDER BY id", incident, string(ToCustomer), string(Draft), string(Waiting), customer, customer).Scan(&ids).Error
+	err = tx.Raw("SELECT id FROM incident_notices WHERE "+draftsOf+" ORDER BY id", incident, string(Draft), string(Waiting), customer, customer, string(ToCustomer)).Scan(&ids).Error
 	return ids, err
 }
 
-const draftsOf = "case_id = ? AND audience = ? AND state IN (?, ?) AND (? = '' OR customer_id = ?)"
+const draftsOf = "case_id = ? AND state IN (?, ?) AND (? = '' OR customer_id = ? AND audience = ?)"
 
 // discardRows puts them aside.
 func discardRows(tx *db.Tx, incident, customer string) error {
-	return tx.Exec("UPDATE incident_notices SET state = ?, next_at = 0, version = version + 1 WHERE "+draftsOf, string(Discarded), incident, string(ToCustomer), string(Draft), string(Waiting), customer, customer).Error
+	return tx.Exec("UPDATE incident_notices SET state = ?, next_at = 0, version = version + 1 WHERE "+draftsOf, string(Discarded), incident, string(Draft), string(Waiting), customer, customer, string(ToCustomer)).Error
 }
 
 // orderDone notes that an order is carried out.
