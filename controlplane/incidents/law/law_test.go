@@ -278,6 +278,8 @@ func TestSignificant(t *testing.T) {
 		"money":                      {msp, with(func(i *law.Impact) { i.LossEUR = 500_001 }), law.Yes},
 		"recurring":                  {msp, with(func(i *law.Impact) { i.Recurring = law.Yes }), law.Yes},
 		"scheduled":                  {msp, with(func(i *law.Impact) { i.OutageMinutes, i.Scheduled = 300, true }), law.No},
+		"scheduled, and malicious":   {msp, with(func(i *law.Impact) { i.Malicious, i.Scheduled = law.Yes, true }), law.Yes},
+		"scheduled, and not known":   {msp, with(func(i *law.Impact) { i.Malicious, i.Scheduled = law.Unknown, true }), law.Unknown},
 		"services not recorded":      {law.Entity{Scope: law.Yes}, quiet, law.Unknown},
 	} {
 		got := law.Significant(c.e, c.i)

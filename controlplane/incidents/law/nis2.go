@@ -86,8 +86,9 @@ func Significant(e Entity, i Impact) Significance {
 		return Significance{Answer: No, Why: []string{"NIS2 is not about this company, as recorded."}}
 	case e.Scope != Yes:
 		return Significance{Answer: Unknown, Why: []string{"Whether NIS2 is about this company is not recorded: unknown is not “not due”."}}
-	case i.Scheduled:
-		return Significance{Answer: No, Why: []string{"Scheduled maintenance is not an incident (recital 33)."}}
+	}
+	if i.Scheduled { // that it was away, alone: not what else happened (recital 33)
+		i.OutageMinutes, i.LimitedMinutes, i.LimitedPercent, i.LimitedUsers = 0, 0, 0, 0
 	}
 	s := Significance{Answer: No}
 	s.add(test{moreThan(float64(i.LossEUR), 500_000), "Financial loss above EUR 500,000 (Article 3)."})
