@@ -227,6 +227,17 @@ func (d *dossier) allTold() (at time.Time) {
 	return at
 }
 
+// lateIn is when a report of a month's progress was handed in: within its last
+// week, or after it.
+func lateIn(sent []told, due time.Time) time.Time {
+	for _, n := range sent {
+		if at := controlplane.FromMillis(n.ToldAt); at.After(due.AddDate(0, 0, -7)) {
+			return at
+		}
+	}
+	return time.Time{}
+}
+
 // finals are the reports after the notification was handed in: a month after it,
 // the final one or, while the incident goes on, one of progress; and then the
 // final one a month after it was handled.
@@ -255,7 +266,7 @@ func (d *dossier) finals(jurisdiction string) (out []Clock) {
 		}
 		done := final
 		if ongoing = handled.IsZero() || handled.After(c.Strict); ongoing {
-			done = earlier(final, nth(sent, second+1))
+			done = earlier(final, lateIn(sent[second+1:], c.Strict))
 			c.Title += ", or one of progress while it goes on"
 		}
 		out = append(out, d.settle(c, done))

@@ -299,6 +299,8 @@ func TestChainOfNIS2(t *testing.T) {
 	t.Run("still going on", func(t *testing.T) {
 		lite(t, func(w *world) {
 			c := begin(w)
+			w.told(c, "", incidents.ToCSIRT, incidents.Update, "nis2", w.clock.Now()) // asked for: no month's progress
+			w.wantClock(c, "nis2-23-final", "running until 2026-12-23T22:59:59Z")
 			w.till("2026-12-20T09:00:00Z")
 			w.told(c, "", incidents.ToCSIRT, incidents.Update, "nis2", w.clock.Now())
 			w.wantClock(c, "nis2-23-final", "met until 2026-12-23T22:59:59Z") // progress
