@@ -137,9 +137,11 @@ func plainCase(r caseRow, data caseData, now time.Time) Case {
 }
 
 // impact is what is known of what NIS2 judges by.
-func (d *dossier) impact() law.Impact {
-	if d.data.Impact != nil {
-		return *d.data.Impact
+func (d *dossier) impact() law.Impact { return impactOf(d.data) }
+
+func impactOf(d caseData) law.Impact {
+	if d.Impact != nil {
+		return *d.Impact
 	}
 	return unknownImpact()
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"ostler/controlplane"
 	"ostler/controlplane/incidents"
 	"ostler/controlplane/incidents/law"
 )
@@ -110,5 +111,51 @@ func TestWithdrawnIsNotTold(t *testing.T) {
 		w.clock.Advance(time.Hour)
 		w.tell(c, w.maple)
 		w.wantClock(c, "gdpr-33-2 maple", "met until 2026-11-21T09:00:00Z")
+	})
+}
+
+// What two cases were together is done when both are, and as bad as either.
+func TestMergeTakesTheWorse(t *testing.T) {
+	lite(t, func(w *world) {
+		must[incidents.Company](t)(w.incidents.SetCompany(w.ctx, w.all, incidents.Company{Jurisdiction: "EU", Entity: law.Entity{Scope: law.Yes, Services: []law.Service{law.ManagedService}}}))
+		contained := func(c incidents.Case, at incidents.At) {
+			must[incidents.Case](t)(w.incidents.Contain(w.ctx, w.all, c.ID, at, "Keys rotated."))
+		}
+		impact := func(c incidents.Case, i law.Impact) {
+			must[incidents.Case](t)(w.incidents.Update(w.ctx, w.all, c.ID, 0, incidents.CaseChange{Impact: &i}))
+		}
+		into, other, third := w.open(nil), w.open(nil), w.open(nil)
+		contained(into, "2026-11-20T07:00:00Z")
+		contained(other, "2026-11-20T08:00:00Z")
+		impact(into, law.Impact{Malicious: law.No, PhysicalAccess: law.No, Recurring: law.No})
+		impact(other, law.Impact{OutageMinutes: 31, Malicious: law.No, PhysicalAccess: law.No, Recurring: law.No})
+		c := must[incidents.Case](t)(w.incidents.Merge(w.ctx, w.all, other.ID, into.ID, "One intruder."))
+		if want := instant(t, "2026-11-20T08:00:00Z"); !c.ContainedAt.Equal(want) || c.Significant.Answer != law.Yes {
+			t.Errorf("got contained %v, significant %s; want %v, yes", c.ContainedAt, c.Significant.Answer, want)
+		}
+		c = must[incidents.Case](t)(w.incidents.Merge(w.ctx, w.all, third.ID, into.ID, "One intruder."))
+		if !c.ContainedAt.IsZero() {
+			t.Errorf("one of them goes on: contained %v", c.ContainedAt)
+		}
+	})
+}
+
+// A case closes over no duty without a number, either.
+func TestCloseAsksForDutiesWithoutANumber(t *testing.T) {
+	lite(t, func(w *world) {
+		must[incidents.Company](t)(w.incidents.SetCompany(w.ctx, w.all, berlin))
+		c := w.open(nil, func(in *incidents.NewCase) { in.OurData = true })
+		refused := func(when string) {
+			t.Helper()
+			if _, err := w.incidents.Close(w.ctx, w.all, c.ID, incidents.Closing{State: incidents.Closed, Why: "Over."}); code(err) != controlplane.CodeConflict {
+				t.Errorf("%s: got %v, want a conflict", when, err)
+			}
+		}
+		w.told(c, "", incidents.ToAuthority, incidents.First, "gdpr", w.clock.Now())
+		refused("undecided")
+		must[incidents.Decision](t)(w.incidents.Decide(w.ctx, w.all, c.ID, incidents.NewDecision{Likelihood: incidents.High, Severity: incidents.High, Authority: true, People: true, Reasons: "Bank data."}))
+		refused("decided, and not told")
+		w.told(c, "", incidents.ToPeople, incidents.First, "gdpr", w.clock.Now())
+		must[incidents.Case](t)(w.incidents.Close(w.ctx, w.all, c.ID, incidents.Closing{State: incidents.Closed, Why: "Over."}))
 	})
 }

@@ -72,16 +72,26 @@ func (s *Service) mayClose(tx *db.Tx, id string) error {
 	}
 	open, title := 0, ""
 	for _, c := range d.clocks() {
-		if c.runs() {
+		if c.runs() || c.undone() {
 			if open++; title == "" {
 				title = c.Title
 			}
 		}
 	}
+	if d.row.HandledAt == 0 && len(d.delivered(ToCSIRT, "")) > 0 {
+		return conflict("Say when it was handled, and how: the final report is due by that.", "The CSIRT was told of this case, and it is not recorded as handled")
+	}
 	if open == 0 {
 		return nil
 	}
-	return conflict("Do them, or decide with reasons that they are not due, and close it then.", "%s of this case still run, the first is “%s”", count(open, "deadline"), title)
+	return conflict("Do them, or decide with reasons that they are not due, and close it then.", "%s of this case still run or are undecided, the first is “%s”", count(open, "deadline"), title)
+}
+
+// undone reports whether a clock is a duty of ours without a number that nobody
+// met, or of which nobody decided whether a risk makes it due.
+func (c Clock) undone() bool {
+	rule := c.Deadline.Rule
+	return !c.Shadow && rule.Recipient != law.Theirs && (c.State == Running || c.State == Late || c.State == Unknown && rule.Trigger == law.ControllerAware)
 }
 
 // Reopen opens a case again. Closed wrongly, its old clocks run on; new facts

@@ -6,6 +6,7 @@ import (
 
 	"ostler/controlplane"
 	"ostler/controlplane/db"
+	"ostler/controlplane/incidents/law"
 	"ostler/controlplane/policy"
 )
 
@@ -74,9 +75,50 @@ func widen(row *caseRow, d *caseData, from caseRow, was caseData, now int64) {
 		row.OccurredFrom = from.OccurredFrom
 	}
 	row.Kinds = joined(distinct(append(parted[Kind](row.Kinds), parted[Kind](from.Kinds)...)))
-	if d.Impact == nil {
-		d.Impact = was.Impact
+	if d.Impact != nil || was.Impact != nil {
+		worst := worstOf(impactOf(*d), impactOf(was))
+		d.Impact = &worst
 	}
+	row.ContainedAt, d.ContainedHow = bothDone(row.ContainedAt, from.ContainedAt, d.ContainedHow, was.ContainedHow)
+	row.HandledAt, d.HandledHow = bothDone(row.HandledAt, from.HandledAt, d.HandledHow, was.HandledHow)
+}
+
+// bothDone is since when two are done, and how: not before both are.
+func bothDone(a, b int64, howA, howB string) (int64, string) {
+	switch {
+	case a == 0 || b == 0:
+		return 0, ""
+	case b > a:
+		return b, howB
+	}
+	return a, howA
+}
+
+// worstOf is an impact as bad as two: what one does not know, the other's nought
+// does not answer.
+func worstOf(a, b law.Impact) law.Impact {
+	return law.Impact{OutageMinutes: worse(a.OutageMinutes, b.OutageMinutes), LimitedMinutes: worse(a.LimitedMinutes, b.LimitedMinutes), LimitedPercent: worse(a.LimitedPercent, b.LimitedPercent),
+		LimitedUsers: worse(a.LimitedUsers, b.LimitedUsers), Malicious: surer(a.Malicious, b.Malicious), CompromisedPct: worse(a.CompromisedPct, b.CompromisedPct),
+		CompromisedUser: worse(a.CompromisedUser, b.CompromisedUser), PhysicalAccess: surer(a.PhysicalAccess, b.PhysicalAccess), LossEUR: worse(a.LossEUR, b.LossEUR),
+		LossPercent: worse(a.LossPercent, b.LossPercent), Recurring: surer(a.Recurring, b.Recurring), Scheduled: a.Scheduled && b.Scheduled}
+}
+
+// worse is the greater figure; negative is not known.
+func worse[T int | int64 | float64](a, b T) T {
+	if most := max(a, b); most > 0 || min(a, b) == 0 {
+		return most
+	}
+	return -1
+}
+
+func surer(a, b law.Answer) law.Answer {
+	switch {
+	case a == law.Yes || b == law.Yes:
+		return law.Yes
+	case a == law.No && b == law.No:
+		return law.No
+	}
+	return law.Unknown
 }
 
 // oursFrom has our own data be touched since an instant, never later than it was
