@@ -76,7 +76,7 @@ var actionKinds = map[incidents.ActionKind]string{
 }
 
 var fieldTexts = map[string]string{
-	"nature": "inc.f_nature", "categories": "inc.f_categories", "people": "inc.f_people", "record_categories": "inc.f_record_categories", "records": "inc.f_records",
+	"nature": "inc.f_nature", "categories": "inc.f_categories", "people": "inc.f_people", "record_categories": "inc.f_record_categories", "unlawful_cause": "inc.f_unlawful_cause", "cross_border": "inc.f_cross_border", "records": "inc.f_records",
 	"consequences": "inc.f_consequences", "measures": "inc.f_measures", "contact": "inc.f_contact", "delay": "inc.f_delay",
 }
 

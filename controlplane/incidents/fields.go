@@ -16,7 +16,12 @@ const (
 )
 
 // isFieldKey reports whether there is such a fact.
-func isFieldKey(key string) bool { return slices.Contains(FieldKeys(), key) }
+func isFieldKey(key string) bool {
+	return slices.Contains(FieldKeys(), key) || slices.Contains(csirtKeys(), key)
+}
+
+// csirtKeys are what the CSIRT is told beside the facts: Article 23(4)(a) of NIS2.
+func csirtKeys() []string { return []string{"unlawful_cause", "cross_border"} }
 
 // neverUnknown are the facts that we always have: whom to ask.
 func neverUnknown(key string) bool { return key == "contact" }
@@ -111,6 +116,9 @@ func fieldsFor(to Audience) []Field {
 	keys := FieldKeys()
 	if to == ToPeople {
 		keys = []string{"nature", "consequences", "measures", "contact"}
+	}
+	if to == ToCSIRT {
+		keys = append(csirtKeys(), keys...)
 	}
 	out := make([]Field, len(keys))
 	for i, k := range keys {

@@ -626,6 +626,18 @@ func TestPapers(t *testing.T) {
 		if !strings.Contains(e.Text, "Artikel 23 Absatz 4 Buchstabe a") {
 			t.Errorf("got\n%s", e.Text)
 		}
+		if strings.Contains(e.Text, "siehe unten") || !strings.Contains(e.Text, "Ob rechtswidrige oder böswillige Handlungen") || !strings.Contains(e.Text, "grenzüberschreitende Auswirkungen haben kann") {
+			t.Errorf("Article 23(4)(a): got\n%s", e.Text)
+		}
+		for phase, want := range []string{"Buchstabe a", "Buchstabe b", "Buchstabe c"} {
+			if phase > 0 {
+				e = must[incidents.Notice](t)(w.incidents.MakeDraftFor(w.ctx, w.all, c.ID, incidents.ToCSIRT, "nis2", incidents.Update))
+			}
+			must[incidents.Notice](t)(w.incidents.Edit(w.ctx, w.all, e.ID, 0, incidents.NoticeEdit{Fields: []incidents.Field{{Key: "cross_border", Known: incidents.IsKnown, Value: "Austria, too."}}}))
+			if e = must[incidents.Notice](t)(w.incidents.Tell(w.ctx, w.all, e.ID, incidents.Telling{To: "CERT-Bund", How: "form"})); !strings.Contains(e.Text, "Absatz 4 "+want) || !strings.Contains(e.Text, "Austria, too.") {
+				t.Errorf("phase %d: %s is missing in\n%s", phase+1, want, e.Text)
+			}
+		}
 		p := must[incidents.Notice](t)(w.incidents.MakeDraftFor(w.ctx, w.all, c.ID, incidents.ToPeople, "uk-gdpr", incidents.First))
 		if len(p.Fields) != 4 {
 			t.Errorf("fields for people: %+v", p.Fields)

@@ -157,6 +157,9 @@ func (n Notice) render(f facts) (out rendered, err error) {
 	}
 	key := string(n.Audience) + "." + string(n.Purpose)
 	body := w.text[key]
+	if n.Audience == ToCSIRT && n.Purpose == Update && n.Phase > 2 {
+		body = w.text["csirt.progress"] // after the notification
+	}
 	if len(body) == 0 {
 		return out, fmt.Errorf("there is no text for %s", key)
 	}

@@ -43,7 +43,7 @@ type IncidentNotice struct {
 
 // IncidentField is one fact of Article 33(3) GDPR.
 type IncidentField struct {
-	Key   string    `json:"key" enum:"nature,categories,people,record_categories,records,consequences,measures,contact,delay"`
+	Key   string    `json:"key" enum:"nature,categories,people,record_categories,records,consequences,measures,contact,delay,unlawful_cause,cross_border"`
 	Known string    `json:"known,omitempty" enum:"known,range,unknown"`
 	Value string    `json:"value,omitempty"`
 	Low   int64     `json:"low,omitempty" minimum:"0"`
