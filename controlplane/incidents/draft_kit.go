@@ -127,6 +127,16 @@ func (k *kit) facts(n Notice, now time.Time) facts {
 // ofBreach reports whether a purpose tells of what happened.
 func ofBreach(p Purpose) bool { return p == First || p == Update || p == Final }
 
+// over reports whether a notice of a breach says what does not hold any more: the
+// case was a false alarm, or its customer is not in it.
+func (k *kit) over(n Notice) bool {
+	if !ofBreach(n.Purpose) || n.Audience != ToCustomer || k.c.ID == "" {
+		return false
+	}
+	a, in := k.affected[n.Customer]
+	return k.c.State == FalseAlarm || !in || a.State == Cleared
+}
+
 // concerns reports whether what was done was done for who lives on servers.
 func concerns(a Action, servers []string) bool {
 	switch {

@@ -226,6 +226,14 @@ func (s *Service) noticeNow(tx *db.Tx, k *kit, r noticeRow) error {
 	if err != nil {
 		return err
 	}
+	if k.over(n) {
+		// It was taken back, and whoever had it was told so: nobody else gets it now.
+		r.NextAt = 0
+		if err := s.findings.Close(tx, nobodyKey(r.ID), "it was taken back"); err != nil {
+			return err
+		}
+		return db.Save(tx, &r)
+	}
 	switch n.State {
 	case Draft, Waiting:
 		return s.goAlone(tx, k, r, n, d)

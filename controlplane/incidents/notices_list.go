@@ -265,6 +265,11 @@ func (s *Service) tell(tx *db.Tx, scope policy.Scope, id string, in Telling) err
 		"at": controlplane.Instant(at), "sha256": r.SHA256}, personal); err != nil {
 		return err
 	}
+	return s.called(tx, r, at, in.How)
+}
+
+// called is what a notice is once a person told somebody.
+func (s *Service) called(tx *db.Tx, r noticeRow, at time.Time, how string) error {
 	if r.Drill == 1 {
 		r.State, r.News, r.NextAt = string(Drilled), 1, 0
 		if r.ToldAt == 0 {
@@ -280,7 +285,7 @@ func (s *Service) tell(tx *db.Tx, scope policy.Scope, id string, in Telling) err
 	if rank(Called) <= rank(NoticeState(r.State)) {
 		return db.Save(tx, &r)
 	}
-	return s.reached(tx, &r, Called, at, in.How)
+	return s.reached(tx, &r, Called, at, how)
 }
 
 // afterItWasMade refuses that a notice was told before there was one.

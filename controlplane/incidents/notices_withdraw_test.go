@@ -1,11 +1,14 @@
 package incidents_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"ostler/controlplane/customers"
 	"ostler/controlplane/incidents"
+	"ostler/controlplane/mail"
 )
 
 // A false alarm is taken back with everybody who was told on paper, too: a draft for
@@ -40,6 +43,25 @@ func TestAFalseAlarmWithdrawsPapers(t *testing.T) {
 		tasks := w.get(c.ID).Tasks
 		if len(tasks) != 2 || tasks[0].Owner != w.bob.ID || tasks[0].DueAt.IsZero() || !strings.Contains(tasks[0].Text+tasks[1].Text, "Tell the CSIRT") {
 			t.Errorf("tasks: got %+v", tasks)
+		}
+	})
+}
+
+// A notice that was taken back goes to nobody else, and a draft of it to nobody at all.
+func TestTakenBackGoesNoFurther(t *testing.T) {
+	each(t, func(w *world) {
+		w.contactable()
+		c := w.affect(w.open([]customers.Server{w.mapleOne}), w.maple)
+		n := w.sendAlone(w.draft(c, incidents.First, w.maple).ID)
+		w.becomes(mail.IncidentNotice, "anna@maple.example", mail.Accepted, "")
+		must[incidents.Case](t)(w.incidents.Clear(w.ctx, w.all, c.ID, w.maple.ID, "The files were another’s."))
+		w.later(5 * time.Hour)
+		same(t, "mails", w.sent(mail.IncidentNotice), []string{"anna@maple.example"})
+		if slices.Contains(w.kinds(), "incident.unreachable") {
+			t.Errorf("findings %v", w.kinds())
+		}
+		if got := w.notice(n.ID); got.State != incidents.Accepted {
+			t.Errorf("got %s", got.State)
 		}
 	})
 }

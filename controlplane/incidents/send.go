@@ -116,6 +116,8 @@ func (s *Service) send(tx *db.Tx, k *kit, r *noticeRow, by sender) error {
 		return conflict("Write another one: what was sent stays as it was.", "This notice was sent, or put aside")
 	case by.Version != 0 && by.Version != r.Version:
 		return conflict("Load it again, look at it, and send it then.", "Somebody changed this notice meanwhile")
+	case k.over(n):
+		return conflict("Put this notice aside.", "Its customer is not in the case any more, or it was a false alarm")
 	}
 	if by.LateWhy != "" {
 		d.LateWhy = by.LateWhy
