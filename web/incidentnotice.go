@@ -141,7 +141,7 @@ func (v *visit) noticeDoes(page *CaseNotice, x one) {
 		page.Acts = append(page.Acts, edit, tell, Act{Label: v.t("inc.discard"), Href: at + "/discard"})
 	case incidents.Waiting:
 		if n.Author != v.actor.ID {
-			page.Forms = append(page.Forms, BoxForm{ID: "approve", Title: v.t("inc.approve"), Lead: v.t("inc.approve_lead", "who", x.who[n.Author]), Action: at + "/approve", Do: v.t("inc.approve_do")})
+			page.Forms = append(page.Forms, BoxForm{ID: "approve", Title: v.t("inc.approve"), Lead: v.t("inc.approve_lead", "who", x.who[n.Author]), Action: at + "/approve", Do: v.t("inc.approve_do"), Hidden: []Pair{versionOf(n.Version)}})
 		} else {
 			page.Forms = append(page.Forms, BoxForm{ID: "send", Title: v.t("inc.send_alone"), Lead: v.t("inc.send_alone_lead", "when", v.until(n.AskedAt)), Action: at + "/send", Do: v.t("inc.send_alone"), Quiet: true, Hidden: []Pair{versionOf(n.Version)},
 				Fields: []FormField{v.entered("alone_why", v.t("inc.alone_why"), "").rows(2)}})
@@ -272,7 +272,7 @@ func (p *Portal) caseNoticeSend(v *visit) error {
 // caseNoticeApprove sends what a colleague drafted.
 func (p *Portal) caseNoticeApprove(v *visit) error {
 	return v.noticeDo("inc_sent", func(scope policy.Scope, x one) error {
-		_, err := p.Incidents.Approve(v.ctx, scope, x.n.ID)
+		_, err := p.Incidents.Approve(v.ctx, scope, x.n.ID, v.version())
 		return err
 	})
 }

@@ -16,7 +16,7 @@ import (
 func (c *client) incidentCommand() *cobra.Command {
 	cmd := noun("incident", "Breaches: who must be told, by when, and that they were", c.incidentOpen(), c.incidentList(), c.incidentShow(), c.incidentChange(), c.incidentClocks(),
 		c.incidentNotices(), c.incidentNotice(), c.incidentDraft(), c.incidentFill(), c.incidentPreview(), c.incidentSend(),
-		c.noticeAct("approve", "approve", "Send what another person drafted", nil),
+		c.incidentApprove(),
 		c.noticeAct("discard", "discard", "Put a draft aside", []string{"because"}, textFlag{"because", "because", "why"}),
 		c.noticeAct("told", "told", "Record that somebody was told another way, or a form handed in", []string{"to", "how"}, textFlag{"to", "to", "who"}, textFlag{"how", "how", "call, letter or form"},
 			textFlag{"note", "note", "what was said"}, textFlag{"at", "at", "when (default: now)"}, textFlag{"reference", "reference", "an authority's file number"}, textFlag{"late", "late_because", "why it is late, where it is"}),

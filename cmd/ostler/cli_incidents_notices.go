@@ -47,7 +47,7 @@ func (v incidentNoticeView) row() []cell {
 }
 
 func (c *client) showIncidentNotice(v incidentNoticeView) error {
-	if err := c.facts(pair{"Notice", text(v.ID)}, pair{"To", text(strings.TrimSpace(v.Customer + " " + v.Audience))}, pair{"For", text(v.Purpose)}, pair{"State", state(v.State)}, pair{"Due", text(when(v.DueAt))}, pair{"Sent", text(when(v.SentAt))},
+	if err := c.facts(pair{"Notice", text(v.ID)}, pair{"To", text(strings.TrimSpace(v.Customer + " " + v.Audience))}, pair{"For", text(v.Purpose)}, pair{"State", state(v.State)}, pair{"Version", text(count(v.Version))}, pair{"Due", text(when(v.DueAt))}, pair{"Sent", text(when(v.SentAt))},
 		pair{"Reached", text(when(v.ToldAt))}, pair{"Alone because", text(v.AloneWhy)}, pair{"Late because", text(v.LateWhy)}, pair{"SHA-256", text(v.SHA256)}); err != nil {
 		return err
 	}
@@ -255,6 +255,17 @@ func (c *client) incidentSend() *cobra.Command {
 	})
 	cmd.Flags().StringVar(&alone, "alone", "", "without a second person: why")
 	cmd.Flags().StringVar(&late, "late", "", "it is late: why it took longer")
+	return cmd
+}
+
+// incidentApprove sends what was looked at: a change meanwhile is a conflict.
+func (c *client) incidentApprove() *cobra.Command {
+	var version int64
+	cmd := c.verb("approve NOTICE", "Send what another person drafted, as you looked at it", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
+		return posted(ctx, c, "/incident-notices/"+id(args[0])+"/approve", map[string]int64{"version": version}, c.showIncidentNotice)
+	})
+	cmd.Flags().Int64Var(&version, "version", 0, "which version you looked at (ostler incident notice NOTICE)")
+	_ = cmd.MarkFlagRequired("version")
 	return cmd
 }
 

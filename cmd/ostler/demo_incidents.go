@@ -91,7 +91,7 @@ func (d *demo) notified(ctx context.Context, id, slug string) error {
 			if err != nil {
 				return err
 			}
-			if _, err := d.app.Incidents.Approve(second, everyone, n.ID); err != nil {
+			if _, err := d.app.Incidents.Approve(second, everyone, n.ID, n.Version); err != nil {
 				return fmt.Errorf("demo: notice: %w", err)
 			}
 		}

@@ -152,7 +152,7 @@ func TestPreview(t *testing.T) {
 			"send": second(w.incidents.Send(ctx, scope, n.ID, incidents.Sending{})), "edit": second(w.incidents.Edit(ctx, scope, n.ID, 0, incidents.NoticeEdit{})),
 			"opened": w.incidents.Opened(ctx, scope, n.ID), "acknowledge": second(w.incidents.Acknowledge(ctx, scope, n.ID)), "drafts": second(w.incidents.MakeDrafts(ctx, scope, c.ID, incidents.First)),
 			"tell": second(w.incidents.Tell(ctx, scope, n.ID, incidents.Telling{To: "x", How: "call", Note: "y"})), "discard": second(w.incidents.Discard(ctx, scope, n.ID, "x")),
-			"approve": second(w.incidents.Approve(ctx, scope, n.ID)), "all": second(w.incidents.EditAll(ctx, scope, c.ID, incidents.NoticeEdit{})),
+			"approve": second(w.incidents.Approve(ctx, scope, n.ID, n.Version)), "all": second(w.incidents.EditAll(ctx, scope, c.ID, incidents.NoticeEdit{})),
 		} {
 			if code(err) != controlplane.CodeNotFound {
 				t.Errorf("a contact, %s of a draft: %v", name, err)
@@ -237,10 +237,13 @@ func TestSecondPerson(t *testing.T) {
 		if !slices.Contains(w.kinds(), "incident.second") {
 			t.Errorf("findings: %v", w.kinds())
 		}
-		if _, err := w.incidents.Approve(w.ctx, w.all, n.ID); code(err) != controlplane.CodeConflict {
+		if _, err := w.incidents.Approve(w.ctx, w.all, n.ID, n.Version); code(err) != controlplane.CodeConflict {
 			t.Errorf("the author approved: %v", err)
 		}
-		n = must[incidents.Notice](t)(w.incidents.Approve(w.asBob(), w.all, n.ID))
+		if _, err := w.incidents.Approve(w.asBob(), w.all, n.ID, n.Version-1); code(err) != controlplane.CodeConflict {
+			t.Errorf("what was not looked at: got %v", err)
+		}
+		n = must[incidents.Notice](t)(w.incidents.Approve(w.asBob(), w.all, n.ID, n.Version))
 		if n.State != incidents.Sent || n.Second != w.bob.ID || n.AloneWhy != "" || n.SHA256 == "" {
 			t.Errorf("got %+v", n)
 		}

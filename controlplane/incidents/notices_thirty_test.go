@@ -89,7 +89,7 @@ func noticesOfThirtyDays(w *world, clock *virtual) {
 	must[incidents.Notice](t)(w.incidents.Send(w.ctx, w.all, u.ID, incidents.Sending{}))
 	at(3*day + 9*time.Hour)
 	state(u.ID, incidents.Waiting)
-	must[incidents.Notice](t)(w.incidents.Approve(w.asBob(), w.all, u.ID))
+	must[incidents.Notice](t)(w.incidents.Approve(w.asBob(), w.all, u.ID, w.notice(u.ID).Version))
 	w.becomes(mail.IncidentUpdate, "anna@maple.example", mail.Accepted, "")
 	at(3*day + 10*time.Hour)
 	state(u.ID, incidents.Accepted)

@@ -70,8 +70,10 @@ func (s *Service) Send(ctx context.Context, scope policy.Scope, id string, in Se
 	return n, wrap("send notice", err)
 }
 
-// Approve sends what another person drafted. Permission: incident.write.
-func (s *Service) Approve(ctx context.Context, scope policy.Scope, id string) (Notice, error) {
+// Approve sends what another person drafted, as it was seen: version is that of the
+// notice that was looked at. Permission: incident.write. Errors: a conflict where it
+// was changed meanwhile.
+func (s *Service) Approve(ctx context.Context, scope policy.Scope, id string, version int64) (Notice, error) {
 	var r noticeRow
 	err := s.db.Read(ctx, func(tx *db.Tx) (err error) { r, err = noticeIn(tx, scope, id); return err })
 	switch {
@@ -83,8 +85,10 @@ func (s *Service) Approve(ctx context.Context, scope policy.Scope, id string) (N
 		return Notice{}, conflict("Load it again: somebody may have sent it, or changed it.", "This notice does not wait for a second person")
 	case r.Author == actorOf(ctx).ID:
 		return Notice{}, conflict("Ask a colleague, or send it alone with a reason where that is allowed.", "Another person than its author has to look at it")
+	case version != r.Version:
+		return Notice{}, conflict("Load it again, look at it, and send it then.", "Somebody changed this notice meanwhile")
 	}
-	return s.Send(ctx, scope, id, Sending{Version: r.Version})
+	return s.Send(ctx, scope, id, Sending{Version: version})
 }
 
 // senderOf checks how something is to be sent, and who else could look at it.

@@ -126,6 +126,11 @@ func (s IncidentSending) sending() incidents.Sending {
 	return incidents.Sending{Version: s.Version, AloneWhy: s.AloneWhy, LateWhy: s.LateWhy}
 }
 
+// IncidentApproval sends what another person drafted.
+type IncidentApproval struct {
+	Version int64 `json:"version" doc:"Of the notice that you looked at"`
+}
+
 // IncidentSent is what became of sending them all.
 type IncidentSent struct {
 	Sent int               `json:"sent"`
@@ -250,14 +255,11 @@ func (x *incidentsAPI) registerNotice(a *API) {
 			p, err := x.Preview(ctx, scope, in.ID)
 			return &One[IncidentPreview]{Body: IncidentPreview{viewIncidentNotice(ctx)(p.Notice), each(p.Recipients, viewIncidentTry), each(p.Checks, func(c incidents.Check) IncidentCheck { return IncidentCheck(c) })}}, err
 		})
-	act := func(path, name, summary string, do func(ctx context.Context, scope policy.Scope, id string) (incidents.Notice, error)) {
-		Register(a, Op{Method: http.MethodPost, Path: "/incident-notices/{id}/" + path, Name: name, Summary: summary, Audience: policy.Staff, Permission: policy.IncidentWrite},
-			func(ctx context.Context, scope policy.Scope, in *IDIn) (*One[IncidentNotice], error) {
-				n, err := do(ctx, scope, in.ID)
-				return oneIncidentNotice(ctx, n, err)
-			})
-	}
-	act("approve", "incident.approve", "Send what another person drafted", x.Approve)
+	Register(a, Op{Method: http.MethodPost, Path: "/incident-notices/{id}/approve", Name: "incident.approve", Summary: "Send what another person drafted, as you looked at it", Audience: policy.Staff, Permission: policy.IncidentWrite},
+		func(ctx context.Context, scope policy.Scope, in *withBody[IncidentApproval]) (*One[IncidentNotice], error) {
+			n, err := x.Approve(ctx, scope, in.ID, in.Body.Version)
+			return oneIncidentNotice(ctx, n, err)
+		})
 	Register(a, Op{Method: http.MethodPost, Path: "/incident-notices/{id}/send", Name: "incident.send", Summary: "Send a draft, or ask for a second person", Audience: policy.Staff, Permission: policy.IncidentWrite},
 		func(ctx context.Context, scope policy.Scope, in *withBody[IncidentSending]) (*One[IncidentNotice], error) {
 			n, err := x.Send(ctx, scope, in.ID, in.Body.sending())

@@ -147,6 +147,7 @@ var bodies = map[string]string{
 	"api.incident.send_all":    `{}`,
 	"api.incident.edit":        `{"words":"More follows"}`,
 	"api.incident.send":        `{}`,
+	"api.incident.approve":     `{"version":1}`,
 	"api.incident.discard":     `{"because":"Not needed"}`,
 	"api.incident.tell":        `{"to":"Lee","how":"call"}`,
 	"api.incident.set_terms":   `{"amount":24,"unit":"hours","from_suspicion":false,"role":"controller","financial":false}`,
