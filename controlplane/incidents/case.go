@@ -133,7 +133,7 @@ func plainCase(r caseRow, data caseData, now time.Time) Case {
 		OurData: r.OurData == 1, ChannelUnsafe: r.ChannelUnsafe == 1, Zone: r.Zone, DetectedAt: at(r.DetectedAt), OccurredFrom: at(r.OccurredFrom),
 		ContainedAt: at(r.ContainedAt), HandledAt: at(r.HandledAt), OpenedAt: at(r.OpenedAt), OpenedBy: r.OpenedBy, Lead: r.Lead, Source: r.Source,
 		FrozenUntil: at(r.FrozenUntil), FrozenGround: data.FrozenGround, MergedInto: r.MergedInto, ClosedAt: at(r.ClosedAt), ClosedWhy: data.ClosedWhy,
-		NextDue: at(r.NextDue), Late: r.Late == 1 || r.State == string(Open) && r.NextDue > 0 && r.NextDue < now.UnixMilli(), Version: r.Version}
+		NextDue: at(r.NextDue), Facts: allFacts(data.Facts), Late: r.Late == 1 || r.State == string(Open) && r.NextDue > 0 && r.NextDue < now.UnixMilli(), Version: r.Version}
 }
 
 // impact is what is known of what NIS2 judges by.

@@ -334,7 +334,8 @@ func (s *Service) apply(tx *db.Tx, row *caseRow, d *caseData, in CaseChange) (ch
 		}
 		d.Impact = &i
 	}
-	return changed, joinFields(errs)
+	facts, err := s.applyFacts(tx, d, in.Facts)
+	return append(changed, facts...), joinFields(append(errs, err))
 }
 
 // Concerns counts the open cases, no drills, that touch whoever is in scope, and

@@ -92,6 +92,9 @@ type Case struct {
 	Tasks         []Task   // Get only
 	Actions       []Action // Get only
 	Decisions     []Decision
+	// Facts are what authorities ask of a case beside the facts of Article 33(3), by
+	// CaseFactKeys: each known, unknown with an owner and a date, or Empty.
+	Facts []Field
 	// NextDue is the earliest deadline that runs; zero where none does. Late says
 	// that one has passed.
 	NextDue time.Time

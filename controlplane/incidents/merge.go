@@ -79,6 +79,7 @@ func widen(row *caseRow, d *caseData, from caseRow, was caseData, now int64) {
 		worst := worstOf(impactOf(*d), impactOf(was))
 		d.Impact = &worst
 	}
+	d.widenFacts(was)
 	row.ContainedAt, d.ContainedHow = bothDone(row.ContainedAt, from.ContainedAt, d.ContainedHow, was.ContainedHow)
 	row.HandledAt, d.HandledHow = bothDone(row.HandledAt, from.HandledAt, d.HandledHow, was.HandledHow)
 }

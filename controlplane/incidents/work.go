@@ -39,6 +39,7 @@ type CaseChange struct {
 	OccurredFrom   *At
 	Lead           *string
 	Impact         *law.Impact // what NIS2's significance is judged by
+	Facts          []Field     // each in place of that of its key; an Empty one takes it away
 }
 
 // NewAssertion is somebody's word about when we, or one customer's part of it,
