@@ -25,9 +25,9 @@ const (
 func benchHistory(b *testing.B, d *db.DB, clock *dbtest.Clock, n, lists int) (*world, []customers.Customer) {
 	b.Helper()
 	w := newWorld(b, d, clock)
-	all := []customers.Customer{w.maple}
+	all := []customers.Customer{w.Maple}
 	for i := 1; i < lists; i++ {
-		all = append(all, w.customer(fmt.Sprintf("bench-%04d", i), fmt.Sprintf("Bench %d", i)))
+		all = append(all, w.Customer(fmt.Sprintf("bench-%04d", i), fmt.Sprintf("Bench %d", i)))
 	}
 	begin := clock.Now().AddDate(-benchYears, 0, 0).UnixMilli()
 	h := access.History{N: n, Begin: begin, End: clock.Now().UnixMilli()}
@@ -36,9 +36,9 @@ func benchHistory(b *testing.B, d *db.DB, clock *dbtest.Clock, n, lists int) (*w
 		h.Customers = append(h.Customers, c.ID)
 	}
 	for i := range benchPersons {
-		h.People = append(h.People, must[access.Person](b)(w.access.AddPerson(w.ctx, w.all, access.NewPerson{Kind: access.KindContractor, Name: fmt.Sprintf("Person %03d", i)})).ID)
+		h.People = append(h.People, must[access.Person](b)(w.access.AddPerson(w.Ctx, w.all, access.NewPerson{Kind: access.KindContractor, Name: fmt.Sprintf("Person %03d", i)})).ID)
 	}
-	w.write(func(tx *db.Tx) error { return w.access.Bulk(tx, h) })
+	w.Write(func(tx *db.Tx) error { return w.access.Bulk(tx, h) })
 	return w, all
 }
 
@@ -94,7 +94,7 @@ func newReadings(b *testing.B, engine db.Dialect, n, lists int) *readings {
 // and returns what that took.
 func readInTurns(b *testing.B, r *rand.Rand, few, many *readings) (f, m readings) {
 	b.Helper()
-	now, done := few.w.clock.Now(), len(few.took)
+	now, done := few.w.Clock.Now(), len(few.took)
 	for range benchReads {
 		at := now.Add(-time.Duration(r.Int64N(int64(benchYears * 365 * 24 * time.Hour))))
 		known := at.Add(time.Duration(r.Int64N(int64(now.Sub(at)) + 1)))
@@ -118,7 +118,7 @@ func median(of []float64) float64 { return slices.Sorted(slices.Values(of))[len(
 func (r *readings) read(b *testing.B, which int, at access.At) {
 	b.Helper()
 	start, busy := time.Now(), processorTime(b)
-	l, err := r.w.access.List(r.w.ctx, r.w.all, r.all[which].ID, at)
+	l, err := r.w.access.List(r.w.Ctx, r.w.all, r.all[which].ID, at)
 	r.took, r.busy = append(r.took, time.Since(start)), append(r.busy, processorTime(b)-busy)
 	if err != nil {
 		b.Fatal(err)
@@ -171,12 +171,12 @@ func BenchmarkLeave(b *testing.B) {
 			clock := &dbtest.Clock{}
 			w := newWorld(b, benchDB(b, engine, clock), clock)
 			for i := range 2000 {
-				w.grant(w.customer(fmt.Sprintf("leave-%04d", i), fmt.Sprintf("Leave %d", i)), w.bob, "operator", 1000)
+				w.grant(w.Customer(fmt.Sprintf("leave-%04d", i), fmt.Sprintf("Leave %d", i)), w.bob, "operator", 1000)
 			}
 			w.hours(1)
 			for b.Loop() {
 				start := time.Now()
-				if n := must[int](b)(w.access.Leave(w.ctx, w.all, w.bob.ID, "his contract is over")); n != 2000 {
+				if n := must[int](b)(w.access.Leave(w.Ctx, w.all, w.bob.ID, "his contract is over")); n != 2000 {
 					b.Fatalf("taken off %d lists, want 2000", n)
 				}
 				b.ReportMetric(time.Since(start).Seconds(), "s")
@@ -193,16 +193,16 @@ func BenchmarkVerifyReplay(b *testing.B) {
 		b.Run(string(engine), func(b *testing.B) {
 			clock := &dbtest.Clock{}
 			w := newWorld(b, benchDB(b, engine, clock), clock)
-			p := access.Part{Column: access.Enforced, Source: "bench", Customers: []string{w.maple.ID}}
+			p := access.Part{Column: access.Enforced, Source: "bench", Customers: []string{w.Maple.ID}}
 			var wants []access.Want
 			for i := range each {
-				wants = append(wants, access.Want{Customer: w.maple.ID, Unknown: fmt.Sprintf("SHA256:%d", i), Way: access.WayLogin, Role: "root", Ground: fmt.Sprintf("key_%d", i)})
+				wants = append(wants, access.Want{Customer: w.Maple.ID, Unknown: fmt.Sprintf("SHA256:%d", i), Way: access.WayLogin, Role: "root", Ground: fmt.Sprintf("key_%d", i)})
 			}
 			w.settle(p, wants...)
 			clock.Advance(time.Minute)
 			w.settle(p)
 			start := time.Now()
-			if err := w.access.Again(w.ctx, "bench", changes/(2*each), w.sequence); err != nil {
+			if err := w.access.Again(w.Ctx, "bench", changes/(2*each), w.sequence); err != nil {
 				b.Fatal(err)
 			}
 			fixture := time.Since(start)
@@ -221,7 +221,7 @@ func BenchmarkVerifyReplay(b *testing.B) {
 func (w *world) replays(b *testing.B, as string, entries int, want []string) {
 	b.Helper()
 	start, busy := time.Now(), processorTime(b)
-	n, differ, err := w.access.VerifyReplay(w.ctx)
+	n, differ, err := w.access.VerifyReplay(w.Ctx)
 	if err != nil || n < entries || !slices.Equal(differ, want) {
 		b.Fatalf("got %d entries, %v differ, %v; want %d and %v", n, differ, err, entries, want)
 	}

@@ -23,14 +23,14 @@ func BenchmarkLeaveCluster(b *testing.B) {
 			p := enforcing(b, benchDB(b, engine, clock), clock)
 			var customers []string
 			for i := range lists {
-				customers = append(customers, p.customer(fmt.Sprintf("bench-%04d", i), fmt.Sprintf("Bench %d", i)).ID)
+				customers = append(customers, p.Customer(fmt.Sprintf("bench-%04d", i), fmt.Sprintf("Bench %d", i)).ID)
 			}
 			for b.Loop() {
 				var took []time.Duration
 				for i := range people {
 					name := fmt.Sprintf("leaver-%d-%d", b.N, i)
 					p.c.users[name] = teleport.User{Name: name}
-					who := must[access.Person](b)(p.access.AddPerson(p.ctx, p.all, access.NewPerson{Kind: access.KindContractor, Name: name, TeleportUsers: []string{name}}))
+					who := must[access.Person](b)(p.access.AddPerson(p.Ctx, p.all, access.NewPerson{Kind: access.KindContractor, Name: name, TeleportUsers: []string{name}}))
 					var wants []access.Want
 					for _, c := range customers {
 						wants = append(wants, access.Want{Customer: c, Person: who.ID, Way: access.WayTeleport, Role: "operator", Ground: "grt_bench"})
@@ -38,7 +38,7 @@ func BenchmarkLeaveCluster(b *testing.B) {
 					p.settle(access.Part{Column: access.Listed, Source: "grant", Persons: []string{who.ID}}, wants...)
 					p.tick()
 					start := time.Now()
-					must[int](b)(p.access.Leave(p.ctx, p.all, who.ID, "a new employer"))
+					must[int](b)(p.access.Leave(p.Ctx, p.all, who.ID, "a new employer"))
 					p.tick()
 					took = append(took, time.Since(start))
 					for _, r := range p.c.roles {

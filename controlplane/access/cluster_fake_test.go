@@ -44,10 +44,10 @@ func TestOverTheWire(t *testing.T) {
 	p.mode(access.Shadow)
 	p.mode(access.Enforce)
 
-	g := p.grant(p.maple, p.bob, "operator", 100)
-	p.grant(p.harbour, p.bob, "operator", 100)
+	g := p.grant(p.Maple, p.bob, "operator", 100)
+	p.grant(p.Harbour, p.bob, "operator", 100)
 	p.tick()
-	same(t, "granted", p.changes(p.maple), []string{"added Bob Builder enforced"})
+	same(t, "granted", p.changes(p.Maple), []string{"added Bob Builder enforced"})
 	if len(fake.RolesOf("bob")) != 1 {
 		t.Fatalf("roles of bob: got %v", fake.RolesOf("bob"))
 	}
@@ -71,10 +71,10 @@ func TestOverTheWire(t *testing.T) {
 	if _, err := fake.Connect("bob", "ops", "maple-1"); err == nil {
 		t.Error("the certificate still lets them in")
 	}
-	same(t, "confirmed", p.changes(p.maple), []string{"added Bob Builder enforced", "removed Bob Builder enforced"})
-	now := slices.DeleteFunc(p.columns(p.maple), func(s string) bool { return strings.HasPrefix(s, "Teleport user admin ") })
+	same(t, "confirmed", p.changes(p.Maple), []string{"added Bob Builder enforced", "removed Bob Builder enforced"})
+	now := slices.DeleteFunc(p.columns(p.Maple), func(s string) bool { return strings.HasPrefix(s, "Teleport user admin ") })
 	same(t, "now", now, []string{"Bob Builder operator could"})
-	if got := who(p.read(p.maple, access.At{At: before})); !slices.Contains(got, bobOperates) {
+	if got := who(p.read(p.Maple, access.At{At: before})); !slices.Contains(got, bobOperates) {
 		t.Errorf("as it was: got %v", got)
 	}
 

@@ -32,8 +32,8 @@ func TestObserve(t *testing.T) {
 			t.Errorf("before: got %+v", st)
 		}
 		p.look()
-		same(t, "maple", p.columns(p.maple), []string{"Bob Builder legacy enforced could", "Teleport user chief boss enforced could"})
-		same(t, "harbour", p.columns(p.harbour), []string{"Teleport user chief boss enforced could"})
+		same(t, "maple", p.columns(p.Maple), []string{"Bob Builder legacy enforced could", "Teleport user chief boss enforced could"})
+		same(t, "harbour", p.columns(p.Harbour), []string{"Teleport user chief boss enforced could"})
 		st := p.state()
 		if st.LookedAt.IsZero() || st.Cluster != "memory" || len(st.Foreign) != 2 || len(st.Planned) != 0 {
 			t.Errorf("after: got %+v", st)
@@ -46,11 +46,11 @@ func TestObserve(t *testing.T) {
 			t.Errorf("observing changed the cluster: %v", p.c.calls)
 		}
 		// Somebody answers for it: the line is listed till then, and agrees.
-		if n := must[int](t)(p.access.AcceptBaseline(p.ctx, p.all, "", p.ada.ID, clock.Now().AddDate(0, 1, 0), "it was there before us")); n != 2 {
+		if n := must[int](t)(p.access.AcceptBaseline(p.Ctx, p.all, "", p.ada.ID, clock.Now().AddDate(0, 1, 0), "it was there before us")); n != 2 {
 			t.Errorf("accepted: got %d, want 2", n)
 		}
 		p.tick()
-		same(t, "accepted", p.columns(p.maple), []string{"Bob Builder legacy listed enforced could", "Teleport user chief boss listed enforced could"})
+		same(t, "accepted", p.columns(p.Maple), []string{"Bob Builder legacy listed enforced could", "Teleport user chief boss listed enforced could"})
 		same(t, "findings", p.open(), nil)
 		p.hours(24 * 32)
 		p.look()
@@ -71,7 +71,7 @@ func TestDriftOpensAtTheLastCleanScan(t *testing.T) {
 		p.c.roles["legacy"] = legacy()
 		p.c.users["bob"] = teleport.User{Name: "bob", Roles: []string{"legacy"}}
 		p.look()
-		l := p.read(p.maple, access.At{})
+		l := p.read(p.Maple, access.At{})
 		var got *access.Interval
 		for _, x := range l.Lines {
 			if x.Role == "legacy" {
@@ -82,18 +82,18 @@ func TestDriftOpensAtTheLastCleanScan(t *testing.T) {
 			t.Errorf("enforced: got %+v, want from %s", got, clean)
 		}
 		f := p.one(findings.AccessDrift)
-		if f.Customer != p.maple.ID || f.Args["person"] != "Bob Builder" || f.Severity != findings.Bad {
+		if f.Customer != p.Maple.ID || f.Args["person"] != "Bob Builder" || f.Severity != findings.Bad {
 			t.Errorf("finding: got %+v", f)
 		}
 		p.c.users["bob"] = teleport.User{Name: "bob"}
 		p.look()
 		same(t, "after it went", p.open(), nil)
 		// A certificate with the role may be out for as long as the role says.
-		same(t, "maple", p.columns(p.maple), []string{"Bob Builder legacy could"})
+		same(t, "maple", p.columns(p.Maple), []string{"Bob Builder legacy could"})
 		p.hours(11)
 		p.due()
 		p.look()
-		same(t, "after its life", p.columns(p.maple), nil)
+		same(t, "after its life", p.columns(p.Maple), nil)
 	})
 }
 
@@ -135,14 +135,14 @@ func TestTrouble(t *testing.T) {
 			if title, _, _ := findings.Sentence("en", f); title != "What Teleport enforces has been unconfirmed for 24 hours" || f.Severity != findings.Bad {
 				t.Errorf("finding: got %q, %s", title, f.Severity)
 			}
-			l := p.read(p.maple, access.At{})
+			l := p.read(p.Maple, access.At{})
 			if len(l.Lines) == 0 || l.Lines[len(l.Lines)-1].Attested && l.Lines[len(l.Lines)-1].Way == access.WayTeleport {
 				t.Errorf("nothing is forgotten, and it is not attested: got %+v", l.Lines)
 			}
 			if good := attested(l, "teleport"); good {
 				t.Error("teleport is attested during trouble")
 			}
-			at := p.read(p.maple, access.At{At: before.LookedAt})
+			at := p.read(p.Maple, access.At{At: before.LookedAt})
 			if !attested(at, "teleport") {
 				t.Error("before the trouble it reads unattested")
 			}
@@ -151,7 +151,7 @@ func TestTrouble(t *testing.T) {
 			if st := p.state(); st.Trouble != "" || !st.TroubleSince.IsZero() || slices.Contains(p.open(), findings.AccessClusterUnreachable) || slices.Contains(p.open(), findings.AccessClusterIdentity) {
 				t.Errorf("after it: got %+v, %v", st, p.open())
 			}
-			mid := p.read(p.maple, access.At{At: before.LookedAt.Add(12 * time.Hour)})
+			mid := p.read(p.Maple, access.At{At: before.LookedAt.Add(12 * time.Hour)})
 			if attested(mid, "teleport") {
 				t.Error("the gap reads attested afterwards")
 			}
@@ -194,13 +194,13 @@ func TestNames(t *testing.T) {
 	p.users(p.cleo, "cleo", "ops")
 	p.look()
 	// Two people with one user stand both on the list, one with two users once.
-	same(t, "maple", p.columns(p.maple), []string{"Bob Builder legacy enforced could", "Cleo Clark legacy enforced could"})
+	same(t, "maple", p.columns(p.Maple), []string{"Bob Builder legacy enforced could", "Cleo Clark legacy enforced could"})
 	if f := p.one(findings.AccessSameLogin); f.Args["what"] != "ops" || f.Args["person"] == f.Args["other"] {
 		t.Errorf("got %+v", f.Args)
 	}
 	p.users(p.cleo, "cleo")
 	p.look()
-	same(t, "alone", p.columns(p.maple), []string{"Bob Builder legacy enforced could", "Cleo Clark legacy could"})
+	same(t, "alone", p.columns(p.Maple), []string{"Bob Builder legacy enforced could", "Cleo Clark legacy could"})
 	if slices.Contains(p.open(), findings.AccessSameLogin) {
 		t.Error("it stays open")
 	}
@@ -208,8 +208,8 @@ func TestNames(t *testing.T) {
 
 // users gives a person their Teleport users.
 func (p *plane) users(who access.Person, names ...string) {
-	p.t.Helper()
-	must[access.Person](p.t)(p.access.ChangePerson(p.ctx, p.all, who.ID, access.PersonChange{TeleportUsers: &names}))
+	p.T.Helper()
+	must[access.Person](p.T)(p.access.ChangePerson(p.Ctx, p.all, who.ID, access.PersonChange{TeleportUsers: &names}))
 }
 
 func TestConnectorPutsARoleBack(t *testing.T) {
@@ -239,7 +239,7 @@ func TestModes(t *testing.T) {
 	clock := &dbtest.Clock{}
 	p := newPlane(t, dbtest.SQLite(t, clock), clock)
 	set := func(m access.Mode) error {
-		_, err := p.access.SetMode(p.ctx, p.all, m, "as agreed")
+		_, err := p.access.SetMode(p.Ctx, p.all, m, "as agreed")
 		return err
 	}
 	for _, m := range []access.Mode{access.Shadow, access.Enforce} {
@@ -251,7 +251,7 @@ func TestModes(t *testing.T) {
 	if err := set(access.Enforce); controlplane.ErrorCode(err) != controlplane.CodeConflict {
 		t.Errorf("enforce without shadow: got %v", err)
 	}
-	p.grant(p.maple, p.bob, "operator", 100)
+	p.grant(p.Maple, p.bob, "operator", 100)
 	p.mode(access.Shadow)
 	st := p.state()
 	var what []string
@@ -274,7 +274,7 @@ func TestModes(t *testing.T) {
 	}
 	p.mode(access.Enforce)
 	same(t, "enforced", p.c.labels(t), []string{"maple"})
-	same(t, "maple", p.columns(p.maple), []string{"Bob Builder operator listed enforced could"})
+	same(t, "maple", p.columns(p.Maple), []string{"Bob Builder operator listed enforced could"})
 	if st := p.state(); len(st.Planned) != 0 || st.Mode != access.Enforce || st.ModeBy != "Ada Admin" {
 		t.Errorf("after: got %+v", st)
 	}
@@ -292,16 +292,16 @@ func TestNoCluster(t *testing.T) {
 	clock := &dbtest.Clock{}
 	w := newWorld(t, dbtest.SQLite(t, clock), clock)
 	w.due()
-	if st := must[access.Enforcement](t)(w.access.Enforcement(w.ctx, w.all)); st.Configured || st.Mode != access.Observe {
+	if st := must[access.Enforcement](t)(w.access.Enforcement(w.Ctx, w.all)); st.Configured || st.Mode != access.Observe {
 		t.Errorf("got %+v", st)
 	}
-	if _, err := w.access.Look(w.ctx, w.all, ""); controlplane.ErrorCode(err) != controlplane.CodeConflict {
+	if _, err := w.access.Look(w.Ctx, w.all, ""); controlplane.ErrorCode(err) != controlplane.CodeConflict {
 		t.Errorf("look: got %v", err)
 	}
-	if _, err := w.access.SetMode(w.ctx, w.all, access.Shadow, "because"); controlplane.ErrorCode(err) != controlplane.CodeConflict {
+	if _, err := w.access.SetMode(w.Ctx, w.all, access.Shadow, "because"); controlplane.ErrorCode(err) != controlplane.CodeConflict {
 		t.Errorf("mode: got %v", err)
 	}
-	ctx, scope := w.owner(w.maple)
+	ctx, scope := w.Owner(w.Maple)
 	if _, err := w.access.Enforcement(ctx, scope); controlplane.ErrorCode(err) != controlplane.CodeForbidden {
 		t.Errorf("a contact: got %v", err)
 	}
@@ -341,14 +341,14 @@ func TestWhatIsLeftOfARoleShowsBesideAnother(t *testing.T) {
 		p.c.live = []teleport.Live{{ID: "s1", User: "bob", Login: "root", Node: "n1", Hostname: "maple-1", Started: clock.Now()}, {ID: "s2", User: "bob", Login: "guest", Node: "n1", Hostname: "maple-1", Started: clock.Now()}}
 		p.look()
 		both := []string{"Bob Builder legacy enforced could", "Bob Builder reader enforced could"}
-		same(t, "with both", p.columns(p.maple), both)
+		same(t, "with both", p.columns(p.Maple), both)
 		p.c.users["bob"] = teleport.User{Name: "bob", Roles: []string{"reader"}}
 		p.look()
-		same(t, "with one", p.columns(p.maple), []string{"Bob Builder legacy could", "Bob Builder reader enforced could", "Bob Builder session as root @maple-1 could"})
+		same(t, "with one", p.columns(p.Maple), []string{"Bob Builder legacy could", "Bob Builder reader enforced could", "Bob Builder session as root @maple-1 could"})
 		p.c.live = p.c.live[1:]
 		p.hours(11)
 		p.due()
 		p.look()
-		same(t, "after the certificate's life", p.columns(p.maple), both[1:])
+		same(t, "after the certificate's life", p.columns(p.Maple), both[1:])
 	})
 }

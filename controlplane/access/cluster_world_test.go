@@ -216,9 +216,9 @@ func newPlane(t testing.TB, d *db.DB, clock *dbtest.Clock, change ...func(*acces
 		c.users[u] = teleport.User{Name: u}
 	}
 	c.nodes = []teleport.Node{
-		{ID: p.mapleOne.ID, Hostname: "maple-1", Labels: map[string]string{"customer": "maple"}},
-		{ID: p.harbourOne.ID, Hostname: "harbour-1", Labels: map[string]string{"customer": "harbour"}},
-		{ID: p.shared.ID, Hostname: "shared-1", Labels: map[string]string{"customer": access.SharedLabel + "shared-1"}},
+		{ID: p.MapleOne.ID, Hostname: "maple-1", Labels: map[string]string{"customer": "maple"}},
+		{ID: p.HarbourOne.ID, Hostname: "harbour-1", Labels: map[string]string{"customer": "harbour"}},
+		{ID: p.Shared.ID, Hostname: "shared-1", Labels: map[string]string{"customer": access.SharedLabel + "shared-1"}},
 	}
 	return p
 }
@@ -234,37 +234,37 @@ func enforcing(t testing.TB, d *db.DB, clock *dbtest.Clock, change ...func(*acce
 }
 
 func (p *plane) mode(m access.Mode) {
-	p.t.Helper()
-	must[access.Enforcement](p.t)(p.access.SetMode(p.ctx, p.all, m, "as agreed"))
+	p.T.Helper()
+	must[access.Enforcement](p.T)(p.access.SetMode(p.Ctx, p.all, m, "as agreed"))
 	p.tick()
 }
 
 // tick has the plane do its jobs, until none is due within a minute.
 func (p *plane) tick() {
-	p.t.Helper()
+	p.T.Helper()
 	for range 8 {
-		if err := p.jobs.Tick(controlplane.System(p.t.Context(), "test")); err != nil && !errors.Is(err, context.Canceled) {
-			p.t.Fatal(err)
+		if err := p.Jobs.Tick(controlplane.System(p.T.Context(), "test")); err != nil && !errors.Is(err, context.Canceled) {
+			p.T.Fatal(err)
 		}
-		p.clock.Advance(2 * time.Second)
+		p.Clock.Advance(2 * time.Second)
 	}
 }
 
 // look has the cluster looked at.
 func (p *plane) look() {
-	p.t.Helper()
-	must[string](p.t)(p.access.Look(p.ctx, p.all, ""))
+	p.T.Helper()
+	must[string](p.T)(p.access.Look(p.Ctx, p.all, ""))
 	p.tick()
 }
 
 func (p *plane) state() access.Enforcement {
-	p.t.Helper()
-	return must[access.Enforcement](p.t)(p.access.Enforcement(p.ctx, p.all))
+	p.T.Helper()
+	return must[access.Enforcement](p.T)(p.access.Enforcement(p.Ctx, p.all))
 }
 
 // columns are the lines of people by Teleport: "Bob Builder operator listed enforced could".
 func (p *plane) columns(c customers.Customer) (out []string) {
-	p.t.Helper()
+	p.T.Helper()
 	for _, x := range p.read(c, access.At{}).Lines {
 		if x.Way != access.WayTeleport && x.Way != access.WayLogin && x.Way != access.WayCustomer && (x.Way != access.WayAdmin || x.Role == access.RoleOstler) {
 			continue
@@ -288,7 +288,7 @@ func (p *plane) columns(c customers.Customer) (out []string) {
 
 // open are the kinds of findings about access that are open, each as often as it is.
 func (p *plane) open() (kinds []string) {
-	p.t.Helper()
+	p.T.Helper()
 	for _, x := range p.openFindings() {
 		kinds = append(kinds, x.Kind)
 	}
@@ -297,10 +297,10 @@ func (p *plane) open() (kinds []string) {
 }
 
 func (p *plane) openFindings() (out []findings.Finding) {
-	p.t.Helper()
-	items, _, err := p.findings.List(p.t.Context(), p.all, findings.Filter{Limit: 200})
+	p.T.Helper()
+	items, _, err := p.Findings.List(p.T.Context(), p.all, findings.Filter{Limit: 200})
 	if err != nil {
-		p.t.Fatal(err)
+		p.T.Fatal(err)
 	}
 	for _, x := range items {
 		if strings.HasPrefix(x.Kind, "access.") && !strings.HasPrefix(x.Kind, "access.notice") {
@@ -312,7 +312,7 @@ func (p *plane) openFindings() (out []findings.Finding) {
 
 // one is the only open finding of a kind.
 func (p *plane) one(kind string) findings.Finding {
-	p.t.Helper()
+	p.T.Helper()
 	var of []findings.Finding
 	for _, x := range p.openFindings() {
 		if x.Kind == kind {
@@ -320,7 +320,7 @@ func (p *plane) one(kind string) findings.Finding {
 		}
 	}
 	if len(of) != 1 {
-		p.t.Fatalf("%s: got %d open, want one; all: %v", kind, len(of), p.open())
+		p.T.Fatalf("%s: got %d open, want one; all: %v", kind, len(of), p.open())
 	}
 	return of[0]
 }

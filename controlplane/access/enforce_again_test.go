@@ -22,14 +22,14 @@ import (
 func TestRevokedWhileEnforced(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		p := enforcing(t, d, clock)
-		maple, harbour := p.grant(p.maple, p.bob, "operator", 100), p.grant(p.harbour, p.bob, "operator", 100)
+		maple, harbour := p.grant(p.Maple, p.bob, "operator", 100), p.grant(p.Harbour, p.bob, "operator", 100)
 		p.tick()
-		p.c.enter("bob", "ops", p.harbourOne)
+		p.c.enter("bob", "ops", p.HarbourOne)
 		var once sync.Once
 		p.c.before = func(call string) error {
 			if call == "observe" {
 				once.Do(func() {
-					if _, err := p.access.Revoke(p.ctx, p.all, harbour.ID, "nor there"); err != nil {
+					if _, err := p.access.Revoke(p.Ctx, p.all, harbour.ID, "nor there"); err != nil {
 						t.Error(err)
 					}
 				})
@@ -53,9 +53,9 @@ func TestRevokedWhileEnforced(t *testing.T) {
 func TestRevokedAgainAfterAGap(t *testing.T) {
 	clock := &dbtest.Clock{}
 	p := enforcing(t, dbtest.SQLite(t, clock), clock)
-	maple, harbour := p.grant(p.maple, p.bob, "operator", 100), p.grant(p.harbour, p.bob, "operator", 100)
+	maple, harbour := p.grant(p.Maple, p.bob, "operator", 100), p.grant(p.Harbour, p.bob, "operator", 100)
 	p.tick()
-	p.c.enter("bob", "ops", p.mapleOne)
+	p.c.enter("bob", "ops", p.MapleOne)
 	p.c.noLocks = teleport.ErrRefused
 	p.revoke(maple)
 	p.tick()
@@ -82,7 +82,7 @@ func (p *plane) byHand(slugs ...string) {
 
 // drifts are the names of the customers with an open difference.
 func (p *plane) drifts() (where []string) {
-	p.t.Helper()
+	p.T.Helper()
 	for _, f := range p.openFindings() {
 		if f.Kind == findings.AccessDrift {
 			where = append(where, f.Args["where"])
@@ -96,9 +96,9 @@ func (p *plane) drifts() (where []string) {
 func TestAGapHidesNoDrift(t *testing.T) {
 	clock := &dbtest.Clock{}
 	p := enforcing(t, dbtest.SQLite(t, clock), clock)
-	g := p.grant(p.maple, p.bob, "operator", 100)
+	g := p.grant(p.Maple, p.bob, "operator", 100)
 	p.tick()
-	p.c.enter("bob", "ops", p.mapleOne)
+	p.c.enter("bob", "ops", p.MapleOne)
 	p.c.noLocks = teleport.ErrRefused
 	p.revoke(g)
 	p.tick()
@@ -113,7 +113,7 @@ func TestAGapHidesNoDrift(t *testing.T) {
 func TestDriftWaitsForTheCluster(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		p := enforcing(t, d, clock)
-		g := p.grant(p.maple, p.bob, "operator", 100)
+		g := p.grant(p.Maple, p.bob, "operator", 100)
 		p.tick()
 		p.mode(access.Shadow)
 		p.byHand("maple", "harbour")
@@ -129,7 +129,7 @@ func TestDriftWaitsForTheCluster(t *testing.T) {
 		p.revoke(g)
 		p.look()
 		same(t, "at once", p.drifts(), []string{"Harbour Mail"})
-		closed, _, err := p.findings.List(t.Context(), p.all, findings.Filter{Closed: true, Kinds: []string{findings.AccessDrift}})
+		closed, _, err := p.Findings.List(t.Context(), p.all, findings.Filter{Closed: true, Kinds: []string{findings.AccessDrift}})
 		if err != nil || len(closed) != 0 {
 			t.Errorf("closed: got %+v, %v", closed, err)
 		}
@@ -151,12 +151,12 @@ func TestAdoptsTheWholeRole(t *testing.T) {
 	p := enforcing(t, dbtest.SQLite(t, clock), clock, func(_ *access.Deps, o *access.Options) {
 		o.Roles = []access.Role{{Name: "admin", Title: "All", Logins: []string{"root"}}, {Name: "db-admin", Title: "Databases", Logins: []string{"dba"}}}
 	})
-	p.grant(p.maple, p.bob, "db-admin", 100)
+	p.grant(p.Maple, p.bob, "db-admin", 100)
 	p.tick()
 	before := p.c.labels(t)
-	p.write(func(tx *db.Tx) error { return tx.Exec("DELETE FROM access_cluster_roles").Error })
+	p.Write(func(tx *db.Tx) error { return tx.Exec("DELETE FROM access_cluster_roles").Error })
 	p.look()
-	same(t, "maple", p.columns(p.maple), []string{"Bob Builder db-admin listed enforced could"})
+	same(t, "maple", p.columns(p.Maple), []string{"Bob Builder db-admin listed enforced could"})
 	same(t, "one role", p.c.labels(t), before)
 	for name, r := range p.c.roles {
 		if !slices.Equal(r.Allow.Logins, []string{"dba"}) {
@@ -174,9 +174,9 @@ func TestHostGivesNoCause(t *testing.T) {
 	} {
 		clock := &dbtest.Clock{}
 		p := newPlane(t, dbtest.SQLite(t, clock), clock)
-		p.active(p.mapleOne)
-		must[string](t)(p.access.Look(p.ctx, p.all, p.mapleOne.ID))
-		p.host(p.mapleOne, func(wire.Action, json.RawMessage) (any, *wire.Failure) {
+		p.active(p.MapleOne)
+		must[string](t)(p.access.Look(p.Ctx, p.all, p.MapleOne.ID))
+		p.host(p.MapleOne, func(wire.Action, json.RawMessage) (any, *wire.Failure) {
 			return nil, &wire.Failure{Cause: wire.CauseSourceMissing, Detail: tt.detail}
 		})
 		if f := p.one(findings.AccessHostUnread); f.Args["because"] != tt.want {
@@ -190,7 +190,7 @@ func TestHostGivesNoCause(t *testing.T) {
 func TestRemovalsHideNoOtherDrift(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		p := enforcing(t, d, clock)
-		grants := []access.Grant{p.grant(p.maple, p.bob, "operator", 100), p.grant(p.maple, p.bob, "engineer", 100)}
+		grants := []access.Grant{p.grant(p.Maple, p.bob, "operator", 100), p.grant(p.Maple, p.bob, "engineer", 100)}
 		p.tick()
 		p.c.before = func(call string) error { // the cluster takes nothing: each removal is at work for long
 			if strings.HasPrefix(call, "role") {

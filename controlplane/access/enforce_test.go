@@ -22,16 +22,16 @@ import (
 
 // revoke ends a grant.
 func (p *plane) revoke(g access.Grant) {
-	p.t.Helper()
-	must[access.Grant](p.t)(p.access.Revoke(p.ctx, p.all, g.ID, "not needed any more"))
+	p.T.Helper()
+	must[access.Grant](p.T)(p.access.Revoke(p.Ctx, p.all, g.ID, "not needed any more"))
 }
 
 // changes are a customer's listed changes in short, oldest first: "removed Bob Builder enforced".
 func (p *plane) changes(c customers.Customer) (out []string) {
-	p.t.Helper()
-	items, _, err := p.access.Changes(p.ctx, p.all, access.ChangeFilter{Customer: c.ID})
+	p.T.Helper()
+	items, _, err := p.access.Changes(p.Ctx, p.all, access.ChangeFilter{Customer: c.ID})
 	if err != nil {
-		p.t.Fatal(err)
+		p.T.Fatal(err)
 	}
 	for _, x := range items {
 		if x.Way != access.WayTeleport {
@@ -50,33 +50,33 @@ func (p *plane) changes(c customers.Customer) (out []string) {
 func TestEnforceFollowsTheLists(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		p := enforcing(t, d, clock)
-		g := p.grant(p.maple, p.bob, "operator", 100)
-		same(t, "not yet enforced", p.changes(p.maple), []string{"added Bob Builder"})
+		g := p.grant(p.Maple, p.bob, "operator", 100)
+		same(t, "not yet enforced", p.changes(p.Maple), []string{"added Bob Builder"})
 		p.tick()
 		same(t, "granted", p.c.labels(t), []string{"maple"})
-		same(t, "confirmed", p.changes(p.maple), []string{"added Bob Builder enforced"})
-		p.grant(p.harbour, p.bob, "operator", 100)
+		same(t, "confirmed", p.changes(p.Maple), []string{"added Bob Builder enforced"})
+		p.grant(p.Harbour, p.bob, "operator", 100)
 		p.tick()
 		same(t, "widened", p.c.labels(t), []string{"harbour", "maple"})
-		same(t, "maple", p.columns(p.maple), []string{"Bob Builder operator listed enforced could"})
+		same(t, "maple", p.columns(p.Maple), []string{"Bob Builder operator listed enforced could"})
 
-		p.c.enter("bob", "ops", p.harbourOne)
+		p.c.enter("bob", "ops", p.HarbourOne)
 		p.revoke(g)
 		p.tick()
 		same(t, "narrowed", p.c.labels(t), []string{"harbour"})
-		same(t, "confirmed", p.changes(p.maple), []string{"added Bob Builder enforced", "removed Bob Builder enforced"})
+		same(t, "confirmed", p.changes(p.Maple), []string{"added Bob Builder enforced", "removed Bob Builder enforced"})
 		if p.c.sessions() != 1 || len(p.c.locks) != 0 {
 			t.Errorf("a session that is still allowed was cut: %d sessions, locks %v", p.c.sessions(), p.c.locks)
 		}
 		// The certificate may still be out: whoever trusts the narrowed role alone may not say "none".
-		same(t, "maple", p.columns(p.maple), []string{"Bob Builder operator could"})
+		same(t, "maple", p.columns(p.Maple), []string{"Bob Builder operator could"})
 		if n := len(p.open()); n != 0 {
 			t.Errorf("findings: %v", p.open())
 		}
 		p.hours(13)
 		p.due()
 		p.look()
-		same(t, "after the certificate's life", p.columns(p.maple), nil)
+		same(t, "after the certificate's life", p.columns(p.Maple), nil)
 		for _, r := range p.c.roles {
 			if r.Ours && (!slices.Equal(r.Allow.Logins, []string{"ops"}) || r.MaxTTL != 12*time.Hour || r.Owner != p.bob.ID || !strings.HasPrefix(r.Name, "ostler-bob-builder-")) {
 				t.Errorf("role: got %+v", r)
@@ -88,8 +88,8 @@ func TestEnforceFollowsTheLists(t *testing.T) {
 func TestTwoRolesAreNeverMerged(t *testing.T) {
 	clock := &dbtest.Clock{}
 	p := enforcing(t, dbtest.SQLite(t, clock), clock)
-	p.grant(p.maple, p.bob, "operator", 100)
-	p.grant(p.harbour, p.bob, "engineer", 100)
+	p.grant(p.Maple, p.bob, "operator", 100)
+	p.grant(p.Harbour, p.bob, "engineer", 100)
 	p.tick()
 	var got []string
 	for _, r := range p.c.roles {
@@ -102,9 +102,9 @@ func TestTwoRolesAreNeverMerged(t *testing.T) {
 func TestRevokeCutsTheSession(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		p := enforcing(t, d, clock)
-		g := p.grant(p.maple, p.bob, "operator", 100)
+		g := p.grant(p.Maple, p.bob, "operator", 100)
 		p.tick()
-		p.c.enter("bob", "ops", p.mapleOne)
+		p.c.enter("bob", "ops", p.MapleOne)
 		p.c.calls = nil
 		p.revoke(g)
 		p.tick()
@@ -123,7 +123,7 @@ func TestRevokeCutsTheSession(t *testing.T) {
 		if n := len(p.open()); n != 0 {
 			t.Errorf("findings: %v", p.open())
 		}
-		same(t, "the lock is no end of what is granted elsewhere", p.changes(p.maple), []string{"added Bob Builder enforced", "removed Bob Builder enforced"})
+		same(t, "the lock is no end of what is granted elsewhere", p.changes(p.Maple), []string{"added Bob Builder enforced", "removed Bob Builder enforced"})
 	})
 }
 
@@ -132,10 +132,10 @@ func TestRevokeCutsTheSession(t *testing.T) {
 func TestClockSkew(t *testing.T) {
 	clock := &dbtest.Clock{}
 	p := enforcing(t, dbtest.SQLite(t, clock), clock)
-	g := p.grant(p.maple, p.bob, "operator", 100)
+	g := p.grant(p.Maple, p.bob, "operator", 100)
 	p.tick()
 	p.c.ahead = 100 * time.Second
-	p.c.enter("bob", "ops", p.mapleOne)
+	p.c.enter("bob", "ops", p.MapleOne)
 	p.revoke(g)
 	for range 4 {
 		p.tick()
@@ -148,9 +148,9 @@ func TestClockSkew(t *testing.T) {
 	same(t, "findings", p.open(), nil)
 	// So far ahead that none of our locks ever bites: that is said.
 	p.c.ahead = 3 * time.Hour
-	g = p.grant(p.maple, p.bob, "operator", 100)
+	g = p.grant(p.Maple, p.bob, "operator", 100)
 	p.tick()
-	p.c.enter("bob", "ops", p.mapleOne)
+	p.c.enter("bob", "ops", p.MapleOne)
 	p.revoke(g)
 	for range 20 {
 		p.tick()
@@ -166,12 +166,12 @@ func TestLeaving(t *testing.T) {
 		p := enforcing(t, d, clock)
 		p.users(p.bob, "bob", "bob-sso")
 		p.c.users["bob-sso"] = teleport.User{Name: "bob-sso", Connector: "okta"}
-		p.grant(p.maple, p.bob, "operator", 100)
-		p.grant(p.harbour, p.bob, "operator", 100)
+		p.grant(p.Maple, p.bob, "operator", 100)
+		p.grant(p.Harbour, p.bob, "operator", 100)
 		p.tick()
-		p.c.enter("bob", "ops", p.mapleOne)
-		p.c.enter("bob-sso", "ops", p.harbourOne)
-		if n := must[int](t)(p.access.Leave(p.ctx, p.all, p.bob.ID, "a new employer")); n != 2 {
+		p.c.enter("bob", "ops", p.MapleOne)
+		p.c.enter("bob-sso", "ops", p.HarbourOne)
+		if n := must[int](t)(p.access.Leave(p.Ctx, p.all, p.bob.ID, "a new employer")); n != 2 {
 			t.Errorf("customers: got %d, want 2", n)
 		}
 		p.tick()
@@ -190,7 +190,7 @@ func TestLeaving(t *testing.T) {
 		slices.Sort(locked)
 		same(t, "locked for good", locked, []string{"bob", "bob-sso"})
 		p.look()
-		for _, c := range []customers.Customer{p.maple, p.harbour} {
+		for _, c := range []customers.Customer{p.Maple, p.Harbour} {
 			if got := p.columns(c); len(got) != 0 { // no certificate works past such a lock
 				t.Errorf("%s: got %v", c.Name, got)
 			}
@@ -210,7 +210,7 @@ func TestSSO(t *testing.T) {
 	clock := &dbtest.Clock{}
 	p := enforcing(t, dbtest.SQLite(t, clock), clock)
 	p.c.users["bob"] = teleport.User{Name: "bob", Connector: "okta"}
-	p.grant(p.maple, p.bob, "operator", 100)
+	p.grant(p.Maple, p.bob, "operator", 100)
 	p.tick()
 	p.look()
 	st := p.state()
@@ -240,7 +240,7 @@ func TestByHand(t *testing.T) {
 		t.Run(string(mode), func(t *testing.T) {
 			clock := &dbtest.Clock{}
 			p := enforcing(t, dbtest.SQLite(t, clock), clock)
-			p.grant(p.maple, p.bob, "operator", 100)
+			p.grant(p.Maple, p.bob, "operator", 100)
 			p.tick()
 			if mode != access.Enforce {
 				p.mode(mode)
@@ -250,8 +250,8 @@ func TestByHand(t *testing.T) {
 				r.Allow.Logins = []string{"ops", "root"}
 				p.c.roles[name] = r
 			}
-			must[string](t)(p.access.Look(p.ctx, p.all, ""))
-			if err := p.jobs.Tick(controlplane.System(t.Context(), "test")); err != nil {
+			must[string](t)(p.access.Look(p.Ctx, p.all, ""))
+			if err := p.Jobs.Tick(controlplane.System(t.Context(), "test")); err != nil {
 				t.Fatal(err)
 			}
 			p.tick()
@@ -262,15 +262,15 @@ func TestByHand(t *testing.T) {
 					same(t, "logins", r.Allow.Logins, []string{"ops"})
 				}
 				same(t, "findings", p.open(), nil)
-				same(t, "harbour", p.columns(p.harbour), []string{"Bob Builder operator could"})
-				closed, _, err := p.findings.List(t.Context(), p.all, findings.Filter{Closed: true, Kinds: []string{findings.AccessDrift}})
-				if err != nil || len(closed) != 1 || closed[0].Customer != p.harbour.ID || closed[0].Cause == "" {
+				same(t, "harbour", p.columns(p.Harbour), []string{"Bob Builder operator could"})
+				closed, _, err := p.Findings.List(t.Context(), p.all, findings.Filter{Closed: true, Kinds: []string{findings.AccessDrift}})
+				if err != nil || len(closed) != 1 || closed[0].Customer != p.Harbour.ID || closed[0].Cause == "" {
 					t.Errorf("the drift that was: got %+v, %v", closed, err)
 				}
 				return
 			}
 			same(t, "left as it is", p.c.labels(t), []string{"maple", "harbour"})
-			if f := p.one(findings.AccessDrift); f.Customer != p.harbour.ID {
+			if f := p.one(findings.AccessDrift); f.Customer != p.Harbour.ID {
 				t.Errorf("got %+v", f)
 			}
 			if st := p.state(); len(st.Planned) != 1 || st.Planned[0].What != "role.narrow" || !slices.Equal(st.Planned[0].Remove, []string{"harbour"}) {
@@ -284,26 +284,26 @@ func TestByHand(t *testing.T) {
 func TestDownForADay(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		p := enforcing(t, d, clock)
-		g := p.grant(p.maple, p.bob, "operator", 500)
+		g := p.grant(p.Maple, p.bob, "operator", 500)
 		p.tick()
 		p.c.down = teleport.ErrUnreachable
 		p.revoke(g)
-		p.grant(p.harbour, p.cleo, "operator", 500)
+		p.grant(p.Harbour, p.cleo, "operator", 500)
 		for range 24 {
 			p.tick()
 			p.hours(1)
 			p.due()
 		}
-		same(t, "not confirmed", p.changes(p.maple), []string{"added Bob Builder enforced", "removed Bob Builder"})
-		same(t, "still enforced, for all we know", p.columns(p.maple), []string{"Bob Builder operator enforced could"})
-		if attested(p.read(p.maple, access.At{}), "teleport") {
+		same(t, "not confirmed", p.changes(p.Maple), []string{"added Bob Builder enforced", "removed Bob Builder"})
+		same(t, "still enforced, for all we know", p.columns(p.Maple), []string{"Bob Builder operator enforced could"})
+		if attested(p.read(p.Maple, access.At{}), "teleport") {
 			t.Error("it reads attested")
 		}
 		p.c.down = nil
 		p.look()
 		p.tick()
-		same(t, "confirmed", p.changes(p.maple), []string{"added Bob Builder enforced", "removed Bob Builder enforced"})
-		same(t, "harbour", p.columns(p.harbour), []string{"Cleo Clark operator listed enforced could"})
+		same(t, "confirmed", p.changes(p.Maple), []string{"added Bob Builder enforced", "removed Bob Builder enforced"})
+		same(t, "harbour", p.columns(p.Harbour), []string{"Cleo Clark operator listed enforced could"})
 		p.look()
 		same(t, "findings", p.open(), nil)
 	})
@@ -313,9 +313,9 @@ func TestDownForADay(t *testing.T) {
 func TestKilledBetweenRoleAndLock(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		p := enforcing(t, d, clock)
-		g := p.grant(p.maple, p.bob, "operator", 100)
+		g := p.grant(p.Maple, p.bob, "operator", 100)
 		p.tick()
-		p.c.enter("bob", "ops", p.mapleOne)
+		p.c.enter("bob", "ops", p.MapleOne)
 		p.revoke(g)
 		ctx, kill := context.WithCancel(controlplane.System(t.Context(), "test"))
 		p.c.before = func(call string) error {
@@ -325,7 +325,7 @@ func TestKilledBetweenRoleAndLock(t *testing.T) {
 			}
 			return nil
 		}
-		if err := p.jobs.Tick(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		if err := p.Jobs.Tick(ctx); err != nil && !errors.Is(err, context.Canceled) {
 			t.Fatal(err)
 		}
 		if p.c.sessions() != 1 || len(p.c.labels(t)) != 0 {
@@ -338,33 +338,33 @@ func TestKilledBetweenRoleAndLock(t *testing.T) {
 		if p.c.sessions() != 0 {
 			t.Errorf("sessions: got %d, want none", p.c.sessions())
 		}
-		same(t, "confirmed", p.changes(p.maple), []string{"added Bob Builder enforced", "removed Bob Builder enforced"})
+		same(t, "confirmed", p.changes(p.Maple), []string{"added Bob Builder enforced", "removed Bob Builder enforced"})
 	})
 }
 
 // active makes a server one with an agent.
 func (p *plane) active(v customers.Server) {
-	p.t.Helper()
-	p.write(func(tx *db.Tx) error { return p.customers.MarkActive(tx, p.all, v.ID) })
+	p.T.Helper()
+	p.Write(func(tx *db.Tx) error { return p.Customers.MarkActive(tx, p.all, v.ID) })
 }
 
 const agentID = "agt_00000000000000000000000001"
 
 // host has the played agent of a server answer all that is due for it.
 func (p *plane) host(v customers.Server, answer func(a wire.Action, params json.RawMessage) (any, *wire.Failure)) (n int) {
-	p.t.Helper()
-	ctx := controlplane.WithActor(p.t.Context(), controlplane.Actor{Kind: controlplane.ActorAgent, ID: agentID})
+	p.T.Helper()
+	ctx := controlplane.WithActor(p.T.Context(), controlplane.Actor{Kind: controlplane.ActorAgent, ID: agentID})
 	sign := func(e wire.Envelope) (wire.SignedEnvelope, error) {
 		payload, err := json.Marshal(e)
 		return wire.SignedEnvelope{Payload: payload}, err
 	}
-	for _, o := range must[[]wire.Offer](p.t)(p.jobs.Offers(ctx, v.ID, agentID, sign)) {
+	for _, o := range must[[]wire.Offer](p.T)(p.Jobs.Offers(ctx, v.ID, agentID, sign)) {
 		var e wire.Envelope
 		if err := json.Unmarshal(o.Envelope.Payload, &e); err != nil {
-			p.t.Fatal(err)
+			p.T.Fatal(err)
 		}
 		ref := wire.JobRef{Job: e.Job, Epoch: o.Epoch}
-		must[bool](p.t)(p.jobs.Accept(ctx, v.ID, agentID, ref))
+		must[bool](p.T)(p.Jobs.Accept(ctx, v.ID, agentID, ref))
 		data, failure := answer(e.Action, e.Params)
 		r := wire.Result{JobRef: ref, Outcome: wire.Succeeded, Failure: failure}
 		if failure != nil {
@@ -372,10 +372,10 @@ func (p *plane) host(v customers.Server, answer func(a wire.Action, params json.
 		}
 		raw, err := json.Marshal(data)
 		if err != nil {
-			p.t.Fatal(err)
+			p.T.Fatal(err)
 		}
 		r.Data = raw
-		must[bool](p.t)(p.jobs.Finish(ctx, v.ID, agentID, r))
+		must[bool](p.T)(p.Jobs.Finish(ctx, v.ID, agentID, r))
 		n++
 	}
 	return n
@@ -404,16 +404,16 @@ func TestLocksRefused(t *testing.T) {
 			p := enforcing(t, dbtest.SQLite(t, clock), clock)
 			p.c.noLocks = teleport.ErrRefused
 			if tt.agent {
-				p.active(p.mapleOne)
+				p.active(p.MapleOne)
 			}
-			g := p.grant(p.maple, p.bob, "operator", 100)
+			g := p.grant(p.Maple, p.bob, "operator", 100)
 			p.tick()
-			p.c.enter("bob", "ops", p.mapleOne)
+			p.c.enter("bob", "ops", p.MapleOne)
 			p.revoke(g)
 			p.tick()
 			same(t, "narrowed all the same", p.c.labels(t), nil)
 			n := 0
-			p.host(p.mapleOne, func(a wire.Action, params json.RawMessage) (any, *wire.Failure) {
+			p.host(p.MapleOne, func(a wire.Action, params json.RawMessage) (any, *wire.Failure) {
 				if a != wire.ActionEndLogin {
 					return wire.AccessScan{}, nil
 				}
@@ -442,7 +442,7 @@ func TestLocksRefused(t *testing.T) {
 			if !tt.gap {
 				return
 			}
-			if lines := p.columns(p.maple); !slices.ContainsFunc(lines, func(s string) bool { return strings.HasSuffix(s, " could") }) {
+			if lines := p.columns(p.Maple); !slices.ContainsFunc(lines, func(s string) bool { return strings.HasSuffix(s, " could") }) {
 				t.Errorf("maple: got %v, want that somebody could be in", lines)
 			}
 			p.c.live = nil // it ended by itself
@@ -463,15 +463,15 @@ func TestLocksRefused(t *testing.T) {
 func TestSharedServerIsEnforced(t *testing.T) {
 	clock := &dbtest.Clock{}
 	p := enforcing(t, dbtest.SQLite(t, clock), clock)
-	p.share()
-	p.grant(p.maple, p.bob, "operator", 100)
+	p.Share()
+	p.grant(p.Maple, p.bob, "operator", 100)
 	p.tick()
-	same(t, "maple", p.columns(p.maple), []string{"Bob Builder operator listed enforced could"})
+	same(t, "maple", p.columns(p.Maple), []string{"Bob Builder operator listed enforced could"})
 	same(t, "labels", p.c.labels(t), []string{"maple", "shared:shared-1"})
-	same(t, "harbour", p.columns(p.harbour), []string{"Bob Builder operator @shared-1 listed enforced could"})
+	same(t, "harbour", p.columns(p.Harbour), []string{"Bob Builder operator @shared-1 listed enforced could"})
 	p.look()
 	same(t, "findings", p.open(), nil)
-	if got := p.changes(p.harbour); !slices.Equal(got, []string{"added Bob Builder enforced"}) {
+	if got := p.changes(p.Harbour); !slices.Equal(got, []string{"added Bob Builder enforced"}) {
 		t.Errorf("harbour's changes: got %v", got)
 	}
 }
@@ -480,27 +480,27 @@ func TestSharedServerIsEnforced(t *testing.T) {
 func TestGrantEndsDuringAnOutage(t *testing.T) {
 	clock := &dbtest.Clock{}
 	p := enforcing(t, dbtest.SQLite(t, clock), clock)
-	p.grant(p.maple, p.bob, "operator", 2)
+	p.grant(p.Maple, p.bob, "operator", 2)
 	p.tick()
-	p.c.enter("bob", "ops", p.mapleOne)
+	p.c.enter("bob", "ops", p.MapleOne)
 	p.hours(10)
 	p.due()
 	p.tick()
 	if got := p.c.labels(t); len(got) != 0 || p.c.sessions() != 0 {
 		t.Errorf("got %v and %d sessions, want nothing", got, p.c.sessions())
 	}
-	same(t, "changes", p.changes(p.maple), []string{"added Bob Builder enforced", "removed Bob Builder enforced"})
+	same(t, "changes", p.changes(p.Maple), []string{"added Bob Builder enforced", "removed Bob Builder enforced"})
 }
 
 // TestRestoredDatabase forgets which roles are ours: they are known by their mark.
 func TestRestoredDatabase(t *testing.T) {
 	clock := &dbtest.Clock{}
 	p := enforcing(t, dbtest.SQLite(t, clock), clock)
-	p.grant(p.maple, p.bob, "operator", 100)
+	p.grant(p.Maple, p.bob, "operator", 100)
 	p.tick()
-	p.write(func(tx *db.Tx) error { return tx.Exec("DELETE FROM access_cluster_roles").Error })
+	p.Write(func(tx *db.Tx) error { return tx.Exec("DELETE FROM access_cluster_roles").Error })
 	p.look()
-	same(t, "maple", p.columns(p.maple), []string{"Bob Builder operator listed enforced could"})
+	same(t, "maple", p.columns(p.Maple), []string{"Bob Builder operator listed enforced could"})
 	same(t, "one role", p.c.labels(t), []string{"maple"})
 	if st := p.state(); len(st.Foreign) != 0 || len(st.Planned) != 0 {
 		t.Errorf("got %+v", st)
@@ -517,7 +517,7 @@ func TestMayNotWrite(t *testing.T) {
 		}
 		return nil
 	}
-	p.grant(p.maple, p.bob, "operator", 100)
+	p.grant(p.Maple, p.bob, "operator", 100)
 	p.tick()
 	if f := p.one(findings.AccessClusterIdentity); !strings.Contains(f.Args["because"], "not change") {
 		t.Errorf("got %+v", f.Args)
@@ -537,7 +537,7 @@ func TestMayNotWrite(t *testing.T) {
 func TestNotOurs(t *testing.T) {
 	clock := &dbtest.Clock{}
 	p := enforcing(t, dbtest.SQLite(t, clock), clock)
-	p.grant(p.maple, p.bob, "operator", 100)
+	p.grant(p.Maple, p.bob, "operator", 100)
 	p.tick()
 	for name, r := range p.c.roles {
 		r.Ours, r.Owner = false, ""
@@ -553,7 +553,7 @@ func TestNotOurs(t *testing.T) {
 	if got := p.open(); !slices.Contains(got, findings.AccessForeignRole) || !slices.Contains(got, findings.AccessDrift) {
 		t.Errorf("findings: got %v", got)
 	}
-	list, _, err := p.jobs.List(t.Context(), p.all, jobs.Filter{Kinds: []string{"access.enforce"}, States: []jobs.State{jobs.Failed}})
+	list, _, err := p.Jobs.List(t.Context(), p.all, jobs.Filter{Kinds: []string{"access.enforce"}, States: []jobs.State{jobs.Failed}})
 	if err != nil || len(list) == 0 {
 		t.Errorf("failed jobs: got %d, %v", len(list), err)
 	}

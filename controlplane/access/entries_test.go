@@ -42,29 +42,29 @@ func TestWhereAServerStands(t *testing.T) {
 
 // people of others, for entries.
 func (w *teller) person(in access.NewPerson) access.Person {
-	w.t.Helper()
-	return must[access.Person](w.t)(w.access.AddPerson(w.ctx, w.all, in))
+	w.T.Helper()
+	return must[access.Person](w.T)(w.access.AddPerson(w.Ctx, w.all, in))
 }
 
 func (w *teller) facility() access.Facility {
-	w.t.Helper()
-	return must[access.Facility](w.t)(w.access.PutFacility(w.ctx, w.all, access.Facility{Name: "Main data centre", Country: "de", Location: "Frankfurt 1",
-		Certificates: []access.FacilityPaper{{Name: "ISO 27001", Until: w.clock.Now().Add(200 * day)}}, Controls: "Photo identity, cameras, alarm"}))
+	w.T.Helper()
+	return must[access.Facility](w.T)(w.access.PutFacility(w.Ctx, w.all, access.Facility{Name: "Main data centre", Country: "de", Location: "Frankfurt 1",
+		Certificates: []access.FacilityPaper{{Name: "ISO 27001", Until: w.Clock.Now().Add(200 * day)}}, Controls: "Photo identity, cameras, alarm"}))
 }
 
 // onLists are the lines that entries put on a customer's list now.
 func (w *teller) onLists(c customers.Customer) (out []string) {
-	w.t.Helper()
+	w.T.Helper()
 	people := map[string]string{}
-	for _, p := range must[[]access.Person](w.t)(w.access.People(w.ctx, w.all)) {
+	for _, p := range must[[]access.Person](w.T)(w.access.People(w.Ctx, w.all)) {
 		people[p.ID] = p.Name
 	}
 	var rows []struct{ PersonID, Way, Role, ServerID string }
-	w.write(func(tx *db.Tx) error {
+	w.Write(func(tx *db.Tx) error {
 		return tx.Raw("SELECT person_id, way, role, server_id FROM access_spans WHERE customer_id = ? AND col = ? AND source = ? AND live = 1", c.ID, string(access.Listed), access.SourceEntry).Scan(&rows).Error
 	})
 	for _, r := range rows {
-		server := map[string]string{w.mapleOne.ID: "maple-1", w.harbourOne.ID: "harbour-1", w.shared.ID: "shared-1"}[r.ServerID]
+		server := map[string]string{w.MapleOne.ID: "maple-1", w.HarbourOne.ID: "harbour-1", w.Shared.ID: "shared-1"}[r.ServerID]
 		out = append(out, people[r.PersonID]+" "+r.Way+" "+r.Role+" @"+server)
 	}
 	slices.Sort(out)
@@ -74,23 +74,23 @@ func (w *teller) onLists(c customers.Customer) (out []string) {
 // Where an entry is says on whose lists it puts somebody.
 func TestEntriesReachLists(t *testing.T) {
 	tellEach(t, func(w *teller) {
-		w.share()
+		w.Share()
 		f := w.facility()
 		guest := w.person(access.NewPerson{Kind: access.KindThirdParty, Name: "Gus Guest", Company: "Cables & Co"})
-		dev := w.person(access.NewPerson{Kind: access.KindCustomer, Customer: w.maple.ID, Name: "Dev Eloper"})
+		dev := w.person(access.NewPerson{Kind: access.KindCustomer, Customer: w.Maple.ID, Name: "Dev Eloper"})
 		robot := w.person(access.NewPerson{Kind: access.KindService, Name: "deploy-bot", Owner: w.cleo.ID})
-		until := w.clock.Now().Add(2 * day)
+		until := w.Clock.Now().Add(2 * day)
 		for _, tc := range []struct {
 			name           string
 			entry          access.Entry
 			maple, harbour []string
 		}{
-			{"one customer, on servers of its own and a shared one", access.Entry{Way: access.WayLogin, Person: w.bob.ID, Customer: w.maple.Slug, Role: "root"},
+			{"one customer, on servers of its own and a shared one", access.Entry{Way: access.WayLogin, Person: w.bob.ID, Customer: w.Maple.Slug, Role: "root"},
 				[]string{"Bob Builder login root @"}, []string{"Bob Builder login root @shared-1"}},
-			{"backup keys reach the customer's own", access.Entry{Way: access.WayBackupKey, Person: w.bob.ID, Customer: w.maple.ID}, []string{"Bob Builder backup_key  @"}, nil},
-			{"those the customer let in", access.Entry{Way: access.WayCustomer, Person: dev.ID, Customer: w.maple.ID, Role: "developer"}, []string{"Dev Eloper customer developer @"}, nil},
-			{"one server", access.Entry{Way: access.WayAdmin, Person: w.cleo.ID, Server: w.harbourOne.ID, Role: "hypervisor pve-1"}, nil, []string{"Cleo Clark admin hypervisor pve-1 @harbour-1"}},
-			{"a shared server", access.Entry{Way: access.WayAdmin, Person: w.cleo.ID, Server: w.shared.ID}, []string{"Cleo Clark admin  @shared-1"}, []string{"Cleo Clark admin  @shared-1"}},
+			{"backup keys reach the customer's own", access.Entry{Way: access.WayBackupKey, Person: w.bob.ID, Customer: w.Maple.ID}, []string{"Bob Builder backup_key  @"}, nil},
+			{"those the customer let in", access.Entry{Way: access.WayCustomer, Person: dev.ID, Customer: w.Maple.ID, Role: "developer"}, []string{"Dev Eloper customer developer @"}, nil},
+			{"one server", access.Entry{Way: access.WayAdmin, Person: w.cleo.ID, Server: w.HarbourOne.ID, Role: "hypervisor pve-1"}, nil, []string{"Cleo Clark admin hypervisor pve-1 @harbour-1"}},
+			{"a shared server", access.Entry{Way: access.WayAdmin, Person: w.cleo.ID, Server: w.Shared.ID}, []string{"Cleo Clark admin  @shared-1"}, []string{"Cleo Clark admin  @shared-1"}},
 			{"a rack", access.Entry{Way: access.WayVisit, Person: guest.ID, Facility: f.ID, Rack: "7", Role: "cabling", Escort: w.bob.ID},
 				[]string{"Gus Guest visit cabling, Main data centre, rack 7 @maple-1", "Gus Guest visit cabling, Main data centre, rack 7 @shared-1"},
 				[]string{"Gus Guest visit cabling, Main data centre, rack 7 @harbour-1", "Gus Guest visit cabling, Main data centre, rack 7 @shared-1"}},
@@ -98,29 +98,29 @@ func TestEntriesReachLists(t *testing.T) {
 			{"everybody", access.Entry{Way: access.WayService, Person: robot.ID, Role: "deploys"}, []string{"deploy-bot service deploys @"}, []string{"deploy-bot service deploys @"}},
 		} {
 			tc.entry.Reason, tc.entry.Until = "because of the work", until
-			e, err := w.access.AddEntry(w.ctx, w.all, tc.entry)
+			e, err := w.access.AddEntry(w.Ctx, w.all, tc.entry)
 			if err != nil {
-				w.t.Errorf("%s: %v %+v", tc.name, err, err)
+				w.T.Errorf("%s: %v %+v", tc.name, err, err)
 				continue
 			}
-			same(w.t, tc.name+": maple", w.onLists(w.maple), tc.maple)
-			same(w.t, tc.name+": harbour", w.onLists(w.harbour), tc.harbour)
-			ctx, scope := w.owner(w.harbour)
+			same(w.T, tc.name+": maple", w.onLists(w.Maple), tc.maple)
+			same(w.T, tc.name+": harbour", w.onLists(w.Harbour), tc.harbour)
+			ctx, scope := w.Owner(w.Harbour)
 			items, _, err := w.access.Entries(ctx, scope, access.EntryFilter{})
 			if err != nil || (len(items) > 0) != (len(tc.harbour) > 0) {
-				w.t.Errorf("%s: harbour sees %v, %v", tc.name, items, err)
+				w.T.Errorf("%s: harbour sees %v, %v", tc.name, items, err)
 			}
 			for _, x := range items {
 				if x.Customer != "" || x.PersonName == "" || (x.Reason == "") != (tc.entry.Customer != "") {
-					w.t.Errorf("%s: harbour sees of a neighbour's: %+v", tc.name, x)
+					w.T.Errorf("%s: harbour sees of a neighbour's: %+v", tc.name, x)
 				}
 			}
-			ended := must[access.Entry](w.t)(w.access.EndEntry(w.ctx, w.all, e.ID, "it is done"))
+			ended := must[access.Entry](w.T)(w.access.EndEntry(w.Ctx, w.all, e.ID, "it is done"))
 			if ended.EndedAt.IsZero() || ended.EndedWhy != "it is done" || ended.PersonName == "" {
-				w.t.Errorf("%s: ended: got %+v", tc.name, ended)
+				w.T.Errorf("%s: ended: got %+v", tc.name, ended)
 			}
-			must[access.Entry](w.t)(w.access.EndEntry(w.ctx, w.all, e.ID, "again"))
-			same(w.t, tc.name+": ended", append(w.onLists(w.maple), w.onLists(w.harbour)...), nil)
+			must[access.Entry](w.T)(w.access.EndEntry(w.Ctx, w.all, e.ID, "again"))
+			same(w.T, tc.name+": ended", append(w.onLists(w.Maple), w.onLists(w.Harbour)...), nil)
 		}
 	})
 }
@@ -130,7 +130,7 @@ func TestEntriesThatCannotStand(t *testing.T) {
 	w := newTeller(t, dbtest.SQLite(t, clock), clock)
 	f := w.facility()
 	guest := w.person(access.NewPerson{Kind: access.KindThirdParty, Name: "Gus Guest"})
-	dev := w.person(access.NewPerson{Kind: access.KindCustomer, Customer: w.maple.ID, Name: "Dev Eloper"})
+	dev := w.person(access.NewPerson{Kind: access.KindCustomer, Customer: w.Maple.ID, Name: "Dev Eloper"})
 	robot := w.person(access.NewPerson{Kind: access.KindService, Name: "deploy-bot", Owner: w.cleo.ID})
 	now := clock.Now()
 	good := access.Entry{Way: access.WayVisit, Person: guest.ID, Facility: f.ID, Rack: "7", Escort: w.bob.ID, Reason: "new cables", Until: now.Add(time.Hour)}
@@ -151,7 +151,7 @@ func TestEntriesThatCannotStand(t *testing.T) {
 		{"before it begins", func(e *access.Entry) { e.From, e.Until = now.Add(2*day), now.Add(day) }, "/until"},
 		{"two years", func(e *access.Entry) { e.Way, e.Escort, e.Until = access.WayPhysical, "", now.Add(800*day) }, "/until"},
 		{"a review in two years", func(e *access.Entry) { e.ReviewBy = now.Add(800 * day) }, "/review_by"},
-		{"two places", func(e *access.Entry) { e.Customer = w.maple.ID }, "/server"},
+		{"two places", func(e *access.Entry) { e.Customer = w.Maple.ID }, "/server"},
 		{"a rack of nowhere", func(e *access.Entry) { e.Facility = "" }, "/facility"},
 		{"a visit without an escort", func(e *access.Entry) { e.Escort = "" }, "/escort"},
 		{"an escort of oneself", func(e *access.Entry) { e.Escort = e.Person }, "/escort"},
@@ -162,21 +162,21 @@ func TestEntriesThatCannotStand(t *testing.T) {
 		{"a person as a service", func(e *access.Entry) { e.Way, e.Escort = access.WayService, "" }, "/person"},
 		{"a customer's person on a visit", func(e *access.Entry) { e.Person = dev.ID }, "/way"},
 		{"ours as let in by the customer", func(e *access.Entry) {
-			e.Way, e.Escort, e.Facility, e.Rack, e.Customer = access.WayCustomer, "", "", "", w.maple.ID
+			e.Way, e.Escort, e.Facility, e.Rack, e.Customer = access.WayCustomer, "", "", "", w.Maple.ID
 		}, "/person"},
 		{"another customer's person", func(e *access.Entry) {
-			e.Way, e.Escort, e.Facility, e.Rack, e.Customer, e.Person = access.WayCustomer, "", "", "", w.harbour.ID, dev.ID
+			e.Way, e.Escort, e.Facility, e.Rack, e.Customer, e.Person = access.WayCustomer, "", "", "", w.Harbour.ID, dev.ID
 		}, "/person"},
 		{"Teleport is for grants", func(e *access.Entry) { e.Way, e.Escort = access.WayTeleport, "" }, "/way"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			e := good
 			tc.change(&e)
-			_, err := w.access.AddEntry(w.ctx, w.all, e)
+			_, err := w.access.AddEntry(w.Ctx, w.all, e)
 			wantField(t, err, tc.pointer)
 		})
 	}
-	ctx, scope := w.owner(w.maple)
+	ctx, scope := w.Owner(w.Maple)
 	if _, err := w.access.AddEntry(ctx, scope, good); code(err) != controlplane.CodeForbidden {
 		t.Errorf("a customer adds somebody everywhere: got %v, want forbidden", err)
 	}
@@ -201,57 +201,57 @@ func wantField(t testing.TB, err error, pointer string) {
 func TestEntriesFollowTheWorld(t *testing.T) {
 	tellEach(t, func(w *teller) {
 		w.facility()
-		f := must[[]access.Facility](w.t)(w.access.Facilities(w.ctx, w.all))[0]
+		f := must[[]access.Facility](w.T)(w.access.Facilities(w.Ctx, w.all))[0]
 		add := func(e access.Entry) access.Entry {
 			e.Reason = "the work"
-			return must[access.Entry](w.t)(w.access.AddEntry(w.ctx, w.all, e))
+			return must[access.Entry](w.T)(w.access.AddEntry(w.Ctx, w.all, e))
 		}
-		physical := add(access.Entry{Way: access.WayPhysical, Person: w.bob.ID, Facility: f.ID, Until: w.clock.Now().Add(30 * day)})
+		physical := add(access.Entry{Way: access.WayPhysical, Person: w.bob.ID, Facility: f.ID, Until: w.Clock.Now().Add(30 * day)})
 		w.tellDue()
 		on := "Bob Builder physical Main data centre @maple-1"
-		same(w.t, "first", w.onLists(w.maple), []string{on})
-		w.share()
+		same(w.T, "first", w.onLists(w.Maple), []string{on})
+		w.Share()
 		w.tellDue()
-		same(w.t, "a tenancy came", w.onLists(w.maple), []string{on, "Bob Builder physical Main data centre @shared-1"})
+		same(w.T, "a tenancy came", w.onLists(w.Maple), []string{on, "Bob Builder physical Main data centre @shared-1"})
 		berlin := "Berlin, rack 1"
-		must[customers.Server](w.t)(w.customers.UpdateServer(w.ctx, w.all, w.shared.ID, customers.ServerChange{Location: &berlin}))
+		must[customers.Server](w.T)(w.Customers.UpdateServer(w.Ctx, w.all, w.Shared.ID, customers.ServerChange{Location: &berlin}))
 		w.after(time.Minute)
-		same(w.t, "a server was moved", w.onLists(w.maple), []string{on})
-		ctx, scope := w.owner(w.maple)
-		if got := must[[]access.Facility](w.t)(w.access.Facilities(ctx, scope)); len(got) != 1 || got[0].Certificates[0].Name != "ISO 27001" {
-			w.t.Errorf("maple's facilities: got %+v", got)
+		same(w.T, "a server was moved", w.onLists(w.Maple), []string{on})
+		ctx, scope := w.Owner(w.Maple)
+		if got := must[[]access.Facility](w.T)(w.access.Facilities(ctx, scope)); len(got) != 1 || got[0].Certificates[0].Name != "ISO 27001" {
+			w.T.Errorf("maple's facilities: got %+v", got)
 		}
-		all := must[[]customers.Tenancy](w.t)(w.customers.Tenancies(w.ctx, w.all, customers.TenancyFilter{Server: w.mapleOne.ID}))
-		must[customers.Tenancy](w.t)(w.customers.EndTenancy(w.ctx, w.all, all[0].ID))
-		same(w.t, "a tenancy ended, at once", w.onLists(w.maple), nil)
-		same(w.t, "the neighbour's stays", w.onLists(w.harbour), []string{"Bob Builder physical Main data centre @harbour-1"})
+		all := must[[]customers.Tenancy](w.T)(w.Customers.Tenancies(w.Ctx, w.all, customers.TenancyFilter{Server: w.MapleOne.ID}))
+		must[customers.Tenancy](w.T)(w.Customers.EndTenancy(w.Ctx, w.all, all[0].ID))
+		same(w.T, "a tenancy ended, at once", w.onLists(w.Maple), nil)
+		same(w.T, "the neighbour's stays", w.onLists(w.Harbour), []string{"Bob Builder physical Main data centre @harbour-1"})
 		w.after(31 * day)
-		same(w.t, "its time is over", w.onLists(w.harbour), nil)
-		items, _, err := w.access.Entries(w.ctx, w.all, access.EntryFilter{Ended: true, Person: w.bob.ID, Ways: []access.Way{access.WayPhysical}})
+		same(w.T, "its time is over", w.onLists(w.Harbour), nil)
+		items, _, err := w.access.Entries(w.Ctx, w.all, access.EntryFilter{Ended: true, Person: w.bob.ID, Ways: []access.Way{access.WayPhysical}})
 		if err != nil || len(items) != 1 || items[0].ID != physical.ID || !items[0].EndedAt.Equal(physical.Until) || items[0].EndedWhy != access.WhyExpired {
-			w.t.Errorf("ended: got %+v, %v", items, err)
+			w.T.Errorf("ended: got %+v, %v", items, err)
 		}
 
 		robot := w.person(access.NewPerson{Kind: access.KindService, Name: "deploy-bot", Owner: w.bob.ID})
-		add(access.Entry{Way: access.WayService, Person: robot.ID, Server: w.harbourOne.ID, ReviewBy: w.clock.Now().Add(60 * day)})
-		add(access.Entry{Way: access.WayAdmin, Person: w.bob.ID, Server: w.harbourOne.ID, Until: w.clock.Now().Add(30 * day)})
-		same(w.t, "both", w.onLists(w.harbour), []string{"Bob Builder admin  @harbour-1", "deploy-bot service  @harbour-1"})
-		if _, err := w.access.Leave(w.ctx, w.all, w.bob.ID, "found another job"); err != nil {
-			w.t.Fatal(err)
+		add(access.Entry{Way: access.WayService, Person: robot.ID, Server: w.HarbourOne.ID, ReviewBy: w.Clock.Now().Add(60 * day)})
+		add(access.Entry{Way: access.WayAdmin, Person: w.bob.ID, Server: w.HarbourOne.ID, Until: w.Clock.Now().Add(30 * day)})
+		same(w.T, "both", w.onLists(w.Harbour), []string{"Bob Builder admin  @harbour-1", "deploy-bot service  @harbour-1"})
+		if _, err := w.access.Leave(w.Ctx, w.all, w.bob.ID, "found another job"); err != nil {
+			w.T.Fatal(err)
 		}
 		w.after(2 * time.Hour)
 		w.after(2 * time.Hour)
-		same(w.t, "Bob left", w.onLists(w.harbour), []string{"deploy-bot service  @harbour-1"})
-		same(w.t, "nobody answers for the robot", w.foundOf("access.unexplained"), []string{"deploy-bot"})
-		must[access.Person](w.t)(w.access.ChangePerson(w.ctx, w.all, robot.ID, access.PersonChange{Owner: &w.cleo.ID}))
+		same(w.T, "Bob left", w.onLists(w.Harbour), []string{"deploy-bot service  @harbour-1"})
+		same(w.T, "nobody answers for the robot", w.foundOf("access.unexplained"), []string{"deploy-bot"})
+		must[access.Person](w.T)(w.access.ChangePerson(w.Ctx, w.all, robot.ID, access.PersonChange{Owner: &w.cleo.ID}))
 		w.after(2 * time.Hour)
-		same(w.t, "Cleo does", w.foundOf("access.unexplained"), nil)
+		same(w.T, "Cleo does", w.foundOf("access.unexplained"), nil)
 	})
 }
 
 // foundOf are what open findings of a kind are about.
 func (w *world) foundOf(kind string) (out []string) {
-	w.t.Helper()
+	w.T.Helper()
 	for _, f := range w.open(kind) {
 		out = append(out, f.Args["what"])
 	}
@@ -261,44 +261,44 @@ func (w *world) foundOf(kind string) (out []string) {
 func TestReviewsAndCertificatesBecomeFindings(t *testing.T) {
 	tellEach(t, func(w *teller) {
 		f := w.facility()
-		e := must[access.Entry](w.t)(w.access.AddEntry(w.ctx, w.all, access.Entry{Way: access.WayBackupKey, Person: w.bob.ID, Customer: w.maple.ID, Reason: "keeps the second key", ReviewBy: w.clock.Now().Add(30 * day)}))
+		e := must[access.Entry](w.T)(w.access.AddEntry(w.Ctx, w.all, access.Entry{Way: access.WayBackupKey, Person: w.bob.ID, Customer: w.Maple.ID, Reason: "keeps the second key", ReviewBy: w.Clock.Now().Add(30 * day)}))
 		w.after(29 * day)
-		same(w.t, "before", w.foundOf("access.baseline_review"), nil)
+		same(w.T, "before", w.foundOf("access.baseline_review"), nil)
 		w.after(2 * day)
 		if got := w.open("access.baseline_review"); len(got) != 1 || got[0].Args["person"] != "Bob Builder" || got[0].Args["where"] != "Maple Bakery" {
-			w.t.Errorf("review: got %+v", got)
+			w.T.Errorf("review: got %+v", got)
 		}
-		next := w.clock.Now().Add(90 * day)
+		next := w.Clock.Now().Add(90 * day)
 		if _, err := w.access.ReviewEntry(w.as(w.bob), w.all, e.ID, next, "still needed"); code(err) != controlplane.CodeForbidden {
-			w.t.Errorf("Bob reviews Bob: got %v, want forbidden", err)
+			w.T.Errorf("Bob reviews Bob: got %v, want forbidden", err)
 		}
-		if _, err := w.access.ReviewEntry(w.ctx, w.all, e.ID, next.Add(400*day), "still needed"); code(err) != controlplane.CodeInvalid {
-			w.t.Errorf("in two years: got %v, want invalid", err)
+		if _, err := w.access.ReviewEntry(w.Ctx, w.all, e.ID, next.Add(400*day), "still needed"); code(err) != controlplane.CodeInvalid {
+			w.T.Errorf("in two years: got %v, want invalid", err)
 		}
-		if got := must[access.Entry](w.t)(w.access.ReviewEntry(w.ctx, w.all, e.ID, next, "still needed")); !got.ReviewBy.Equal(next) {
-			w.t.Errorf("reviewed: got %+v", got)
+		if got := must[access.Entry](w.T)(w.access.ReviewEntry(w.Ctx, w.all, e.ID, next, "still needed")); !got.ReviewBy.Equal(next) {
+			w.T.Errorf("reviewed: got %+v", got)
 		}
 		w.after(2 * time.Hour)
-		same(w.t, "reviewed", w.foundOf("access.baseline_review"), nil)
+		same(w.T, "reviewed", w.foundOf("access.baseline_review"), nil)
 
 		w.after(138 * day) // 169 of 200 days
-		same(w.t, "a certificate with 31 days", w.foundOf("access.facility_certificate"), nil)
+		same(w.T, "a certificate with 31 days", w.foundOf("access.facility_certificate"), nil)
 		w.after(2 * day)
-		same(w.t, "with 29 days", w.foundOf("access.facility_certificate"), []string{"ISO 27001"})
-		f.Certificates = append(f.Certificates, access.FacilityPaper{Name: "ISO 27001", Number: "2", Until: w.clock.Now().Add(365 * day)})
-		f = must[access.Facility](w.t)(w.access.PutFacility(w.ctx, w.all, f))
-		same(w.t, "the new one is there", w.foundOf("access.facility_certificate"), nil)
+		same(w.T, "with 29 days", w.foundOf("access.facility_certificate"), []string{"ISO 27001"})
+		f.Certificates = append(f.Certificates, access.FacilityPaper{Name: "ISO 27001", Number: "2", Until: w.Clock.Now().Add(365 * day)})
+		f = must[access.Facility](w.T)(w.access.PutFacility(w.Ctx, w.all, f))
+		same(w.T, "the new one is there", w.foundOf("access.facility_certificate"), nil)
 		f.Version--
-		if _, err := w.access.PutFacility(w.ctx, w.all, f); code(err) != controlplane.CodeConflict {
-			w.t.Errorf("changed since: got %v, want conflict", err)
+		if _, err := w.access.PutFacility(w.Ctx, w.all, f); code(err) != controlplane.CodeConflict {
+			w.T.Errorf("changed since: got %v, want conflict", err)
 		}
-		ctx, scope := w.owner(w.maple)
+		ctx, scope := w.Owner(w.Maple)
 		if _, err := w.access.PutFacility(ctx, scope, f); code(err) != controlplane.CodeForbidden {
-			w.t.Errorf("a customer changes a facility: got %v, want forbidden", err)
+			w.T.Errorf("a customer changes a facility: got %v, want forbidden", err)
 		}
-		_, err := w.access.PutFacility(w.ctx, w.all, access.Facility{Country: "Germany", Certificates: []access.FacilityPaper{{}}})
+		_, err := w.access.PutFacility(w.Ctx, w.all, access.Facility{Country: "Germany", Certificates: []access.FacilityPaper{{}}})
 		for _, p := range []string{"/name", "/country", "/location", "/certificates/0/name", "/certificates/0/until"} {
-			wantField(w.t, err, p)
+			wantField(w.T, err, p)
 		}
 	})
 }
@@ -307,16 +307,16 @@ func TestEntriesHavePages(t *testing.T) {
 	clock := &dbtest.Clock{}
 	w := newTeller(t, dbtest.SQLite(t, clock), clock)
 	var want []string
-	for _, c := range []customers.Customer{w.maple, w.harbour, w.maple, w.maple} {
-		e := must[access.Entry](t)(w.access.AddEntry(w.ctx, w.all, access.Entry{Way: access.WayBackupKey, Person: w.bob.ID, Customer: c.ID, Role: c.Slug, Reason: "the work", Until: clock.Now().Add(day)}))
-		if c.ID == w.maple.ID {
+	for _, c := range []customers.Customer{w.Maple, w.Harbour, w.Maple, w.Maple} {
+		e := must[access.Entry](t)(w.access.AddEntry(w.Ctx, w.all, access.Entry{Way: access.WayBackupKey, Person: w.bob.ID, Customer: c.ID, Role: c.Slug, Reason: "the work", Until: clock.Now().Add(day)}))
+		if c.ID == w.Maple.ID {
 			want = append([]string{e.ID}, want...)
 		}
 	}
-	ctx := controlplane.WithActor(t.Context(), controlplane.Actor{Kind: controlplane.ActorContact, ID: w.anna.ID, Customer: w.maple.ID, Role: string(policy.RoleOwner)})
+	ctx := controlplane.WithActor(t.Context(), controlplane.Actor{Kind: controlplane.ActorContact, ID: w.anna.ID, Customer: w.Maple.ID, Role: string(policy.RoleOwner)})
 	var got []string
 	for token := ""; ; {
-		items, next, err := w.access.Entries(ctx, policy.OneCustomer(w.maple.ID), access.EntryFilter{Limit: 2, PageToken: token})
+		items, next, err := w.access.Entries(ctx, policy.OneCustomer(w.Maple.ID), access.EntryFilter{Limit: 2, PageToken: token})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -15,8 +15,8 @@ import (
 
 // read is a customer's list as the admin sees it.
 func (w *world) read(c customers.Customer, at access.At) access.List {
-	w.t.Helper()
-	return must[access.List](w.t)(w.access.List(w.ctx, w.all, c.ID, at))
+	w.T.Helper()
+	return must[access.List](w.T)(w.access.List(w.Ctx, w.all, c.ID, at))
 }
 
 // who are the listed lines in short, but for what staff can do by their role
@@ -37,16 +37,16 @@ func who(l access.List) (out []string) {
 
 // grant grants a role until so many hours from now.
 func (w *world) grant(c customers.Customer, p access.Person, role string, hours float64) access.Grant {
-	w.t.Helper()
-	return must[access.Grant](w.t)(w.access.Grant(w.ctx, w.all, access.NewGrant{Customer: c.ID, Person: p.ID, Role: role, Reason: "looks after the shop",
-		Until: w.clock.Now().Add(time.Duration(hours * float64(time.Hour)))}))
+	w.T.Helper()
+	return must[access.Grant](w.T)(w.access.Grant(w.Ctx, w.all, access.NewGrant{Customer: c.ID, Person: p.ID, Role: role, Reason: "looks after the shop",
+		Until: w.Clock.Now().Add(time.Duration(hours * float64(time.Hour)))}))
 }
 
 // due does what is due, as Watch does.
 func (w *world) due() {
-	w.t.Helper()
-	if err := w.access.Due(w.t.Context()); err != nil {
-		w.t.Fatal(err)
+	w.T.Helper()
+	if err := w.access.Due(w.T.Context()); err != nil {
+		w.T.Fatal(err)
 	}
 }
 
@@ -58,9 +58,9 @@ func TestListIsBitemporal(t *testing.T) {
 		w := newWorld(t, d, clock)
 		t0 := clock.Now()
 		w.hours(1)
-		g := w.grant(w.maple, w.bob, "operator", 10) // 10:00 to 20:00
+		g := w.grant(w.Maple, w.bob, "operator", 10) // 10:00 to 20:00
 		w.hours(2)
-		must[access.Grant](t)(w.access.Revoke(w.ctx, w.all, g.ID, "the work is done")) // at 12:00
+		must[access.Grant](t)(w.access.Revoke(w.Ctx, w.all, g.ID, "the work is done")) // at 12:00
 		w.hours(2)                                                                     // 14:00
 		hour := func(n float64) time.Time { return t0.Add(time.Duration(n * float64(time.Hour))) }
 		for _, c := range []struct {
@@ -76,18 +76,18 @@ func TestListIsBitemporal(t *testing.T) {
 			{"a moment before its end", 2.9999, 5, []string{bobOperates}},
 			{"afterwards", 4, 5, nil},
 		} {
-			same(t, c.name, who(w.read(w.maple, access.At{At: hour(c.at), KnownAt: hour(c.know)})), c.want)
+			same(t, c.name, who(w.read(w.Maple, access.At{At: hour(c.at), KnownAt: hour(c.know)})), c.want)
 		}
-		l := w.read(w.maple, access.At{At: hour(2), KnownAt: hour(2)})
+		l := w.read(w.Maple, access.At{At: hour(2), KnownAt: hour(2)})
 		if got, want := l.Lines[0].Listed.Until, hour(11); !got.Equal(want) {
 			t.Errorf("as known then it was to last until %v, want %v", got, want)
 		}
-		l = w.read(w.maple, access.At{At: hour(2)})
+		l = w.read(w.Maple, access.At{At: hour(2)})
 		if got, want := l.Lines[0].Listed.Until, hour(3); !got.Equal(want) {
 			t.Errorf("as known now it lasted until %v, want %v", got, want)
 		}
 		for name, at := range map[string]access.At{"the future": {KnownAt: hour(6)}, "later than what was known": {At: hour(3), KnownAt: hour(2)}} {
-			if _, err := w.access.List(w.ctx, w.all, w.maple.ID, at); controlplane.ErrorCode(err) != controlplane.CodeInvalid {
+			if _, err := w.access.List(w.Ctx, w.all, w.Maple.ID, at); controlplane.ErrorCode(err) != controlplane.CodeInvalid {
 				t.Errorf("%s: got %v, want invalid", name, err)
 			}
 		}
@@ -100,12 +100,12 @@ func TestWhatIsLearntLate(t *testing.T) {
 		w := newWorld(t, d, clock)
 		lastClean := clock.Now()
 		w.hours(3)
-		w.settle(access.Part{Column: access.Could, Source: "host", Servers: []string{w.mapleOne.ID}},
-			access.Want{Customer: w.maple.ID, Unknown: "SHA256:abc", Way: access.WayLogin, Role: "root", Server: w.mapleOne.ID, Ground: "key_1", From: lastClean})
+		w.settle(access.Part{Column: access.Could, Source: "host", Servers: []string{w.MapleOne.ID}},
+			access.Want{Customer: w.Maple.ID, Unknown: "SHA256:abc", Way: access.WayLogin, Role: "root", Server: w.MapleOne.ID, Ground: "key_1", From: lastClean})
 		seen := clock.Now()
 		w.hours(1)
 		could := func(at access.At) (n int) {
-			for _, l := range w.read(w.maple, at).Lines {
+			for _, l := range w.read(w.Maple, at).Lines {
 				if l.Could != nil && l.Unknown == "SHA256:abc" {
 					n++
 				}
@@ -134,16 +134,16 @@ func TestReasonsAreBitemporal(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		w := newWorld(t, d, clock)
 		made := clock.Now()
-		g := must[access.Grant](t)(w.access.Grant(w.ctx, w.all, access.NewGrant{Customer: w.maple.ID, Person: w.bob.ID, Role: "operator", Reason: "moves the shop",
+		g := must[access.Grant](t)(w.access.Grant(w.Ctx, w.all, access.NewGrant{Customer: w.Maple.ID, Person: w.bob.ID, Role: "operator", Reason: "moves the shop",
 			NoTicketUntil: made.Add(5 * time.Hour), Until: made.Add(20 * time.Hour)}))
 		w.hours(1)
 		filled := clock.Now()
-		must[access.Grant](t)(w.access.FillTicket(w.ctx, w.all, g.ID, "OPS-1"))
+		must[access.Grant](t)(w.access.FillTicket(w.Ctx, w.all, g.ID, "OPS-1"))
 		w.hours(1)
 		extended := clock.Now()
-		must[access.Grant](t)(w.access.Extend(w.ctx, w.all, g.ID, made.Add(40*time.Hour), "the move takes longer", "OPS-2"))
+		must[access.Grant](t)(w.access.Extend(w.Ctx, w.all, g.ID, made.Add(40*time.Hour), "the move takes longer", "OPS-2"))
 		w.hours(1)
-		ctx, scope := w.owner(w.maple)
+		ctx, scope := w.Owner(w.Maple)
 		for _, c := range []struct {
 			name           string
 			known          time.Time
@@ -156,7 +156,7 @@ func TestReasonsAreBitemporal(t *testing.T) {
 			{"when it was extended", extended, "the move takes longer", "OPS-2"},
 			{"now", time.Time{}, "the move takes longer", "OPS-2"},
 		} {
-			l := must[access.List](t)(w.access.List(ctx, scope, w.maple.ID, access.At{At: made, KnownAt: c.known}))
+			l := must[access.List](t)(w.access.List(ctx, scope, w.Maple.ID, access.At{At: made, KnownAt: c.known}))
 			i := slices.IndexFunc(l.Lines, func(x access.Line) bool { return x.Way == access.WayTeleport })
 			if i < 0 || l.Lines[i].Reason != c.reason || l.Lines[i].Ticket != c.ticket {
 				t.Errorf("as known %s: got %+v, want %q by %q", c.name, l.Lines, c.reason, c.ticket)
@@ -173,13 +173,13 @@ func TestAttestedAreTheServersOfThen(t *testing.T) {
 		w.hours(1)
 		then := clock.Now()
 		w.hours(1)
-		old, err := w.customers.Tenancies(w.ctx, w.all, customers.TenancyFilter{Customer: w.maple.ID})
+		old, err := w.Customers.Tenancies(w.Ctx, w.all, customers.TenancyFilter{Customer: w.Maple.ID})
 		if err != nil || len(old) != 1 {
 			t.Fatalf("got %v, %v, want one tenancy", old, err)
 		}
-		must[customers.Tenancy](t)(w.customers.EndTenancy(w.ctx, w.all, old[0].ID))
+		must[customers.Tenancy](t)(w.Customers.EndTenancy(w.Ctx, w.all, old[0].ID))
 		moved := clock.Now()
-		w.lives(w.shared, w.maple)
+		w.Lives(w.Shared, w.Maple)
 		w.hours(1)
 		for _, c := range []struct {
 			name string
@@ -192,7 +192,7 @@ func TestAttestedAreTheServersOfThen(t *testing.T) {
 			{"now", time.Time{}, []string{"Teleport", "shared-1"}},
 		} {
 			var got []string
-			for _, a := range w.read(w.maple, access.At{At: c.at}).Attested {
+			for _, a := range w.read(w.Maple, access.At{At: c.at}).Attested {
 				got = append(got, a.Name)
 			}
 			same(t, c.name, got, c.want)
@@ -206,29 +206,29 @@ func TestGrantedTwice(t *testing.T) {
 		w := newWorld(t, d, clock)
 		var heard []access.Change
 		w.access.OnChanged(func(_ *db.Tx, changes []access.Change) error { heard = append(heard, changes...); return nil })
-		night := must[access.Team](t)(w.access.PutTeam(w.ctx, w.all, access.Team{Name: "Night", Members: []access.Member{{Person: w.bob.ID}}}))
-		day := must[access.Team](t)(w.access.PutTeam(w.ctx, w.all, access.Team{Name: "Day", Members: []access.Member{{Person: w.bob.ID}, {Person: w.cleo.ID}}}))
+		night := must[access.Team](t)(w.access.PutTeam(w.Ctx, w.all, access.Team{Name: "Night", Members: []access.Member{{Person: w.bob.ID}}}))
+		day := must[access.Team](t)(w.access.PutTeam(w.Ctx, w.all, access.Team{Name: "Day", Members: []access.Member{{Person: w.bob.ID}, {Person: w.cleo.ID}}}))
 		byTeam := func(team access.Team, hours int) access.Grant {
-			return must[access.Grant](t)(w.access.Grant(w.ctx, w.all, access.NewGrant{Customer: w.maple.ID, Team: team.ID, Role: "operator", Reason: "on call", Until: clock.Now().Add(time.Duration(hours) * time.Hour)}))
+			return must[access.Grant](t)(w.access.Grant(w.Ctx, w.all, access.NewGrant{Customer: w.Maple.ID, Team: team.ID, Role: "operator", Reason: "on call", Until: clock.Now().Add(time.Duration(hours) * time.Hour)}))
 		}
-		first, second, own := byTeam(night, 24), byTeam(day, 24), w.grant(w.maple, w.bob, "operator", 48)
+		first, second, own := byTeam(night, 24), byTeam(day, 24), w.grant(w.Maple, w.bob, "operator", 48)
 		same(t, "told", told(heard), []string{"added " + bobOperates, "ground " + bobOperates, "added Cleo Clark teleport operator", "moved " + bobOperates})
-		l := w.read(w.maple, access.At{})
+		l := w.read(w.Maple, access.At{})
 		same(t, "one line each", who(l), []string{bobOperates, "Cleo Clark teleport operator"})
 		if got := l.Lines[0].Grants; len(got) != 3 {
 			t.Errorf("grounds: got %v, want three", got)
 		}
 		heard = nil
-		must[access.Grant](t)(w.access.Revoke(w.ctx, w.all, first.ID, "the team is dissolved"))
-		must[access.Grant](t)(w.access.Revoke(w.ctx, w.all, own.ID, "not needed"))
-		same(t, "the line is there", who(w.read(w.maple, access.At{})), []string{bobOperates, "Cleo Clark teleport operator"})
+		must[access.Grant](t)(w.access.Revoke(w.Ctx, w.all, first.ID, "the team is dissolved"))
+		must[access.Grant](t)(w.access.Revoke(w.Ctx, w.all, own.ID, "not needed"))
+		same(t, "the line is there", who(w.read(w.Maple, access.At{})), []string{bobOperates, "Cleo Clark teleport operator"})
 		same(t, "told of its end", told(heard), []string{"ground " + bobOperates, "moved " + bobOperates})
 		heard = nil
-		must[access.Team](t)(w.access.PutTeam(w.ctx, w.all, access.Team{ID: day.ID, Name: "Day", Members: []access.Member{{Person: w.cleo.ID}}}))
+		must[access.Team](t)(w.access.PutTeam(w.Ctx, w.all, access.Team{ID: day.ID, Name: "Day", Members: []access.Member{{Person: w.cleo.ID}}}))
 		same(t, "out of the team", told(heard), []string{"removed " + bobOperates})
-		must[access.Grant](t)(w.access.Revoke(w.ctx, w.all, second.ID, "enough"))
-		same(t, "nobody", who(w.read(w.maple, access.At{})), nil)
-		items, _, err := w.access.Changes(w.ctx, w.all, access.ChangeFilter{Customer: w.maple.ID})
+		must[access.Grant](t)(w.access.Revoke(w.Ctx, w.all, second.ID, "enough"))
+		same(t, "nobody", who(w.read(w.Maple, access.At{})), nil)
+		items, _, err := w.access.Changes(w.Ctx, w.all, access.ChangeFilter{Customer: w.Maple.ID})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -241,24 +241,24 @@ func TestGrantedTwice(t *testing.T) {
 func TestSharedServer(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		w := newWorld(t, d, clock)
-		g := w.grant(w.maple, w.bob, "operator", 100)
-		same(t, "before they share", who(w.read(w.harbour, access.At{})), nil)
+		g := w.grant(w.Maple, w.bob, "operator", 100)
+		same(t, "before they share", who(w.read(w.Harbour, access.At{})), nil)
 		w.hours(1)
-		w.lives(w.shared, w.maple)
-		there := w.lives(w.shared, w.harbour)
+		w.Lives(w.Shared, w.Maple)
+		there := w.Lives(w.Shared, w.Harbour)
 		joined := clock.Now()
-		l := w.read(w.harbour, access.At{})
+		l := w.read(w.Harbour, access.At{})
 		same(t, "on the neighbour's list", who(l), []string{bobOperates + " @shared-1"})
 		if x := l.Lines[0]; !x.Shared || x.Reason != "" || len(x.Grants) != 0 || !x.Listed.From.Equal(joined) {
 			t.Errorf("the neighbour's line: got %+v from %v, want shared, without a reason or a grant, from %v", x, x.Listed.From, joined)
 		}
-		same(t, "once on their own", who(w.read(w.maple, access.At{})), []string{bobOperates})
-		own := w.grant(w.harbour, w.bob, "operator", 200)
-		same(t, "granted by both", who(w.read(w.harbour, access.At{})), []string{bobOperates})
-		must[access.Grant](t)(w.access.Revoke(w.ctx, w.all, own.ID, "moved on"))
-		same(t, "one of two", who(w.read(w.harbour, access.At{})), []string{bobOperates + " @shared-1"})
-		ctx, scope := w.owner(w.harbour)
-		seen := must[access.List](t)(w.access.List(ctx, scope, w.harbour.ID, access.At{}))
+		same(t, "once on their own", who(w.read(w.Maple, access.At{})), []string{bobOperates})
+		own := w.grant(w.Harbour, w.bob, "operator", 200)
+		same(t, "granted by both", who(w.read(w.Harbour, access.At{})), []string{bobOperates})
+		must[access.Grant](t)(w.access.Revoke(w.Ctx, w.all, own.ID, "moved on"))
+		same(t, "one of two", who(w.read(w.Harbour, access.At{})), []string{bobOperates + " @shared-1"})
+		ctx, scope := w.Owner(w.Harbour)
+		seen := must[access.List](t)(w.access.List(ctx, scope, w.Harbour.ID, access.At{}))
 		same(t, "as the neighbour sees it", who(seen), []string{bobOperates + " @shared-1"})
 		if p := seen.Lines[0].Person; p.TeleportUsers != nil || p.Logins != nil {
 			t.Errorf("a customer reads our names: %+v", p)
@@ -267,17 +267,17 @@ func TestSharedServer(t *testing.T) {
 			t.Errorf("another customer's grant: got %v, want not found", err)
 		}
 		w.hours(1)
-		must[customers.Tenancy](t)(w.customers.EndTenancy(w.ctx, w.all, there.ID))
-		same(t, "after they moved out", who(w.read(w.harbour, access.At{})), nil)
-		w.lives(w.shared, w.harbour)
+		must[customers.Tenancy](t)(w.Customers.EndTenancy(w.Ctx, w.all, there.ID))
+		same(t, "after they moved out", who(w.read(w.Harbour, access.At{})), nil)
+		w.Lives(w.Shared, w.Harbour)
 		w.hours(1)
-		must[access.Grant](t)(w.access.Revoke(w.ctx, w.all, g.ID, "words of maple's alone"))
-		items, _, err := w.access.Changes(ctx, scope, access.ChangeFilter{Customer: w.harbour.ID})
+		must[access.Grant](t)(w.access.Revoke(w.Ctx, w.all, g.ID, "words of maple's alone"))
+		items, _, err := w.access.Changes(ctx, scope, access.ChangeFilter{Customer: w.Harbour.ID})
 		if err != nil || len(items) == 0 || items[0].Added || items[0].Why != access.WhyEnded {
 			t.Errorf("what the neighbour is told: got %+v, %v; want that it ended, and no word of why", items, err)
 		}
-		same(t, "nobody is left", who(w.read(w.maple, access.At{})), nil)
-		same(t, "then", who(w.read(w.harbour, access.At{At: joined})), []string{bobOperates + " @shared-1"})
+		same(t, "nobody is left", who(w.read(w.Maple, access.At{})), nil)
+		same(t, "then", who(w.read(w.Harbour, access.At{At: joined})), []string{bobOperates + " @shared-1"})
 	})
 }
 
@@ -285,13 +285,13 @@ func TestSharedServer(t *testing.T) {
 func TestEndsDuringAnOutage(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		w := newWorld(t, d, clock)
-		g := w.grant(w.maple, w.bob, "operator", 5)
+		g := w.grant(w.Maple, w.bob, "operator", 5)
 		end := clock.Now().Add(5 * time.Hour)
 		var heard []access.Change
 		w.access.OnChanged(func(_ *db.Tx, changes []access.Change) error { heard = append(heard, changes...); return nil })
 		w.hours(50)
-		same(t, "before anybody looked", who(w.read(w.maple, access.At{})), nil)
-		same(t, "while it was in force", who(w.read(w.maple, access.At{At: end.Add(-time.Minute)})), []string{bobOperates})
+		same(t, "before anybody looked", who(w.read(w.Maple, access.At{})), nil)
+		same(t, "while it was in force", who(w.read(w.Maple, access.At{At: end.Add(-time.Minute)})), []string{bobOperates})
 		w.due()
 		w.due()
 		heard = only(heard, access.WayTeleport)
@@ -299,7 +299,7 @@ func TestEndsDuringAnOutage(t *testing.T) {
 		if c := heard[0]; !c.At.Equal(end) || !c.KnownAt.Equal(clock.Now()) || c.Why != access.WhyExpired {
 			t.Errorf("got %v known %v because %q, want %v known %v because expired", c.At, c.KnownAt, c.Why, end, clock.Now())
 		}
-		g = must[access.Grant](t)(w.access.GetGrant(w.ctx, w.all, g.ID))
+		g = must[access.Grant](t)(w.access.GetGrant(w.Ctx, w.all, g.ID))
 		if g.State != access.GrantExpired || !g.EndedAt.Equal(end) {
 			t.Errorf("the grant: got %s at %v, want expired at %v", g.State, g.EndedAt, end)
 		}
@@ -320,10 +320,10 @@ func TestRemovedAndAddedAgain(t *testing.T) {
 	w := newWorld(t, dbtest.SQLite(t, &dbtest.Clock{}), &dbtest.Clock{})
 	var heard []access.Change
 	w.access.OnChanged(func(_ *db.Tx, changes []access.Change) error { heard = append(heard, changes...); return nil })
-	g := w.grant(w.maple, w.bob, "operator", 5)
-	must[access.Grant](t)(w.access.Revoke(w.ctx, w.all, g.ID, "a mistake"))
-	must[access.Grant](t)(w.access.Revoke(w.ctx, w.all, g.ID, "again"))
-	w.grant(w.maple, w.bob, "operator", 5)
+	g := w.grant(w.Maple, w.bob, "operator", 5)
+	must[access.Grant](t)(w.access.Revoke(w.Ctx, w.all, g.ID, "a mistake"))
+	must[access.Grant](t)(w.access.Revoke(w.Ctx, w.all, g.ID, "again"))
+	w.grant(w.Maple, w.bob, "operator", 5)
 	same(t, "changes", told(heard), []string{"added " + bobOperates, "removed " + bobOperates, "added " + bobOperates})
 }
 
@@ -331,9 +331,9 @@ func TestRemovedAndAddedAgain(t *testing.T) {
 func TestReasonOfTheCompanysEntries(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		w := newWorld(t, d, clock)
-		must[access.Entry](t)(w.access.AddEntry(w.ctx, w.all, access.Entry{Way: access.WayAdmin, Person: w.cleo.ID, Role: "hypervisor pve-1", Reason: "runs the hypervisors", ReviewBy: clock.Now().AddDate(0, 1, 0)}))
-		ctx, scope := w.owner(w.maple)
-		l := must[access.List](t)(w.access.List(ctx, scope, w.maple.ID, access.At{}))
+		must[access.Entry](t)(w.access.AddEntry(w.Ctx, w.all, access.Entry{Way: access.WayAdmin, Person: w.cleo.ID, Role: "hypervisor pve-1", Reason: "runs the hypervisors", ReviewBy: clock.Now().AddDate(0, 1, 0)}))
+		ctx, scope := w.Owner(w.Maple)
+		l := must[access.List](t)(w.access.List(ctx, scope, w.Maple.ID, access.At{}))
 		if len(l.Lines) != 1 || l.Lines[0].Reason != "runs the hypervisors" || l.Differences != 0 {
 			t.Errorf("got %+v with %d differences, want one line with its reason and none", l.Lines, l.Differences)
 		}

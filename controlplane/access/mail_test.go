@@ -46,18 +46,18 @@ func TestNoticeByRealMail(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		before := len(sink.Messages())
 		w, m := newMailed(t, d, clock, sink.Options())
-		w.contact(w.maple, "Anna", policy.RoleOwner)
-		w.contact(w.maple, "Berta", policy.RoleOwner)
-		w.list(w.maple, operator(w.bob), operator(w.cleo))
+		w.contact(w.Maple, "Anna", policy.RoleOwner)
+		w.contact(w.Maple, "Berta", policy.RoleOwner)
+		w.list(w.Maple, operator(w.bob), operator(w.cleo))
 		w.after(2 * time.Minute)
 		tick := func() {
-			if err := w.jobs.Tick(w.ctx); err != nil {
+			if err := w.Jobs.Tick(w.Ctx); err != nil {
 				t.Fatal(err)
 			}
 			w.tellDue()
 		}
 		tick()
-		n := w.notices(w.maple)[0]
+		n := w.notices(w.Maple)[0]
 		if n.State != access.NoticeAccepted || n.Items[0].NotifiedAt.IsZero() || n.Mails[0].State != "accepted" {
 			t.Fatalf("accepted: got %+v", n)
 		}
@@ -65,16 +65,16 @@ func TestNoticeByRealMail(t *testing.T) {
 		if len(sent) != 1 || sent[0].To != anna || !strings.Contains(string(sent[0].Raw), "Bob Builder can sign in") || !strings.Contains(string(sent[0].Raw), "Cleo Clark can sign in") {
 			t.Fatalf("sent: got %+v", sent)
 		}
-		delivery, err := m.Get(w.ctx, w.all, n.Mails[0].Mail)
+		delivery, err := m.Get(w.Ctx, w.all, n.Mails[0].Mail)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := m.ReceiveDSN(w.ctx, report(delivery.MessageID)); err != nil {
+		if _, err := m.ReceiveDSN(w.Ctx, report(delivery.MessageID)); err != nil {
 			t.Fatal(err)
 		}
 		w.tellDue()
 		tick()
-		n = w.notices(w.maple)[0]
+		n = w.notices(w.Maple)[0]
 		if n.State != access.NoticeAccepted || len(n.Mails) != 2 || n.Mails[0].State != "bounced" || n.Mails[1].State != "accepted" {
 			t.Errorf("the next contact: got %+v", n)
 		}
@@ -127,33 +127,33 @@ func BenchmarkTold(b *testing.B) {
 			w, _ := newMailed(b, benchDB(b, engine, clock), clock, sink.Options())
 			var ids []string
 			for i := range lists {
-				c := w.customer(fmt.Sprintf("bench-%04d", i), "Bench")
+				c := w.Customer(fmt.Sprintf("bench-%04d", i), "Bench")
 				w.contact(c, "Owner", policy.RoleOwner)
 				ids = append(ids, c.ID)
 			}
 			for b.Loop() {
 				before := len(sink.Messages())
-				leaver := must[access.Person](b)(w.access.AddPerson(w.ctx, w.all, access.NewPerson{Kind: access.KindContractor, Name: "Leaver"}))
+				leaver := must[access.Person](b)(w.access.AddPerson(w.Ctx, w.all, access.NewPerson{Kind: access.KindContractor, Name: "Leaver"}))
 				var wants []access.Want
 				for _, id := range ids {
 					wants = append(wants, access.Want{Customer: id, Person: leaver.ID, Way: access.WayTeleport, Role: "operator", Ground: "grt_bench"})
 				}
 				w.settle(access.Part{Column: access.Listed, Source: "grant", Persons: []string{leaver.ID}}, wants...)
-				w.write(func(tx *db.Tx) error { // that they came is told already
+				w.Write(func(tx *db.Tx) error { // that they came is told already
 					if err := tx.Exec("DELETE FROM access_notice_items").Error; err != nil {
 						return err
 					}
 					return tx.Exec("DELETE FROM access_notices WHERE state = 'gathering'").Error
 				})
 				start := time.Now()
-				if n := must[int](b)(w.access.Leave(w.ctx, w.all, leaver.ID, "a new employer")); n != lists {
+				if n := must[int](b)(w.access.Leave(w.Ctx, w.all, leaver.ID, "a new employer")); n != lists {
 					b.Fatalf("taken off %d lists, want %d", n, lists)
 				}
 				left := time.Since(start)
 				w.after(3 * time.Minute)
 				queued := time.Since(start)
 				for len(sink.Messages())-before < lists {
-					if err := w.jobs.Tick(w.ctx); err != nil {
+					if err := w.Jobs.Tick(w.Ctx); err != nil {
 						b.Fatal(err)
 					}
 					if time.Since(start) > 30*time.Minute {

@@ -58,42 +58,42 @@ func TestReadAs(t *testing.T) {
 // neighbour is everything that the owner of harbour can read about access, as one
 // text, with the mails that they got.
 func (w *world) neighbour() string {
-	w.t.Helper()
-	ctx, scope := w.owner(w.harbour)
+	w.T.Helper()
+	ctx, scope := w.Owner(w.Harbour)
 	var all []any
-	l := must[access.List](w.t)(w.access.List(ctx, scope, w.harbour.ID, access.At{}))
+	l := must[access.List](w.T)(w.access.List(ctx, scope, w.Harbour.ID, access.At{}))
 	all = append(all, l.Lines)
 	for _, column := range []access.Column{access.Listed, access.Enforced, access.Could} {
-		items, _, err := w.access.Changes(ctx, scope, access.ChangeFilter{Customer: w.harbour.ID, Column: column})
+		items, _, err := w.access.Changes(ctx, scope, access.ChangeFilter{Customer: w.Harbour.ID, Column: column})
 		if err != nil {
-			w.t.Fatal(err)
+			w.T.Fatal(err)
 		}
 		all = append(all, items)
 		for _, c := range items {
-			all = append(all, must[access.ToldChange](w.t)(w.access.GetChange(ctx, scope, c.ID)))
+			all = append(all, must[access.ToldChange](w.T)(w.access.GetChange(ctx, scope, c.ID)))
 		}
 	}
-	notices, _, err := w.access.Notices(ctx, scope, w.harbour.ID, 0, "")
+	notices, _, err := w.access.Notices(ctx, scope, w.Harbour.ID, 0, "")
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	for _, n := range notices {
-		all = append(all, n, must[access.Notice](w.t)(w.access.GetNotice(ctx, scope, n.ID)))
+		all = append(all, n, must[access.Notice](w.T)(w.access.GetNotice(ctx, scope, n.ID)))
 	}
-	all = append(all, must[[]access.Person](w.t)(w.access.People(ctx, scope)), must[[]access.Found](w.t)(first(w.access.ListFound(ctx, scope, access.FoundFilter{}))))
-	entries, _, err := w.ledger.List(w.ctx, policy.OneCustomer(w.harbour.ID), ledger.Filter{Limit: 500})
+	all = append(all, must[[]access.Person](w.T)(w.access.People(ctx, scope)), must[[]access.Found](w.T)(first(w.access.ListFound(ctx, scope, access.FoundFilter{}))))
+	entries, _, err := w.Ledger.List(w.Ctx, policy.OneCustomer(w.Harbour.ID), ledger.Filter{Limit: 500})
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	all = append(all, entries)
 	for _, m := range w.mail.sent {
-		if m.Customer == w.harbour.ID {
+		if m.Customer == w.Harbour.ID {
 			all = append(all, m)
 		}
 	}
 	text, err := json.Marshal(all)
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	return string(text)
 }
@@ -113,25 +113,25 @@ func never(t *testing.T, what, text string, words ...string) {
 func TestSharedLater(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		p := enforcing(t, d, clock)
-		p.contact(p.harbour, "Berta", policy.RoleOwner)
-		p.lives(p.shared, p.maple)
+		p.contact(p.Harbour, "Berta", policy.RoleOwner)
+		p.Lives(p.Shared, p.Maple)
 		p.c.nodes[2].Labels = map[string]string{"customer": "maple"}
-		eve := must[access.Person](t)(p.access.AddPerson(p.ctx, p.all, access.NewPerson{Kind: access.KindCustomer, Customer: p.maple.ID, Name: "Louie Ilium", TeleportUsers: []string{"louie"}}))
+		eve := must[access.Person](t)(p.access.AddPerson(p.Ctx, p.all, access.NewPerson{Kind: access.KindCustomer, Customer: p.Maple.ID, Name: "Louie Ilium", TeleportUsers: []string{"louie"}}))
 		p.c.users["louie"] = teleport.User{Name: "louie"}
-		p.grant(p.maple, eve, "operator", 100)
+		p.grant(p.Maple, eve, "operator", 100)
 		until := clock.Now().Add(100 * time.Hour)
 		p.tick()
 		p.hours(1)
-		p.lives(p.shared, p.harbour)
+		p.Lives(p.Shared, p.Harbour)
 		joined := clock.Now()
 		p.c.nodes[2].Labels = map[string]string{"customer": access.SharedLabel + "shared-1"}
 		p.look()
 		p.tick()
 		p.after(3 * time.Minute)
 
-		ctx, scope := p.owner(p.harbour)
+		ctx, scope := p.Owner(p.Harbour)
 		var lines []access.Line
-		for _, x := range must[access.List](t)(p.access.List(ctx, scope, p.harbour.ID, access.At{})).Lines {
+		for _, x := range must[access.List](t)(p.access.List(ctx, scope, p.Harbour.ID, access.At{})).Lines {
 			if x.Way == access.WayTeleport {
 				lines = append(lines, x)
 			}
@@ -151,16 +151,16 @@ func TestSharedLater(t *testing.T) {
 		if _, err := p.access.GetPerson(ctx, scope, eve.ID); code(err) != controlplane.CodeNotFound {
 			t.Errorf("the person: got %v, want not found", err)
 		}
-		if i := slices.IndexFunc(p.mail.sent, func(l access.Letter) bool { return l.Customer == p.harbour.ID }); i < 0 ||
+		if i := slices.IndexFunc(p.mail.sent, func(l access.Letter) bool { return l.Customer == p.Harbour.ID }); i < 0 ||
 			!strings.Contains(p.mail.sent[i].Args["items"], "A person of another customer on this server can sign in to shared-1 (operator)") {
 			t.Errorf("the mail: got %+v", p.mail.sent)
 		}
-		same(t, "ours read who it is", p.columns(p.harbour), []string{"Louie Ilium operator @shared-1 listed enforced could"})
-		same(t, "her own company too", p.columns(p.maple), []string{"Louie Ilium operator listed enforced could"})
-		if _, differ, err := p.access.VerifyReplay(p.ctx); err != nil || len(differ) != 0 {
+		same(t, "ours read who it is", p.columns(p.Harbour), []string{"Louie Ilium operator @shared-1 listed enforced could"})
+		same(t, "her own company too", p.columns(p.Maple), []string{"Louie Ilium operator listed enforced could"})
+		if _, differ, err := p.access.VerifyReplay(p.Ctx); err != nil || len(differ) != 0 {
 			t.Errorf("replay: got %v, %v", differ, err)
 		}
-		if _, err := p.access.Grant(p.ctx, p.all, access.NewGrant{Customer: p.harbour.ID, Person: eve.ID, Role: "operator", Reason: "helps out", Until: until}); code(err) != controlplane.CodeInvalid {
+		if _, err := p.access.Grant(p.Ctx, p.all, access.NewGrant{Customer: p.Harbour.ID, Person: eve.ID, Role: "operator", Reason: "helps out", Until: until}); code(err) != controlplane.CodeInvalid {
 			t.Errorf("a grant to another customer's servers: got %v, want invalid", err)
 		}
 	})
@@ -171,15 +171,15 @@ func TestSharedLater(t *testing.T) {
 func TestWaysInOfOthers(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		p := newPlane(t, d, clock)
-		p.contact(p.harbour, "Berta", policy.RoleOwner)
-		p.share()
-		p.active(p.shared)
+		p.contact(p.Harbour, "Berta", policy.RoleOwner)
+		p.Share()
+		p.active(p.Shared)
 		s := wire.AccessScan{Accounts: []wire.HostAccount{{Name: "mlou", UID: 1000, Home: "/srv/maple"}, {Name: "hlou", UID: 1001, Home: "/srv/harbour/home"}},
 			Keys: []wire.HostKey{{Account: "mlou", Fingerprint: keyA, Comment: "louie@studio", File: "/srv/maple/.ssh/authorized_keys"}, {Account: "root", Fingerprint: keyB, File: "/root/.ssh/authorized_keys"}},
 			Sudo: []wire.HostSudo{{Who: "hlou", Runs: "/usr/bin/reload", As: "root", File: "/etc/sudoers"}, {Who: "mlou", Runs: "/usr/bin/purge", As: "root", File: "/etc/sudoers"}}, RootLogin: "yes"}
-		p.scanned(p.shared, s)
+		p.scanned(p.Shared, s)
 		read := func(c customers.Customer) (out []string) {
-			ctx, scope := p.owner(c)
+			ctx, scope := p.Owner(c)
 			for _, x := range must[access.List](t)(p.access.List(ctx, scope, c.ID, access.At{})).Lines {
 				if x.Way == access.WayLogin {
 					out = append(out, fmt.Sprint(x.Unknown, " ", x.Role))
@@ -189,25 +189,25 @@ func TestWaysInOfOthers(t *testing.T) {
 			return out
 		}
 		hidden := access.UnexplainedOnShare + " "
-		same(t, "maple", read(p.maple), []string{keyA + " mlou", "account mlou sudo: /usr/bin/purge as root", hidden, hidden})
-		same(t, "harbour", read(p.harbour), []string{"account hlou sudo: /usr/bin/reload as root", hidden, hidden, hidden})
-		same(t, "us", p.columns(p.harbour), []string{keyA + " mlou @shared-1 enforced could", keyB + " root @shared-1 enforced could",
+		same(t, "maple", read(p.Maple), []string{keyA + " mlou", "account mlou sudo: /usr/bin/purge as root", hidden, hidden})
+		same(t, "harbour", read(p.Harbour), []string{"account hlou sudo: /usr/bin/reload as root", hidden, hidden, hidden})
+		same(t, "us", p.columns(p.Harbour), []string{keyA + " mlou @shared-1 enforced could", keyB + " root @shared-1 enforced could",
 			"account hlou sudo: /usr/bin/reload as root @shared-1 enforced could", "account mlou sudo: /usr/bin/purge as root @shared-1 enforced could"})
 		secret := []string{keyA, keyB, "mlou", "purge", "studio", "/srv/maple", "maple"}
 		never(t, "found", p.neighbour(), secret...)
 
 		// Accepted as it was found: told to each, in the words that each may read.
-		must[int](t)(p.access.AcceptBaseline(p.ctx, p.all, p.shared.ID, p.ada.ID, clock.Now().AddDate(0, 3, 0), "before our time"))
+		must[int](t)(p.access.AcceptBaseline(p.Ctx, p.all, p.Shared.ID, p.ada.ID, clock.Now().AddDate(0, 3, 0), "before our time"))
 		p.after(3 * time.Minute)
 		text := p.neighbour()
 		never(t, "accepted", text, secret...)
 		if !strings.Contains(text, "Somebody unknown ("+access.UnexplainedOnShare+") can log in to shared-1 directly") {
 			t.Errorf("the mail does not tell of it: %s", text)
 		}
-		if n := strings.Count(strings.Join(read(p.harbour), "\n"), hidden); n != 3 {
+		if n := strings.Count(strings.Join(read(p.Harbour), "\n"), hidden); n != 3 {
 			t.Errorf("each is a line of its own: got %d, want 3", n)
 		}
-		if _, differ, err := p.access.VerifyReplay(p.ctx); err != nil || len(differ) != 0 {
+		if _, differ, err := p.access.VerifyReplay(p.Ctx); err != nil || len(differ) != 0 {
 			t.Errorf("replay: got %v, %v", differ, err)
 		}
 	})
@@ -217,14 +217,14 @@ func TestWaysInOfOthers(t *testing.T) {
 func TestBounds(t *testing.T) {
 	clock := &dbtest.Clock{}
 	p := newPlane(t, dbtest.SQLite(t, clock), clock)
-	p.lives(p.shared, p.maple)
-	p.active(p.shared)
+	p.Lives(p.Shared, p.Maple)
+	p.active(p.Shared)
 	s := wire.AccessScan{Accounts: []wire.HostAccount{{Name: "web", UID: 1000, Home: "/srv"}, {Name: "shop", UID: 1001, Home: "/srv/maple-home"}},
 		Keys: []wire.HostKey{{Account: "web", Fingerprint: keyA, File: "/srv/.ssh/authorized_keys"}, {Account: "shop", Fingerprint: keyB, File: "/srv/maple-home/.ssh/authorized_keys"}}}
-	p.scanned(p.shared, s)
-	ctx, scope := p.owner(p.maple)
+	p.scanned(p.Shared, s)
+	ctx, scope := p.Owner(p.Maple)
 	read := func() (out []string) {
-		for _, x := range must[access.List](t)(p.access.List(ctx, scope, p.maple.ID, access.At{})).Lines {
+		for _, x := range must[access.List](t)(p.access.List(ctx, scope, p.Maple.ID, access.At{})).Lines {
 			if x.Way == access.WayLogin {
 				out = append(out, x.Unknown)
 			}
@@ -233,15 +233,15 @@ func TestBounds(t *testing.T) {
 		return out
 	}
 	same(t, "alone", read(), []string{keyA, keyB})
-	there := p.lives(p.shared, p.harbour)
+	there := p.Lives(p.Shared, p.Harbour)
 	p.tick()
 	same(t, "shared", read(), []string{access.UnexplainedOnShare, access.UnexplainedOnShare})
-	of := must[[]customers.Tenancy](t)(p.customers.Tenancies(p.ctx, p.all, customers.TenancyFilter{Server: p.shared.ID, Customer: p.maple.ID}))
+	of := must[[]customers.Tenancy](t)(p.Customers.Tenancies(p.Ctx, p.all, customers.TenancyFilter{Server: p.Shared.ID, Customer: p.Maple.ID}))
 	paths := []string{"/srv/maple-home/htdocs"}
-	must[customers.Tenancy](t)(p.customers.UpdateTenancy(p.ctx, p.all, of[0].ID, customers.TenancyChange{Paths: &paths}))
+	must[customers.Tenancy](t)(p.Customers.UpdateTenancy(p.Ctx, p.all, of[0].ID, customers.TenancyChange{Paths: &paths}))
 	p.tick()
 	same(t, "its home holds maple's paths alone", read(), []string{keyB, access.UnexplainedOnShare})
-	must[customers.Tenancy](t)(p.customers.EndTenancy(p.ctx, p.all, there.ID))
+	must[customers.Tenancy](t)(p.Customers.EndTenancy(p.Ctx, p.all, there.ID))
 	p.tick()
 	same(t, "alone again", read(), []string{keyA, keyB})
 }

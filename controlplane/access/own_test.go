@@ -23,8 +23,8 @@ func refused(t testing.TB, what string, err error, want controlplane.Code) {
 func TestServiceAccountsAreTheirOwners(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		w := newWorld(t, d, clock)
-		robot := must[access.Person](t)(w.access.AddPerson(w.ctx, w.all, access.NewPerson{Kind: access.KindService, Name: "deploy", Owner: w.bob.ID}))
-		team := must[access.Team](t)(w.access.PutTeam(w.ctx, w.all, access.Team{Name: "Robots", Members: []access.Member{{Person: robot.ID}}}))
+		robot := must[access.Person](t)(w.access.AddPerson(w.Ctx, w.all, access.NewPerson{Kind: access.KindService, Name: "deploy", Owner: w.bob.ID}))
+		team := must[access.Team](t)(w.access.PutTeam(w.Ctx, w.all, access.Team{Name: "Robots", Members: []access.Member{{Person: robot.ID}}}))
 		of := func(in *access.NewGrant) { in.Person = robot.ID }
 		g := must[access.Grant](t)(w.access.Grant(w.as(w.bob), w.all, w.asked(of)))
 		if g.State != access.GrantProposed {
@@ -34,29 +34,29 @@ func TestServiceAccountsAreTheirOwners(t *testing.T) {
 		if byTeam.State != access.GrantProposed {
 			t.Errorf("Bob grants to a team of his: got %s, want proposed", byTeam.State)
 		}
-		must[access.Terms](t)(w.access.SetTerms(w.ctx, w.all, access.Terms{Customer: w.harbour.ID, SecondPerson: true}))
-		asked := must[access.Grant](t)(w.access.Grant(w.as(w.cleo), w.all, w.asked(func(in *access.NewGrant) { of(in); in.Customer = w.harbour.ID })))
+		must[access.Terms](t)(w.access.SetTerms(w.Ctx, w.all, access.Terms{Customer: w.Harbour.ID, SecondPerson: true}))
+		asked := must[access.Grant](t)(w.access.Grant(w.as(w.cleo), w.all, w.asked(func(in *access.NewGrant) { of(in); in.Customer = w.Harbour.ID })))
 		_, err := w.access.Answer(w.as(w.bob), w.all, asked.ID, true, "")
 		refused(t, "Bob approves what is his", err, controlplane.CodeForbidden)
-		must[access.Grant](t)(w.access.Answer(w.ctx, w.all, asked.ID, true, ""))
-		_, err = w.access.ChangePerson(w.ctx, w.all, robot.ID, access.PersonChange{Owner: &w.cleo.ID})
+		must[access.Grant](t)(w.access.Answer(w.Ctx, w.all, asked.ID, true, ""))
+		_, err = w.access.ChangePerson(w.Ctx, w.all, robot.ID, access.PersonChange{Owner: &w.cleo.ID})
 		refused(t, "another owner while it has a grant", err, controlplane.CodeInvalid)
 
-		c := must[access.Campaign](t)(w.access.StartCampaign(w.ctx, w.all, "Winter", clock.Now().Add(14*24*time.Hour)))
-		items, _, err := w.access.CampaignItems(w.ctx, w.all, c.ID, "", 0, "")
+		c := must[access.Campaign](t)(w.access.StartCampaign(w.Ctx, w.all, "Winter", clock.Now().Add(14*24*time.Hour)))
+		items, _, err := w.access.CampaignItems(w.Ctx, w.all, c.ID, "", 0, "")
 		if err != nil || len(items) != 1 {
 			t.Fatalf("items: got %v, %v", items, err)
 		}
 		_, err = w.access.AnswerItem(w.as(w.bob), w.all, items[0].ID, true, "I need it")
 		refused(t, "Bob confirms what is his", err, controlplane.CodeForbidden)
 
-		e := must[access.Entry](t)(w.access.AddEntry(w.ctx, w.all, access.Entry{Way: access.WayService, Person: robot.ID, Customer: w.maple.ID, Reason: "deploys", ReviewBy: clock.Now().Add(time.Hour)}))
+		e := must[access.Entry](t)(w.access.AddEntry(w.Ctx, w.all, access.Entry{Way: access.WayService, Person: robot.ID, Customer: w.Maple.ID, Reason: "deploys", ReviewBy: clock.Now().Add(time.Hour)}))
 		_, err = w.access.ReviewEntry(w.as(w.bob), w.all, e.ID, clock.Now().Add(24*time.Hour), "needed")
 		refused(t, "Bob reviews what is his", err, controlplane.CodeForbidden)
-		must[int](t)(w.access.Leave(w.ctx, w.all, w.bob.ID, "other work"))
+		must[int](t)(w.access.Leave(w.Ctx, w.all, w.bob.ID, "other work"))
 		_, err = w.access.ChangePerson(w.as(w.cleo), w.all, robot.ID, access.PersonChange{Owner: &w.cleo.ID})
 		refused(t, "Cleo takes it over herself", err, controlplane.CodeInvalid)
-		must[access.Person](t)(w.access.ChangePerson(w.ctx, w.all, robot.ID, access.PersonChange{Owner: &w.cleo.ID}))
+		must[access.Person](t)(w.access.ChangePerson(w.Ctx, w.all, robot.ID, access.PersonChange{Owner: &w.cleo.ID}))
 	})
 }
 
@@ -65,7 +65,7 @@ func TestTeamsAreNoWayPastAnAnswer(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		w := newWorld(t, d, clock)
 		soon := clock.Now().Add(24 * time.Hour)
-		team := must[access.Team](t)(w.access.PutTeam(w.ctx, w.all, access.Team{Name: "Night", Members: []access.Member{{Person: w.bob.ID, Until: soon}}}))
+		team := must[access.Team](t)(w.access.PutTeam(w.Ctx, w.all, access.Team{Name: "Night", Members: []access.Member{{Person: w.bob.ID, Until: soon}}}))
 		put := func(by access.Person, members ...access.Member) error {
 			_, err := w.access.PutTeam(w.as(by), w.all, access.Team{ID: team.ID, Name: "Night", Members: members})
 			return err
@@ -78,7 +78,7 @@ func TestTeamsAreNoWayPastAnAnswer(t *testing.T) {
 		if err := put(w.ada, short); err != nil {
 			t.Fatal(err)
 		}
-		must[access.Grant](t)(w.access.Grant(w.ctx, w.all, w.asked(func(in *access.NewGrant) { in.Person, in.Team = "", team.ID })))
+		must[access.Grant](t)(w.access.Grant(w.Ctx, w.all, w.asked(func(in *access.NewGrant) { in.Person, in.Team = "", team.ID })))
 		refused(t, "oneself", put(w.cleo, short, cleo), controlplane.CodeInvalid)
 		refused(t, "oneself for longer", put(w.bob, bob), controlplane.CodeInvalid)
 		if err := put(w.bob, access.Member{Person: w.bob.ID, Until: soon.Add(-time.Hour)}, cleo); err != nil {
@@ -87,9 +87,9 @@ func TestTeamsAreNoWayPastAnAnswer(t *testing.T) {
 		if err := put(w.ada); err != nil {
 			t.Errorf("nobody: %v", err)
 		}
-		must[access.Terms](t)(w.access.SetTerms(w.ctx, w.all, access.Terms{Customer: w.maple.ID, CustomerApproves: true}))
+		must[access.Terms](t)(w.access.SetTerms(w.Ctx, w.all, access.Terms{Customer: w.Maple.ID, CustomerApproves: true}))
 		refused(t, "past the customer", put(w.ada, cleo), controlplane.CodeInvalid)
-		must[access.Terms](t)(w.access.SetTerms(w.ctx, w.all, access.Terms{Customer: w.maple.ID}))
+		must[access.Terms](t)(w.access.SetTerms(w.Ctx, w.all, access.Terms{Customer: w.Maple.ID}))
 		refused(t, "long ago", put(w.ada, access.Member{Person: w.cleo.ID, From: clock.Now().AddDate(0, 0, -8)}), controlplane.CodeInvalid)
 		if err := put(w.ada, cleo); err != nil {
 			t.Errorf("a colleague: %v", err)
@@ -132,26 +132,26 @@ func TestNamesAreNotTaken(t *testing.T) {
 func TestNotInOnesOwnFavour(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		w := newWorld(t, d, clock)
-		must[access.Terms](t)(w.access.SetTerms(w.ctx, w.all, access.Terms{Customer: w.maple.ID, SecondPerson: true, CustomerApproves: true}))
+		must[access.Terms](t)(w.access.SetTerms(w.Ctx, w.all, access.Terms{Customer: w.Maple.ID, SecondPerson: true, CustomerApproves: true}))
 		for name, in := range map[string]access.Terms{"no second person": {CustomerApproves: true}, "no answer of the customer": {SecondPerson: true}} {
-			in.Customer = w.maple.ID
+			in.Customer = w.Maple.ID
 			_, err := w.access.SetTerms(w.as(w.bob), w.all, in)
 			refused(t, name, err, controlplane.CodeForbidden)
 		}
-		must[access.Terms](t)(w.access.SetTerms(w.as(w.bob), w.all, access.Terms{Customer: w.maple.ID, SecondPerson: true, CustomerApproves: true, MaxDays: 30}))
-		must[access.Terms](t)(w.access.SetTerms(w.ctx, w.all, access.Terms{Customer: w.maple.ID}))
+		must[access.Terms](t)(w.access.SetTerms(w.as(w.bob), w.all, access.Terms{Customer: w.Maple.ID, SecondPerson: true, CustomerApproves: true, MaxDays: 30}))
+		must[access.Terms](t)(w.access.SetTerms(w.Ctx, w.all, access.Terms{Customer: w.Maple.ID}))
 		for _, kind := range []access.PaperKind{access.PaperConfidentiality, access.PaperTraining} {
 			_, err := w.access.AddPaper(w.as(w.bob), w.all, access.Paper{Person: w.bob.ID, Kind: kind, Until: clock.Now().AddDate(1, 0, 0)})
 			refused(t, string(kind), err, controlplane.CodeForbidden)
 		}
-		entry := access.Entry{Way: access.WayAdmin, Person: w.bob.ID, Customer: w.maple.ID, Reason: "the work", Until: clock.Now().Add(time.Hour)}
+		entry := access.Entry{Way: access.WayAdmin, Person: w.bob.ID, Customer: w.Maple.ID, Reason: "the work", Until: clock.Now().Add(time.Hour)}
 		_, err := w.access.AddEntry(w.as(w.bob), w.all, entry)
 		refused(t, "an entry of oneself", err, controlplane.CodeInvalid)
 		entry.From = clock.Now().AddDate(0, 0, -8)
-		_, err = w.access.AddEntry(w.ctx, w.all, entry)
+		_, err = w.access.AddEntry(w.Ctx, w.all, entry)
 		refused(t, "an entry of long ago", err, controlplane.CodeInvalid)
 		entry.From = clock.Now().AddDate(0, 0, -6)
-		must[access.Entry](t)(w.access.AddEntry(w.ctx, w.all, entry))
+		must[access.Entry](t)(w.access.AddEntry(w.Ctx, w.all, entry))
 	})
 }
 
@@ -159,7 +159,7 @@ func TestNotInOnesOwnFavour(t *testing.T) {
 func TestEmergenciesInARow(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		w := newWorld(t, d, clock)
-		team := must[access.Team](t)(w.access.PutTeam(w.ctx, w.all, access.Team{Name: "Night", Members: []access.Member{{Person: w.bob.ID}}}))
+		team := must[access.Team](t)(w.access.PutTeam(w.Ctx, w.all, access.Team{Name: "Night", Members: []access.Member{{Person: w.bob.ID}}}))
 		emergency := func(by access.Person, change func(*access.NewGrant)) (access.Grant, error) {
 			return w.access.Grant(w.as(by), w.all, w.asked(func(in *access.NewGrant) {
 				in.Kind, in.Until, in.Alone = access.GrantBreakGlass, clock.Now().Add(time.Hour), true
@@ -190,15 +190,15 @@ func TestUsersStayWhileTheyHaveAccess(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		p := enforcing(t, d, clock)
 		change := func(users ...string) error {
-			_, err := p.access.ChangePerson(p.ctx, p.all, p.cleo.ID, access.PersonChange{TeleportUsers: &users})
+			_, err := p.access.ChangePerson(p.Ctx, p.all, p.cleo.ID, access.PersonChange{TeleportUsers: &users})
 			return err
 		}
-		g := must[access.Grant](t)(p.access.Grant(p.ctx, p.all, p.asked(func(in *access.NewGrant) { in.Person = p.cleo.ID })))
+		g := must[access.Grant](t)(p.access.Grant(p.Ctx, p.all, p.asked(func(in *access.NewGrant) { in.Person = p.cleo.ID })))
 		refused(t, "one off", change("cleo.clark"), controlplane.CodeInvalid)
 		if err := change("cleo", "cleo.clark"); err != nil {
 			t.Errorf("one more: %v", err)
 		}
-		must[access.Grant](t)(p.access.Revoke(p.ctx, p.all, g.ID, "not needed"))
+		must[access.Grant](t)(p.access.Revoke(p.Ctx, p.all, g.ID, "not needed"))
 		if err := change("cleo.clark"); err != nil {
 			t.Errorf("one off once the access has ended: %v", err)
 		}
@@ -209,7 +209,7 @@ func TestUsersStayWhileTheyHaveAccess(t *testing.T) {
 func TestRoleForOneself(t *testing.T) {
 	clock := &dbtest.Clock{}
 	p := newPlane(t, dbtest.SQLite(t, clock), clock)
-	must[access.Person](t)(p.access.AddPerson(p.ctx, p.all, access.NewPerson{Kind: access.KindService, Owner: p.ada.ID, Name: "Deploy", TeleportUsers: []string{"deploy"}}))
+	must[access.Person](t)(p.access.AddPerson(p.Ctx, p.all, access.NewPerson{Kind: access.KindService, Owner: p.ada.ID, Name: "Deploy", TeleportUsers: []string{"deploy"}}))
 	for _, tt := range []struct {
 		name  string
 		user  string
@@ -228,11 +228,11 @@ func TestRoleForOneself(t *testing.T) {
 		p.c.users[tt.user] = teleport.User{Name: tt.user, Roles: []string{"legacy"}}
 		p.look()
 		until := clock.Now().AddDate(0, 1, 0)
-		if err := p.access.AcceptRole(p.ctx, p.all, "legacy", tt.owner.ID, until, "it was there"); code(err) != tt.want {
+		if err := p.access.AcceptRole(p.Ctx, p.all, "legacy", tt.owner.ID, until, "it was there"); code(err) != tt.want {
 			t.Errorf("%s: got %v, want %q", tt.name, err, tt.want)
 		}
 		if tt.want != "" {
-			if _, err := p.access.AcceptBaseline(p.ctx, p.all, "", tt.owner.ID, until, "it was there"); code(err) != tt.want {
+			if _, err := p.access.AcceptBaseline(p.Ctx, p.all, "", tt.owner.ID, until, "it was there"); code(err) != tt.want {
 				t.Errorf("%s, with all there are: got %v, want %q", tt.name, err, tt.want)
 			}
 		}

@@ -23,7 +23,7 @@ func TestReplicasSendOnce(t *testing.T) {
 		o := mail.Options{Host: "mail.hof.example"}
 		w, _ := newMailed(t, d, clock, o)
 		for i := range many {
-			c := w.customer(fmt.Sprintf("c-%d", i), "Customer")
+			c := w.Customer(fmt.Sprintf("c-%d", i), "Customer")
 			w.contact(c, "Anna", policy.RoleOwner)
 			w.contact(c, "Berta", policy.RoleOwner)
 			w.list(c, operator(w.bob), operator(w.cleo))
@@ -41,7 +41,7 @@ func TestReplicasSendOnce(t *testing.T) {
 			t.Errorf("the next look: %v; before: %v", err, failed)
 		}
 		var mails, notices, sent int
-		w.write(func(tx *db.Tx) error {
+		w.Write(func(tx *db.Tx) error {
 			return tx.Raw("SELECT (SELECT COUNT(*) FROM mails), (SELECT COUNT(*) FROM access_notices WHERE state = 'sent'), (SELECT COUNT(*) FROM ledger_pending WHERE kind = 'access.notice_sent')").
 				Row().Scan(&mails, &notices, &sent)
 		})
@@ -53,10 +53,10 @@ func TestReplicasSendOnce(t *testing.T) {
 
 // replica is another plane on the same database.
 func (w *world) replica(o mail.Options) *access.Service {
-	w.t.Helper()
-	j := jobs.New(w.db, w.keeper, w.bus, jobs.Options{})
+	w.T.Helper()
+	j := jobs.New(w.DB, w.Keeper, w.Bus, jobs.Options{})
 	o.PortalURL, o.From, o.EHLO = "https://portal.example", "Hof <noreply@hof.example>", "plane.hof.example"
-	m := must[*mail.Mail](w.t)(mail.New(w.db, w.keeper, w.ledger, j, w.findings, o))
-	return must[*access.Service](w.t)(access.New(access.Deps{DB: w.db, Keeper: w.keeper, Ledger: w.ledger, Jobs: j, Findings: w.findings,
-		Customers: customers.New(w.db, w.keeper, w.ledger), Identity: w.identity, Mail: outgoing{m}}, access.Options{Bus: w.bus}))
+	m := must[*mail.Mail](w.T)(mail.New(w.DB, w.Keeper, w.Ledger, j, w.Findings, o))
+	return must[*access.Service](w.T)(access.New(access.Deps{DB: w.DB, Keeper: w.Keeper, Ledger: w.Ledger, Jobs: j, Findings: w.Findings,
+		Customers: customers.New(w.DB, w.Keeper, w.Ledger), Identity: w.Identity, Mail: outgoing{m}}, access.Options{Bus: w.Bus}))
 }

@@ -11,9 +11,9 @@ import (
 
 // inTx runs fn in a reading transaction of the admin.
 func (w *world) inTx(fn func(tx *db.Tx) error) {
-	w.t.Helper()
-	if err := w.db.Read(w.ctx, fn); err != nil {
-		w.t.Fatal(err)
+	w.T.Helper()
+	if err := w.DB.Read(w.Ctx, fn); err != nil {
+		w.T.Fatal(err)
 	}
 }
 
@@ -49,15 +49,15 @@ func TestPersonsOfSessions(t *testing.T) {
 func TestGroundOfSessions(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		w := newWorld(t, d, clock)
-		w.share()
-		before := w.clock.Now()
+		w.Share()
+		before := w.Clock.Now()
 		w.hours(1)
-		must[access.Authorisation](t)(w.access.AddAuthorisation(w.ctx, w.all, access.Authorisation{Customer: w.maple.ID, Name: "Mia Maple", Acts: []string{access.ActSession}}))
-		g := must[access.Grant](t)(w.access.Grant(w.ctx, w.all, w.asked(func(in *access.NewGrant) { in.Ticket = "OPS-12" })))
+		must[access.Authorisation](t)(w.access.AddAuthorisation(w.Ctx, w.all, access.Authorisation{Customer: w.Maple.ID, Name: "Mia Maple", Acts: []string{access.ActSession}}))
+		g := must[access.Grant](t)(w.access.Grant(w.Ctx, w.all, w.asked(func(in *access.NewGrant) { in.Ticket = "OPS-12" })))
 		w.hours(1)
-		during := w.clock.Now()
+		during := w.Clock.Now()
 		w.hours(1)
-		must[access.Grant](t)(w.access.Revoke(w.ctx, w.all, g.ID, "done"))
+		must[access.Grant](t)(w.access.Revoke(w.Ctx, w.all, g.ID, "done"))
 		w.hours(1)
 		ground := func(customer, person, server string, at time.Time) (out access.SessionGround) {
 			t.Helper()
@@ -67,27 +67,27 @@ func TestGroundOfSessions(t *testing.T) {
 			})
 			return out
 		}
-		got := ground(w.maple.ID, w.bob.ID, w.mapleOne.ID, during)
+		got := ground(w.Maple.ID, w.bob.ID, w.MapleOne.ID, during)
 		if got.Grant != g.ID || got.Kind != "normal" || got.Role != "operator" || got.Ticket != "OPS-12" || got.Reason != "looks after the shop" || got.Authorisation == "" {
 			t.Errorf("while it was granted: got %+v", got)
 		}
 		for name, got := range map[string]access.SessionGround{
-			"before it":            ground(w.maple.ID, w.bob.ID, w.mapleOne.ID, before),
-			"when it was revoked":  ground(w.maple.ID, w.bob.ID, w.mapleOne.ID, w.clock.Now()),
-			"another person's":     ground(w.maple.ID, w.cleo.ID, w.mapleOne.ID, during),
-			"nobody's":             ground(w.maple.ID, "", w.mapleOne.ID, during),
-			"on another's server":  ground(w.harbour.ID, w.bob.ID, w.harbourOne.ID, during),
-			"of another's own one": ground(w.harbour.ID, w.bob.ID, w.mapleOne.ID, during),
+			"before it":            ground(w.Maple.ID, w.bob.ID, w.MapleOne.ID, before),
+			"when it was revoked":  ground(w.Maple.ID, w.bob.ID, w.MapleOne.ID, w.Clock.Now()),
+			"another person's":     ground(w.Maple.ID, w.cleo.ID, w.MapleOne.ID, during),
+			"nobody's":             ground(w.Maple.ID, "", w.MapleOne.ID, during),
+			"on another's server":  ground(w.Harbour.ID, w.bob.ID, w.HarbourOne.ID, during),
+			"of another's own one": ground(w.Harbour.ID, w.bob.ID, w.MapleOne.ID, during),
 		} {
 			if got != (access.SessionGround{}) {
 				t.Errorf("%s: got %+v, want nothing", name, got)
 			}
 		}
-		if got := ground(w.harbour.ID, w.bob.ID, w.shared.ID, during); got.Kind != access.KindShared || got.Grant != "" || got.Reason != "" || got.Ticket != "" {
+		if got := ground(w.Harbour.ID, w.bob.ID, w.Shared.ID, during); got.Kind != access.KindShared || got.Grant != "" || got.Reason != "" || got.Ticket != "" {
 			t.Errorf("for whom lives on the same server: got %+v, want that it is another's ground, and no word of it", got)
 		}
 		w.inTx(func(tx *db.Tx) error {
-			months, err := w.access.RecordingMonths(tx, w.all, w.maple.ID)
+			months, err := w.access.RecordingMonths(tx, w.all, w.Maple.ID)
 			if months != 12 {
 				t.Errorf("recordings are kept %d months, want 12", months)
 			}
@@ -101,12 +101,12 @@ func TestGroundOfSessions(t *testing.T) {
 func TestLetIn(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		p := newPlane(t, d, clock)
-		p.active(p.mapleOne)
-		p.scanned(p.mapleOne, scan())
+		p.active(p.MapleOne)
+		p.scanned(p.MapleOne, scan())
 		letIn := func(account, key string) (out bool) {
 			t.Helper()
 			p.inTx(func(tx *db.Tx) (err error) {
-				out, err = p.access.LetIn(tx, p.all, p.mapleOne.ID, account, key, p.clock.Now())
+				out, err = p.access.LetIn(tx, p.all, p.MapleOne.ID, account, key, p.Clock.Now())
 				return err
 			})
 			return out
@@ -114,17 +114,17 @@ func TestLetIn(t *testing.T) {
 		if letIn("dev", keyB) || letIn("dev", "") {
 			t.Error("a key of which nobody has said anything lets in")
 		}
-		items, _, err := p.access.ListFound(p.ctx, p.all, access.FoundFilter{})
+		items, _, err := p.access.ListFound(p.Ctx, p.all, access.FoundFilter{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, x := range items {
 			if x.Kind == access.FoundKey && x.Account == "dev" {
-				must[access.Found](t)(p.access.Explain(p.ctx, p.all, x.ID, "", p.maple.ID))
+				must[access.Found](t)(p.access.Explain(p.Ctx, p.all, x.ID, "", p.Maple.ID))
 				if letIn("dev", keyB) {
 					t.Error("what we say is the customer's lets in before the customer says so")
 				}
-				ctx, scope := p.owner(p.maple)
+				ctx, scope := p.Owner(p.Maple)
 				must[access.Found](t)(p.access.ConfirmFound(ctx, scope, x.ID, true, "Eve of the agency"))
 			}
 		}

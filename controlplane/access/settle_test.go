@@ -17,9 +17,9 @@ func TestSettleWritesTheDifference(t *testing.T) {
 		w := newWorld(t, d, clock)
 		var heard int
 		w.access.OnChanged(func(_ *db.Tx, changes []access.Change) error { heard += len(changes); return nil })
-		part := access.Part{Column: access.Enforced, Source: "teleport", Customers: []string{w.maple.ID}}
-		bob := access.Want{Customer: w.maple.ID, Person: w.bob.ID, Way: access.WayTeleport, Role: "operator", Ground: "role-a"}
-		key := access.Want{Customer: w.maple.ID, Unknown: "SHA256:abc", Way: access.WayLogin, Role: "root", Server: w.mapleOne.ID, Ground: "key_1"}
+		part := access.Part{Column: access.Enforced, Source: "teleport", Customers: []string{w.Maple.ID}}
+		bob := access.Want{Customer: w.Maple.ID, Person: w.bob.ID, Way: access.WayTeleport, Role: "operator", Ground: "role-a"}
+		key := access.Want{Customer: w.Maple.ID, Unknown: "SHA256:abc", Way: access.WayLogin, Role: "root", Server: w.MapleOne.ID, Ground: "key_1"}
 
 		same(t, "first", told(w.settle(part, bob, key)), []string{"added SHA256:abc login root", "added Bob Builder teleport operator"})
 		same(t, "again", told(w.settle(part, bob, key)), nil)
@@ -52,9 +52,9 @@ func TestSettleIsOneWithItsHooks(t *testing.T) {
 			}
 			return nil
 		})
-		part := access.Part{Column: access.Could, Source: "host", Customers: []string{w.maple.ID}}
-		bob := access.Want{Customer: w.maple.ID, Person: w.bob.ID, Way: access.WayLogin, Role: "root", Server: w.mapleOne.ID, Ground: "key_1"}
-		err := d.Write(w.ctx, func(tx *db.Tx) error { _, err := w.access.Settle(tx, part, []access.Want{bob}); return err })
+		part := access.Part{Column: access.Could, Source: "host", Customers: []string{w.Maple.ID}}
+		bob := access.Want{Customer: w.Maple.ID, Person: w.bob.ID, Way: access.WayLogin, Role: "root", Server: w.MapleOne.ID, Ground: "key_1"}
+		err := d.Write(w.Ctx, func(tx *db.Tx) error { _, err := w.access.Settle(tx, part, []access.Want{bob}); return err })
 		if !errors.Is(err, refused) {
 			t.Fatalf("got %v, want what the hook said", err)
 		}
@@ -65,20 +65,20 @@ func TestSettleIsOneWithItsHooks(t *testing.T) {
 
 func TestSettleRefusesNonsense(t *testing.T) {
 	w := newWorld(t, dbtest.SQLite(t, &dbtest.Clock{}), &dbtest.Clock{})
-	good := access.Want{Customer: w.maple.ID, Person: w.bob.ID, Way: access.WayLogin}
+	good := access.Want{Customer: w.Maple.ID, Person: w.bob.ID, Way: access.WayLogin}
 	for name, c := range map[string]struct {
 		part access.Part
 		want access.Want
 	}{
-		"a column that is none": {access.Part{Column: "x", Source: "host", Customers: []string{w.maple.ID}}, good},
+		"a column that is none": {access.Part{Column: "x", Source: "host", Customers: []string{w.Maple.ID}}, good},
 		"everything":            {access.Part{Column: access.Could, Source: "host"}, good},
-		"wants of no source":    {access.Part{Column: access.Could, Customers: []string{w.maple.ID}}, good},
-		"a way that is none":    {access.Part{Column: access.Could, Source: "host", Customers: []string{w.maple.ID}}, access.Want{Customer: w.maple.ID, Person: w.bob.ID, Way: "x"}},
-		"nobody":                {access.Part{Column: access.Could, Source: "host", Customers: []string{w.maple.ID}}, access.Want{Customer: w.maple.ID, Way: access.WayLogin}},
-		"no customer":           {access.Part{Column: access.Could, Source: "host", Customers: []string{w.maple.ID}}, access.Want{Person: w.bob.ID, Way: access.WayLogin}},
-		"somebody's name":       {access.Part{Column: access.Could, Source: "host", Customers: []string{w.maple.ID}}, access.Want{Customer: w.maple.ID, Person: "bob", Way: access.WayLogin}},
+		"wants of no source":    {access.Part{Column: access.Could, Customers: []string{w.Maple.ID}}, good},
+		"a way that is none":    {access.Part{Column: access.Could, Source: "host", Customers: []string{w.Maple.ID}}, access.Want{Customer: w.Maple.ID, Person: w.bob.ID, Way: "x"}},
+		"nobody":                {access.Part{Column: access.Could, Source: "host", Customers: []string{w.Maple.ID}}, access.Want{Customer: w.Maple.ID, Way: access.WayLogin}},
+		"no customer":           {access.Part{Column: access.Could, Source: "host", Customers: []string{w.Maple.ID}}, access.Want{Person: w.bob.ID, Way: access.WayLogin}},
+		"somebody's name":       {access.Part{Column: access.Could, Source: "host", Customers: []string{w.Maple.ID}}, access.Want{Customer: w.Maple.ID, Person: "bob", Way: access.WayLogin}},
 	} {
-		err := w.db.Write(w.ctx, func(tx *db.Tx) error { _, err := w.access.Settle(tx, c.part, []access.Want{c.want}); return err })
+		err := w.DB.Write(w.Ctx, func(tx *db.Tx) error { _, err := w.access.Settle(tx, c.part, []access.Want{c.want}); return err })
 		if err == nil {
 			t.Errorf("%s: taken, want an error", name)
 		}

@@ -17,7 +17,7 @@ func TestUserTakenOffKeepsNoRole(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		p := enforcing(t, d, clock)
 		p.c.users["robert"] = teleport.User{Name: "robert"}
-		g := p.grant(p.maple, p.bob, "operator", 100)
+		g := p.grant(p.Maple, p.bob, "operator", 100)
 		p.tick()
 		p.revoke(g)
 		p.tick()
@@ -36,7 +36,7 @@ func TestUserTakenOffKeepsNoRole(t *testing.T) {
 			}
 			return nil
 		}
-		p.grant(p.maple, p.bob, "operator", 100)
+		p.grant(p.Maple, p.bob, "operator", 100)
 		p.tick()
 		if widened != "without" {
 			t.Errorf("the role was made wider %s bob in it, want without", widened)
@@ -45,7 +45,7 @@ func TestUserTakenOffKeepsNoRole(t *testing.T) {
 			t.Errorf("roles: got bob %v, robert %v, want it with robert alone", bob, robert)
 		}
 		p.look()
-		same(t, "maple", p.columns(p.maple), []string{"Bob Builder operator listed enforced could"})
+		same(t, "maple", p.columns(p.Maple), []string{"Bob Builder operator listed enforced could"})
 		same(t, "findings", p.open(), nil)
 	})
 }
@@ -55,7 +55,7 @@ func TestUserTakenOffKeepsNoRole(t *testing.T) {
 func TestRoleOfOursByHand(t *testing.T) {
 	clock := &dbtest.Clock{}
 	p := enforcing(t, dbtest.SQLite(t, clock), clock)
-	p.grant(p.maple, p.bob, "operator", 100)
+	p.grant(p.Maple, p.bob, "operator", 100)
 	p.tick()
 	p.mode(access.Shadow)
 	role := p.c.users["bob"].Roles[0]

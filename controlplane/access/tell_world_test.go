@@ -56,8 +56,8 @@ func newTeller(t testing.TB, d *db.DB, clock *dbtest.Clock) *teller {
 	t.Helper()
 	w := &teller{post: newPost()}
 	w.world = newWorld(t, d, clock, func(deps *access.Deps, _ *access.Options) { deps.Mail = w.post })
-	w.anna, w.berta = w.contact(w.maple, "Anna", policy.RoleOwner), w.contact(w.maple, "Berta", policy.RoleOwner)
-	w.contact(w.maple, "Reader", policy.RoleReader)
+	w.anna, w.berta = w.contact(w.Maple, "Anna", policy.RoleOwner), w.contact(w.Maple, "Berta", policy.RoleOwner)
+	w.contact(w.Maple, "Reader", policy.RoleReader)
 	return w
 }
 
@@ -68,39 +68,39 @@ func tellEach(t *testing.T, fn func(w *teller)) {
 }
 
 func (w *world) contact(c customers.Customer, name string, role policy.Role) customers.Contact {
-	w.t.Helper()
-	return must[customers.Contact](w.t)(w.customers.AddContact(w.ctx, w.all, customers.NewContact{Customer: c.ID, Name: name, Email: name + "@" + c.Slug + ".example", Role: role}))
+	w.T.Helper()
+	return must[customers.Contact](w.T)(w.Customers.AddContact(w.Ctx, w.all, customers.NewContact{Customer: c.ID, Name: name, Email: name + "@" + c.Slug + ".example", Role: role}))
 }
 
 // asContact is the context of a contact, and their scope.
 func (w *world) asContact(c customers.Contact) (context.Context, policy.Scope) {
 	a := controlplane.Actor{Kind: controlplane.ActorContact, ID: c.ID, Customer: c.Customer, Role: string(c.Role)}
-	return controlplane.WithActor(w.t.Context(), a), policy.ScopeOf(a)
+	return controlplane.WithActor(w.T.Context(), a), policy.ScopeOf(a)
 }
 
 // tellDue does what is due.
 func (w *world) tellDue() {
-	w.t.Helper()
-	if err := w.access.TellDue(w.t.Context()); err != nil {
-		w.t.Fatal(err)
+	w.T.Helper()
+	if err := w.access.TellDue(w.T.Context()); err != nil {
+		w.T.Fatal(err)
 	}
 }
 
 // after moves the clock, and does what is due then.
 func (w *world) after(d time.Duration) {
-	w.t.Helper()
-	w.clock.Advance(d)
+	w.T.Helper()
+	w.Clock.Advance(d)
 	w.tellDue()
 }
 
 // becomes plays what becomes of the latest mail of a template to an address.
 func (w *teller) becomes(template, to string, state mail.State, cause mail.Cause) {
-	w.t.Helper()
+	w.T.Helper()
 	id := w.post.ids[template+" "+to]
 	if id == "" {
-		w.t.Fatalf("no mail %s to %s: %v", template, to, w.post.sent)
+		w.T.Fatalf("no mail %s to %s: %v", template, to, w.post.sent)
 	}
-	w.write(func(tx *db.Tx) error {
+	w.Write(func(tx *db.Tx) error {
 		b := mail.Became{Mail: id, State: state, Cause: cause}
 		if state == mail.Accepted {
 			b.AcceptedAt = tx.Now
@@ -119,10 +119,10 @@ func (w *teller) to() (out []string) {
 
 // notices are a customer's, the oldest first.
 func (w *world) notices(c customers.Customer) []access.Notice {
-	w.t.Helper()
-	items, _, err := w.access.Notices(w.ctx, w.all, c.ID, 0, "")
+	w.T.Helper()
+	items, _, err := w.access.Notices(w.Ctx, w.all, c.ID, 0, "")
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	slices.Reverse(items)
 	return items
@@ -130,10 +130,10 @@ func (w *world) notices(c customers.Customer) []access.Notice {
 
 // found are the kinds of open findings of a customer, sorted.
 func (w *world) found(customer string) (kinds []string) {
-	w.t.Helper()
-	items, _, err := w.findings.List(w.ctx, w.all, findings.Filter{Customer: customer})
+	w.T.Helper()
+	items, _, err := w.Findings.List(w.Ctx, w.all, findings.Filter{Customer: customer})
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	for _, f := range items {
 		if f.Customer != customer {
@@ -141,7 +141,7 @@ func (w *world) found(customer string) (kinds []string) {
 		}
 		kinds = append(kinds, f.Kind)
 		if title, cause, next := findings.Sentence("en", f); title == "" || cause == "" || next == "" {
-			w.t.Errorf("finding %s has no sentence", f.Kind)
+			w.T.Errorf("finding %s has no sentence", f.Kind)
 		}
 	}
 	slices.Sort(kinds)
@@ -150,10 +150,10 @@ func (w *world) found(customer string) (kinds []string) {
 
 // open are the open findings of a kind.
 func (w *world) open(kind string) []findings.Finding {
-	w.t.Helper()
-	items, _, err := w.findings.List(w.ctx, w.all, findings.Filter{Kinds: []string{kind}})
+	w.T.Helper()
+	items, _, err := w.Findings.List(w.Ctx, w.all, findings.Filter{Kinds: []string{kind}})
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	return items
 }
@@ -163,11 +163,11 @@ func asError(err error, to **controlplane.Error) bool { return errors.As(err, to
 
 // ledgerOf are the kinds of the ledger's entries about a subject, in order.
 func (w *world) ledgerOf(subject string) (kinds []string) {
-	w.t.Helper()
-	if err := w.db.Read(w.ctx, func(tx *db.Tx) error {
+	w.T.Helper()
+	if err := w.DB.Read(w.Ctx, func(tx *db.Tx) error {
 		return tx.Raw("SELECT kind FROM ledger_pending WHERE subject = ? ORDER BY id", subject).Scan(&kinds).Error
 	}); err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	return kinds
 }
@@ -177,7 +177,7 @@ func code(err error) controlplane.Code { return controlplane.ErrorCode(err) }
 
 // list settles what is listed for customers by a source of the test.
 func (w *world) list(c customers.Customer, wants ...access.Want) []access.Change {
-	w.t.Helper()
+	w.T.Helper()
 	for i := range wants {
 		wants[i].Customer, wants[i].Way, wants[i].Ground = c.ID, access.WayTeleport, "test-"+wants[i].Person
 	}
