@@ -15,7 +15,7 @@ import (
 func BenchmarkIngest(b *testing.B) {
 	eachEngine(b, func(b *testing.B, d *db.DB, clock *dbtest.Clock) {
 		w := newWorld(b, d, clock)
-		w.lists.grants(w.maple, w.bobPerson)
+		w.lists.grants(w.Maple, w.bobPerson)
 		const pages, size = 20, teleport.MaxEvents
 		n := 0
 		page := func() []teleport.Event {
@@ -27,7 +27,7 @@ func BenchmarkIngest(b *testing.B) {
 			return list
 		}
 		warm := page()
-		if err := w.sessions.TakeIn(w.ctx, warm); err != nil {
+		if err := w.sessions.TakeIn(w.Ctx, warm); err != nil {
 			b.Fatal(err)
 		}
 		all := make([][]teleport.Event, pages)
@@ -38,7 +38,7 @@ func BenchmarkIngest(b *testing.B) {
 			}
 			b.StartTimer()
 			for _, list := range all {
-				if err := w.sessions.TakeIn(w.ctx, list); err != nil {
+				if err := w.sessions.TakeIn(w.Ctx, list); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -19,7 +19,7 @@ func TestReviewsThatNobodyCanMake(t *testing.T) {
 		w := newWorld(t, d, clock)
 		cleo := w.as(w.cleo, policy.RoleOps)
 		spoil := func(s sessions.Session, columns map[string]any) {
-			if err := w.sessions.Spoil(w.ctx, s.ID, columns); err != nil {
+			if err := w.sessions.Spoil(w.Ctx, s.ID, columns); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -38,21 +38,21 @@ func TestReviewsThatNobodyCanMake(t *testing.T) {
 			if r.State != sessions.Unreviewable || r.Closed != want || r.ClosedAt.IsZero() || r.ClaimedBy != "" {
 				t.Errorf("%s: %+v", want, r)
 			}
-			_, err := w.sessions.Claim(w.ctx, w.all, id)
+			_, err := w.sessions.Claim(w.Ctx, w.all, id)
 			wantCode(t, "claim "+want, err, controlplane.CodeConflict, "cannot be reviewed")
-			_, err = w.sessions.Judge(w.ctx, w.all, id, sessions.Violation, "It was", w.get(id).Version)
+			_, err = w.sessions.Judge(w.Ctx, w.all, id, sessions.Violation, "It was", w.get(id).Version)
 			wantCode(t, "judge "+want, err, controlplane.CodeConflict)
 		}
-		if ids, _ := w.queued(w.ctx, sessions.QueueFilter{}); len(ids) != 0 {
+		if ids, _ := w.queued(w.Ctx, sessions.QueueFilter{}); len(ids) != 0 {
 			t.Errorf("in the queue: %v", ids)
 		}
 		// What never came has a finding of its own.
-		same(t, "findings", w.open(w.maple.ID), []string{findings.SessionReviewImpossible, findings.SessionReviewImpossible, findings.SessionReviewImpossible, findings.SessionReviewImpossible})
-		if got, want := must[sessions.ReviewCounts](t)(w.sessions.Counts(w.ctx, w.all)), (sessions.ReviewCounts{Impossible: 5}); got != want {
+		same(t, "findings", w.open(w.Maple.ID), []string{findings.SessionReviewImpossible, findings.SessionReviewImpossible, findings.SessionReviewImpossible, findings.SessionReviewImpossible})
+		if got, want := must[sessions.ReviewCounts](t)(w.sessions.Counts(w.Ctx, w.all)), (sessions.ReviewCounts{Impossible: 5}); got != want {
 			t.Errorf("counts: %+v, want %+v", got, want)
 		}
 		w.later(8 * 24 * time.Hour) // past the time that they had
-		if got := w.open(w.maple.ID); len(got) != 4 {
+		if got := w.open(w.Maple.ID); len(got) != 4 {
 			t.Errorf("later: %v", got)
 		}
 
@@ -70,6 +70,6 @@ func TestReviewsThatNobodyCanMake(t *testing.T) {
 		if r := w.get(deleted.ID).Review; r.State != sessions.Unreviewable || r.Answer == "" {
 			t.Errorf("written down: %+v", r)
 		}
-		same(t, "findings", w.open(w.maple.ID), []string{findings.SessionReviewImpossible})
+		same(t, "findings", w.open(w.Maple.ID), []string{findings.SessionReviewImpossible})
 	})
 }

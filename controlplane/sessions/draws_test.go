@@ -60,35 +60,35 @@ func TestDrawRule(t *testing.T) {
 }
 
 func (w *world) draws() []sessions.Draw {
-	w.t.Helper()
-	items, _, err := w.sessions.Draws(w.ctx, w.all, 0, "")
+	w.T.Helper()
+	items, _, err := w.sessions.Draws(w.Ctx, w.all, 0, "")
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	return items
 }
 
 func (w *world) drawOf(day time.Time) sessions.Draw {
-	w.t.Helper()
+	w.T.Helper()
 	for _, x := range w.draws() {
 		if x.Day == day.Format(time.DateOnly) {
 			return x
 		}
 	}
-	w.t.Fatalf("no draw of %s", day.Format(time.DateOnly))
+	w.T.Fatalf("no draw of %s", day.Format(time.DateOnly))
 	return sessions.Draw{}
 }
 
 // at moves the clock on to an instant.
 func (w *world) at(t time.Time) {
-	w.t.Helper()
-	w.later(t.Sub(w.clock.Now()))
+	w.T.Helper()
+	w.later(t.Sub(w.Clock.Now()))
 }
 
 func TestDraws(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		w := newWorld(t, d, clock, func(_ *sessions.Deps, o *sessions.Options) { o.Percent = 40 })
-		w.percent(w.harbour, 100)
+		w.percent(w.Harbour, 100)
 		today := clock.Now().UTC().Truncate(24 * time.Hour)
 		day := func(n int) time.Time { return today.AddDate(0, 0, n) }
 		w.at(day(1).Add(9 * time.Hour)) // a plane that begins in the middle of a day
@@ -109,10 +109,10 @@ func TestDraws(t *testing.T) {
 		for i := range 40 {
 			ids = append(ids, w.took(quiet(day(2).Add(time.Duration(i)*10*time.Minute+10*time.Hour))).ID)
 		}
-		full := w.took(quiet(day(2).Add(10*time.Hour)), func(m *sessions.Made) { m.Customers = []string{w.maple.ID, w.harbour.ID} })
+		full := w.took(quiet(day(2).Add(10*time.Hour)), func(m *sessions.Made) { m.Customers = []string{w.Maple.ID, w.Harbour.ID} })
 		missing := w.took(quiet(day(2).Add(10*time.Hour)), func(m *sessions.Made) { m.State = sessions.Missing })
-		w.percent(w.harbour, 0) // too late: what counts was committed with the seed
-		w.percent(w.maple, 0)
+		w.percent(w.Harbour, 0) // too late: what counts was committed with the seed
+		w.percent(w.Maple, 0)
 		w.at(day(3)) // over, and within the grace
 		if x := w.drawOf(day(2)); x.Seed != "" || !x.RevealedAt.IsZero() {
 			t.Fatalf("revealed early: %+v", x)
@@ -150,7 +150,7 @@ func TestDraws(t *testing.T) {
 		w.revealed(got)
 
 		// A customer reads their own share, and counts of their own sessions.
-		owner, own := w.owner(w.harbour)
+		owner, own := w.Owner(w.Harbour)
 		theirs, _, err := w.sessions.Draws(owner, own, 0, "")
 		if err != nil || len(theirs) != len(w.draws()) {
 			t.Fatalf("as a customer reads it: %d, %v", len(theirs), err)
@@ -165,7 +165,7 @@ func TestDraws(t *testing.T) {
 		}
 
 		// What comes late is held against the same seed.
-		late := w.took(quiet(day(2).Add(11*time.Hour)), func(m *sessions.Made) { m.Customers = []string{w.harbour.ID} })
+		late := w.took(quiet(day(2).Add(11*time.Hour)), func(m *sessions.Made) { m.Customers = []string{w.Harbour.ID} })
 		if late.Review.Because != "sample" || late.Review.Draw != got.ID {
 			t.Errorf("late: %+v", late.Review)
 		}
@@ -177,29 +177,29 @@ func TestDraws(t *testing.T) {
 
 // revealed holds a draw against what the ledger says of it.
 func (w *world) revealed(x sessions.Draw) {
-	w.t.Helper()
-	items, _, err := w.ledger.List(w.ctx, w.all, ledger.Filter{Subject: x.ID, Company: true})
+	w.T.Helper()
+	items, _, err := w.Ledger.List(w.Ctx, w.all, ledger.Filter{Subject: x.ID, Company: true})
 	if err != nil || len(items) != 2 {
-		w.t.Fatalf("entries of a draw: %d, %v", len(items), err)
+		w.T.Fatalf("entries of a draw: %d, %v", len(items), err)
 	}
 	revealed, committed := items[0], items[1]
 	if committed.Data["percents_sha256"] != x.Table || committed.Data["percent"] != int64(x.Percent) || revealed.Data["percents_sha256"] != x.Table {
-		w.t.Errorf("shares: committed %v, revealed %v, listed %q", committed.Data, revealed.Data, x.Table)
+		w.T.Errorf("shares: committed %v, revealed %v, listed %q", committed.Data, revealed.Data, x.Table)
 	}
-	if committed.Data["commitment"] != x.Commitment || committed.Data["day"] != x.Day || !committed.At.Before(must[time.Time](w.t)(time.Parse(time.DateOnly, x.Day)).Add(-time.Hour+time.Millisecond)) {
-		w.t.Errorf("committed: %v at %v", committed.Data, committed.At)
+	if committed.Data["commitment"] != x.Commitment || committed.Data["day"] != x.Day || !committed.At.Before(must[time.Time](w.T)(time.Parse(time.DateOnly, x.Day)).Add(-time.Hour+time.Millisecond)) {
+		w.T.Errorf("committed: %v at %v", committed.Data, committed.At)
 	}
 	if revealed.Data["seed"] != x.Seed || revealed.Data["of"] != int64(x.Of) || revealed.Data["drawn"] != int64(x.Drawn) {
-		w.t.Errorf("revealed: %v", revealed.Data)
+		w.T.Errorf("revealed: %v", revealed.Data)
 	}
 }
 
 // percent agrees with a customer on how many sessions are drawn.
 func (w *world) percent(c customers.Customer, n int) {
-	w.t.Helper()
-	terms := must[sessions.Terms](w.t)(w.sessions.TermsOf(w.ctx, w.all, c.ID))
+	w.T.Helper()
+	terms := must[sessions.Terms](w.T)(w.sessions.TermsOf(w.Ctx, w.all, c.ID))
 	terms.Percent = n
-	must[sessions.Terms](w.t)(w.sessions.SetTerms(w.ctx, w.all, terms))
+	must[sessions.Terms](w.T)(w.sessions.SetTerms(w.Ctx, w.all, terms))
 }
 
 // What was committed with the seed cannot be changed in the database: nothing is
@@ -209,13 +209,13 @@ func TestDrawsHoldTheCommitment(t *testing.T) {
 		t.Run(column, func(t *testing.T) {
 			dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 				w := newWorld(t, d, clock)
-				w.percent(w.maple, 100)
+				w.percent(w.Maple, 100)
 				today := clock.Now().UTC().Truncate(24 * time.Hour)
 				w.at(today.AddDate(0, 0, 1))
 				w.at(today.AddDate(0, 0, 2).Add(10 * time.Hour))
 				day := today.AddDate(0, 0, 2)
 				s := w.took(func(m *sessions.Made) { m.GrantKind = "normal" })
-				if err := w.sessions.SpoilDraw(w.ctx, day.Format(time.DateOnly), map[string]any{column: value}); err != nil {
+				if err := w.sessions.SpoilDraw(w.Ctx, day.Format(time.DateOnly), map[string]any{column: value}); err != nil {
 					t.Fatal(err)
 				}
 				w.at(today.AddDate(0, 0, 3).Add(time.Hour))
@@ -247,20 +247,20 @@ func TestDrawsAfterDowntime(t *testing.T) {
 		if list := w.draws(); list[2].From != day(4) || list[0].From != "" || list[5].From != day(1) {
 			t.Errorf("days without a seed: %+v", list)
 		}
-		found, _, err := w.findings.List(w.ctx, w.all, findings.Filter{})
+		found, _, err := w.Findings.List(w.Ctx, w.all, findings.Filter{})
 		if err != nil || len(found) != 1 || found[0].Kind != findings.SessionDrawMissed || found[0].Args["from"] != day(4) || found[0].Args["until"] != day(6) {
 			t.Errorf("findings: %+v, %v", found, err)
 		}
-		items, _, err := w.ledger.List(w.ctx, w.all, ledger.Filter{Kinds: []string{"session.draw_skipped"}, Company: true})
+		items, _, err := w.Ledger.List(w.Ctx, w.all, ledger.Filter{Kinds: []string{"session.draw_skipped"}, Company: true})
 		if err != nil || len(items) != 2 || items[0].Data["from"] != day(4) || items[0].Data["until"] != day(6) {
 			t.Errorf("said: %v, %v", items, err)
 		}
 		if !strings.HasPrefix(w.draws()[0].ID, "drw_") {
 			t.Error("a draw has an id of its own")
 		}
-		_, _, err = w.sessions.Draws(w.ctx, w.all, 0, "yesterday")
+		_, _, err = w.sessions.Draws(w.Ctx, w.all, 0, "yesterday")
 		wantCode(t, "a page of nothing", err, controlplane.CodeInvalid)
-		page, next, err := w.sessions.Draws(w.ctx, w.all, 3, "")
+		page, next, err := w.sessions.Draws(w.Ctx, w.all, 3, "")
 		if err != nil || len(page) != 3 || next != day(6) {
 			t.Errorf("a page: %d, next %q, %v", len(page), next, err)
 		}

@@ -19,7 +19,7 @@ import (
 
 // killed ends a fetch at a point, as a kill -9 does, and says whether it got there.
 func (r *recorded) killed(id, point string) bool {
-	r.t.Helper()
+	r.T.Helper()
 	kill := func(at string) {
 		if at == point {
 			killpoint.Kill(point)
@@ -42,7 +42,7 @@ func (r *recorded) killed(id, point string) bool {
 		}
 		return nil
 	})
-	got := killpoint.Until(func() { _ = r.sessions.FetchOnce(controlplane.System(r.t.Context(), "jobs"), id) })
+	got := killpoint.Until(func() { _ = r.sessions.FetchOnce(controlplane.System(r.T.Context(), "jobs"), id) })
 	armed = false
 	r.tapes.set(func() { r.tapes.at = nil })
 	return got == point
@@ -57,7 +57,7 @@ func TestKilledFetch(t *testing.T) {
 			t.Parallel()
 			dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 				r := newRecorded(t, d, clock)
-				id := r.session(simple, r.maple)
+				id := r.session(simple, r.Maple)
 				if !r.killed(id, point) {
 					t.Fatal("the fetch was not killed")
 				}
@@ -112,7 +112,7 @@ func TestStoreFull(t *testing.T) {
 		t.Cleanup(func() { _ = bucket.Close() }) // everything was closed
 		r := newRecorded(t, d, clock, func(dep *sessions.Deps, _ *sessions.Options) { dep.Blobs = bucket })
 		r.world.blobs = bucket
-		one, two := r.session(simple, r.maple), r.session(simple, r.harbour)
+		one, two := r.session(simple, r.Maple), r.session(simple, r.Harbour)
 		full(true)
 		for range 10 {
 			r.later(20 * time.Minute)
@@ -145,7 +145,7 @@ func TestStoppedFetch(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		r := newRecorded(t, d, clock)
-		id := r.session(simple, r.maple)
+		id := r.session(simple, r.Maple)
 		ctx, stop := withCancel(r)
 		r.tapes.set(func() {
 			r.tapes.at = func(_ string, n int) {
@@ -154,7 +154,7 @@ func TestStoppedFetch(t *testing.T) {
 				}
 			}
 		})
-		_ = r.jobs.Tick(ctx) // it ends with ctx
+		_ = r.Jobs.Tick(ctx) // it ends with ctx
 		r.tapes.set(func() { r.tapes.at = nil })
 		r.later(time.Minute)
 		if x := r.get(id); x.State != sessions.Stored {
@@ -168,14 +168,14 @@ func TestMissingSaysNoPath(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		r := newRecorded(t, d, clock)
-		id := r.session(simple, r.maple)
+		id := r.session(simple, r.Maple)
 		r.tapes.set(func() {
 			r.tapes.err = &os.PathError{Op: "open", Path: "/var/lib/teleport/log", Err: teleport.ErrNotFound}
 		})
 		for range 4 {
 			r.later(10 * time.Minute)
 		}
-		found := r.found(r.maple.ID)
+		found := r.found(r.Maple.ID)
 		if len(found) != 1 || found[0].Args["because"] != "The cluster has no recording of it" || r.get(id).State != sessions.Missing {
 			t.Errorf("got %+v", found)
 		}

@@ -33,15 +33,15 @@ func feedWorld(t *testing.T, d *db.DB, clock *dbtest.Clock, o teleporttest.Optio
 
 // play enters a session of bob on a server, as long ago as it is said.
 func (w *world) play(s teleporttest.Script) string {
-	w.t.Helper()
-	return must[string](w.t)(w.cluster.Play(s))
+	w.T.Helper()
+	return must[string](w.T)(w.cluster.Play(s))
 }
 
 func (w *world) one(f sessions.Filter) sessions.Session {
-	w.t.Helper()
+	w.T.Helper()
 	list := w.list(f)
 	if len(list) != 1 {
-		w.t.Fatalf("got %d sessions, want one: %+v", len(list), list)
+		w.T.Fatalf("got %d sessions, want one: %+v", len(list), list)
 	}
 	return list[0]
 }
@@ -49,34 +49,34 @@ func (w *world) one(f sessions.Filter) sessions.Session {
 func TestSessionFromTheCluster(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		w := feedWorld(t, d, clock, teleporttest.Options{})
-		g := w.lists.grants(w.maple, w.bobPerson)
-		w.lists.grants(w.maple, w.cleoPerson)
-		start := w.clock.Now().Add(-20 * time.Minute)
+		g := w.lists.grants(w.Maple, w.bobPerson)
+		w.lists.grants(w.Maple, w.cleoPerson)
+		start := w.Clock.Now().Add(-20 * time.Minute)
 		sid := w.play(teleporttest.Script{User: "bob", Login: "root", Node: "node-maple-1", Start: start, Steps: []teleporttest.Step{
 			{After: time.Minute, Ran: "systemctl restart nginx"}, {After: time.Minute, Join: "cleo"}, {After: 8 * time.Minute, Leave: "cleo"}}})
 		w.run()
 		x := w.one(sessions.Filter{})
-		if x.SID != sid || x.Kind != sessions.Interactive || x.Server != w.mapleOne.ID || x.Person != w.bobPerson.ID || x.PersonName != "Bob Builder" || x.Login != "root" ||
-			!x.StartedAt.Equal(start.Truncate(time.Millisecond)) || x.Length(w.clock.Now()) != 10*time.Minute || len(x.Participants) != 2 || x.Participants[1].Name != "Cleo Clark" {
+		if x.SID != sid || x.Kind != sessions.Interactive || x.Server != w.MapleOne.ID || x.Person != w.bobPerson.ID || x.PersonName != "Bob Builder" || x.Login != "root" ||
+			!x.StartedAt.Equal(start.Truncate(time.Millisecond)) || x.Length(w.Clock.Now()) != 10*time.Minute || len(x.Participants) != 2 || x.Participants[1].Name != "Cleo Clark" {
 			t.Errorf("got %+v", x)
 		}
 		if x.Ground.Grant != g.Grant || x.Ground.Reason != g.Reason || x.Ground.Ticket != g.Ticket || x.Ground.Authorisation != g.Authorisation || len(x.Ground.Lacks) > 0 {
 			t.Errorf("ground: got %+v, want %+v", x.Ground, g)
 		}
-		same(t, "customers", x.Customers, []string{w.maple.ID})
-		ctx, scope := w.owner(w.maple)
+		same(t, "customers", x.Customers, []string{w.Maple.ID})
+		ctx, scope := w.Owner(w.Maple)
 		theirs, _, err := w.sessions.List(ctx, scope, sessions.Filter{})
 		if err != nil || len(theirs) != 1 || theirs[0].PersonName != "Bob Builder" || theirs[0].Address != "" || theirs[0].User != "" || theirs[0].Ground.Ticket != g.Ticket {
 			t.Errorf("their customer sees %+v, %v", theirs, err)
 		}
-		ctx, scope = w.owner(w.harbour)
+		ctx, scope = w.Owner(w.Harbour)
 		if others, _, err := w.sessions.List(ctx, scope, sessions.Filter{}); err != nil || len(others) != 0 {
 			t.Errorf("another customer sees %+v, %v", others, err)
 		}
 		if _, err := w.sessions.Get(ctx, scope, x.ID); err == nil {
 			t.Error("another customer gets the session")
 		}
-		said, err := w.sessions.Events(w.ctx, w.all, x.ID)
+		said, err := w.sessions.Events(w.Ctx, w.all, x.ID)
 		if err != nil || len(said) != 6 || said[0].Type != "session.start" || !strings.Contains(string(said[0].Raw), sid) {
 			t.Errorf("what the cluster said: got %d events, %v", len(said), err)
 		}
@@ -91,8 +91,8 @@ func TestSessionFromTheCluster(t *testing.T) {
 		if got := w.entries("session."); count(got, "session.begun") != 1 || count(got, "session.events_read") != 2 {
 			t.Errorf("what was read again counts twice: %v", got)
 		}
-		feed, err := w.sessions.Feed(w.ctx, w.all)
-		if err != nil || !feed.Configured || feed.Trouble != "" || feed.Events < 6 || feed.Cluster != "fake.example" || w.clock.Now().Sub(feed.ReadTo) > time.Minute {
+		feed, err := w.sessions.Feed(w.Ctx, w.all)
+		if err != nil || !feed.Configured || feed.Trouble != "" || feed.Events < 6 || feed.Cluster != "fake.example" || w.Clock.Now().Sub(feed.ReadTo) > time.Minute {
 			t.Errorf("feed: got %+v, %v", feed, err)
 		}
 		if got := slices.DeleteFunc(w.open(""), func(k string) bool {
@@ -117,8 +117,8 @@ func count(list []string, what string) (n int) {
 func TestGround(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		w := feedWorld(t, d, clock, teleporttest.Options{})
-		w.lists.grants(w.maple, w.bobPerson)
-		ago := w.clock.Now().Add(-time.Hour)
+		w.lists.grants(w.Maple, w.bobPerson)
+		ago := w.Clock.Now().Add(-time.Hour)
 		w.play(teleporttest.Script{User: "bob", Login: "root", Node: "node-shared-1", Start: ago})
 		w.play(teleporttest.Script{User: "ghost", Login: "root", Node: "node-harbour-1", Start: ago.Add(time.Minute)})
 		w.play(teleporttest.Script{User: "bob", Login: "root", Node: "node-maple-1", Start: ago.Add(2 * time.Minute), Steps: []teleporttest.Step{{After: time.Second, Join: "cleo"}}})
@@ -140,15 +140,15 @@ func TestGround(t *testing.T) {
 			slices.Sort(out)
 			return out
 		}
-		same(t, "harbour's", titles(w.harbour.ID), []string{"A session on harbour-1 lacks its ground", "Bob Builder was on shared-1 without a grant"})
-		same(t, "maple's", titles(w.maple.ID), []string{"Bob Builder was on maple-1 without a grant"})
+		same(t, "harbour's", titles(w.Harbour.ID), []string{"A session on harbour-1 lacks its ground", "Bob Builder was on shared-1 without a grant"})
+		same(t, "maple's", titles(w.Maple.ID), []string{"Bob Builder was on maple-1 without a grant"})
 		if !slices.Contains(titles(""), "The name ghost is nobody’s on our list of people") {
 			t.Errorf("nobody asks whose the name is: %v", titles(""))
 		}
 		w.lists.uses(w.dora, "ghost")
-		w.lists.grants(w.harbour, w.dora)
-		w.lists.grants(w.harbour, w.bobPerson)
-		w.lists.grants(w.maple, w.cleoPerson)
+		w.lists.grants(w.Harbour, w.dora)
+		w.lists.grants(w.Harbour, w.bobPerson)
+		w.lists.grants(w.Maple, w.cleoPerson)
 		w.later(2 * time.Hour) // a deep reading
 		if left := w.list(sessions.Filter{Ungrounded: true}); len(left) > 0 || len(titles("")) > 0 {
 			t.Errorf("with all grounds there: %d lack one, %v", len(left), titles(""))
@@ -167,9 +167,9 @@ func TestGround(t *testing.T) {
 func TestCommandsWithoutARecording(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		w := feedWorld(t, d, clock, teleporttest.Options{})
-		w.lists.grants(w.maple, w.bobPerson)
-		noon := w.clock.Now().Truncate(24 * time.Hour).Add(36 * time.Hour)
-		w.clock.Advance(noon.Add(2 * time.Hour).Sub(w.clock.Now()))
+		w.lists.grants(w.Maple, w.bobPerson)
+		noon := w.Clock.Now().Truncate(24 * time.Hour).Add(36 * time.Hour)
+		w.Clock.Advance(noon.Add(2 * time.Hour).Sub(w.Clock.Now()))
 		for i := range 30 {
 			w.cluster.PlayExec(teleporttest.Ran{User: "bob", Login: "root", Node: "node-maple-1", Command: fmt.Sprintf("uptime %d", i), At: noon.Add(time.Duration(i) * time.Second)})
 		}
@@ -184,7 +184,7 @@ func TestCommandsWithoutARecording(t *testing.T) {
 			t.Errorf("got %d copies, want 2", got)
 		}
 		var titles []string
-		for _, x := range w.found(w.maple.ID) {
+		for _, x := range w.found(w.Maple.ID) {
 			if x.Kind == findings.SessionUnrecorded {
 				title, _, _ := findings.Sentence("en", x)
 				titles = append(titles, title)
@@ -192,9 +192,9 @@ func TestCommandsWithoutARecording(t *testing.T) {
 		}
 		slices.Sort(titles)
 		same(t, "findings", titles, []string{"30 commands on maple-1 left no recording", "A session of Bob Builder on maple-1 was not recorded"})
-		w.cluster.PlayExec(teleporttest.Ran{User: "bob", Login: "root", Node: "node-maple-1", Command: "uptime", At: w.clock.Now()})
+		w.cluster.PlayExec(teleporttest.Ran{User: "bob", Login: "root", Node: "node-maple-1", Command: "uptime", At: w.Clock.Now()})
 		w.later(time.Minute)
-		if got := count(w.open(w.maple.ID), findings.SessionUnrecorded); got != 2 {
+		if got := count(w.open(w.Maple.ID), findings.SessionUnrecorded); got != 2 {
 			t.Errorf("got %d findings after one more, want 2", got)
 		}
 	})
@@ -205,7 +205,7 @@ func TestCommandsWithoutARecording(t *testing.T) {
 func TestEventsThatCannotBeTakenIn(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		w := feedWorld(t, d, clock, teleporttest.Options{})
-		from := w.clock.Now().Add(-time.Hour)
+		from := w.Clock.Now().Add(-time.Hour)
 		for i := range 3 {
 			w.cluster.PlayExec(teleporttest.Ran{User: "bob", Login: "root", Node: "node-maple-1", Command: strings.Repeat("x", 2<<20), At: from.Add(time.Duration(i) * time.Second), Session: true})
 		}
@@ -222,10 +222,10 @@ func TestEventsThatCannotBeTakenIn(t *testing.T) {
 			t.Errorf("got %v, want %v", kinds, want)
 		}
 		large := w.list(sessions.Filter{Kinds: []sessions.Kind{sessions.Exec}})[0]
-		if said, err := w.sessions.Events(w.ctx, w.all, large.ID); err != nil || len(said) != 1 || len(said[0].Raw) < 2<<20 {
+		if said, err := w.sessions.Events(w.Ctx, w.all, large.ID); err != nil || len(said) != 1 || len(said[0].Raw) < 2<<20 {
 			t.Errorf("the large event: got %d, %v, want it whole", len(said), err)
 		}
-		held, _, err := w.sessions.Quarantine(w.ctx, w.all, 0, "")
+		held, _, err := w.sessions.Quarantine(w.Ctx, w.all, 0, "")
 		if err != nil || len(held) != 2 {
 			t.Fatalf("quarantine: got %+v, %v, want two", held, err)
 		}
@@ -237,19 +237,19 @@ func TestEventsThatCannotBeTakenIn(t *testing.T) {
 		if got := count(w.open(""), findings.SessionQuarantined); got != 1 {
 			t.Errorf("got %d findings, want one for both", got)
 		}
-		feed, err := w.sessions.Feed(w.ctx, w.all)
+		feed, err := w.sessions.Feed(w.Ctx, w.all)
 		if err != nil || feed.Trouble != "" || feed.Quarantined != 2 {
 			t.Errorf("it stalls: %+v, %v", feed, err)
 		}
 		w.later(time.Hour + time.Minute)
-		if again, _, err := w.sessions.Quarantine(w.ctx, w.all, 0, ""); err != nil || len(again) != 2 {
+		if again, _, err := w.sessions.Quarantine(w.Ctx, w.all, 0, ""); err != nil || len(again) != 2 {
 			t.Errorf("read again: %+v, %v, want the same two", again, err)
 		}
 		for _, q := range held {
-			if err := w.sessions.Dismiss(w.ctx, w.all, q.ID, "  "); err == nil {
+			if err := w.sessions.Dismiss(w.Ctx, w.all, q.ID, "  "); err == nil {
 				t.Error("dismissed without a word")
 			}
-			if err := w.sessions.Dismiss(w.ctx, w.all, q.ID, "Its text is in Teleport's own log"); err != nil {
+			if err := w.sessions.Dismiss(w.Ctx, w.all, q.ID, "Its text is in Teleport's own log"); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -263,17 +263,17 @@ func TestEventsThatCannotBeTakenIn(t *testing.T) {
 func TestTeleportDownForADay(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		w := feedWorld(t, d, clock, teleporttest.Options{})
-		w.lists.grants(w.maple, w.bobPerson)
-		w.play(teleporttest.Script{User: "bob", Login: "root", Node: "node-maple-1", Start: w.clock.Now().Add(-time.Hour)})
+		w.lists.grants(w.Maple, w.bobPerson)
+		w.play(teleporttest.Script{User: "bob", Login: "root", Node: "node-maple-1", Start: w.Clock.Now().Add(-time.Hour)})
 		w.run()
-		before := w.clock.Now()
+		before := w.Clock.Now()
 		w.cluster.Down()
 		w.later(10 * time.Minute)
 		if got := count(w.open(""), findings.SessionFeedStopped); got != 1 {
 			t.Errorf("got %d findings after some minutes, want the company's own", got)
 		}
 		w.later(23*time.Hour + 50*time.Minute)
-		feed, err := w.sessions.Feed(w.ctx, w.all)
+		feed, err := w.sessions.Feed(w.Ctx, w.all)
 		if err != nil || feed.Trouble != "the cluster does not answer" || before.Sub(feed.Since).Abs() > time.Minute {
 			t.Errorf("got %+v, %v, want trouble since %s", feed, err, before)
 		}
@@ -284,8 +284,8 @@ func TestTeleportDownForADay(t *testing.T) {
 				}
 			}
 		}
-		if got := count(w.open(w.harbour.ID), findings.SessionFeedStopped); got != 1 {
-			t.Errorf("customers are not told that nothing is known: %v", w.open(w.harbour.ID))
+		if got := count(w.open(w.Harbour.ID), findings.SessionFeedStopped); got != 1 {
+			t.Errorf("customers are not told that nothing is known: %v", w.open(w.Harbour.ID))
 		}
 		for i := range 24 {
 			w.play(teleporttest.Script{User: "bob", Login: "root", Node: "node-maple-1", Start: before.Add(time.Duration(i)*time.Hour + time.Minute)})
@@ -319,19 +319,19 @@ func TestClockOff(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		w := feedWorld(t, d, clock, teleporttest.Options{})
 		w.run()
-		now := w.clock.Now()
+		now := w.Clock.Now()
 		w.play(teleporttest.Script{User: "bob", Login: "root", Node: "node-maple-1", Start: now, ClockAhead: time.Hour})
 		w.play(teleporttest.Script{User: "bob", Login: "root", Node: "node-harbour-1", Start: now, ClockAhead: -time.Hour})
 		w.play(teleporttest.Script{User: "bob", Login: "root", Node: "node-shared-1", Start: now})
 		w.later(time.Minute)
-		if x := w.one(sessions.Filter{Server: w.mapleOne.ID}); !x.StartedAt.Equal(now.Add(time.Hour).Truncate(time.Millisecond)) {
+		if x := w.one(sessions.Filter{Server: w.MapleOne.ID}); !x.StartedAt.Equal(now.Add(time.Hour).Truncate(time.Millisecond)) {
 			t.Errorf("got %s, want the time of the node", x.StartedAt)
 		}
-		if got := len(w.list(sessions.Filter{Server: w.harbourOne.ID})); got != 0 {
+		if got := len(w.list(sessions.Filter{Server: w.HarbourOne.ID})); got != 0 {
 			t.Errorf("one of an hour ago was found by a look at ten minutes")
 		}
 		w.later(time.Hour)
-		w.one(sessions.Filter{Server: w.harbourOne.ID})
+		w.one(sessions.Filter{Server: w.HarbourOne.ID})
 		titles := map[string]bool{}
 		for _, x := range w.found("") {
 			if x.Kind == findings.SessionClockOff {
@@ -342,7 +342,7 @@ func TestClockOff(t *testing.T) {
 		if len(titles) != 2 || !titles["The clock of maple-1 is 59 minutes ahead"] || !titles["The clock of harbour-1 is 2 hours behind"] {
 			t.Errorf("got %v", titles)
 		}
-		w.play(teleporttest.Script{User: "bob", Login: "root", Node: "node-maple-1", Start: w.clock.Now()})
+		w.play(teleporttest.Script{User: "bob", Login: "root", Node: "node-maple-1", Start: w.Clock.Now()})
 		w.later(time.Minute)
 		if got := count(w.open(""), findings.SessionClockOff); got != 1 {
 			t.Errorf("got %d, want the one that is right again closed", got)
@@ -357,7 +357,7 @@ func TestOverdueAndEndless(t *testing.T) {
 		var ended []string
 		w := feedWorld(t, d, clock, teleporttest.Options{})
 		w.sessions.OnEnded(func(_ *db.Tx, id string) error { ended = append(ended, id); return nil })
-		start := w.clock.Now()
+		start := w.Clock.Now()
 		w.play(teleporttest.Script{User: "bob", Login: "root", Node: "node-maple-1", Start: start, NoUpload: true})
 		w.play(teleporttest.Script{User: "bob", Login: "root", Node: "node-harbour-1", Start: start, NoEnd: true})
 		if err := w.cluster.PutRole(teleport.Role{Name: "in", Allow: teleport.Reach{Logins: []string{"root"}, NodeLabels: map[string][]string{"*": {"*"}}}}); err != nil {
@@ -372,21 +372,21 @@ func TestOverdueAndEndless(t *testing.T) {
 		}
 		state := func(v string) sessions.Session { return w.one(sessions.Filter{Server: v}) }
 		w.later(10 * time.Minute)
-		if x := state(w.mapleOne.ID); x.State != sessions.Ended || !x.DueAt.After(w.clock.Now()) {
+		if x := state(w.MapleOne.ID); x.State != sessions.Ended || !x.DueAt.After(w.Clock.Now()) {
 			t.Errorf("in time: got %s, due %s", x.State, x.DueAt)
 		}
 		w.later(16 * time.Minute)
-		if x := state(w.mapleOne.ID); x.State != sessions.Missing {
+		if x := state(w.MapleOne.ID); x.State != sessions.Missing {
 			t.Errorf("when its time is over: got %s", x.State)
 		}
-		if x := state(w.harbourOne.ID); x.State != sessions.Live {
+		if x := state(w.HarbourOne.ID); x.State != sessions.Live {
 			t.Errorf("without an end, before an hour is over: got %s", x.State)
 		}
 		w.later(time.Hour)
-		if x := state(w.harbourOne.ID); x.State != sessions.Missing || !x.Endless {
+		if x := state(w.HarbourOne.ID); x.State != sessions.Missing || !x.Endless {
 			t.Errorf("without an end: got %s, endless %v", x.State, x.Endless)
 		}
-		if x := state(w.shared.ID); x.State != sessions.Live || x.SID != runs.ID || x.Endless {
+		if x := state(w.Shared.ID); x.State != sessions.Live || x.SID != runs.ID || x.Endless {
 			t.Errorf("one that runs: got %+v", x)
 		}
 		if len(ended) != 2 {
@@ -396,9 +396,9 @@ func TestOverdueAndEndless(t *testing.T) {
 		if count(got, findings.SessionRecordingMissing) != 2 || count(got, findings.SessionEndless) != 1 {
 			t.Errorf("open: %v", got)
 		}
-		w.cluster.Upload(state(w.mapleOne.ID).SID) // late, and it comes
+		w.cluster.Upload(state(w.MapleOne.ID).SID) // late, and it comes
 		w.later(time.Minute)
-		if x := state(w.mapleOne.ID); x.State != sessions.Uploaded && x.State != sessions.Stored {
+		if x := state(w.MapleOne.ID); x.State != sessions.Uploaded && x.State != sessions.Stored {
 			t.Errorf("a recording that came late: got %s", x.State)
 		}
 	})
@@ -408,7 +408,7 @@ func TestOverdueAndEndless(t *testing.T) {
 func TestNothingIsMissingThatWasNotReadYet(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		w := feedWorld(t, d, clock, teleporttest.Options{})
-		w.play(teleporttest.Script{User: "bob", Login: "root", Node: "node-maple-1", Start: w.clock.Now(), UploadAfter: time.Minute})
+		w.play(teleporttest.Script{User: "bob", Login: "root", Node: "node-maple-1", Start: w.Clock.Now(), UploadAfter: time.Minute})
 		w.later(5 * time.Second)
 		w.cluster.Down()
 		w.later(20 * time.Hour)
@@ -475,7 +475,7 @@ func TestPages(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		c := &scripted{}
 		w := newWorld(t, d, clock, func(d *sessions.Deps, _ *sessions.Options) { d.Cluster = c })
-		w.clock.Advance(began.Add(time.Hour).Sub(w.clock.Now()))
+		w.Clock.Advance(began.Add(time.Hour).Sub(w.Clock.Now()))
 		const all = 3500
 		for i := range all {
 			at := 0
@@ -486,7 +486,7 @@ func TestPages(t *testing.T) {
 			e.ID = fmt.Sprintf("event-%d", i)
 			c.list = append(c.list, e)
 		}
-		w.clock.Advance(time.Hour)
+		w.Clock.Advance(time.Hour)
 		c.fail = func(call int) error {
 			if call == 2 {
 				return fmt.Errorf("read events: %w", teleport.ErrUnreachable)
@@ -494,15 +494,15 @@ func TestPages(t *testing.T) {
 			return nil
 		}
 		w.run()
-		feed, err := w.sessions.Feed(w.ctx, w.all)
+		feed, err := w.sessions.Feed(w.Ctx, w.all)
 		if err != nil || feed.Events != 1000 || feed.Trouble == "" {
 			t.Errorf("broken off: got %+v, %v", feed, err)
 		}
-		if mark := must[int64](t)(w.sessions.Watermark(w.ctx)); mark != began.UnixMilli() {
+		if mark := must[int64](t)(w.sessions.Watermark(w.Ctx)); mark != began.UnixMilli() {
 			t.Errorf("the watermark is at %d, want where it broke off, %d", mark, began.UnixMilli())
 		}
 		w.later(time.Minute)
-		feed, err = w.sessions.Feed(w.ctx, w.all)
+		feed, err = w.sessions.Feed(w.Ctx, w.all)
 		if err != nil || feed.Events != all || feed.Trouble != "" {
 			t.Errorf("in the end: got %+v, %v, want all %d", feed, err, all)
 		}
@@ -518,7 +518,7 @@ func TestBusyCluster(t *testing.T) {
 		c := &scripted{fail: func(int) error { return teleport.ErrTooMuch }}
 		w := newWorld(t, d, clock, func(d *sessions.Deps, _ *sessions.Options) { d.Cluster = c })
 		w.run()
-		feed, err := w.sessions.Feed(w.ctx, w.all)
+		feed, err := w.sessions.Feed(w.Ctx, w.all)
 		if err != nil || feed.Trouble != "the cluster is too busy to answer" || feed.Quarantined != 0 {
 			t.Errorf("got %+v, %v", feed, err)
 		}
@@ -529,10 +529,10 @@ func TestBusyCluster(t *testing.T) {
 func TestLeaveWithAnotherID(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		w := newWorld(t, d, clock)
-		w.clock.Advance(began.Add(time.Hour).Sub(w.clock.Now()))
+		w.Clock.Advance(began.Add(time.Hour).Sub(w.Clock.Now()))
 		take := func(list ...teleport.Event) {
 			t.Helper()
-			if err := w.sessions.TakeIn(w.ctx, list); err != nil {
+			if err := w.sessions.TakeIn(w.Ctx, list); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -542,7 +542,7 @@ func TestLeaveWithAnotherID(t *testing.T) {
 		if len(x.Participants) != 2 || !x.Participants[1].Left.Equal(began.Add(20*time.Second)) {
 			t.Errorf("got %+v, want that cleo left", x.Participants)
 		}
-		if said, err := w.sessions.Events(w.ctx, w.all, x.ID); err != nil || len(said) != 3 {
+		if said, err := w.sessions.Events(w.Ctx, w.all, x.ID); err != nil || len(said) != 3 {
 			t.Errorf("got %d events of it, %v, want 3", len(said), err)
 		}
 		take(event("session.leave", 30, of("user", "nobody", "sid", "a third")))
@@ -555,7 +555,7 @@ func TestKilledBetween(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		c := &scripted{}
 		w := newWorld(t, d, clock, func(d *sessions.Deps, _ *sessions.Options) { d.Cluster = c })
-		w.clock.Advance(began.Add(time.Hour).Sub(w.clock.Now()))
+		w.Clock.Advance(began.Add(time.Hour).Sub(w.Clock.Now()))
 		c.list = []teleport.Event{event("session.start", 0, of("size", "80:25")), event("session.end", 60, of("interactive", true))}
 		killed := errors.New("killed")
 		fail := true
@@ -569,7 +569,7 @@ func TestKilledBetween(t *testing.T) {
 		if got := len(w.list(sessions.Filter{})); got != 0 {
 			t.Errorf("got %d sessions of a page that was not stored", got)
 		}
-		if mark := must[int64](t)(w.sessions.Watermark(w.ctx)); mark != 0 {
+		if mark := must[int64](t)(w.sessions.Watermark(w.Ctx)); mark != 0 {
 			t.Errorf("the watermark moved to %d before anything was stored", mark)
 		}
 		fail = false
@@ -588,13 +588,13 @@ func TestOneReader(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 8 {
 			wg.Go(func() {
-				if err := w.sessions.Pass(w.ctx); err != nil {
+				if err := w.sessions.Pass(w.Ctx); err != nil {
 					t.Error(err)
 				}
 			})
 		}
 		wg.Wait()
-		if err := w.jobs.Tick(w.ctx); err != nil {
+		if err := w.Jobs.Tick(w.Ctx); err != nil {
 			t.Fatal(err)
 		}
 		if c.calls != 1 {
@@ -607,15 +607,15 @@ func TestOneReader(t *testing.T) {
 func TestSealed(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		w := newWorld(t, d, clock)
-		w.lists.grants(w.maple, w.bobPerson)
+		w.lists.grants(w.Maple, w.bobPerson)
 		e := event("session.start", 0, of("user", "bob", "login", "loginname", "size", "80:25", "addr.remote", "192.0.2.77:5000", "initial_command", []string{"secretcommand"}))
 		bad := teleport.Event{ID: "bad-1", Type: "exec", At: began, Raw: []byte(`{"user":"loginname"`), Bad: errors.New("it is not JSON")}
-		if err := w.sessions.TakeIn(w.ctx, []teleport.Event{e, bad}); err != nil {
+		if err := w.sessions.TakeIn(w.Ctx, []teleport.Event{e, bad}); err != nil {
 			t.Fatal(err)
 		}
 		for _, table := range []string{"staff_sessions", "staff_session_customers", "staff_session_people", "session_batches", "session_events", "session_quarantine"} {
 			var rows []map[string]any
-			if err := d.Read(w.ctx, func(tx *db.Tx) error { return tx.Table(table).Find(&rows).Error }); err != nil || len(rows) == 0 {
+			if err := d.Read(w.Ctx, func(tx *db.Tx) error { return tx.Table(table).Find(&rows).Error }); err != nil || len(rows) == 0 {
 				t.Fatalf("%s: %d rows, %v", table, len(rows), err)
 			}
 			text, err := json.Marshal(rows)
@@ -643,7 +643,7 @@ func TestSealed(t *testing.T) {
 func TestStrangeEvents(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		w := newWorld(t, d, clock)
-		w.clock.Advance(began.Add(time.Hour).Sub(w.clock.Now()))
+		w.Clock.Advance(began.Add(time.Hour).Sub(w.Clock.Now()))
 		strange := "a\x00b\xff\u202e\x1b[2J'\"{person}" + strings.Repeat("x", 5000)
 		list := []teleport.Event{
 			event("session.start", 0, of("sid", "s-1"+strange, "user", strange, "login", strange, "server_hostname", strange, "addr.remote", strange, "size", strange, "initial_command", []string{strange})),
@@ -658,14 +658,14 @@ func TestStrangeEvents(t *testing.T) {
 		}
 		list = append(list, teleport.Event{Type: strange, Bad: errors.New("it is not JSON")})
 		for range 2 {
-			if err := w.sessions.TakeIn(w.ctx, list); err != nil {
+			if err := w.sessions.TakeIn(w.Ctx, list); err != nil {
 				t.Fatal(err)
 			}
 		}
 		if got := len(w.list(sessions.Filter{})); got != 4 {
 			t.Errorf("got %d sessions, want 4", got)
 		}
-		if held, _, err := w.sessions.Quarantine(w.ctx, w.all, 0, ""); err != nil || len(held) != 2 {
+		if held, _, err := w.sessions.Quarantine(w.Ctx, w.all, 0, ""); err != nil || len(held) != 2 {
 			t.Errorf("held back: %+v, %v, want two", held, err)
 		}
 		for _, x := range w.found("") {
@@ -681,10 +681,10 @@ func TestStrangeEvents(t *testing.T) {
 func TestUploadAlone(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		w := newWorld(t, d, clock)
-		w.clock.Advance(began.Add(26 * time.Hour).Sub(w.clock.Now())) // the first reading goes back to began
+		w.Clock.Advance(began.Add(26 * time.Hour).Sub(w.Clock.Now())) // the first reading goes back to began
 		early := event("session.upload", 60, map[string]any{"sid": "early"})
 		later := event("session.upload", 3600, map[string]any{"sid": "later"})
-		if err := w.sessions.TakeIn(w.ctx, []teleport.Event{early, later}); err != nil {
+		if err := w.sessions.TakeIn(w.Ctx, []teleport.Event{early, later}); err != nil {
 			t.Fatal(err)
 		}
 		if x := w.one(sessions.Filter{}); x.SID != "later" || x.State != sessions.Uploaded || x.Kind != sessions.Other || !slices.Equal(x.Ground.Lacks, []string{"person"}) {
@@ -700,9 +700,9 @@ func TestErasedCustomer(t *testing.T) {
 		c := &scripted{list: []teleport.Event{event("session.start", 0, of("size", "80:25")),
 			event("session.start", 1, of("sid", "sid-2", "size", "80:25", "server_hostname", "harbour-1"))}}
 		w := newWorld(t, d, clock, func(d *sessions.Deps, _ *sessions.Options) { d.Cluster = c })
-		w.clock.Advance(began.Add(10 * time.Minute).Sub(w.clock.Now()))
+		w.Clock.Advance(began.Add(10 * time.Minute).Sub(w.Clock.Now()))
 		w.run()
-		if err := w.keeper.Destroy(w.ctx, w.maple.ID); err != nil {
+		if err := w.Keeper.Destroy(w.Ctx, w.Maple.ID); err != nil {
 			t.Fatal(err)
 		}
 		names := map[string]string{}
@@ -714,7 +714,7 @@ func TestErasedCustomer(t *testing.T) {
 		}
 		c.list = append(c.list, event("session.end", 540, of("interactive", true)), event("session.start", 550, of("sid", "sid-3", "size", "80:25")))
 		w.later(time.Minute)
-		feed, err := w.sessions.Feed(w.ctx, w.all)
+		feed, err := w.sessions.Feed(w.Ctx, w.all)
 		if err != nil || feed.Events != 4 || len(w.list(sessions.Filter{})) != 3 {
 			t.Errorf("after it nothing is read: %+v, %v", feed, err)
 		}
@@ -727,23 +727,23 @@ func TestTenantWhoCameLater(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		c := &scripted{list: []teleport.Event{event("session.start", 0, of("size", "80:25"))}}
 		w := newWorld(t, d, clock, func(d *sessions.Deps, _ *sessions.Options) { d.Cluster = c })
-		w.clock.Advance(began.Add(5 * time.Minute).Sub(w.clock.Now()))
+		w.Clock.Advance(began.Add(5 * time.Minute).Sub(w.Clock.Now()))
 		w.run()
-		same(t, "at first", w.one(sessions.Filter{}).Customers, []string{w.maple.ID})
-		if _, err := w.customers.CreateTenancy(w.ctx, w.all, customers.NewTenancy{Server: w.mapleOne.ID, Customer: w.harbour.ID, Paths: []string{"/srv/harbour"}}); err != nil {
+		same(t, "at first", w.one(sessions.Filter{}).Customers, []string{w.Maple.ID})
+		if _, err := w.Customers.CreateTenancy(w.Ctx, w.all, customers.NewTenancy{Server: w.MapleOne.ID, Customer: w.Harbour.ID, Paths: []string{"/srv/harbour"}}); err != nil {
 			t.Fatal(err)
 		}
 		c.list = append(c.list, event("session.end", 400, of("interactive", true)))
 		w.later(5 * time.Minute)
-		want := []string{w.maple.ID, w.harbour.ID}
+		want := []string{w.Maple.ID, w.Harbour.ID}
 		slices.Sort(want)
 		same(t, "in the end", w.one(sessions.Filter{}).Customers, want)
-		items, _, err := w.ledger.List(w.ctx, w.all, ledger.Filter{Customer: w.harbour.ID, Kinds: []string{"session.begun", "session.ended"}})
+		items, _, err := w.Ledger.List(w.Ctx, w.all, ledger.Filter{Customer: w.Harbour.ID, Kinds: []string{"session.begun", "session.ended"}})
 		if err != nil || len(items) != 2 {
 			t.Errorf("the ledger of who came later has %d entries, %v; want its beginning and end", len(items), err)
 		}
-		late := w.customer("late", "Late Ltd")
-		if _, err := w.customers.CreateTenancy(w.ctx, w.all, customers.NewTenancy{Server: w.mapleOne.ID, Customer: late.ID, Paths: []string{"/srv/late"}}); err != nil {
+		late := w.Customer("late", "Late Ltd")
+		if _, err := w.Customers.CreateTenancy(w.Ctx, w.all, customers.NewTenancy{Server: w.MapleOne.ID, Customer: late.ID, Paths: []string{"/srv/late"}}); err != nil {
 			t.Fatal(err)
 		}
 		c.list = append(c.list, event("session.upload", 401, map[string]any{"sid": "sid-1"}))
@@ -765,12 +765,12 @@ func TestListsAreToldOfSessions(t *testing.T) {
 			return nil
 		}
 	})
-	w.clock.Advance(began.Add(10 * time.Minute).Sub(w.clock.Now()))
+	w.Clock.Advance(began.Add(10 * time.Minute).Sub(w.Clock.Now()))
 	w.run()
 	var want []string
-	for _, of := range []string{w.maple.ID, w.harbour.ID} {
+	for _, of := range []string{w.Maple.ID, w.Harbour.ID} {
 		for _, p := range []sessions.Somebody{w.bobPerson, w.cleoPerson} {
-			want = append(want, of+" "+p.ID+" "+w.shared.ID+" "+began.String())
+			want = append(want, of+" "+p.ID+" "+w.Shared.ID+" "+began.String())
 		}
 	}
 	slices.Sort(told)

@@ -29,7 +29,7 @@ func TestSweepFindsWhatRowsHide(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 				r := newRecorded(t, d, clock)
-				x, other := r.stored(simple, r.maple), r.stored(simple, r.maple)
+				x, other := r.stored(simple, r.Maple), r.stored(simple, r.Maple)
 				key := r.blob(x.ID, "cast")
 				b := must[[]byte](t)(r.blobs.ReadAll(t.Context(), key))
 				b[len(b)/2] ^= 1
@@ -40,7 +40,7 @@ func TestSweepFindsWhatRowsHide(t *testing.T) {
 				for range 4 {
 					r.later(25 * time.Hour)
 				}
-				found := r.found(r.maple.ID)
+				found := r.found(r.Maple.ID)
 				if len(found) != 1 || found[0].Kind != "session.recording_changed" || found[0].Subject != x.ID || !strings.Contains(found[0].Args["because"], c.because) {
 					t.Fatalf("got %+v, want %s named and %q", found, x.ID, c.because)
 				}
@@ -57,7 +57,7 @@ func TestSweepOfWhatWasLetGo(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		r := newRecorded(t, d, clock, func(_ *sessions.Deps, o *sessions.Options) { o.Months = 1 })
-		x := r.stored(simple, r.maple)
+		x := r.stored(simple, r.Maple)
 		r.later(32 * 24 * time.Hour)
 		r.later(25 * time.Hour)
 		r.later(25 * time.Hour)
@@ -83,7 +83,7 @@ func TestUncheckable(t *testing.T) {
 		t.Cleanup(func() { _ = bucket.Close() }) // it was read only
 		r := newRecorded(t, d, clock, func(dep *sessions.Deps, _ *sessions.Options) { dep.Blobs = bucket })
 		r.world.blobs = bucket
-		x, lost := r.stored(simple, r.maple), r.stored(simple, r.harbour)
+		x, lost := r.stored(simple, r.Maple), r.stored(simple, r.Harbour)
 		if err := os.Rename(dir, dir+".away"); err != nil {
 			t.Fatal(err)
 		}
@@ -112,7 +112,7 @@ func TestUncheckable(t *testing.T) {
 		same(t, "findings", r.open(""), nil)
 
 		// What nobody can open any more is said, and stops no other check.
-		if err := r.keeper.Destroy(r.ctx, r.harbour.ID); err != nil {
+		if err := r.Keeper.Destroy(r.Ctx, r.Harbour.ID); err != nil {
 			t.Fatal(err)
 		}
 		for range 9 {

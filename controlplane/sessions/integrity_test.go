@@ -16,18 +16,18 @@ import (
 
 // blob is the key of one of a recording's blobs.
 func (r *recorded) blob(session, kind string) string {
-	r.t.Helper()
+	r.T.Helper()
 	keys := r.keys()
 	i := slices.IndexFunc(keys, func(k string) bool { return strings.Contains(k, session+"/"+kind+"_") })
 	if i < 0 {
-		r.t.Fatalf("no %s blob of %s in %v", kind, session, keys)
+		r.T.Fatalf("no %s blob of %s in %v", kind, session, keys)
 	}
 	return keys[i]
 }
 
 func (r *recorded) exec(query string, args ...any) {
-	r.t.Helper()
-	r.write(func(tx *db.Tx) error { return tx.Exec(query, args...).Error })
+	r.T.Helper()
+	r.Write(func(tx *db.Tx) error { return tx.Exec(query, args...).Error })
 }
 
 // Whatever is changed after it was stored, a check names the session, nobody
@@ -37,10 +37,10 @@ func TestChangedAfterStored(t *testing.T) {
 	flip := func(kind string) func(*recorded, sessions.Session, sessions.Session) {
 		return func(r *recorded, x, _ sessions.Session) {
 			key := r.blob(x.ID, kind)
-			b := must[[]byte](r.t)(r.blobs.ReadAll(r.t.Context(), key))
+			b := must[[]byte](r.T)(r.blobs.ReadAll(r.T.Context(), key))
 			b[len(b)/2] ^= 1
-			if err := r.blobs.WriteAll(r.t.Context(), key, b, nil); err != nil {
-				r.t.Fatal(err)
+			if err := r.blobs.WriteAll(r.T.Context(), key, b, nil); err != nil {
+				r.T.Fatal(err)
 			}
 		}
 	}
@@ -55,20 +55,20 @@ func TestChangedAfterStored(t *testing.T) {
 		{"transcript", flip("text"), sessions.Changed, "do not open"},
 		{"cut short", func(r *recorded, x, _ sessions.Session) {
 			key := r.blob(x.ID, "raw")
-			b := must[[]byte](r.t)(r.blobs.ReadAll(r.t.Context(), key))
-			if err := r.blobs.WriteAll(r.t.Context(), key, b[:len(b)-5], nil); err != nil {
-				r.t.Fatal(err)
+			b := must[[]byte](r.T)(r.blobs.ReadAll(r.T.Context(), key))
+			if err := r.blobs.WriteAll(r.T.Context(), key, b[:len(b)-5], nil); err != nil {
+				r.T.Fatal(err)
 			}
 		}, sessions.Changed, "do not open"},
 		{"deleted", func(r *recorded, x, _ sessions.Session) {
-			if err := r.blobs.Delete(r.t.Context(), r.blob(x.ID, "cast")); err != nil {
-				r.t.Fatal(err)
+			if err := r.blobs.Delete(r.T.Context(), r.blob(x.ID, "cast")); err != nil {
+				r.T.Fatal(err)
 			}
 		}, sessions.Gone, "not in the place"},
 		{"another session's", func(r *recorded, x, other sessions.Session) {
-			b := must[[]byte](r.t)(r.blobs.ReadAll(r.t.Context(), r.blob(other.ID, "cast")))
-			if err := r.blobs.WriteAll(r.t.Context(), r.blob(x.ID, "cast"), b, nil); err != nil {
-				r.t.Fatal(err)
+			b := must[[]byte](r.T)(r.blobs.ReadAll(r.T.Context(), r.blob(other.ID, "cast")))
+			if err := r.blobs.WriteAll(r.T.Context(), r.blob(x.ID, "cast"), b, nil); err != nil {
+				r.T.Fatal(err)
 			}
 		}, sessions.Changed, "do not open"},
 		{"row", func(r *recorded, x, other sessions.Session) {
@@ -104,17 +104,17 @@ func TestChangedAfterStored(t *testing.T) {
 
 // changed changes one of two recordings, and holds what follows to what is wanted.
 func (r *recorded) changed(t *testing.T, do func(r *recorded, x, other sessions.Session), want sessions.Integrity, because string) {
-	x := r.stored(simple, r.maple)
-	other := r.stored(ran("rm -rf /"), r.maple)
+	x := r.stored(simple, r.Maple)
+	other := r.stored(ran("rm -rf /"), r.Maple)
 	do(r, x, other)
 	if got := r.check(x.ID); got != want {
 		t.Fatalf("got %s, want %s", got, want)
 	}
-	found := r.found(r.maple.ID)
+	found := r.found(r.Maple.ID)
 	if len(found) != 1 || found[0].Kind != "session.recording_changed" || found[0].Subject != x.ID || !strings.Contains(found[0].Args["because"], because) {
 		t.Fatalf("got %+v, want it named and %q", found, because)
 	}
-	_, err := r.sessions.OpenCast(r.ctx, r.all, x.ID, "vwg_1")
+	_, err := r.sessions.OpenCast(r.Ctx, r.all, x.ID, "vwg_1")
 	wants(t, "play", err, "conflict", "")
 	if got := r.check(other.ID); got != sessions.Intact {
 		t.Errorf("the other one is %s", got)
@@ -127,7 +127,7 @@ func (r *recorded) changed(t *testing.T, do func(r *recorded, x, other sessions.
 	if cast := r.played(x.ID); !strings.Contains(cast, "uptime") {
 		t.Errorf("got %s", cast)
 	}
-	same(t, "commands", texts(must[[]sessions.Moment](t)(r.sessions.Commands(r.ctx, r.all, x.ID))), []string{"uptime", "ls -la /srv"})
+	same(t, "commands", texts(must[[]sessions.Moment](t)(r.sessions.Commands(r.Ctx, r.all, x.ID))), []string{"uptime", "ls -la /srv"})
 }
 
 // Whatever stands where the blocks of a recording should begin, reading it ends
@@ -136,11 +136,11 @@ func TestBadTables(t *testing.T) {
 	t.Parallel()
 	clock := &dbtest.Clock{}
 	r := newRecorded(t, dbtest.SQLite(t, clock), clock)
-	x := r.stored(simple, r.maple)
+	x := r.stored(simple, r.Maple)
 	for _, table := range [][]byte{nil, {}, {0}, {1}, {200, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200}, {0, 5, 5, 0, 0}, {1, 7, 7, 0, 0, 9, 9, 0, 0}, {1, 0, 0, 0, 0, 100, 0, 0, 0},
 		{1, 0, 0, 0, 0, 255, 255, 255, 127, 10, 0, 0}, {2, 0, 0, 0, 0, 0, 0, 0, 0, 90, 90, 1, 1}, {1, 0, 0, 0, 0, 0, 0, 0, 0}} {
 		r.exec("UPDATE session_blobs SET blocks = ? WHERE session_id = ?", table, x.ID)
-		c, err := r.sessions.OpenCast(r.ctx, r.all, x.ID, "vwg_1")
+		c, err := r.sessions.OpenCast(r.Ctx, r.all, x.ID, "vwg_1")
 		if err == nil {
 			var b []byte
 			if b, err = io.ReadAll(c); err == nil && len(b) > 0 {
@@ -150,7 +150,7 @@ func TestBadTables(t *testing.T) {
 		if err != nil && controlplane.ErrorCode(err) != controlplane.CodeConflict {
 			t.Errorf("%v: got %v", table, err)
 		}
-		if lines, _, err := r.sessions.Transcript(r.ctx, r.all, x.ID, "vwg_1", 0, 0); err == nil && len(lines) > 0 {
+		if lines, _, err := r.sessions.Transcript(r.Ctx, r.all, x.ID, "vwg_1", 0, 0); err == nil && len(lines) > 0 {
 			t.Errorf("%v: got %v", table, lines)
 		}
 		if got := r.check(x.ID); got == sessions.Intact {
@@ -165,11 +165,11 @@ func TestChangedAtTheCluster(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		r := newRecorded(t, d, clock)
-		x := r.stored(simple, r.maple)
+		x := r.stored(simple, r.Maple)
 		was := r.played(x.ID)
 		r.tapes.set(func() { r.tapes.tapes[x.SID] = typed(x.StartedAt, "true") })
 		r.again(x.ID)
-		found := r.found(r.maple.ID)
+		found := r.found(r.Maple.ID)
 		if len(found) != 1 || found[0].Kind != "session.recording_changed" || !strings.Contains(found[0].Args["because"], "The cluster's copy is another one") {
 			t.Fatalf("got %+v", found)
 		}
@@ -203,11 +203,11 @@ func TestLaterEntriesDoNotCount(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		r := newRecorded(t, d, clock)
-		x := r.stored(simple, r.maple)
-		other := r.stored(func(began time.Time) []teleport.Event { return typed(began, "rm -rf /") }, r.maple)
+		x := r.stored(simple, r.Maple)
+		other := r.stored(func(began time.Time) []teleport.Event { return typed(began, "rm -rf /") }, r.Maple)
 		r.exec(`UPDATE session_recordings SET (raw_blob, cast_blob, text_blob, sha256, cast_sha256, text_sha256) =
 			(SELECT raw_blob, cast_blob, text_blob, sha256, cast_sha256, text_sha256 FROM session_recordings WHERE session_id = ?) WHERE session_id = ?`, other.ID, x.ID)
-		r.clock.Advance(time.Second)
+		r.Clock.Advance(time.Second)
 		for _, kind := range []string{"session.recording_stored", "session.recording_completed", "session.recording_mended"} {
 			r.enter(x, kind, map[string]any{"sha256": other.Recording.SHA256, "cast_sha256": other.Recording.CastSHA256})
 		}

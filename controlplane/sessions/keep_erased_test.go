@@ -16,21 +16,21 @@ func TestErasedStopsNobody(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		r := newRecorded(t, d, clock)
-		theirs, both, other := r.stored(simple, r.maple), r.stored(simple, r.maple, r.harbour), r.stored(simple, r.harbour)
-		waits := r.session(simple, r.maple)
-		if err := r.keeper.Destroy(r.ctx, r.maple.ID); err != nil {
+		theirs, both, other := r.stored(simple, r.Maple), r.stored(simple, r.Maple, r.Harbour), r.stored(simple, r.Harbour)
+		waits := r.session(simple, r.Maple)
+		if err := r.Keeper.Destroy(r.Ctx, r.Maple.ID); err != nil {
 			t.Fatal(err)
 		}
-		_, err := r.sessions.Commands(r.ctx, r.all, theirs.ID)
+		_, err := r.sessions.Commands(r.Ctx, r.all, theirs.ID)
 		wants(t, "commands", err, controlplane.CodeConflict, "key of this recording was destroyed")
 		r.run()
 		if x := r.get(waits); x.State != sessions.Missing || r.pending("session.fetch") != 0 {
 			t.Errorf("one that would be sealed with it: got %s, want it missing and no job", x.State)
 		}
-		if err := r.sessions.Assess(r.ctx, theirs.ID); err != nil {
+		if err := r.sessions.Assess(r.Ctx, theirs.ID); err != nil {
 			t.Errorf("its risk: %v", err)
 		}
-		if _, err := r.sessions.Recheck(r.ctx, r.all); err != nil {
+		if _, err := r.sessions.Recheck(r.Ctx, r.all); err != nil {
 			t.Errorf("recheck: %v", err)
 		}
 		r.later(13 * month)

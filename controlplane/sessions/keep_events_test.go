@@ -21,19 +21,19 @@ import (
 
 // batches are the batches of events: whose key seals each, and whether it is there.
 func (w *world) batches() (out []string) {
-	w.t.Helper()
+	w.T.Helper()
 	var rows []struct {
 		SealOwner string
 		DeletedAt int64
 		Length    int
 	}
-	err := w.db.Read(w.ctx, func(tx *db.Tx) error {
+	err := w.DB.Read(w.Ctx, func(tx *db.Tx) error {
 		return tx.Raw("SELECT seal_owner, deleted_at, LENGTH(data) AS length FROM session_batches").Scan(&rows).Error
 	})
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
-	names := map[string]string{w.maple.ID: "maple", w.harbour.ID: "harbour", "": "company"}
+	names := map[string]string{w.Maple.ID: "maple", w.Harbour.ID: "harbour", "": "company"}
 	for _, r := range rows {
 		state := " gone"
 		if r.DeletedAt == 0 && r.Length > 0 {
@@ -55,23 +55,23 @@ func TestEventsHaveATerm(t *testing.T) {
 		c := &scripted{list: []teleport.Event{event("session.start", 0, on("sid-1", "maple-1")), event("session.start", 1, on("sid-2", "harbour-1")),
 			event("session.start", 2, on("sid-3", "shared-1")), event("session.upload", 3, map[string]any{"sid": "sid-1"}), event("user.login", 4, map[string]any{"user": "bob"})}}
 		w := newWorld(t, d, clock, func(d *sessions.Deps, _ *sessions.Options) { d.Cluster = c })
-		w.lists.months[w.maple.ID] = 3
-		w.clock.Advance(began.Add(10 * time.Minute).Sub(w.clock.Now()))
+		w.lists.months[w.Maple.ID] = 3
+		w.Clock.Advance(began.Add(10 * time.Minute).Sub(w.Clock.Now()))
 		w.run()
 		same(t, "batches", w.batches(), []string{"company there", "company there", "harbour there", "maple there"})
 		byHost := map[string]string{}
 		for _, x := range w.list(sessions.Filter{}) {
 			byHost[x.Host] = x.ID
 		}
-		h := must[sessions.Hold](t)(w.sessions.Hold(w.ctx, w.all, sessions.Hold{Session: byHost["shared-1"], Reason: "An incident", Until: w.clock.Now().AddDate(0, 5, 0)}))
+		h := must[sessions.Hold](t)(w.sessions.Hold(w.Ctx, w.all, sessions.Hold{Session: byHost["shared-1"], Reason: "An incident", Until: w.Clock.Now().AddDate(0, 5, 0)}))
 		w.later(2 * month)
 		same(t, "in their term", w.batches(), []string{"company there", "company there", "harbour there", "maple there"})
 		w.later(2 * month) // maple's are over; those of the shared server too, and they are held
 		same(t, "after maple's term", w.batches(), []string{"company there", "company there", "harbour there", "maple gone"})
-		if _, err := w.sessions.Events(w.ctx, w.all, byHost["maple-1"]); controlplane.ErrorCode(err) != controlplane.CodeConflict || !strings.Contains(err.Error(), "let go of") {
+		if _, err := w.sessions.Events(w.Ctx, w.all, byHost["maple-1"]); controlplane.ErrorCode(err) != controlplane.CodeConflict || !strings.Contains(err.Error(), "let go of") {
 			t.Errorf("maple's: got %v, want it said that they were let go of", err)
 		}
-		if got := must[[]sessions.Event](t)(w.sessions.Events(w.ctx, w.all, byHost["harbour-1"])); len(got) != 1 {
+		if got := must[[]sessions.Event](t)(w.sessions.Events(w.Ctx, w.all, byHost["harbour-1"])); len(got) != 1 {
 			t.Errorf("harbour's: got %d events, want them", len(got))
 		}
 		w.later(2 * month)
@@ -93,13 +93,13 @@ func TestErasedEvents(t *testing.T) {
 	clock := &dbtest.Clock{}
 	c := &scripted{list: []teleport.Event{event("session.start", 0, of("size", "80:25")), event("session.start", 1, of("sid", "sid-2", "size", "80:25", "server_hostname", "harbour-1"))}}
 	w := newWorld(t, dbtest.SQLite(t, clock), clock, func(d *sessions.Deps, _ *sessions.Options) { d.Cluster = c })
-	w.clock.Advance(began.Add(10 * time.Minute).Sub(w.clock.Now()))
+	w.Clock.Advance(began.Add(10 * time.Minute).Sub(w.Clock.Now()))
 	w.run()
-	if err := w.keeper.Destroy(w.ctx, w.maple.ID); err != nil {
+	if err := w.Keeper.Destroy(w.Ctx, w.Maple.ID); err != nil {
 		t.Fatal(err)
 	}
 	for _, x := range w.list(sessions.Filter{}) {
-		got, err := w.sessions.Events(w.ctx, w.all, x.ID)
+		got, err := w.sessions.Events(w.Ctx, w.all, x.ID)
 		if theirs := x.Host == "maple-1"; theirs == (err == nil) || theirs == (len(got) == 1) {
 			t.Errorf("%s: got %d events, %v", x.Host, len(got), err)
 		}
@@ -111,24 +111,24 @@ func TestDismissedIsKept(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		w := newWorld(t, d, clock)
 		bad := teleport.Event{ID: "bad-1", Type: "exec", At: clock.Now(), Raw: []byte(`{"user":`), Bad: errors.New("it is not JSON")}
-		if err := w.sessions.TakeIn(w.ctx, []teleport.Event{bad}); err != nil {
+		if err := w.sessions.TakeIn(w.Ctx, []teleport.Event{bad}); err != nil {
 			t.Fatal(err)
 		}
-		held, _, err := w.sessions.Quarantine(w.ctx, w.all, 0, "")
+		held, _, err := w.sessions.Quarantine(w.Ctx, w.all, 0, "")
 		if err != nil || len(held) != 1 {
 			t.Fatalf("got %+v, %v", held, err)
 		}
-		if err := w.sessions.Dismiss(w.ctx, w.all, held[0].ID, "A node of ours was broken"); err != nil {
+		if err := w.sessions.Dismiss(w.Ctx, w.all, held[0].ID, "A node of ours was broken"); err != nil {
 			t.Fatal(err)
 		}
 		raw := func() (n int64) {
 			t.Helper()
-			w.write(func(tx *db.Tx) error {
+			w.Write(func(tx *db.Tx) error {
 				return tx.Raw("SELECT COUNT(*) FROM session_quarantine WHERE raw IS NOT NULL").Scan(&n).Error
 			})
 			return n
 		}
-		held, _, err = w.sessions.Quarantine(w.ctx, w.all, 0, "")
+		held, _, err = w.sessions.Quarantine(w.Ctx, w.all, 0, "")
 		if err != nil || raw() != 1 || held[0].By != w.ada.ID || held[0].Why != "A node of ours was broken" {
 			t.Errorf("%d kept, %+v, %v; want its bytes, and who looked and why", raw(), held, err)
 		}

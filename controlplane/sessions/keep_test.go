@@ -25,7 +25,7 @@ func TestLetGo(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		r := newRecorded(t, d, clock)
-		x := r.stored(ran("rm -rf /"), r.maple)
+		x := r.stored(ran("rm -rf /"), r.Maple)
 		clock.Advance(x.Recording.KeptUntil.Sub(clock.Now()) - time.Second)
 		if r.run(); !r.get(x.ID).Recording.DeletedAt.IsZero() {
 			t.Fatal("it was let go of a second too early")
@@ -39,23 +39,23 @@ func TestLetGo(t *testing.T) {
 			t.Errorf("got blobs %v, want none", keys)
 		}
 		same(t, "search", r.search(sessions.CommandQuery{Text: "rm"}), nil)
-		_, err := r.sessions.OpenCast(r.ctx, r.all, x.ID, "vwg_1")
+		_, err := r.sessions.OpenCast(r.Ctx, r.all, x.ID, "vwg_1")
 		wants(t, "play", err, controlplane.CodeConflict, "was let go of on")
-		_, err = r.sessions.Commands(r.ctx, r.all, x.ID)
+		_, err = r.sessions.Commands(r.Ctx, r.all, x.ID)
 		wants(t, "commands", err, controlplane.CodeConflict, "let go of")
-		_, err = r.sessions.Fetch(r.ctx, r.all, x.ID)
+		_, err = r.sessions.Fetch(r.Ctx, r.all, x.ID)
 		wants(t, "fetch", err, controlplane.CodeConflict, "let go of")
-		_, err = r.sessions.Check(r.ctx, r.all, x.ID)
+		_, err = r.sessions.Check(r.Ctx, r.all, x.ID)
 		wants(t, "check", err, controlplane.CodeConflict, "let go of")
-		_, err = r.sessions.Hold(r.ctx, r.all, sessions.Hold{Session: x.ID, Reason: "too late"})
+		_, err = r.sessions.Hold(r.Ctx, r.all, sessions.Hold{Session: x.ID, Reason: "too late"})
 		wants(t, "hold", err, controlplane.CodeConflict, "let go of")
 
-		items, _, err := r.ledger.List(r.ctx, r.all, ledger.Filter{Subject: x.ID, Kinds: []string{"session.recording_deleted"}})
+		items, _, err := r.Ledger.List(r.Ctx, r.all, ledger.Filter{Subject: x.ID, Kinds: []string{"session.recording_deleted"}})
 		if err != nil || len(items) != 1 {
 			t.Fatalf("got %+v, %v, want a certificate", items, err)
 		}
 		i := items[0]
-		if i.Customer != r.maple.ID || i.Data["sha256"] != x.Recording.SHA256 || i.Data["cast_sha256"] != x.Recording.CastSHA256 || i.Data["why"] != "term" || i.Data["backups_hold_until"] == nil {
+		if i.Customer != r.Maple.ID || i.Data["sha256"] != x.Recording.SHA256 || i.Data["cast_sha256"] != x.Recording.CastSHA256 || i.Data["why"] != "term" || i.Data["backups_hold_until"] == nil {
 			t.Errorf("got %+v", i.Data)
 		}
 		r.later(30 * 24 * time.Hour)
@@ -69,9 +69,9 @@ func TestLongerTerm(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		r := newRecorded(t, d, clock)
-		x := r.stored(simple, r.maple)
+		x := r.stored(simple, r.Maple)
 		r.lists.mu.Lock()
-		r.lists.months[r.maple.ID] = 14
+		r.lists.months[r.Maple.ID] = 14
 		r.lists.mu.Unlock()
 		r.later(13 * month)
 		rec := r.get(x.ID).Recording
@@ -90,9 +90,9 @@ func TestShorterTerm(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		r := newRecorded(t, d, clock)
-		x := r.stored(simple, r.maple)
+		x := r.stored(simple, r.Maple)
 		r.lists.mu.Lock()
-		r.lists.months[r.maple.ID] = 3
+		r.lists.months[r.Maple.ID] = 3
 		r.lists.mu.Unlock()
 		r.later(8 * 24 * time.Hour)
 		if rec := r.get(x.ID).Recording; !rec.KeptUntil.Equal(x.EndedAt.AddDate(0, 3, 0)) {
@@ -109,9 +109,9 @@ func TestJobsForgotten(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		r := newRecorded(t, d, clock)
-		r.stored(simple, r.maple)
+		r.stored(simple, r.Maple)
 		fetches := func() int {
-			return must[int](t)(r.jobs.Count(r.ctx, r.all, jobs.Filter{Kinds: []string{"session.fetch"}}))
+			return must[int](t)(r.Jobs.Count(r.Ctx, r.all, jobs.Filter{Kinds: []string{"session.fetch"}}))
 		}
 		if n := fetches(); n != 1 {
 			t.Fatalf("got %d jobs, want one", n)
@@ -130,10 +130,10 @@ func TestHolds(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		r := newRecorded(t, d, clock)
-		one, two, other := r.stored(simple, r.maple), r.stored(simple, r.maple), r.stored(simple, r.harbour)
+		one, two, other := r.stored(simple, r.Maple), r.stored(simple, r.Maple), r.stored(simple, r.Harbour)
 		end := one.Recording.KeptUntil
 		clock.Advance(end.Sub(clock.Now()) - 24*time.Hour)
-		h := must[sessions.Hold](t)(r.sessions.Hold(r.ctx, r.all, sessions.Hold{Session: one.ID, Reason: "A court asked"}))
+		h := must[sessions.Hold](t)(r.sessions.Hold(r.Ctx, r.all, sessions.Hold{Session: one.ID, Reason: "A court asked"}))
 		if want := clock.Now().Add(30 * 24 * time.Hour); !h.Until.Equal(want) || h.By != r.ada.ID || h.Reason != "A court asked" {
 			t.Errorf("got %+v, want a freeze until %v", h, want)
 		}
@@ -157,10 +157,10 @@ func TestHolds(t *testing.T) {
 		if x := r.get(one.ID); x.Recording.DeletedAt.IsZero() || len(x.Recording.Holds) != 0 {
 			t.Errorf("got %+v, want it let go of at the hold's end", x.Recording)
 		}
-		if all := must[[]sessions.Hold](t)(r.sessions.Holds(r.ctx, r.all, r.maple.ID, true)); len(all) != 1 {
+		if all := must[[]sessions.Hold](t)(r.sessions.Holds(r.Ctx, r.all, r.Maple.ID, true)); len(all) != 1 {
 			t.Errorf("got %+v", all)
 		}
-		same(t, "those that stand", must[[]sessions.Hold](t)(r.sessions.Holds(r.ctx, r.all, "", false)), nil)
+		same(t, "those that stand", must[[]sessions.Hold](t)(r.sessions.Holds(r.Ctx, r.all, "", false)), nil)
 	})
 }
 
@@ -169,18 +169,18 @@ func TestHoldOfCustomer(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		r := newRecorded(t, d, clock)
-		before, within, other := r.stored(simple, r.maple), "", ""
+		before, within, other := r.stored(simple, r.Maple), "", ""
 		clock.Advance(48 * time.Hour)
 		from := clock.Now().Add(-2 * time.Hour)
-		within, other = r.stored(simple, r.maple, r.harbour).ID, r.stored(simple, r.harbour).ID
+		within, other = r.stored(simple, r.Maple, r.Harbour).ID, r.stored(simple, r.Harbour).ID
 		clock.Advance(time.Hour)
-		h := must[sessions.Hold](t)(r.sessions.Hold(r.ctx, r.all, sessions.Hold{Customer: r.maple.ID, From: from, Reason: "An incident", Until: clock.Now().AddDate(2, 0, 0)}))
+		h := must[sessions.Hold](t)(r.sessions.Hold(r.Ctx, r.all, sessions.Hold{Customer: r.Maple.ID, From: from, Reason: "An incident", Until: clock.Now().AddDate(2, 0, 0)}))
 		for id, want := range map[string]int{before.ID: 0, within: 1, other: 0} {
 			if got := len(r.get(id).Recording.Holds); got != want {
 				t.Errorf("got %d holds, want %d", got, want)
 			}
 		}
-		ctx, scope := r.owner(r.harbour)
+		ctx, scope := r.Owner(r.Harbour)
 		if x := must[sessions.Session](t)(r.sessions.Get(ctx, scope, within)); len(x.Recording.Holds) != 0 {
 			t.Errorf("a neighbour sees %+v", x.Recording.Holds)
 		}
@@ -190,11 +190,11 @@ func TestHoldOfCustomer(t *testing.T) {
 				t.Errorf("kept %v, want %v", got, kept)
 			}
 		}
-		must[sessions.Hold](t)(r.sessions.Release(r.ctx, r.all, h.ID, "It is over"))
+		must[sessions.Hold](t)(r.sessions.Release(r.Ctx, r.all, h.ID, "It is over"))
 		if r.run(); !r.get(within).Recording.DeletedAt.IsZero() {
 			t.Error("one person released it")
 		}
-		_, err := r.sessions.Release(r.ctx, r.all, h.ID, "")
+		_, err := r.sessions.Release(r.Ctx, r.all, h.ID, "")
 		wants(t, "the same person", err, controlplane.CodeConflict, "yourself")
 		bob := r.admin(r.bob)
 		h = must[sessions.Hold](t)(r.sessions.Release(bob, r.all, h.ID, ""))
@@ -215,20 +215,20 @@ func TestReleaseAlone(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		r := newRecorded(t, d, clock)
-		x := r.stored(simple, r.maple)
-		h := must[sessions.Hold](t)(r.sessions.Hold(r.ctx, r.all, sessions.Hold{Session: x.ID, Reason: "An incident"}))
-		_, err := r.sessions.ReleaseAlone(r.ctx, r.all, h.ID, " ")
+		x := r.stored(simple, r.Maple)
+		h := must[sessions.Hold](t)(r.sessions.Hold(r.Ctx, r.all, sessions.Hold{Session: x.ID, Reason: "An incident"}))
+		_, err := r.sessions.ReleaseAlone(r.Ctx, r.all, h.ID, " ")
 		wants(t, "no reason", err, controlplane.CodeInvalid, "")
-		h = must[sessions.Hold](t)(r.sessions.ReleaseAlone(r.ctx, r.all, h.ID, "A judge ordered it, and nobody else is here"))
+		h = must[sessions.Hold](t)(r.sessions.ReleaseAlone(r.Ctx, r.all, h.ID, "A judge ordered it, and nobody else is here"))
 		if h.ReleasedAt.IsZero() || len(r.get(x.ID).Recording.Holds) != 0 {
 			t.Errorf("got %+v", h)
 		}
-		items, _, err := r.ledger.List(r.ctx, r.all, ledger.Filter{Customer: r.maple.ID, Kinds: []string{"session.hold_released"}})
+		items, _, err := r.Ledger.List(r.Ctx, r.all, ledger.Filter{Customer: r.Maple.ID, Kinds: []string{"session.hold_released"}})
 		if err != nil || len(items) != 1 || items[0].Data["alone"] != true || !strings.Contains(items[0].Personal["reason"], "judge") {
 			t.Errorf("got %+v, %v", items, err)
 		}
-		same(t, "findings", r.open(r.maple.ID), []string{"session.hold_alone"})
-		_, err = r.sessions.Release(r.ctx, r.all, h.ID, "")
+		same(t, "findings", r.open(r.Maple.ID), []string{"session.hold_alone"})
+		_, err = r.sessions.Release(r.Ctx, r.all, h.ID, "")
 		wants(t, "the same person", err, controlplane.CodeConflict, "released this hold yourself")
 		if h = must[sessions.Hold](t)(r.sessions.Release(r.admin(r.bob), r.all, h.ID, "")); h.ReviewedBy != r.bob.ID || !h.Alone {
 			t.Errorf("got %+v", h)
@@ -241,7 +241,7 @@ func TestBadHolds(t *testing.T) {
 	t.Parallel()
 	clock := &dbtest.Clock{}
 	r := newRecorded(t, dbtest.SQLite(t, clock), clock)
-	x := r.stored(simple, r.maple)
+	x := r.stored(simple, r.Maple)
 	now := clock.Now()
 	for _, c := range []struct {
 		name string
@@ -249,22 +249,22 @@ func TestBadHolds(t *testing.T) {
 		code controlplane.Code
 	}{
 		{"nothing", sessions.Hold{Reason: "why"}, controlplane.CodeInvalid},
-		{"both", sessions.Hold{Reason: "why", Session: x.ID, Customer: r.maple.ID}, controlplane.CodeInvalid},
+		{"both", sessions.Hold{Reason: "why", Session: x.ID, Customer: r.Maple.ID}, controlplane.CodeInvalid},
 		{"no reason", sessions.Hold{Session: x.ID, Reason: "  "}, controlplane.CodeInvalid},
 		{"a book", sessions.Hold{Session: x.ID, Reason: strings.Repeat("x", 2001)}, controlplane.CodeInvalid},
 		{"a time of one session", sessions.Hold{Session: x.ID, Reason: "why", From: now}, controlplane.CodeInvalid},
-		{"backwards", sessions.Hold{Customer: r.maple.ID, Reason: "why", From: now, To: now.Add(-time.Hour)}, controlplane.CodeInvalid},
+		{"backwards", sessions.Hold{Customer: r.Maple.ID, Reason: "why", From: now, To: now.Add(-time.Hour)}, controlplane.CodeInvalid},
 		{"in the past", sessions.Hold{Session: x.ID, Reason: "why", Until: now.Add(-time.Hour)}, controlplane.CodeInvalid},
 		{"for ever", sessions.Hold{Session: x.ID, Reason: "why", Until: now.AddDate(50, 0, 0)}, controlplane.CodeInvalid},
 		{"no session", sessions.Hold{Session: controlplane.NewID(controlplane.PrefixStaffSession), Reason: "why"}, controlplane.CodeNotFound},
 		{"no customer", sessions.Hold{Customer: controlplane.NewID(controlplane.PrefixCustomer), Reason: "why"}, controlplane.CodeNotFound},
 	} {
-		_, err := r.sessions.Hold(r.ctx, r.all, c.h)
+		_, err := r.sessions.Hold(r.Ctx, r.all, c.h)
 		wants(t, c.name, err, c.code, "")
 	}
-	_, err := r.sessions.Release(r.ctx, r.all, controlplane.NewID(controlplane.PrefixHold), "why")
+	_, err := r.sessions.Release(r.Ctx, r.all, controlplane.NewID(controlplane.PrefixHold), "why")
 	wants(t, "no hold", err, controlplane.CodeNotFound, "")
-	ctx, scope := r.owner(r.maple)
+	ctx, scope := r.Owner(r.Maple)
 	_, err = r.sessions.Holds(ctx, scope, "", true)
 	wants(t, "a contact", err, controlplane.CodeNotFound, "")
 }

@@ -18,16 +18,16 @@ import (
 
 // agent plays the agent of a server.
 func (w *world) agent(v customers.Server) jobstest.Agent {
-	return jobstest.Agent{T: w.t, Jobs: w.jobs, Server: v.ID, ID: "agt_" + v.Name}
+	return jobstest.Agent{T: w.T, Jobs: w.Jobs, Server: v.ID, ID: "agt_" + v.Name}
 }
 
 // logins has a server tell who logged in until now. It says what it was asked.
 func (w *world) logins(v customers.Server, list ...wire.SeenLogin) (asked wire.LoginsScanParams) {
-	w.t.Helper()
+	w.T.Helper()
 	w.run()
 	a := w.agent(v)
 	ref := a.Next(wire.ActionLoginsScan, &asked)
-	a.Finish(ref, wire.LoginsScan{Logins: list, Sources: []string{"wtmp"}, From: asked.Since, To: w.clock.Now().UnixMilli()})
+	a.Finish(ref, wire.LoginsScan{Logins: list, Sources: []string{"wtmp"}, From: asked.Since, To: w.Clock.Now().UnixMilli()})
 	w.run()
 	return asked
 }
@@ -39,10 +39,10 @@ func ssh(account string, at time.Time) wire.SeenLogin {
 
 // loginStates are states of logins by account and kind.
 func (w *world) loginStates(f sessions.LoginFilter) []string {
-	w.t.Helper()
-	items, _, err := w.sessions.Logins(w.ctx, w.all, f)
+	w.T.Helper()
+	items, _, err := w.sessions.Logins(w.Ctx, w.all, f)
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	var out []string
 	for _, x := range items {
@@ -55,8 +55,8 @@ func (w *world) loginStates(f sessions.LoginFilter) []string {
 func loginWorld(t *testing.T, d *db.DB, clock *dbtest.Clock) (*world, *scripted) {
 	c := &scripted{}
 	w := newWorld(t, d, clock, func(d *sessions.Deps, _ *sessions.Options) { d.Cluster = c })
-	w.lists.grants(w.maple, w.bobPerson)
-	w.clock.Advance(began.Add(time.Hour).Sub(w.clock.Now()))
+	w.lists.grants(w.Maple, w.bobPerson)
+	w.Clock.Advance(began.Add(time.Hour).Sub(w.Clock.Now()))
 	return w, c
 }
 
@@ -64,8 +64,8 @@ func TestLogins(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		w, c := loginWorld(t, d, clock)
 		c.list = append(c.list, event("session.start", 0, of("size", "80:25")), event("session.end", 600, of("interactive", true)))
-		w.lists.letIn[w.mapleOne.ID+"|deploy"] = true
-		w.logins(w.mapleOne,
+		w.lists.letIn[w.MapleOne.ID+"|deploy"] = true
+		w.logins(w.MapleOne,
 			ssh("root", began.Add(time.Minute)), // the session's
 			wire.SeenLogin{Kind: "sudo", Account: "root", Target: "www", At: began.Add(5 * time.Minute).UnixMilli()}, // in it
 			wire.SeenLogin{Kind: "ssh", Account: "ops", At: began.Add(30 * time.Minute).UnixMilli(), Teleport: true},
@@ -77,7 +77,7 @@ func TestLogins(t *testing.T) {
 		same(t, "logins", w.loginStates(sessions.LoginFilter{}), []string{"console root outside", "ssh deploy customers_own", "ssh ops matched", "ssh root awaited",
 			"ssh root matched", "ssh root outside", "sudo root matched"})
 		var title, because string
-		for _, x := range w.found(w.maple.ID) {
+		for _, x := range w.found(w.Maple.ID) {
 			if x.Kind == findings.SessionLoginOutside {
 				if title != "" {
 					t.Error("two findings for one account of one server")
@@ -90,15 +90,15 @@ func TestLogins(t *testing.T) {
 		}
 		c.list = append(c.list, event("session.start", 58*60-20, map[string]any{"sid": "sid-2", "user": "bob", "login": "root", "server_hostname": "maple-1", "size": "80:25"}))
 		w.later(30 * time.Minute)
-		w.logins(w.mapleOne, ssh("root", began.Add(58*time.Minute))) // told twice, counted once
+		w.logins(w.MapleOne, ssh("root", began.Add(58*time.Minute))) // told twice, counted once
 		same(t, "root's", w.loginStates(sessions.LoginFilter{States: []sessions.LoginState{sessions.Matched, sessions.Awaited}}),
 			[]string{"ssh ops matched", "ssh root matched", "ssh root matched", "sudo root matched"})
-		ctx, scope := w.owner(w.maple)
+		ctx, scope := w.Owner(w.Maple)
 		theirs, _, err := w.sessions.Logins(ctx, scope, sessions.LoginFilter{States: []sessions.LoginState{sessions.Outside}})
 		if err != nil || len(theirs) != 2 || theirs[0].From != "" || theirs[0].Account != "root" {
 			t.Errorf("their customer sees %+v, %v", theirs, err)
 		}
-		ctx, scope = w.owner(w.harbour)
+		ctx, scope = w.Owner(w.Harbour)
 		if others, _, err := w.sessions.Logins(ctx, scope, sessions.LoginFilter{}); err != nil || len(others) > 0 {
 			t.Errorf("another customer sees %+v, %v", others, err)
 		}
@@ -108,29 +108,29 @@ func TestLogins(t *testing.T) {
 func TestExplain(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		w, _ := loginWorld(t, d, clock)
-		w.logins(w.shared, ssh("root", began), ssh("root", began.Add(time.Minute)))
-		same(t, "open", []string{w.open(w.maple.ID)[0], w.open(w.harbour.ID)[0]}, []string{findings.SessionLoginOutside, findings.SessionLoginOutside})
-		items, _, err := w.sessions.Logins(w.ctx, w.all, sessions.LoginFilter{})
+		w.logins(w.Shared, ssh("root", began), ssh("root", began.Add(time.Minute)))
+		same(t, "open", []string{w.open(w.Maple.ID)[0], w.open(w.Harbour.ID)[0]}, []string{findings.SessionLoginOutside, findings.SessionLoginOutside})
+		items, _, err := w.sessions.Logins(w.Ctx, w.all, sessions.LoginFilter{})
 		if err != nil || len(items) != 2 {
 			t.Fatalf("got %+v, %v", items, err)
 		}
-		if _, err := w.sessions.Explain(w.ctx, w.all, items[0].ID, " "); controlplane.ErrorCode(err) != controlplane.CodeInvalid {
+		if _, err := w.sessions.Explain(w.Ctx, w.all, items[0].ID, " "); controlplane.ErrorCode(err) != controlplane.CodeInvalid {
 			t.Errorf("without a word: got %v", err)
 		}
-		ctx, scope := w.owner(w.maple)
+		ctx, scope := w.Owner(w.Maple)
 		if _, err := w.sessions.Explain(ctx, scope, items[0].ID, "It was us"); err == nil {
 			t.Error("a contact explains a login of ours")
 		}
 		for i, x := range items {
-			got, err := w.sessions.Explain(w.ctx, w.all, x.ID, "The rescue system of the facility, OPS-7")
+			got, err := w.sessions.Explain(w.Ctx, w.all, x.ID, "The rescue system of the facility, OPS-7")
 			if err != nil || got.State != sessions.Explained || got.By != w.ada.ID || got.Why == "" {
 				t.Errorf("got %+v, %v", got, err)
 			}
-			if open := count(w.open(w.maple.ID), findings.SessionLoginOutside); open != 1-i {
+			if open := count(w.open(w.Maple.ID), findings.SessionLoginOutside); open != 1-i {
 				t.Errorf("after %d of 2: %d findings are open", i+1, open)
 			}
 		}
-		if _, err := w.sessions.Explain(w.ctx, w.all, items[0].ID, "Again"); controlplane.ErrorCode(err) != controlplane.CodeConflict {
+		if _, err := w.sessions.Explain(w.Ctx, w.all, items[0].ID, "Again"); controlplane.ErrorCode(err) != controlplane.CodeConflict {
 			t.Errorf("twice: got %v", err)
 		}
 		theirs, _, err := w.sessions.Logins(ctx, scope, sessions.LoginFilter{})
@@ -149,21 +149,21 @@ func TestCoverage(t *testing.T) {
 		w, c := loginWorld(t, d, clock)
 		c.list = append(c.list, event("session.start", 0, of("size", "80:25")), event("session.end", 600, of("interactive", true)),
 			event("session.start", 1200, map[string]any{"sid": "sid-2", "user": "bob", "login": "root", "server_hostname": "maple-1", "size": "80:25"}))
-		first := w.logins(w.mapleOne, ssh("root", began), ssh("root", began.Add(30*time.Minute)))
-		if ago := w.clock.Now().UnixMilli() - first.Since; ago != (24 * time.Hour).Milliseconds() {
+		first := w.logins(w.MapleOne, ssh("root", began), ssh("root", began.Add(30*time.Minute)))
+		if ago := w.Clock.Now().UnixMilli() - first.Since; ago != (24 * time.Hour).Milliseconds() {
 			t.Errorf("the first look goes back %d ms, want a day", ago)
 		}
-		from := w.clock.Now().Add(-24 * time.Hour)
+		from := w.Clock.Now().Add(-24 * time.Hour)
 		get := func() sessions.Coverage {
 			t.Helper()
-			return must[sessions.Coverage](t)(w.sessions.CoverageOf(w.ctx, w.all, w.maple.ID, from, time.Time{}))
+			return must[sessions.Coverage](t)(w.sessions.CoverageOf(w.Ctx, w.all, w.Maple.ID, from, time.Time{}))
 		}
-		if x := get(); len(x.Silent) != 1 || x.Silent[0] != w.shared.ID {
+		if x := get(); len(x.Silent) != 1 || x.Silent[0] != w.Shared.ID {
 			t.Errorf("silent: got %v, want the shared one, which did not tell", x.Silent)
 		} else if _, known := x.Share(); known {
 			t.Error("known although a server did not tell")
 		}
-		w.logins(w.shared)
+		w.logins(w.Shared)
 		x := get()
 		if x.Sessions != 2 || x.Recorded != 0 || x.Running != 2 || x.Logins != 2 || x.Outside != 1 || len(x.Silent) > 0 {
 			t.Errorf("got %+v", x)
@@ -172,10 +172,10 @@ func TestCoverage(t *testing.T) {
 			t.Errorf("got %v, %v, want a share of nothing yet", share, known)
 		}
 		w.later(12 * time.Minute)
-		if second := w.logins(w.mapleOne); second.Since >= w.clock.Now().Add(-10*time.Minute).UnixMilli() {
+		if second := w.logins(w.MapleOne); second.Since >= w.Clock.Now().Add(-10*time.Minute).UnixMilli() {
 			t.Errorf("the second look goes back to %s, want some minutes of overlap", controlplane.FromMillis(second.Since))
 		}
-		w.logins(w.shared)
+		w.logins(w.Shared)
 		if x := get(); len(x.Silent) > 0 {
 			t.Errorf("two looks that meet: %v is silent", x.Silent)
 		}
@@ -198,11 +198,11 @@ func TestUnreadIsAskedForAgain(t *testing.T) {
 			t.Helper()
 			var asked wire.LoginsScanParams
 			w.later(15 * time.Minute)
-			a := w.agent(w.mapleOne)
+			a := w.agent(w.MapleOne)
 			ref := a.Next(wire.ActionLoginsScan, &asked)
 			scan.Sources, scan.From = []string{"wtmp"}, asked.Since
 			if scan.To == 0 {
-				scan.To = w.clock.Now().UnixMilli()
+				scan.To = w.Clock.Now().UnixMilli()
 			}
 			a.Finish(ref, scan)
 			return asked.Since
@@ -221,7 +221,7 @@ func TestUnreadIsAskedForAgain(t *testing.T) {
 		}
 		unread := func() (n int) {
 			for _, x := range w.found("") {
-				if x.Kind == findings.SessionLoginsUnread && x.Server == w.mapleOne.ID {
+				if x.Kind == findings.SessionLoginsUnread && x.Server == w.MapleOne.ID {
 					n++
 				}
 			}
@@ -236,7 +236,7 @@ func TestUnreadIsAskedForAgain(t *testing.T) {
 		if got := ask(wire.LoginsScan{}); got != half {
 			t.Errorf("asked from %s, want from what was not read, %s", moment(got), moment(half))
 		}
-		now := w.clock.Now()
+		now := w.Clock.Now()
 		if unread() != 0 {
 			t.Error("the finding is open although all was read")
 		}
@@ -244,10 +244,10 @@ func TestUnreadIsAskedForAgain(t *testing.T) {
 			t.Errorf("asked from %s, want on from %s", moment(got), moment(now.UnixMilli()))
 		}
 		same(t, "gaps", w.entries("session.logins_gap"), nil)
-		w.clock.Advance(25 * time.Hour)
+		w.Clock.Advance(25 * time.Hour)
 		ask(bad)
 		same(t, "gaps", w.entries("session.logins_gap"), []string{"session.logins_gap"})
-		now = w.clock.Now()
+		now = w.Clock.Now()
 		if got := ask(wire.LoginsScan{}); got != now.Add(-5*time.Minute).UnixMilli() {
 			t.Errorf("after the gap: asked from %s, want on from %s", moment(got), moment(now.UnixMilli()))
 		}
@@ -262,7 +262,7 @@ func TestOneSessionOneSignIn(t *testing.T) {
 		c.list = append(c.list, event("session.start", 0, of("size", "80:25")), event("session.join", 300, map[string]any{"sid": "sid-1", "user": "cleo"}), event("session.end", 600, of("interactive", true)),
 			event("session.start", 100, of("sid", "sid-2", "size", "80:25")), event("session.end", 700, of("sid", "sid-2", "interactive", true)))
 		at := func(seconds int) time.Time { return began.Add(time.Duration(seconds) * time.Second) }
-		w.logins(w.mapleOne, ssh("root", at(1)), ssh("root", at(2)), ssh("root", at(101)), ssh("root", at(102)), ssh("root", at(301)))
+		w.logins(w.MapleOne, ssh("root", at(1)), ssh("root", at(2)), ssh("root", at(101)), ssh("root", at(102)), ssh("root", at(301)))
 		same(t, "logins", w.loginStates(sessions.LoginFilter{}), []string{"ssh root matched", "ssh root matched", "ssh root matched", "ssh root outside", "ssh root outside"})
 	})
 }
@@ -272,19 +272,19 @@ func TestOneSessionOneSignIn(t *testing.T) {
 func TestEndlessExplainsNothing(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		w, c := loginWorld(t, d, clock)
-		w.clock.Advance(-50 * time.Minute) // ten minutes after it began
+		w.Clock.Advance(-50 * time.Minute) // ten minutes after it began
 		c.list = append(c.list, event("session.start", 0, of("size", "80:25")), event("session.command", 120, of()))
 		sudo := func(minute int) wire.SeenLogin {
 			return wire.SeenLogin{Kind: "sudo", Account: "root", Target: "www", At: began.Add(time.Duration(minute) * time.Minute).UnixMilli()}
 		}
-		w.logins(w.mapleOne, sudo(4), sudo(9))
+		w.logins(w.MapleOne, sudo(4), sudo(9))
 		same(t, "while it runs", w.loginStates(sessions.LoginFilter{}), []string{"sudo root matched", "sudo root matched"})
 		w.later(3 * time.Hour)
 		w.later(time.Minute)
 		if x := w.one(sessions.Filter{}); !x.Endless {
 			t.Fatalf("got %+v, want it endless", x)
 		}
-		w.logins(w.mapleOne, sudo(60))
+		w.logins(w.MapleOne, sudo(60))
 		w.later(time.Minute)
 		same(t, "without an end", w.loginStates(sessions.LoginFilter{}), []string{"sudo root matched", "sudo root outside", "sudo root outside"})
 	})
@@ -296,12 +296,12 @@ func TestWeakLogins(t *testing.T) {
 		w, _ := loginWorld(t, d, clock)
 		weak := ssh("root", began.Add(time.Minute))
 		weak.Weak = true
-		w.logins(w.mapleOne, weak, ssh("ops", began.Add(2*time.Minute)))
-		items, _, err := w.sessions.Logins(w.ctx, w.all, sessions.LoginFilter{})
+		w.logins(w.MapleOne, weak, ssh("ops", began.Add(2*time.Minute)))
+		items, _, err := w.sessions.Logins(w.Ctx, w.all, sessions.LoginFilter{})
 		if err != nil || len(items) != 2 || items[0].Weak || !items[1].Weak {
 			t.Errorf("got %+v, %v", items, err)
 		}
-		if c := must[sessions.Coverage](t)(w.sessions.CoverageOf(w.ctx, w.all, w.maple.ID, time.Time{}, time.Time{})); c.Logins != 2 || c.Weak != 1 {
+		if c := must[sessions.Coverage](t)(w.sessions.CoverageOf(w.Ctx, w.all, w.Maple.ID, time.Time{}, time.Time{})); c.Logins != 2 || c.Weak != 1 {
 			t.Errorf("got %+v, want one of two weak", c)
 		}
 	})
@@ -314,7 +314,7 @@ func TestLoginsUnread(t *testing.T) {
 		w, _ := loginWorld(t, d, clock)
 		title := func() string {
 			for _, x := range w.found("") {
-				if x.Kind == findings.SessionLoginsUnread && x.Server == w.mapleOne.ID {
+				if x.Kind == findings.SessionLoginsUnread && x.Server == w.MapleOne.ID {
 					_, because, _ := findings.Sentence("en", x)
 					return because
 				}
@@ -324,12 +324,12 @@ func TestLoginsUnread(t *testing.T) {
 		ask := func() (jobstest.Agent, wire.JobRef, wire.LoginsScanParams) {
 			var asked wire.LoginsScanParams
 			w.later(15 * time.Minute)
-			a := w.agent(w.mapleOne)
+			a := w.agent(w.MapleOne)
 			return a, a.Next(wire.ActionLoginsScan, &asked), asked
 		}
 		a, ref, asked := ask()
-		a.Finish(ref, wire.LoginsScan{Sources: []string{"wtmp"}, From: asked.Since, To: w.clock.Now().UnixMilli(), Unread: []string{"/var/log/auth.log: permission denied"}})
-		if got, want := title(), "From "+moment(asked.Since)+" to "+moment(w.clock.Now().UnixMilli())+" this was not read: /var/log/auth.log: permission denied."; got != want {
+		a.Finish(ref, wire.LoginsScan{Sources: []string{"wtmp"}, From: asked.Since, To: w.Clock.Now().UnixMilli(), Unread: []string{"/var/log/auth.log: permission denied"}})
+		if got, want := title(), "From "+moment(asked.Since)+" to "+moment(w.Clock.Now().UnixMilli())+" this was not read: /var/log/auth.log: permission denied."; got != want {
 			t.Errorf("a part unread: got %q", got)
 		}
 		a, ref, _ = ask()
@@ -338,7 +338,7 @@ func TestLoginsUnread(t *testing.T) {
 			t.Errorf("too old: got %q", got)
 		}
 		a, ref, asked = ask()
-		a.Finish(ref, wire.LoginsScan{Sources: []string{"wtmp"}, From: asked.Since, To: w.clock.Now().UnixMilli()})
+		a.Finish(ref, wire.LoginsScan{Sources: []string{"wtmp"}, From: asked.Since, To: w.Clock.Now().UnixMilli()})
 		if got := title(); got != "" {
 			t.Errorf("read whole: got %q", got)
 		}
@@ -360,7 +360,7 @@ func TestLoginsUnread(t *testing.T) {
 		if asked.Since != last+1 {
 			t.Errorf("more in one instant: asked again from %d, want on from %d", asked.Since, last+1)
 		}
-		a.Finish(ref, wire.LoginsScan{Sources: []string{"wtmp"}, From: asked.Since, To: w.clock.Now().UnixMilli()})
+		a.Finish(ref, wire.LoginsScan{Sources: []string{"wtmp"}, From: asked.Since, To: w.Clock.Now().UnixMilli()})
 		for range 8 { // it is not connected any more
 			w.later(12 * time.Minute)
 		}

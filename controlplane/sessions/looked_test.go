@@ -50,8 +50,8 @@ func TestFineNeedsALook(t *testing.T) {
 				w.played(cleo, v.ID, c.parts...)
 			}
 			// What somebody else watched does not count.
-			other := must[sessions.Viewing](t)(w.sessions.OpenViewing(w.ctx, w.all, s.ID, "player", "review"))
-			w.played(w.ctx, other.ID, minutes(0, 30))
+			other := must[sessions.Viewing](t)(w.sessions.OpenViewing(w.Ctx, w.all, s.ID, "player", "review"))
+			w.played(w.Ctx, other.ID, minutes(0, 30))
 			done, err := w.sessions.Judge(cleo, w.all, s.ID, sessions.Fine, "", s.Version)
 			if c.says != "" {
 				wantCode(t, c.name, err, controlplane.CodeConflict, c.says)
@@ -73,13 +73,13 @@ func TestWatchedIsBoundByTime(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		w := newWorld(t, d, clock)
 		s := w.took(func(m *sessions.Made) { m.Start, m.Length = clock.Now().Add(-9*time.Hour), 8*time.Hour })
-		v := must[sessions.Viewing](t)(w.sessions.OpenViewing(w.ctx, w.all, s.ID, "player", "review"))
+		v := must[sessions.Viewing](t)(w.sessions.OpenViewing(w.Ctx, w.all, s.ID, "player", "review"))
 		clock.Advance(time.Hour) // open, and silent
-		got := must[sessions.Viewing](t)(w.sessions.Watched(w.ctx, w.all, v.ID, []sessions.Stretch{minutes(0, 480)}))
+		got := must[sessions.Viewing](t)(w.sessions.Watched(w.Ctx, w.all, v.ID, []sessions.Stretch{minutes(0, 480)}))
 		if want := 16 * time.Minute; got.Watched != want {
 			t.Errorf("in one call after an hour: %v, want %v", got.Watched, want)
 		}
-		_, err := w.sessions.Judge(w.ctx, w.all, s.ID, sessions.Fine, "", s.Version)
+		_, err := w.sessions.Judge(w.Ctx, w.all, s.ID, sessions.Fine, "", s.Version)
 		wantCode(t, "fine", err, controlplane.CodeConflict, "watched 3 %")
 	})
 }

@@ -153,14 +153,14 @@ func TestImpersonatorIsSomebody(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		c := &scripted{list: []teleport.Event{event("session.start", 0, of("size", "80:25", "impersonator", "cleo"))}}
 		w := newWorld(t, d, clock, func(d *sessions.Deps, _ *sessions.Options) { d.Cluster = c })
-		w.lists.grants(w.maple, w.bobPerson)
-		w.clock.Advance(began.Add(10 * time.Minute).Sub(w.clock.Now()))
+		w.lists.grants(w.Maple, w.bobPerson)
+		w.Clock.Advance(began.Add(10 * time.Minute).Sub(w.Clock.Now()))
 		w.run()
 		x := w.one(sessions.Filter{Person: w.cleoPerson.ID})
 		if x.Person != w.bobPerson.ID || len(x.Participants) != 2 || x.Participants[1].Name != "Cleo Clark" || !slices.Equal(x.Ground.Lacks, []string{"grant"}) {
 			t.Errorf("got %+v, lacks %v; want both, and that one of them has no grant", x.Participants, x.Ground.Lacks)
 		}
-		items, _, err := w.ledger.List(w.ctx, w.all, ledger.Filter{Customer: w.maple.ID, Kinds: []string{"session.begun"}})
+		items, _, err := w.Ledger.List(w.Ctx, w.all, ledger.Filter{Customer: w.Maple.ID, Kinds: []string{"session.begun"}})
 		if err != nil || len(items) != 1 || items[0].Personal["person"] != "Bob Builder" || items[0].Personal["acting"] != "Cleo Clark" || items[0].Personal["user"] != "" {
 			t.Errorf("the customer's entry: got %+v, %v", items, err)
 		}

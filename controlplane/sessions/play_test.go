@@ -17,7 +17,7 @@ import (
 )
 
 func withCancel(r *recorded) (context.Context, context.CancelFunc) {
-	return context.WithCancel(controlplane.System(r.t.Context(), "jobs"))
+	return context.WithCancel(controlplane.System(r.T.Context(), "jobs"))
 }
 
 // long is a recording of some hours with a line every four seconds, of which each
@@ -38,11 +38,11 @@ func TestEightHours(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		r := newRecorded(t, d, clock)
-		x := r.stored(long(8), r.maple)
+		x := r.stored(long(8), r.Maple)
 		if x.Recording.Duration != 8*time.Hour {
 			t.Errorf("got %v", x.Recording.Duration)
 		}
-		c := must[*sessions.Cast](t)(r.sessions.OpenCast(r.ctx, r.all, x.ID, "vwg_1"))
+		c := must[*sessions.Cast](t)(r.sessions.OpenCast(r.Ctx, r.all, x.ID, "vwg_1"))
 		if len(c.Marks) < 8 || c.Marks[0] != (sessions.Mark{}) {
 			t.Fatalf("got %d marks, the first %+v", len(c.Marks), c.Marks[0])
 		}
@@ -71,11 +71,11 @@ func TestEightHours(t *testing.T) {
 		if b := must[[]byte](t)(io.ReadAll(c)); string(b) != all[len(all)-10:] {
 			t.Errorf("got %q, want %q", b, all[len(all)-10:])
 		}
-		lines, more, err := r.sessions.Transcript(r.ctx, r.all, x.ID, "vwg_1", 5_000, 3)
+		lines, more, err := r.sessions.Transcript(r.Ctx, r.all, x.ID, "vwg_1", 5_000, 3)
 		if err != nil || !more || len(lines) != 3 || !strings.HasPrefix(lines[1].Text, "second 20004 of") || lines[1].At != 20_004*time.Second {
 			t.Errorf("got %+v, %v, %v", lines, more, err)
 		}
-		lines, more, err = r.sessions.Transcript(r.ctx, r.all, x.ID, "vwg_1", 8*900-1, 0)
+		lines, more, err = r.sessions.Transcript(r.Ctx, r.all, x.ID, "vwg_1", 8*900-1, 0)
 		if err != nil || more || len(lines) != 1 {
 			t.Errorf("got %+v, %v, %v, want the last line", lines, more, err)
 		}
@@ -88,8 +88,8 @@ func TestRightsWhileWatching(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		r := newRecorded(t, d, clock)
-		x := r.stored(long(1), r.maple)
-		c := must[*sessions.Cast](t)(r.sessions.OpenCast(r.ctx, r.all, x.ID, "vwg_1"))
+		x := r.stored(long(1), r.Maple)
+		c := must[*sessions.Cast](t)(r.sessions.OpenCast(r.Ctx, r.all, x.ID, "vwg_1"))
 		buf := make([]byte, 1000)
 		r.asked = 0
 		for range 20 {
@@ -106,13 +106,13 @@ func TestRightsWhileWatching(t *testing.T) {
 		_, err = c.Seek(0, io.SeekStart)
 		wants(t, "seek", err, controlplane.CodeForbidden, "time is over")
 		for what, call := range map[string]func() error{
-			"open":       func() error { _, err := r.sessions.OpenCast(r.ctx, r.all, x.ID, "vwg_1"); return err },
-			"timeline":   func() error { _, err := r.sessions.Timeline(r.ctx, r.all, x.ID, "vwg_1"); return err },
-			"transcript": func() error { _, _, err := r.sessions.Transcript(r.ctx, r.all, x.ID, "vwg_1", 0, 0); return err },
+			"open":       func() error { _, err := r.sessions.OpenCast(r.Ctx, r.all, x.ID, "vwg_1"); return err },
+			"timeline":   func() error { _, err := r.sessions.Timeline(r.Ctx, r.all, x.ID, "vwg_1"); return err },
+			"transcript": func() error { _, _, err := r.sessions.Transcript(r.Ctx, r.all, x.ID, "vwg_1", 0, 0); return err },
 		} {
 			wants(t, what, call(), controlplane.CodeForbidden, "time is over")
 		}
-		ctx, scope := r.owner(r.harbour)
+		ctx, scope := r.Owner(r.Harbour)
 		_, err = r.sessions.OpenCast(ctx, scope, x.ID, "vwg_1")
 		wants(t, "a neighbour", err, controlplane.CodeNotFound, "")
 	})
@@ -123,14 +123,14 @@ func TestDamagedWhilePlaying(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		r := newRecorded(t, d, clock)
-		x := r.stored(long(2), r.maple)
+		x := r.stored(long(2), r.Maple)
 		key := r.blob(x.ID, "cast")
 		b := must[[]byte](t)(r.blobs.ReadAll(t.Context(), key))
 		b[len(b)-100] ^= 1
 		if err := r.blobs.WriteAll(t.Context(), key, b, nil); err != nil {
 			t.Fatal(err)
 		}
-		c := must[*sessions.Cast](t)(r.sessions.OpenCast(r.ctx, r.all, x.ID, "vwg_1"))
+		c := must[*sessions.Cast](t)(r.sessions.OpenCast(r.Ctx, r.all, x.ID, "vwg_1"))
 		got, err := io.ReadAll(c)
 		wants(t, "read", err, controlplane.CodeConflict, "damaged from here on")
 		if len(got) == 0 || int64(len(got)) >= c.Size {
@@ -139,7 +139,7 @@ func TestDamagedWhilePlaying(t *testing.T) {
 		if err := r.blobs.Delete(t.Context(), key); err != nil {
 			t.Fatal(err)
 		}
-		_, err = must[*sessions.Cast](t)(r.sessions.OpenCast(r.ctx, r.all, x.ID, "vwg_1")).Read(make([]byte, 10))
+		_, err = must[*sessions.Cast](t)(r.sessions.OpenCast(r.Ctx, r.all, x.ID, "vwg_1")).Read(make([]byte, 10))
 		wants(t, "read", err, controlplane.CodeConflict, "not in the place")
 	})
 }
@@ -153,14 +153,14 @@ func TestHostileRecording(t *testing.T) {
 		x := r.stored(func(began time.Time) []teleport.Event {
 			return newTape(began).print(time.Second, "gr\xc3").print(2*time.Second, "\xbc\xc3\x9fe\x1b]0;title\x07\x1b]52;c;cm0=\x07\x1b[2J\x1b[c\r\n").
 				print(3*time.Second, "root@maple-1:~# printf '\\x1b[2J'\r\n\x1b[31mred\x1b[0m\r\n").add(4*time.Second, "session.join", `,"user":"eve\u001b[2J"`, nil).end(20 * time.Second)
-		}, r.maple)
+		}, r.Maple)
 		cast := r.played(x.ID)
 		for _, bad := range []string{"title", "cm0=", `\u001b[c`, `\u0007`, "\ufffd"} {
 			if strings.Contains(cast, bad) {
 				t.Errorf("the asciicast has %q: %s", bad, cast)
 			}
 		}
-		lines, more, err := r.sessions.Transcript(r.ctx, r.all, x.ID, "vwg_1", 0, 0)
+		lines, more, err := r.sessions.Transcript(r.Ctx, r.all, x.ID, "vwg_1", 0, 0)
 		var got []string
 		for _, l := range lines {
 			got = append(got, l.Text)
@@ -169,13 +169,13 @@ func TestHostileRecording(t *testing.T) {
 			t.Errorf("got %v, %v", more, err)
 		}
 		same(t, "transcript", got, []string{"grüße", "", `root@maple-1:~# printf '\x1b[2J'`, "red"})
-		list := must[[]sessions.Moment](t)(r.sessions.Timeline(r.ctx, r.all, x.ID, "vwg_1"))
+		list := must[[]sessions.Moment](t)(r.sessions.Timeline(r.Ctx, r.all, x.ID, "vwg_1"))
 		var kinds []string
 		for _, m := range list {
 			kinds = append(kinds, m.Kind+" "+m.Text)
 		}
 		same(t, "timeline", kinds, []string{`command printf '\x1b[2J'`, "idle ", "join eve [2J"})
-		commands := must[[]sessions.Moment](t)(r.sessions.Commands(r.ctx, r.all, x.ID))
+		commands := must[[]sessions.Moment](t)(r.sessions.Commands(r.Ctx, r.all, x.ID))
 		same(t, "commands", texts(commands), []string{`printf '\x1b[2J'`})
 	})
 }
@@ -185,17 +185,17 @@ func TestCommandsOfCustomers(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		r := newRecorded(t, d, clock)
-		own, shared := r.stored(simple, r.maple), r.stored(simple, r.maple, r.harbour)
-		ctx, scope := r.owner(r.maple)
+		own, shared := r.stored(simple, r.Maple), r.stored(simple, r.Maple, r.Harbour)
+		ctx, scope := r.Owner(r.Maple)
 		_, err := r.sessions.Commands(ctx, scope, own.ID)
 		wants(t, "not agreed", err, controlplane.CodeForbidden, "not shown")
-		terms := must[sessions.Terms](t)(r.sessions.TermsOf(ctx, scope, r.maple.ID))
-		if terms != (sessions.Terms{Customer: r.maple.ID, Percent: 5, Months: 12}) {
+		terms := must[sessions.Terms](t)(r.sessions.TermsOf(ctx, scope, r.Maple.ID))
+		if terms != (sessions.Terms{Customer: r.Maple.ID, Percent: 5, Months: 12}) {
 			t.Errorf("got %+v", terms)
 		}
 		terms.Commands = true
-		terms = must[sessions.Terms](t)(r.sessions.SetTerms(r.ctx, r.all, terms))
-		if _, err := r.sessions.SetTerms(r.ctx, r.all, sessions.Terms{Customer: r.maple.ID}); controlplane.ErrorCode(err) != controlplane.CodeConflict {
+		terms = must[sessions.Terms](t)(r.sessions.SetTerms(r.Ctx, r.all, terms))
+		if _, err := r.sessions.SetTerms(r.Ctx, r.all, sessions.Terms{Customer: r.Maple.ID}); controlplane.ErrorCode(err) != controlplane.CodeConflict {
 			t.Errorf("an old version: got %v", err)
 		}
 		list, err := r.sessions.Commands(ctx, scope, own.ID)
@@ -205,12 +205,12 @@ func TestCommandsOfCustomers(t *testing.T) {
 		same(t, "commands", texts(list), []string{"uptime", "ls -la /srv"})
 		_, err = r.sessions.Commands(ctx, scope, shared.ID)
 		wants(t, "a shared server", err, controlplane.CodeForbidden, "not shown")
-		other, others := r.owner(r.harbour)
+		other, others := r.Owner(r.Harbour)
 		_, err = r.sessions.Commands(other, others, own.ID)
 		wants(t, "a neighbour", err, controlplane.CodeNotFound, "")
-		_, err = r.sessions.TermsOf(other, others, r.maple.ID)
+		_, err = r.sessions.TermsOf(other, others, r.Maple.ID)
 		wants(t, "a neighbour's terms", err, controlplane.CodeNotFound, "")
-		_, err = r.sessions.SetTerms(r.ctx, r.all, sessions.Terms{Customer: r.maple.ID, Percent: 101})
+		_, err = r.sessions.SetTerms(r.Ctx, r.all, sessions.Terms{Customer: r.Maple.ID, Percent: 101})
 		wants(t, "percent", err, controlplane.CodeInvalid, "")
 	})
 }

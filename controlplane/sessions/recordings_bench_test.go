@@ -46,14 +46,14 @@ func BenchmarkSeek(b *testing.B) {
 				t.print(time.Duration(i)*time.Second, fmt.Sprintf("\x1b[32m%d\x1b[0m of building %s\r\n", i, strings.Repeat("a part and ", 20)))
 			}
 			return t.end(8 * time.Hour)
-		}, r.maple)
+		}, r.Maple)
 		rnd := rand.New(rand.NewPCG(1, 2))
 		buf := make([]byte, 64<<10)
 		var times []time.Duration
 		for b.Loop() {
 			for range 200 {
 				start := time.Now()
-				c := must[*sessions.Cast](b)(r.sessions.OpenCast(r.ctx, r.all, x.ID, "vwg_1"))
+				c := must[*sessions.Cast](b)(r.sessions.OpenCast(r.Ctx, r.all, x.ID, "vwg_1"))
 				must[sessions.Mark](b)(c.SeekTime(time.Duration(rnd.Int64N(int64(8 * time.Hour)))))
 				if _, err := io.ReadFull(c, buf); err != nil && err != io.ErrUnexpectedEOF {
 					b.Fatal(err)
@@ -81,9 +81,9 @@ func BenchmarkSearchCommands(b *testing.B) {
 			if i%50 == 0 {
 				commands[30] = "cat /etc/shadow"
 			}
-			p := sessions.Planted{SID: fmt.Sprintf("sid-%d", i), Kind: sessions.Interactive, Host: "maple-1", Server: r.mapleOne.ID, Customers: []string{r.maple.ID},
+			p := sessions.Planted{SID: fmt.Sprintf("sid-%d", i), Kind: sessions.Interactive, Host: "maple-1", Server: r.MapleOne.ID, Customers: []string{r.Maple.ID},
 				Person: r.bobPerson.ID, Name: "Bob Builder", Started: clock.Now().Add(-time.Duration(i) * time.Hour), Ended: clock.Now()}
-			r.write(func(tx *db.Tx) error { return r.sessions.PlantCommands(tx, p, commands) })
+			r.Write(func(tx *db.Tx) error { return r.sessions.PlantCommands(tx, p, commands) })
 		}
 		var times []time.Duration
 		for b.Loop() {
@@ -112,9 +112,9 @@ func BenchmarkFetch(b *testing.B) {
 					size += len(t.list[len(t.list)-1].Raw)
 				}
 				return t.end(time.Hour)
-			}, r.maple)
+			}, r.Maple)
 			start := time.Now()
-			if err := r.sessions.FetchOnce(r.ctx, id); err != nil {
+			if err := r.sessions.FetchOnce(r.Ctx, id); err != nil {
 				b.Fatal(err)
 			}
 			times = append(times, time.Since(start))

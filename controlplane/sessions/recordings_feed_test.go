@@ -24,7 +24,7 @@ func TestRecordingFromTheCluster(t *testing.T) {
 			t.Parallel()
 			dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 				w := feedWorld(t, d, clock, o)
-				w.lists.grants(w.maple, w.bobPerson)
+				w.lists.grants(w.Maple, w.bobPerson)
 				w.play(teleporttest.Script{User: "bob", Login: "root", Node: "node-maple-1", Start: clock.Now().Add(-5 * time.Minute), Size: "90:20", UploadAfter: 8 * time.Minute,
 					Steps: []teleporttest.Step{
 						{After: time.Second, Print: "root@maple-1:~# "}, {After: time.Second, Print: "echo gr\xc3"}, {After: time.Second, Print: "\xbc\xc3\x9fe\r\n"},
@@ -41,7 +41,7 @@ func TestRecordingFromTheCluster(t *testing.T) {
 				if x.State != sessions.Stored || x.Recording == nil || x.Recording.Partial != "" || x.Recording.Width != 90 || x.Commands != 1 {
 					t.Fatalf("got %s, %d commands and %+v", x.State, x.Commands, x.Recording)
 				}
-				_, err := w.sessions.OpenCast(w.ctx, w.all, x.ID, "")
+				_, err := w.sessions.OpenCast(w.Ctx, w.all, x.ID, "")
 				if controlplane.ErrorCode(err) == "" {
 					t.Error("it is played without a viewing")
 				}
@@ -62,8 +62,8 @@ func TestRecordingFromTheCluster(t *testing.T) {
 				if err != nil || len(found.Hits) != 1 {
 					t.Errorf("got %+v, %v", found, err)
 				}
-				must[string](t)(w.sessions.Check(w.ctx, w.all, x.ID))
-				must[string](t)(w.sessions.Fetch(w.ctx, w.all, x.ID))
+				must[string](t)(w.sessions.Check(w.Ctx, w.all, x.ID))
+				must[string](t)(w.sessions.Fetch(w.Ctx, w.all, x.ID))
 				if w.run(); w.one(sessions.Filter{}).Recording.Integrity != sessions.Intact {
 					t.Errorf("got %+v", w.one(sessions.Filter{}).Recording)
 				}
@@ -78,7 +78,7 @@ func TestRecordingNeverComes(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		w := feedWorld(t, d, clock, teleporttest.Options{})
-		w.lists.grants(w.maple, w.bobPerson)
+		w.lists.grants(w.Maple, w.bobPerson)
 		w.play(teleporttest.Script{User: "bob", Login: "root", Node: "node-maple-1", Start: clock.Now().Add(-5 * time.Minute), NoUpload: true, Steps: []teleporttest.Step{{After: time.Second, Print: "x"}}})
 		for range 8 {
 			w.later(3 * time.Minute)

@@ -21,7 +21,7 @@ func TestRecordingStored(t *testing.T) {
 		r := newRecorded(t, d, clock)
 		var told []string
 		r.sessions.OnStored(func(_ *db.Tx, id string) error { told = append(told, id); return nil })
-		x := r.stored(simple, r.maple)
+		x := r.stored(simple, r.Maple)
 		same(t, "told", told, []string{x.ID})
 		rec := x.Recording
 		if rec.Duration != 3*time.Second || rec.Width != 100 || rec.Height != 30 || rec.Partial != "" || rec.Integrity != sessions.Unchecked || x.Commands != 2 {
@@ -47,7 +47,7 @@ func TestRecordingStored(t *testing.T) {
 		if got := r.check(x.ID); got != sessions.Intact {
 			t.Errorf("a check says %s", got)
 		}
-		if r.clock.Advance(7 * 24 * time.Hour); r.pending("session.check") != 0 {
+		if r.Clock.Advance(7 * 24 * time.Hour); r.pending("session.check") != 0 {
 			t.Error("a check waits already")
 		}
 		r.run()
@@ -63,7 +63,7 @@ func TestRecordingLate(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		r := newRecorded(t, d, clock)
-		early, late := r.session(nil, r.maple), r.session(nil, r.maple, r.harbour)
+		early, late := r.session(nil, r.Maple), r.session(nil, r.Maple, r.Harbour)
 		r.run()
 		if x := r.get(early); x.State != sessions.Uploaded || r.pending("session.fetch") != 2 {
 			t.Fatalf("got %s with %d jobs, want it asked for again", x.State, r.pending("session.fetch"))
@@ -81,7 +81,7 @@ func TestRecordingLate(t *testing.T) {
 		}
 		same(t, "findings", r.open(""), []string{"session.recording_missing", "session.recording_missing"})
 		same(t, "entries", r.entries("session.missing"), []string{"session.missing", "session.missing"})
-		_, err := r.sessions.OpenCast(r.ctx, r.all, late, "vwg_1")
+		_, err := r.sessions.OpenCast(r.Ctx, r.all, late, "vwg_1")
 		wants(t, "play", err, "conflict", "no recording")
 
 		r.again(late)
@@ -103,7 +103,7 @@ func TestRecordingUnreachable(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		r := newRecorded(t, d, clock)
-		id := r.session(simple, r.maple)
+		id := r.session(simple, r.Maple)
 		r.tapes.set(func() { r.tapes.err = teleport.ErrUnreachable })
 		for range 6 {
 			r.later(20 * time.Minute)
@@ -111,7 +111,7 @@ func TestRecordingUnreachable(t *testing.T) {
 		if x := r.get(id); x.State != sessions.Missing || r.pending("session.fetch") != 1 {
 			t.Fatalf("got %s with %d jobs", x.State, r.pending("session.fetch"))
 		}
-		found := r.found(r.maple.ID)
+		found := r.found(r.Maple.ID)
 		if len(found) != 1 || found[0].Args["because"] != "The cluster does not answer" || found[0].Args["person"] != "Bob Builder" {
 			t.Errorf("got %+v", found)
 		}
@@ -130,7 +130,7 @@ func TestRecordingBreaks(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		r := newRecorded(t, d, clock)
-		id := r.session(simple, r.maple)
+		id := r.session(simple, r.Maple)
 		sid := r.sid(id)
 		r.tapes.set(func() { r.tapes.breaks[sid] = 5 })
 		r.run()
@@ -175,10 +175,10 @@ func TestRecordingPartial(t *testing.T) {
 			list := simple(began)
 			list[3].Bad = teleport.ErrTooMuch
 			return list
-		}, r.maple)
-		endless := r.session(func(began time.Time) []teleport.Event { l := simple(began); return l[:len(l)-1] }, r.maple)
+		}, r.Maple)
+		endless := r.session(func(began time.Time) []teleport.Event { l := simple(began); return l[:len(l)-1] }, r.Maple)
 		copied := r.plant(sessions.Planted{Kind: sessions.SCP, Started: clock.Now().Add(-time.Hour), Ended: clock.Now()},
-			func(began time.Time) []teleport.Event { l := simple(began); return l[:len(l)-1] }, r.maple)
+			func(began time.Time) []teleport.Event { l := simple(began); return l[:len(l)-1] }, r.Maple)
 		r.run()
 		for id, want := range map[string]string{bad: "1 of its events", endless: "no end", copied: ""} {
 			if x := r.get(id); x.Recording == nil || !strings.Contains(x.Recording.Partial, want) || (want == "") != (x.Recording.Partial == "") {
@@ -193,17 +193,17 @@ func TestExecWithoutRecording(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		r := newRecorded(t, d, clock)
-		id := r.plant(sessions.Planted{Kind: sessions.Exec, State: sessions.Unrecorded, Started: clock.Now()}, nil, r.maple)
+		id := r.plant(sessions.Planted{Kind: sessions.Exec, State: sessions.Unrecorded, Started: clock.Now()}, nil, r.Maple)
 		for what, call := range map[string]func() error{
-			"fetch":    func() error { _, err := r.sessions.Fetch(r.ctx, r.all, id); return err },
-			"check":    func() error { _, err := r.sessions.Check(r.ctx, r.all, id); return err },
-			"play":     func() error { _, err := r.sessions.OpenCast(r.ctx, r.all, id, "vwg_1"); return err },
-			"timeline": func() error { _, err := r.sessions.Timeline(r.ctx, r.all, id, "vwg_1"); return err },
-			"commands": func() error { _, err := r.sessions.Commands(r.ctx, r.all, id); return err },
+			"fetch":    func() error { _, err := r.sessions.Fetch(r.Ctx, r.all, id); return err },
+			"check":    func() error { _, err := r.sessions.Check(r.Ctx, r.all, id); return err },
+			"play":     func() error { _, err := r.sessions.OpenCast(r.Ctx, r.all, id, "vwg_1"); return err },
+			"timeline": func() error { _, err := r.sessions.Timeline(r.Ctx, r.all, id, "vwg_1"); return err },
+			"commands": func() error { _, err := r.sessions.Commands(r.Ctx, r.all, id); return err },
 		} {
 			wants(t, what, call(), "conflict", "")
 		}
-		r.write(func(tx *db.Tx) error { return r.sessions.RecordingMissing(tx, id, "It did not come in time") })
+		r.Write(func(tx *db.Tx) error { return r.sessions.RecordingMissing(tx, id, "It did not come in time") })
 		if x := r.get(id); x.State != sessions.Unrecorded {
 			t.Errorf("got %s", x.State)
 		}
@@ -216,11 +216,11 @@ func TestKeptLeast(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		r := newRecorded(t, d, clock)
-		r.lists.months[r.maple.ID], r.lists.months[r.harbour.ID] = 9, 6
+		r.lists.months[r.Maple.ID], r.lists.months[r.Harbour.ID] = 9, 6
 		for _, c := range []struct {
 			x      sessions.Session
 			months int
-		}{{r.stored(simple, r.maple), 9}, {r.stored(simple, r.maple, r.harbour), 6}, {r.stored(simple), 12}} {
+		}{{r.stored(simple, r.Maple), 9}, {r.stored(simple, r.Maple, r.Harbour), 6}, {r.stored(simple), 12}} {
 			if want := c.x.EndedAt.AddDate(0, c.months, 0); !c.x.Recording.KeptUntil.Equal(want) {
 				t.Errorf("got %v, want %v", c.x.Recording.KeptUntil, want)
 			}
@@ -240,7 +240,7 @@ func TestLargeEvent(t *testing.T) {
 		text := strings.Repeat("grüße \x1b[1m\x00", 180_000)
 		x := r.stored(func(began time.Time) []teleport.Event {
 			return newTape(began).print(time.Second, text).print(2*time.Second, "\r\nafter\r\n").end(3 * time.Second)
-		}, r.maple)
+		}, r.Maple)
 		for line := range strings.Lines(r.played(x.ID)) {
 			if len(line) > 64<<10 {
 				t.Errorf("a line has %d bytes", len(line))
@@ -248,7 +248,7 @@ func TestLargeEvent(t *testing.T) {
 		}
 		var last sessions.Line
 		for from := 0; ; {
-			lines, more, err := r.sessions.Transcript(r.ctx, r.all, x.ID, "vwg_1", from, 100)
+			lines, more, err := r.sessions.Transcript(r.Ctx, r.all, x.ID, "vwg_1", from, 100)
 			if err != nil || len(lines) == 0 {
 				t.Fatalf("got %d lines, %v", len(lines), err)
 			}

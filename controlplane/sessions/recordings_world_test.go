@@ -132,17 +132,17 @@ func newRecorded(t testing.TB, d *db.DB, clock *dbtest.Clock, change ...func(*se
 
 // session is one of an hour ago, with a recording that the cluster has.
 func (r *recorded) session(tape func(began time.Time) []teleport.Event, on ...customers.Customer) string {
-	r.t.Helper()
-	now := r.clock.Now()
+	r.T.Helper()
+	now := r.Clock.Now()
 	return r.plant(sessions.Planted{Started: now.Add(-time.Hour), Ended: now.Add(-time.Minute), Due: now.Add(14 * time.Minute)}, tape, on...)
 }
 
 func (r *recorded) plant(p sessions.Planted, tape func(began time.Time) []teleport.Event, on ...customers.Customer) (id string) {
-	r.t.Helper()
+	r.T.Helper()
 	for _, c := range on {
 		p.Customers = append(p.Customers, c.ID)
 	}
-	p.SID, p.Host, p.Server, p.Name = controlplane.NewID("sid-"), "maple-1", r.mapleOne.ID, "Bob Builder"
+	p.SID, p.Host, p.Server, p.Name = controlplane.NewID("sid-"), "maple-1", r.MapleOne.ID, "Bob Builder"
 	if p.Kind == "" {
 		p.Kind = sessions.Interactive
 	}
@@ -155,68 +155,68 @@ func (r *recorded) plant(p sessions.Planted, tape func(began time.Time) []telepo
 	if tape != nil {
 		r.tapes.set(func() { r.tapes.tapes[p.SID] = tape(p.Started) })
 	}
-	r.write(func(tx *db.Tx) (err error) { id, err = r.sessions.Plant(tx, p); return err })
+	r.Write(func(tx *db.Tx) (err error) { id, err = r.sessions.Plant(tx, p); return err })
 	return id
 }
 
 // stored is a session whose recording is here.
 func (r *recorded) stored(tape func(began time.Time) []teleport.Event, on ...customers.Customer) sessions.Session {
-	r.t.Helper()
+	r.T.Helper()
 	id := r.session(tape, on...)
 	r.run()
 	x := r.get(id)
 	if x.State != sessions.Stored || !x.Recording.Playable() {
-		r.t.Fatalf("got %s and %+v, want a recording", x.State, x.Recording)
+		r.T.Fatalf("got %s and %+v, want a recording", x.State, x.Recording)
 	}
 	return x
 }
 
 func (r *recorded) get(id string) sessions.Session {
-	r.t.Helper()
-	return must[sessions.Session](r.t)(r.sessions.Get(r.ctx, r.all, id))
+	r.T.Helper()
+	return must[sessions.Session](r.T)(r.sessions.Get(r.Ctx, r.all, id))
 }
 
 func (r *recorded) sid(id string) string { return r.get(id).SID }
 
 // again has the cluster asked once more for a recording.
 func (r *recorded) again(id string) {
-	r.t.Helper()
-	must[string](r.t)(r.sessions.Fetch(r.ctx, r.all, id))
+	r.T.Helper()
+	must[string](r.T)(r.sessions.Fetch(r.Ctx, r.all, id))
 	r.run()
 }
 
 // check has a recording read back now.
 func (r *recorded) check(id string) sessions.Integrity {
-	r.t.Helper()
-	r.clock.Advance(time.Millisecond)
-	must[string](r.t)(r.sessions.Check(r.ctx, r.all, id))
+	r.T.Helper()
+	r.Clock.Advance(time.Millisecond)
+	must[string](r.T)(r.sessions.Check(r.Ctx, r.all, id))
 	r.run()
 	return r.get(id).Recording.Integrity
 }
 
 // played is all of a recording.
 func (r *recorded) played(id string) string {
-	r.t.Helper()
-	c := must[*sessions.Cast](r.t)(r.sessions.OpenCast(r.ctx, r.all, id, "vwg_1"))
+	r.T.Helper()
+	c := must[*sessions.Cast](r.T)(r.sessions.OpenCast(r.Ctx, r.all, id, "vwg_1"))
 	defer func() { _ = c.Close() }() // it was read only
-	b := must[[]byte](r.t)(io.ReadAll(c))
+	b := must[[]byte](r.T)(io.ReadAll(c))
 	if int64(len(b)) != c.Size {
-		r.t.Errorf("got %d bytes, want %d", len(b), c.Size)
+		r.T.Errorf("got %d bytes, want %d", len(b), c.Size)
 	}
 	return string(b)
 }
 
 // keys are the blobs that there are.
 func (r *recorded) keys() (keys []string) {
-	r.t.Helper()
+	r.T.Helper()
 	it := r.blobs.List(nil)
 	for {
-		o, err := it.Next(r.t.Context())
+		o, err := it.Next(r.T.Context())
 		if err == io.EOF {
 			return keys
 		}
 		if err != nil {
-			r.t.Fatal(err)
+			r.T.Fatal(err)
 		}
 		keys = append(keys, o.Key)
 	}
@@ -224,19 +224,19 @@ func (r *recorded) keys() (keys []string) {
 
 // jobs counts jobs of a kind that have not ended.
 func (r *recorded) pending(kind string) int {
-	r.t.Helper()
-	return must[int](r.t)(r.jobs.Count(r.ctx, r.all, jobs.Filter{Kinds: []string{kind}, Open: true}))
+	r.T.Helper()
+	return must[int](r.T)(r.Jobs.Count(r.Ctx, r.all, jobs.Filter{Kinds: []string{kind}, Open: true}))
 }
 
 // open are the kinds of the open findings, but for what hosts did not tell.
 func (r *recorded) open(customer string) (kinds []string) {
-	r.t.Helper()
+	r.T.Helper()
 	return slices.DeleteFunc(r.world.open(customer), func(k string) bool { return k == "session.logins_unread" })
 }
 
 // found are those findings.
 func (r *recorded) found(customer string) []findings.Finding {
-	r.t.Helper()
+	r.T.Helper()
 	return slices.DeleteFunc(r.world.found(customer), func(f findings.Finding) bool { return f.Kind == "session.logins_unread" })
 }
 
@@ -258,9 +258,9 @@ func wants(t testing.TB, what string, err error, code controlplane.Code, says st
 
 // enter writes to the ledger what nobody of us did.
 func (r *recorded) enter(x sessions.Session, kind string, data map[string]any) {
-	r.t.Helper()
-	r.write(func(tx *db.Tx) error {
-		_, err := r.ledger.Append(tx, ledger.Entry{Customer: x.Customers[0], Subject: x.ID, Kind: kind, Data: data})
+	r.T.Helper()
+	r.Write(func(tx *db.Tx) error {
+		_, err := r.Ledger.Append(tx, ledger.Entry{Customer: x.Customers[0], Subject: x.ID, Kind: kind, Data: data})
 		return err
 	})
 }

@@ -19,8 +19,8 @@ import (
 func TestReviewFromTheCluster(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		w := feedWorld(t, d, clock, teleporttest.Options{})
-		w.lists.grants(w.maple, w.bobPerson)
-		w.lists.grants(w.maple, w.cleoPerson)
+		w.lists.grants(w.Maple, w.bobPerson)
+		w.lists.grants(w.Maple, w.cleoPerson)
 		w.play(teleporttest.Script{User: "bob", Login: "root", Node: "node-maple-1", Start: clock.Now().Add(-20 * time.Minute), UploadAfter: time.Second, Steps: []teleporttest.Step{
 			{After: time.Second, Join: "cleo"}, {After: time.Second, Ran: "cat /etc/shadow"}, {After: 2 * time.Minute, Print: "root:*:"}, {After: time.Second, Leave: "cleo"}}})
 		for range 5 {
@@ -46,12 +46,12 @@ func TestReviewFromTheCluster(t *testing.T) {
 		}
 		_, err := w.sessions.Claim(w.as(w.bob, policy.RoleOps), w.all, x.ID)
 		wantCode(t, "Bob, whom the cluster calls Robert now", err, controlplane.CodeForbidden, "took part")
-		got, _ := w.queued(w.ctx, sessions.QueueFilter{})
+		got, _ := w.queued(w.Ctx, sessions.QueueFilter{})
 		same(t, "Ada's queue", got, []string{x.ID})
-		v := must[sessions.Viewing](t)(w.sessions.OpenViewing(w.ctx, w.all, x.ID, "player", "review"))
+		v := must[sessions.Viewing](t)(w.sessions.OpenViewing(w.Ctx, w.all, x.ID, "player", "review"))
 		clock.Advance(time.Minute)
-		must[sessions.Viewing](t)(w.sessions.Watched(w.ctx, w.all, v.ID, []sessions.Stretch{{To: time.Hour}}))
-		done := must[sessions.Session](t)(w.sessions.Judge(w.ctx, w.all, x.ID, sessions.Fine, "", w.get(x.ID).Version))
+		must[sessions.Viewing](t)(w.sessions.Watched(w.Ctx, w.all, v.ID, []sessions.Stretch{{To: time.Hour}}))
+		done := must[sessions.Session](t)(w.sessions.Judge(w.Ctx, w.all, x.ID, sessions.Fine, "", w.get(x.ID).Version))
 		if done.Review.Watched != 1 || done.Review.State != sessions.Reviewed {
 			t.Errorf("got %+v", done.Review)
 		}

@@ -18,26 +18,26 @@ import (
 // took is a session of Bob's on Maple's server, of an hour, with nothing about it
 // but that it was under emergency access: it waits for a review.
 func (w *world) took(change ...func(*sessions.Made)) sessions.Session {
-	w.t.Helper()
-	m := sessions.Made{Server: w.mapleOne.ID, Host: "maple-1", Customers: []string{w.maple.ID}, Users: []string{"bob"}, Login: "ops", Address: "203.0.113.7:4711",
-		Start: w.clock.Now().Add(-2 * time.Hour), Length: time.Hour, GrantKind: "break_glass"}
+	w.T.Helper()
+	m := sessions.Made{Server: w.MapleOne.ID, Host: "maple-1", Customers: []string{w.Maple.ID}, Users: []string{"bob"}, Login: "ops", Address: "203.0.113.7:4711",
+		Start: w.Clock.Now().Add(-2 * time.Hour), Length: time.Hour, GrantKind: "break_glass"}
 	for _, f := range change {
 		f(&m)
 	}
-	return w.get(must[string](w.t)(w.sessions.Make(w.ctx, m)))
+	return w.get(must[string](w.T)(w.sessions.Make(w.Ctx, m)))
 }
 
 func (w *world) get(id string) sessions.Session {
-	w.t.Helper()
-	return must[sessions.Session](w.t)(w.sessions.Get(w.ctx, w.all, id))
+	w.T.Helper()
+	return must[sessions.Session](w.T)(w.sessions.Get(w.Ctx, w.all, id))
 }
 
 // queued are the sessions that wait for somebody, and how many of them are their own.
 func (w *world) queued(ctx context.Context, f sessions.QueueFilter) (ids []string, own int) {
-	w.t.Helper()
+	w.T.Helper()
 	items, own, next, err := w.sessions.Queue(ctx, w.all, f)
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	for _, s := range items {
 		ids = append(ids, s.ID)
@@ -52,9 +52,9 @@ func (w *world) queued(ctx context.Context, f sessions.QueueFilter) (ids []strin
 
 // read has somebody read the transcripts of sessions.
 func (w *world) read(ctx context.Context, ids ...string) {
-	w.t.Helper()
+	w.T.Helper()
 	for _, id := range ids {
-		must[sessions.Viewing](w.t)(w.sessions.OpenViewing(ctx, w.all, id, "transcript", ""))
+		must[sessions.Viewing](w.T)(w.sessions.OpenViewing(ctx, w.all, id, "transcript", ""))
 	}
 }
 
@@ -74,13 +74,13 @@ func wantCode(t testing.TB, what string, err error, want controlplane.Code, says
 func TestQueue(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		w := newWorld(t, d, clock)
-		ada, bob := w.ctx, w.as(w.bob, policy.RoleOps)
+		ada, bob := w.Ctx, w.as(w.bob, policy.RoleOps)
 		calm := w.took(func(m *sessions.Made) { m.GrantKind, m.Start = "normal", noon })
 		glass := w.took(func(m *sessions.Made) { m.Start = noon })
 		worse := w.took(func(m *sessions.Made) { m.Start, m.Commands = noon.Add(time.Hour), []string{"ls", "history -c"} })
 		missing := w.took(func(m *sessions.Made) { m.Start, m.State, m.Lacks = noon, sessions.Missing, "grant" })
 		shared := w.took(func(m *sessions.Made) {
-			m.Start, m.Users, m.Customers = noon.Add(time.Minute), []string{"dora", "bob"}, []string{w.maple.ID, w.harbour.ID}
+			m.Start, m.Users, m.Customers = noon.Add(time.Minute), []string{"dora", "bob"}, []string{w.Maple.ID, w.Harbour.ID}
 		})
 
 		if got := calm.Review.State; got != sessions.NotWanted || calm.Risk.Score != 0 {
@@ -95,7 +95,7 @@ func TestQueue(t *testing.T) {
 		if own != 0 || missing.Risk.Score < 50 {
 			t.Errorf("own %d; missing has risk %d", own, missing.Risk.Score)
 		}
-		got, _ = w.queued(ada, sessions.QueueFilter{Customer: w.harbour.ID, Because: "risk"})
+		got, _ = w.queued(ada, sessions.QueueFilter{Customer: w.Harbour.ID, Because: "risk"})
 		same(t, "queue of a customer", got, []string{shared.ID})
 		if got, own := w.queued(bob, sessions.QueueFilter{}); len(got) != 0 || own != 3 {
 			t.Errorf("Bob may review %v, and %d are his own; want none, 3", got, own)
@@ -104,7 +104,7 @@ func TestQueue(t *testing.T) {
 		got, _ = w.queued(ada, sessions.QueueFilter{})
 		same(t, "queue of who uses another name too", got, []string{worse.ID, glass.ID})
 
-		ctx, scope := w.owner(w.maple)
+		ctx, scope := w.Owner(w.Maple)
 		_, _, _, err := w.sessions.Queue(ctx, scope, sessions.QueueFilter{})
 		wantCode(t, "a contact's queue", err, controlplane.CodeNotFound)
 		for _, f := range []sessions.QueueFilter{{Because: "whim"}, {PageToken: "x"}, {PageToken: "50.1"}} {
@@ -119,7 +119,7 @@ func TestQueue(t *testing.T) {
 func TestTwoReviewersAtOnce(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		w := newWorld(t, d, clock)
-		ada, bob, cleo := w.ctx, w.as(w.bob, policy.RoleOps), w.as(w.cleo, policy.RoleOps)
+		ada, bob, cleo := w.Ctx, w.as(w.bob, policy.RoleOps), w.as(w.cleo, policy.RoleOps)
 		s := w.took()
 		claimed := must[sessions.Session](t)(w.sessions.Claim(ada, w.all, s.ID))
 		if r := claimed.Review; r.State != sessions.Claimed || r.Reviewer != "Ada Admin" || !r.ClaimedUntil.Equal(clock.Now().Add(10*time.Minute)) {
@@ -171,9 +171,9 @@ func TestVerdicts(t *testing.T) {
 		w := newWorld(t, d, clock, func(_ *sessions.Deps, o *sessions.Options) {
 			o.OnViolation = func(_ *db.Tx, session, text string) error { told = append(told, session+" "+text); return nil }
 		})
-		ada, bob, cleo := w.ctx, w.as(w.bob, policy.RoleOps), w.as(w.cleo, policy.RoleOps)
+		ada, bob, cleo := w.Ctx, w.as(w.bob, policy.RoleOps), w.as(w.cleo, policy.RoleOps)
 		s := w.took(func(m *sessions.Made) {
-			m.Customers, m.Server, m.Host = []string{w.maple.ID, w.harbour.ID}, w.shared.ID, "shared-1"
+			m.Customers, m.Server, m.Host = []string{w.Maple.ID, w.Harbour.ID}, w.Shared.ID, "shared-1"
 		})
 		for name, x := range map[string]struct {
 			v    sessions.Verdict
@@ -208,8 +208,8 @@ func TestVerdicts(t *testing.T) {
 		}
 		same(t, "findings", w.open(""), []string{findings.SessionViolation, findings.SessionViolation}) // one for each customer
 		same(t, "told", told, []string{s.ID + " It was no log.\nIt was mail."})
-		for _, c := range []customers.Customer{w.maple, w.harbour} {
-			ctx, scope := w.owner(c)
+		for _, c := range []customers.Customer{w.Maple, w.Harbour} {
+			ctx, scope := w.Owner(c)
 			x := must[sessions.Session](t)(w.sessions.Get(ctx, scope, s.ID))
 			if x.Review.Verdict != sessions.Violation || x.Review.Text != "" || x.Review.Question != "" || x.Review.Answer != "" || x.Risk.Score != 0 || len(x.Customers) != 1 {
 				t.Errorf("%s reads %+v %+v", c.Name, x.Review, x.Risk)
@@ -229,12 +229,12 @@ func TestNoReviewWithoutRecording(t *testing.T) {
 		for state, says := range map[sessions.State]string{sessions.Missing: "no recording", sessions.Unrecorded: "recorded nothing", sessions.Ended: "not come", sessions.Live: "still runs"} {
 			s := w.took(func(m *sessions.Made) { m.State = state })
 			for _, v := range []sessions.Verdict{sessions.Fine, sessions.Question, sessions.Violation} {
-				_, err := w.sessions.Judge(w.ctx, w.all, s.ID, v, "As it seems", s.Version)
+				_, err := w.sessions.Judge(w.Ctx, w.all, s.ID, v, "As it seems", s.Version)
 				wantCode(t, string(state), err, controlplane.CodeConflict, says)
 			}
-			_, err := w.sessions.OpenViewing(w.ctx, w.all, s.ID, "player", "review")
+			_, err := w.sessions.OpenViewing(w.Ctx, w.all, s.ID, "player", "review")
 			wantCode(t, string(state)+" to watch", err, controlplane.CodeConflict, says)
-			_, err = w.sessions.AskReview(w.ctx, w.all, s.ID, "Please")
+			_, err = w.sessions.AskReview(w.Ctx, w.all, s.ID, "Please")
 			if state == sessions.Missing || state == sessions.Unrecorded {
 				wantCode(t, string(state)+" to ask for", err, controlplane.CodeConflict)
 			}
@@ -269,15 +269,15 @@ func TestReviewerTurnsOutToBeParticipant(t *testing.T) {
 		if got := w.get(other.ID).Review; got.State != sessions.Reviewed {
 			t.Errorf("the other: %+v", got)
 		}
-		same(t, "findings", w.open(w.maple.ID), []string{findings.SessionReviewVoid})
+		same(t, "findings", w.open(w.Maple.ID), []string{findings.SessionReviewVoid})
 		_, err := w.sessions.Claim(cleo, w.all, s.ID)
 		wantCode(t, "once more", err, controlplane.CodeForbidden, "night-shift")
-		if n := must[int](t)(w.sessions.Recheck(w.ctx, w.all)); n != 0 {
+		if n := must[int](t)(w.sessions.Recheck(w.Ctx, w.all)); n != 0 {
 			t.Errorf("void again: %d", n)
 		}
 		now := w.get(s.ID)
-		w.read(w.ctx, s.ID)
-		done := must[sessions.Session](t)(w.sessions.Judge(w.ctx, w.all, s.ID, sessions.Fine, "", now.Version))
+		w.read(w.Ctx, s.ID)
+		done := must[sessions.Session](t)(w.sessions.Judge(w.Ctx, w.all, s.ID, sessions.Fine, "", now.Version))
 		if done.Review.Void != "" || done.Review.State != sessions.Reviewed || len(w.open("")) != 0 {
 			t.Errorf("judged anew: %+v, open %v", done.Review, w.open(""))
 		}
@@ -292,9 +292,9 @@ func TestAskReview(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		w := newWorld(t, d, clock)
 		s := w.took(func(m *sessions.Made) { m.GrantKind, m.Start = "normal", noon })
-		owner, own := w.owner(w.maple)
-		stranger, foreign := w.owner(w.harbour)
-		reader := controlplane.WithActor(t.Context(), controlplane.Actor{Kind: controlplane.ActorContact, ID: "con_00000000000000000000000002", Customer: w.maple.ID, Role: "reader"})
+		owner, own := w.Owner(w.Maple)
+		stranger, foreign := w.Owner(w.Harbour)
+		reader := controlplane.WithActor(t.Context(), controlplane.Actor{Kind: controlplane.ActorContact, ID: "con_00000000000000000000000002", Customer: w.Maple.ID, Role: "reader"})
 		_, err := w.sessions.AskReview(owner, own, s.ID, " ")
 		wantCode(t, "without a reason", err, controlplane.CodeInvalid)
 		_, err = w.sessions.AskReview(stranger, foreign, s.ID, "Curious")
@@ -308,12 +308,12 @@ func TestAskReview(t *testing.T) {
 		if got := w.get(s.ID).Review; got.Why != "The shop was slow then" {
 			t.Errorf("as we read it: %+v", got)
 		}
-		got, _ := w.queued(w.ctx, sessions.QueueFilter{Because: "asked"})
+		got, _ := w.queued(w.Ctx, sessions.QueueFilter{Because: "asked"})
 		same(t, "queue", got, []string{s.ID})
 		_, err = w.sessions.Judge(owner, own, s.ID, sessions.Fine, "", asked.Version)
 		wantCode(t, "a customer's verdict", err, controlplane.CodeForbidden)
-		w.read(w.ctx, s.ID)
-		judged := must[sessions.Session](t)(w.sessions.Judge(w.ctx, w.all, s.ID, sessions.Fine, "", asked.Version))
+		w.read(w.Ctx, s.ID)
+		judged := must[sessions.Session](t)(w.sessions.Judge(w.Ctx, w.all, s.ID, sessions.Fine, "", asked.Version))
 		_, err = w.sessions.AskReview(owner, own, judged.ID, "Again")
 		wantCode(t, "what is judged", err, controlplane.CodeConflict)
 	})
@@ -337,13 +337,13 @@ func TestOverdue(t *testing.T) {
 		if found := w.found(""); found[0].Count > seen+1 {
 			t.Errorf("said %d times in a minute", found[0].Count-seen)
 		}
-		if got := must[sessions.ReviewCounts](t)(w.sessions.Counts(w.ctx, w.all)); got.Waiting != 2 || got.Overdue != 2 {
+		if got := must[sessions.ReviewCounts](t)(w.sessions.Counts(w.Ctx, w.all)); got.Waiting != 2 || got.Overdue != 2 {
 			t.Errorf("counts: %+v", got)
 		}
 		for _, s := range []sessions.Session{first, second} {
 			now := w.get(s.ID)
-			w.read(w.ctx, s.ID)
-			must[sessions.Session](t)(w.sessions.Judge(w.ctx, w.all, s.ID, sessions.Fine, "", now.Version))
+			w.read(w.Ctx, s.ID)
+			must[sessions.Session](t)(w.sessions.Judge(w.Ctx, w.all, s.ID, sessions.Fine, "", now.Version))
 		}
 		w.later(time.Minute)
 		same(t, "judged", w.open(""), []string(nil))

@@ -23,10 +23,10 @@ func ran(commands ...string) func(began time.Time) []teleport.Event {
 
 // found is what a search finds, as sessions with what matched.
 func (r *recorded) search(q sessions.CommandQuery) (out []string) {
-	r.t.Helper()
-	found, err := r.sessions.SearchCommands(r.ctx, r.all, q)
+	r.T.Helper()
+	found, err := r.sessions.SearchCommands(r.Ctx, r.all, q)
 	if err != nil {
-		r.t.Fatal(err)
+		r.T.Fatal(err)
 	}
 	for _, h := range found.Hits {
 		out = append(out, h.Session.ID+": "+strings.Join(texts(h.Moments), "; "))
@@ -38,9 +38,9 @@ func TestSearchCommands(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		r := newRecorded(t, d, clock)
-		one := r.stored(ran("cat /etc/shadow", "systemctl restart nginx", "rm -rf /srv/OLD"), r.maple)
+		one := r.stored(ran("cat /etc/shadow", "systemctl restart nginx", "rm -rf /srv/OLD"), r.Maple)
 		clock.Advance(24 * time.Hour)
-		two := r.stored(ran("rm /etc/nginx/x.conf", "apt-get install grüße"), r.maple, r.harbour)
+		two := r.stored(ran("rm /etc/nginx/x.conf", "apt-get install grüße"), r.Maple, r.Harbour)
 		var noted []string
 		r.sessions.OnSearched(func(_ *db.Tx, ids []string, query string) error {
 			noted = append(noted, fmt.Sprint(len(ids), " ", query))
@@ -58,7 +58,7 @@ func TestSearchCommands(t *testing.T) {
 			{"not letters of ours", sessions.CommandQuery{Text: "GRÜSSE"}, nil},
 			{"nor these", sessions.CommandQuery{Text: "GRÜßE"}, []string{two.ID + ": apt-get install grüße"}},
 			{"no field of ours", sessions.CommandQuery{Text: "command"}, nil},
-			{"customer", sessions.CommandQuery{Text: "rm", Customer: r.harbour.ID}, []string{two.ID + ": rm /etc/nginx/x.conf"}},
+			{"customer", sessions.CommandQuery{Text: "rm", Customer: r.Harbour.ID}, []string{two.ID + ": rm /etc/nginx/x.conf"}},
 			{"person", sessions.CommandQuery{Text: "rm", Person: r.cleoPerson.ID}, nil},
 			{"from", sessions.CommandQuery{Text: "rm", From: two.StartedAt}, []string{two.ID + ": rm /etc/nginx/x.conf"}},
 			{"to", sessions.CommandQuery{Text: "rm", To: two.StartedAt}, []string{one.ID + ": rm -rf /srv/OLD"}},
@@ -69,7 +69,7 @@ func TestSearchCommands(t *testing.T) {
 			t.Errorf("got %q", noted)
 		}
 		for _, text := range []string{"", " ", "x", strings.Repeat("a", 201), strings.Repeat("ab ", 11)} {
-			_, err := r.sessions.SearchCommands(r.ctx, r.all, sessions.CommandQuery{Text: text})
+			_, err := r.sessions.SearchCommands(r.Ctx, r.all, sessions.CommandQuery{Text: text})
 			wants(t, text, err, controlplane.CodeInvalid, "")
 		}
 	})
@@ -81,10 +81,10 @@ func TestSearchIsOnRecord(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		r := newRecorded(t, d, clock)
-		x := r.stored(ran("cat /etc/shadow"), r.maple)
+		x := r.stored(ran("cat /etc/shadow"), r.Maple)
 		r.search(sessions.CommandQuery{Text: "etc/shadow"})
 		r.search(sessions.CommandQuery{Text: "nobody did this"})
-		items, _, err := r.ledger.List(r.ctx, r.all, ledger.Filter{Kinds: []string{"session.searched"}})
+		items, _, err := r.Ledger.List(r.Ctx, r.all, ledger.Filter{Kinds: []string{"session.searched"}})
 		if err != nil || len(items) != 3 {
 			t.Fatalf("got %+v, %v, want two of ours and one of Maple's", items, err)
 		}
@@ -92,7 +92,7 @@ func TestSearchIsOnRecord(t *testing.T) {
 			t.Errorf("a search that found nothing: %+v", empty)
 		}
 		items = slices.DeleteFunc(items, func(i ledger.Item) bool { return i.Customer == "" })
-		if i := items[0]; i.Customer != r.maple.ID || i.Personal["query"] != "etc/shadow" || fmt.Sprint(i.Data["sessions"]) != "["+x.ID+"]" || i.Actor.ID != r.ada.ID {
+		if i := items[0]; i.Customer != r.Maple.ID || i.Personal["query"] != "etc/shadow" || fmt.Sprint(i.Data["sessions"]) != "["+x.ID+"]" || i.Actor.ID != r.ada.ID {
 			t.Errorf("got %+v", items[0])
 		}
 	})
@@ -103,10 +103,10 @@ func TestSearchOfCustomers(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		r := newRecorded(t, d, clock)
-		own := r.stored(ran("rm own"), r.maple)
-		r.stored(ran("rm shared"), r.maple, r.harbour)
-		r.stored(ran("rm other"), r.harbour)
-		ctx, scope := r.owner(r.maple)
+		own := r.stored(ran("rm own"), r.Maple)
+		r.stored(ran("rm shared"), r.Maple, r.Harbour)
+		r.stored(ran("rm other"), r.Harbour)
+		ctx, scope := r.Owner(r.Maple)
 		r.sessions.OnSearched(func(*db.Tx, []string, string) error { return nil })
 		search := func() (out []string) {
 			found, err := r.sessions.SearchCommands(ctx, scope, sessions.CommandQuery{Text: "rm"})
@@ -119,10 +119,10 @@ func TestSearchOfCustomers(t *testing.T) {
 			return out
 		}
 		same(t, "not agreed", search(), nil)
-		must[sessions.Terms](t)(r.sessions.SetTerms(r.ctx, r.all, sessions.Terms{Customer: r.maple.ID, Watch: true}))
+		must[sessions.Terms](t)(r.sessions.SetTerms(r.Ctx, r.all, sessions.Terms{Customer: r.Maple.ID, Watch: true}))
 		same(t, "agreed", search(), []string{own.ID})
 
-		auditor := controlplane.Actor{Kind: controlplane.ActorAuditor, ID: "aud_00000000000000000000000001", Customer: r.maple.ID, Role: "auditor", From: clock.Now()}
+		auditor := controlplane.Actor{Kind: controlplane.ActorAuditor, ID: "aud_00000000000000000000000001", Customer: r.Maple.ID, Role: "auditor", From: clock.Now()}
 		found, err := r.sessions.SearchCommands(controlplane.WithActor(t.Context(), auditor), scope, sessions.CommandQuery{Text: "rm"})
 		if err != nil || len(found.Hits) != 0 {
 			t.Errorf("an auditor of another time got %d, %v", len(found.Hits), err)
@@ -142,7 +142,7 @@ func TestSearchPages(t *testing.T) {
 		r := newRecorded(t, d, clock)
 		var want []string
 		for i := range 7 {
-			want = append(want, r.session(ran(fmt.Sprintf("rm -rf part-%d", i)), r.maple))
+			want = append(want, r.session(ran(fmt.Sprintf("rm -rf part-%d", i)), r.Maple))
 			if i%2 == 0 {
 				clock.Advance(time.Hour)
 			}
@@ -151,7 +151,7 @@ func TestSearchPages(t *testing.T) {
 		slices.Sort(want)
 		var got []string
 		for token := ""; ; {
-			found, err := r.sessions.SearchCommands(r.ctx, r.all, sessions.CommandQuery{Text: "rm", Limit: 2, PageToken: token})
+			found, err := r.sessions.SearchCommands(r.Ctx, r.all, sessions.CommandQuery{Text: "rm", Limit: 2, PageToken: token})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -164,7 +164,7 @@ func TestSearchPages(t *testing.T) {
 		}
 		slices.Sort(got)
 		same(t, "all of them", got, want)
-		_, err := r.sessions.SearchCommands(r.ctx, r.all, sessions.CommandQuery{Text: "rm", PageToken: "x"})
+		_, err := r.sessions.SearchCommands(r.Ctx, r.all, sessions.CommandQuery{Text: "rm", PageToken: "x"})
 		wants(t, "a token", err, controlplane.CodeInvalid, "")
 	})
 }
@@ -174,18 +174,18 @@ func TestSearchThatStops(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		r := newRecorded(t, d, clock)
-		last := r.session(ran("needle"), r.maple)
+		last := r.session(ran("needle"), r.Maple)
 		for range 4 {
 			clock.Advance(time.Hour)
-			r.session(ran("hay"), r.maple)
+			r.session(ran("hay"), r.Maple)
 		}
 		r.run()
 		r.sessions.SearchMost(3)
-		found, err := r.sessions.SearchCommands(r.ctx, r.all, sessions.CommandQuery{Text: "needle"})
+		found, err := r.sessions.SearchCommands(r.Ctx, r.all, sessions.CommandQuery{Text: "needle"})
 		if err != nil || len(found.Hits) != 0 || !found.Stopped || found.Looked != 3 || found.Of != 5 || found.Next == "" {
 			t.Fatalf("got %+v, %v, want that it stopped after 3 of 5", found, err)
 		}
-		found, err = r.sessions.SearchCommands(r.ctx, r.all, sessions.CommandQuery{Text: "needle", PageToken: found.Next})
+		found, err = r.sessions.SearchCommands(r.Ctx, r.all, sessions.CommandQuery{Text: "needle", PageToken: found.Next})
 		if err != nil || len(found.Hits) != 1 || found.Hits[0].Session.ID != last || found.Stopped || found.Looked != 2 || found.Of != 2 || found.Next != "" {
 			t.Errorf("got %+v, %v, want the rest", found, err)
 		}
@@ -197,12 +197,12 @@ func TestSearchWithoutAKey(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		r := newRecorded(t, d, clock)
-		one := r.stored(ran("rm one"), r.maple)
-		r.stored(ran("rm two"), r.harbour)
-		if err := r.keeper.Destroy(r.ctx, r.harbour.ID); err != nil {
+		one := r.stored(ran("rm one"), r.Maple)
+		r.stored(ran("rm two"), r.Harbour)
+		if err := r.Keeper.Destroy(r.Ctx, r.Harbour.ID); err != nil {
 			t.Fatal(err)
 		}
-		found, err := r.sessions.SearchCommands(r.ctx, r.all, sessions.CommandQuery{Text: "rm"})
+		found, err := r.sessions.SearchCommands(r.Ctx, r.all, sessions.CommandQuery{Text: "rm"})
 		if err != nil || len(found.Hits) != 1 || found.Hits[0].Session.ID != one.ID || found.Skipped != 1 || found.Looked != 2 {
 			t.Errorf("got %+v, %v", found, err)
 		}
@@ -214,13 +214,13 @@ func TestSearchOnSharedServers(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		r := newRecorded(t, d, clock)
-		shared, own := r.stored(ran("grep secret /srv/harbour"), r.maple, r.harbour), r.stored(ran("grep secret /srv/maple"), r.maple)
+		shared, own := r.stored(ran("grep secret /srv/harbour"), r.Maple, r.Harbour), r.stored(ran("grep secret /srv/maple"), r.Maple)
 		r.search(sessions.CommandQuery{Text: "grep secret"})
 		for _, c := range []struct {
 			of   customers.Customer
 			want map[string]string // what was sought, by session
-		}{{r.maple, map[string]string{own.ID: "grep secret", shared.ID: ""}}, {r.harbour, map[string]string{shared.ID: ""}}} {
-			ctx, scope := r.owner(c.of)
+		}{{r.Maple, map[string]string{own.ID: "grep secret", shared.ID: ""}}, {r.Harbour, map[string]string{shared.ID: ""}}} {
+			ctx, scope := r.Owner(c.of)
 			items, _, err := r.sessions.Viewings(ctx, scope, sessions.ViewingFilter{})
 			if err != nil || len(items) != len(c.want) {
 				t.Fatalf("%s reads %+v, %v", c.of.Name, items, err)
@@ -231,7 +231,7 @@ func TestSearchOnSharedServers(t *testing.T) {
 				}
 			}
 		}
-		entries, _, err := r.ledger.List(r.ctx, r.all, ledger.Filter{Kinds: []string{"session.searched"}, Customer: r.harbour.ID})
+		entries, _, err := r.Ledger.List(r.Ctx, r.all, ledger.Filter{Kinds: []string{"session.searched"}, Customer: r.Harbour.ID})
 		if err != nil || len(entries) != 1 || entries[0].Personal["query"] != "" {
 			t.Errorf("Harbour's chain: %+v, %v", entries, err)
 		}

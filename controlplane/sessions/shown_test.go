@@ -19,19 +19,19 @@ func TestShownToCustomers(t *testing.T) {
 		cleo := w.as(w.cleo, policy.RoleOps)
 		s := w.took(func(m *sessions.Made) { m.Users = []string{"bob", "night-shift"} })
 		shared := w.took(func(m *sessions.Made) {
-			m.Customers, m.Server, m.Host, m.Lacks = []string{w.maple.ID, w.harbour.ID}, w.shared.ID, "shared-1", "ticket"
+			m.Customers, m.Server, m.Host, m.Lacks = []string{w.Maple.ID, w.Harbour.ID}, w.Shared.ID, "shared-1", "ticket"
 		})
-		if err := w.sessions.Lacks(w.ctx, shared.ID, w.harbour.ID, ""); err != nil { // it is Maple's list alone that lacks it
+		if err := w.sessions.Lacks(w.Ctx, shared.ID, w.Harbour.ID, ""); err != nil { // it is Maple's list alone that lacks it
 			t.Fatal(err)
 		}
 		w.read(cleo, s.ID)
 		must[sessions.Session](t)(w.sessions.Judge(cleo, w.all, s.ID, sessions.Fine, "", s.Version))
 		w.lists.uses(w.cleoPerson, "night-shift")
 		w.later(61 * time.Minute)
-		must[sessions.Hold](t)(w.sessions.Hold(w.ctx, w.all, sessions.Hold{Session: s.ID, Reason: "A dispute"}))
-		must[sessions.Hold](t)(w.sessions.Hold(w.ctx, w.all, sessions.Hold{Session: shared.ID, Reason: "Harbour's dispute"}))
+		must[sessions.Hold](t)(w.sessions.Hold(w.Ctx, w.all, sessions.Hold{Session: s.ID, Reason: "A dispute"}))
+		must[sessions.Hold](t)(w.sessions.Hold(w.Ctx, w.all, sessions.Hold{Session: shared.ID, Reason: "Harbour's dispute"}))
 
-		owner, own := w.owner(w.maple)
+		owner, own := w.Owner(w.Maple)
 		x := must[sessions.Session](t)(w.sessions.Get(owner, own, s.ID))
 		if x.Login != "" || x.User != "" || x.Address != "" {
 			t.Errorf("a customer reads %q, %q, %q", x.Login, x.User, x.Address)
@@ -49,8 +49,8 @@ func TestShownToCustomers(t *testing.T) {
 		for _, c := range []struct {
 			of   customers.Customer
 			want int
-		}{{w.maple, 1}, {w.harbour, 0}} {
-			ctx, scope := w.owner(c.of)
+		}{{w.Maple, 1}, {w.Harbour, 0}} {
+			ctx, scope := w.Owner(c.of)
 			items, _, err := w.sessions.List(ctx, scope, sessions.Filter{Ungrounded: true})
 			if err != nil || len(items) != c.want {
 				t.Errorf("%s finds %d without a ground, want %d (%v)", c.of.Name, len(items), c.want, err)

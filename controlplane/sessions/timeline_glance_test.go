@@ -18,8 +18,8 @@ import (
 func TestGlance(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) {
 		r := newRecorded(t, d, clock)
-		x := r.stored(simple, r.maple)
-		owner, scope := r.owner(r.maple)
+		x := r.stored(simple, r.Maple)
+		owner, scope := r.Owner(r.Maple)
 		ways := func() (out []string) {
 			t.Helper()
 			items, _, err := r.sessions.Viewings(owner, scope, sessions.ViewingFilter{Session: x.ID})
@@ -40,16 +40,16 @@ func TestGlance(t *testing.T) {
 		same(t, "refused", ways(), nil)
 
 		for range 3 {
-			if got := must[[]sessions.Moment](t)(r.sessions.Commands(r.ctx, r.all, x.ID)); len(got) != 2 {
+			if got := must[[]sessions.Moment](t)(r.sessions.Commands(r.Ctx, r.all, x.ID)); len(got) != 2 {
 				t.Errorf("got %d commands, want 2", len(got))
 			}
 		}
 		same(t, "one for an hour", ways(), []string{"Ada Admin commands"})
 		clock.Advance(61 * time.Minute)
-		must[[]sessions.Moment](t)(r.sessions.Commands(r.ctx, r.all, x.ID))
+		must[[]sessions.Moment](t)(r.sessions.Commands(r.Ctx, r.all, x.ID))
 		must[[]sessions.Moment](t)(r.sessions.Commands(r.as(r.bob, policy.RoleOps), r.all, x.ID))
 		same(t, "later, and somebody else", ways(), []string{"Bob Builder commands", "Ada Admin commands", "Ada Admin commands"})
-		items, _, err := r.sessions.Viewings(r.ctx, r.all, sessions.ViewingFilter{Session: x.ID, By: r.bob.ID})
+		items, _, err := r.sessions.Viewings(r.Ctx, r.all, sessions.ViewingFilter{Session: x.ID, By: r.bob.ID})
 		if err != nil || len(items) != 1 {
 			t.Fatalf("got %+v, %v", items, err)
 		}
@@ -68,7 +68,7 @@ func TestGlanceAtEvents(t *testing.T) {
 	clock := &dbtest.Clock{}
 	c := &scripted{list: []teleport.Event{event("exec", 0, of("sid", "", "command", "cat /etc/shadow"))}}
 	w := newWorld(t, dbtest.SQLite(t, clock), clock, func(d *sessions.Deps, _ *sessions.Options) { d.Cluster = c })
-	w.clock.Advance(began.Add(10 * time.Minute).Sub(w.clock.Now()))
+	w.Clock.Advance(began.Add(10 * time.Minute).Sub(w.Clock.Now()))
 	w.run()
 	x := w.one(sessions.Filter{})
 	if x.Command != "cat /etc/shadow" {
@@ -78,8 +78,8 @@ func TestGlanceAtEvents(t *testing.T) {
 	if got := must[sessions.Session](t)(w.sessions.Get(w.as(sue, policy.RoleSupport), w.all, x.ID)); got.Command != "" {
 		t.Errorf("who may not sees %q", got.Command)
 	}
-	must[[]sessions.Event](t)(w.sessions.Events(w.ctx, w.all, x.ID))
-	items, _, err := w.sessions.Viewings(w.ctx, w.all, sessions.ViewingFilter{Session: x.ID})
+	must[[]sessions.Event](t)(w.sessions.Events(w.Ctx, w.all, x.ID))
+	items, _, err := w.sessions.Viewings(w.Ctx, w.all, sessions.ViewingFilter{Session: x.ID})
 	if err != nil || len(items) != 1 || items[0].Way != "events" || items[0].By != w.ada.ID {
 		t.Errorf("got %+v, %v", items, err)
 	}
@@ -97,12 +97,12 @@ func TestManyFiles(t *testing.T) {
 			tape.add(time.Second, "session.disk", `,"path":"/etc/hosts"`, nil)
 		}
 		return tape.add(2*time.Second, "session.command", `,"path":"/bin/rm","argv":["-rf","/srv"]`, nil).end(3 * time.Second)
-	}, r.maple)
+	}, r.Maple)
 	if x.Commands != 1 || x.Recording.MomentsLeft != 3 || x.Recording.CommandsLeft != 0 {
 		t.Errorf("got %d commands, %+v", x.Commands, x.Recording)
 	}
 	same(t, "search", r.search(sessions.CommandQuery{Text: "rm -rf"}), []string{x.ID + ": /bin/rm -rf /srv"})
-	list := must[[]sessions.Moment](t)(r.sessions.Timeline(r.ctx, r.all, x.ID, "vwg_1"))
+	list := must[[]sessions.Moment](t)(r.sessions.Timeline(r.Ctx, r.all, x.ID, "vwg_1"))
 	if got, want := list[0], "3 other moments, as files and connections, were too many for this list. They are in the recording."; got.Kind != "left" || got.Text != want {
 		t.Errorf("got %+v, want %q", got, want)
 	}

@@ -2,7 +2,6 @@ package sessions_test
 
 import (
 	"context"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,63 +13,35 @@ import (
 	"gocloud.dev/blob/memblob"
 
 	"ostler/controlplane"
-	"ostler/controlplane/bus"
 	"ostler/controlplane/customers"
 	"ostler/controlplane/db"
 	"ostler/controlplane/db/dbtest"
 	"ostler/controlplane/findings"
 	"ostler/controlplane/identity"
-	"ostler/controlplane/jobs"
 	"ostler/controlplane/ledger"
+	"ostler/controlplane/planetest"
 	"ostler/controlplane/policy"
-	"ostler/controlplane/secrets"
 	"ostler/controlplane/sessions"
 	"ostler/controlplane/teleport"
 	"ostler/controlplane/teleport/teleporttest"
 )
 
-// world is a plane without its edges: two customers on servers of their own and
-// on one that they share, people of ours, and the real engine on a fake cluster.
+// world is a plane without its edges, with the shared server shared, people of
+// ours, and the real engine on a fake cluster.
 type world struct {
-	t         testing.TB
-	ctx       context.Context // an admin's: Ada
-	all       policy.Scope
-	db        *db.DB
-	clock     *dbtest.Clock
-	keeper    *secrets.Keeper
-	ledger    *ledger.Ledger
-	jobs      *jobs.Jobs
-	findings  *findings.Findings
-	customers *customers.Store
-	identity  *identity.Store
-	bus       *bus.Bus
-	blobs     *blob.Bucket
-	lists     *lists
-	cluster   *teleporttest.Cluster
-	sessions  *sessions.Service
+	*planetest.Plane
+	all      policy.Scope
+	blobs    *blob.Bucket
+	lists    *lists
+	cluster  *teleporttest.Cluster
+	sessions *sessions.Service
 
-	maple, harbour               customers.Customer
-	mapleOne, harbourOne, shared customers.Server
 	// ada is an admin, bob and cleo are ops; on lists they are adaPerson and so on.
 	ada, bob, cleo                         identity.Person
 	adaPerson, bobPerson, cleoPerson, dora sessions.Somebody // dora is no staff
 }
 
-func must[T any](t testing.TB) func(v T, err error) T {
-	return func(v T, err error) T {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return v
-	}
-}
-
-// plainHasher makes sign-ins cheap: nobody signs in here.
-type plainHasher struct{}
-
-func (plainHasher) Hash(password string) (string, error)          { return password, nil }
-func (plainHasher) Verify(encoded, password string) (bool, error) { return encoded == password, nil }
+func must[T any](t testing.TB) func(v T, err error) T { return planetest.Must[T](t) }
 
 // lists are lists as a test writes them.
 type lists struct {
@@ -182,36 +153,30 @@ func (l *lists) grants(c customers.Customer, p sessions.Somebody) sessions.Groun
 // newWorld is a world with a fake cluster of its own, unless a change says otherwise.
 func newWorld(t testing.TB, d *db.DB, clock *dbtest.Clock, change ...func(*sessions.Deps, *sessions.Options)) *world {
 	t.Helper()
-	w := &world{t: t, all: policy.AllCustomers("a test"), db: d, clock: clock, bus: bus.New(), blobs: memblob.OpenBucket(nil), lists: newLists()}
-	system := controlplane.System(t.Context(), "test")
-	w.keeper = must[*secrets.Keeper](t)(secrets.OpenFile(system, d, filepath.Join(t.TempDir(), "keyring")))
-	w.ledger = must[*ledger.Ledger](t)(ledger.New(d, w.keeper, ledger.Options{Origin: "test.invalid/ledger", Bus: w.bus}))
-	w.findings = findings.New(d, w.keeper, w.ledger, w.bus)
-	w.jobs = jobs.New(d, w.keeper, w.bus, jobs.Options{})
-	w.customers = customers.New(d, w.keeper, w.ledger)
-	w.identity = must[*identity.Store](t)(identity.New(system, d, w.keeper, w.ledger, w.customers, identity.Options{Hasher: plainHasher{}}))
+	w := &world{Plane: planetest.New(t, d, clock), all: planetest.All, blobs: memblob.OpenBucket(nil), lists: newLists()}
 	t.Cleanup(func() { _ = w.blobs.Close() }) // in memory
-	deps := sessions.Deps{DB: d, Keeper: w.keeper, Ledger: w.ledger, Jobs: w.jobs, Findings: w.findings, Customers: w.customers, Identity: w.identity,
+	deps := sessions.Deps{DB: d, Keeper: w.Keeper, Ledger: w.Ledger, Jobs: w.Jobs, Findings: w.Findings, Customers: w.Customers, Identity: w.Identity,
 		Blobs: w.blobs, Lists: w.lists}
-	opts := sessions.Options{Bus: w.bus}
+	opts := sessions.Options{Bus: w.Bus}
 	for _, f := range change {
 		f(&deps, &opts)
 	}
 	w.sessions = must[*sessions.Service](t)(sessions.New(deps, opts))
-
-	w.ctx = system
-	w.maple, w.harbour = w.customer("maple", "Maple Bakery"), w.customer("harbour", "Harbour Mail")
-	w.mapleOne, w.harbourOne, w.shared = w.server("maple-1"), w.server("harbour-1"), w.server("shared-1")
-	w.lives(w.mapleOne, w.maple)
-	w.lives(w.harbourOne, w.harbour)
-	w.lives(w.shared, w.maple)
-	w.lives(w.shared, w.harbour)
+	w.Enrol(w.MapleOne, w.HarbourOne, w.Shared)
+	w.Share()
+	w.always()
 	w.ada, w.adaPerson = w.staff("Ada Admin", policy.RoleAdmin)
-	w.ctx = w.as(w.ada, policy.RoleAdmin)
+	w.Ctx = w.as(w.ada, policy.RoleAdmin)
 	w.bob, w.bobPerson = w.staff("Bob Builder", policy.RoleOps)
 	w.cleo, w.cleoPerson = w.staff("Cleo Clark", policy.RoleOps)
 	w.dora = w.lists.person("Dora Doe", "", "dora")
 	return w
+}
+
+// always has everybody have lived for ever where they live.
+func (w *world) always() {
+	w.T.Helper()
+	w.Write(func(tx *db.Tx) error { return tx.Exec("UPDATE tenancies SET created_at = 1").Error })
 }
 
 // withCluster is a change that gives a world the real engine on a fake cluster
@@ -241,64 +206,35 @@ func withCluster(t testing.TB, clock *dbtest.Clock, into **teleporttest.Cluster,
 	return func(d *sessions.Deps, _ *sessions.Options) { d.Cluster = cl }
 }
 
-func (w *world) customer(slug, name string) customers.Customer {
-	w.t.Helper()
-	c := must[customers.Customer](w.t)(w.customers.CreateCustomer(w.ctx, w.all, customers.NewCustomer{Slug: slug, Name: name, Country: "DE", Zone: "Europe/Berlin"}))
-	if err := w.keeper.EnsureKey(w.ctx, c.ID); err != nil {
-		w.t.Fatal(err)
-	}
-	return c
-}
-
 // server is a server with an agent.
 func (w *world) server(name string) customers.Server {
-	w.t.Helper()
-	v := must[customers.Server](w.t)(w.customers.CreateServer(w.ctx, w.all, customers.NewServer{Name: name, Location: "Frankfurt 1, room 2, rack 7", Country: "DE"}))
-	w.write(func(tx *db.Tx) error { return w.customers.MarkActive(tx, w.all, v.ID) })
+	w.T.Helper()
+	v := w.Server(name)
+	w.Enrol(v)
 	return v
 }
 
 // lives has a customer live on a server, and always to have.
-func (w *world) lives(on customers.Server, c customers.Customer) customers.Tenancy {
-	w.t.Helper()
-	x := must[customers.Tenancy](w.t)(w.customers.CreateTenancy(w.ctx, w.all, customers.NewTenancy{Server: on.ID, Customer: c.ID, Paths: []string{"/srv/" + c.Slug}}))
-	w.write(func(tx *db.Tx) error { return tx.Exec("UPDATE tenancies SET created_at = 1 WHERE id = ?", x.ID).Error })
-	return x
+func (w *world) lives(on customers.Server, c customers.Customer) {
+	w.T.Helper()
+	w.Lives(on, c)
+	w.always()
 }
 
 // staff is a member of our staff who is a person on lists, with their first name
 // at the cluster.
 func (w *world) staff(name string, role policy.Role) (identity.Person, sessions.Somebody) {
-	w.t.Helper()
-	first, _, _ := strings.Cut(strings.ToLower(name), " ")
-	p := must[identity.Person](w.t)(w.identity.AddStaff(w.ctx, w.all, identity.NewStaff{Name: name, Email: first + "@ostler.example", Role: role}))
-	return p, w.lists.person(name, p.ID, first)
+	w.T.Helper()
+	p := w.Staff(name, role)
+	return p, w.lists.person(name, p.ID, planetest.First(name))
 }
 
-// as is the context of a member of our staff.
-func (w *world) as(p identity.Person, role policy.Role) context.Context {
-	w.t.Helper()
-	return controlplane.WithActor(w.t.Context(), controlplane.Actor{Kind: controlplane.ActorStaff, ID: p.ID, Role: string(role)})
-}
-
-// owner is a context of a contact who owns a customer's account, and their scope.
-func (w *world) owner(c customers.Customer) (context.Context, policy.Scope) {
-	a := controlplane.Actor{Kind: controlplane.ActorContact, ID: "con_00000000000000000000000001", Customer: c.ID, Role: string(policy.RoleOwner)}
-	return controlplane.WithActor(w.t.Context(), a), policy.ScopeOf(a)
-}
-
-// write runs fn in a transaction of the admin.
-func (w *world) write(fn func(tx *db.Tx) error) {
-	w.t.Helper()
-	if err := w.db.Write(w.ctx, fn); err != nil {
-		w.t.Fatal(err)
-	}
-}
+func (w *world) as(p identity.Person, role policy.Role) context.Context { return w.As(p.ID, role) }
 
 // open are the kinds of the open findings, sorted, each as often as it is open;
 // customer "" is all.
 func (w *world) open(customer string) (kinds []string) {
-	w.t.Helper()
+	w.T.Helper()
 	for _, x := range w.found(customer) {
 		kinds = append(kinds, x.Kind)
 	}
@@ -308,21 +244,21 @@ func (w *world) open(customer string) (kinds []string) {
 
 // found are the open findings.
 func (w *world) found(customer string) []findings.Finding {
-	w.t.Helper()
-	items, _, err := w.findings.List(w.ctx, w.all, findings.Filter{Customer: customer, Limit: 200})
+	w.T.Helper()
+	items, _, err := w.Findings.List(w.Ctx, w.all, findings.Filter{Customer: customer, Limit: 200})
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	return items
 }
 
 // entries are the kinds of the ledger's entries that begin so ("session."), the oldest first.
 func (w *world) entries(prefix string) (kinds []string) {
-	w.t.Helper()
+	w.T.Helper()
 	for token := ""; ; {
-		items, next, err := w.ledger.List(w.ctx, w.all, ledger.Filter{Limit: ledger.MaxLimit, PageToken: token})
+		items, next, err := w.Ledger.List(w.Ctx, w.all, ledger.Filter{Limit: ledger.MaxLimit, PageToken: token})
 		if err != nil {
-			w.t.Fatal(err)
+			w.T.Fatal(err)
 		}
 		for _, i := range items {
 			if strings.HasPrefix(i.Kind, prefix) {
@@ -338,39 +274,36 @@ func (w *world) entries(prefix string) (kinds []string) {
 
 // list are the sessions that a scope sees, the latest first.
 func (w *world) list(f sessions.Filter) []sessions.Session {
-	w.t.Helper()
-	items, _, err := w.sessions.List(w.ctx, w.all, f)
+	w.T.Helper()
+	items, _, err := w.sessions.List(w.Ctx, w.all, f)
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	return items
 }
 
-// same compares what was got with what is wanted, in order.
 func same[T comparable](t testing.TB, what string, got, want []T) {
 	t.Helper()
-	if !slices.Equal(got, want) {
-		t.Errorf("%s: got %v, want %v", what, got, want)
-	}
+	planetest.Same(t, what, got, want)
 }
 
 // run lets everything happen whose time has come: what Watch looks for, and the
 // plane's jobs.
 func (w *world) run() {
-	w.t.Helper()
+	w.T.Helper()
 	for range 3 { // what a job leaves to Watch, and Watch to a job
-		if err := w.sessions.Pass(w.ctx); err != nil {
-			w.t.Fatal(err)
+		if err := w.sessions.Pass(w.Ctx); err != nil {
+			w.T.Fatal(err)
 		}
-		if err := w.jobs.Tick(w.ctx); err != nil {
-			w.t.Fatal(err)
+		if err := w.Jobs.Tick(w.Ctx); err != nil {
+			w.T.Fatal(err)
 		}
 	}
 }
 
 // later moves the clock on, and lets everything happen.
 func (w *world) later(d time.Duration) {
-	w.t.Helper()
-	w.clock.Advance(d)
+	w.T.Helper()
+	w.Clock.Advance(d)
 	w.run()
 }
