@@ -153,5 +153,18 @@ func workingDays(from time.Time, n int, h Holidays) time.Time {
 	return day
 }
 
+// NoonAfter is noon of the next working day after an instant that falls on a
+// weekend or a public holiday: until then most financial entities may send what
+// ended then (Delegated Regulation (EU) 2025/301, Article 5, recalled). It is
+// their ease, and never makes anything of ours less urgent. ok is false on a
+// working day. holidays may be nil.
+func NoonAfter(end time.Time, holidays Holidays) (noon time.Time, ok bool) {
+	if works(end, holidays) {
+		return time.Time{}, false
+	}
+	y, m, d := workingDays(end, 1, holidays).Date()
+	return time.Date(y, m, d, 12, 0, 0, 0, end.Location()), true
+}
+
 // stamp is an instant as people read it, with its zone.
 func stamp(t time.Time) string { return t.Format("Mon 2 Jan 2006 15:04:05 MST") }

@@ -59,7 +59,18 @@ func TestClock(t *testing.T) {
 		"a day of 25 hours":            {"nis2-23-final", "2026-09-25T09:00:00+02:00", "Europe/Berlin", "DE", "2026-10-25T23:59:59+01:00", "2026-10-26T23:59:59+01:00"},
 		"telecoms, three days":         {"eu-611-2013-full", "2026-11-20T16:05:00+01:00", "Europe/Berlin", "DE", "2026-11-23T23:59:59+01:00", "2026-11-23T23:59:59+01:00"},
 		"complaint":                    {"uk-complaints", "2026-07-01T09:00:00+01:00", "Europe/London", "GB", "2026-07-31T23:59:59+01:00", ""},
-		"customer's own":               {"dora-initial", "2026-11-20T22:05:00+01:00", "Europe/Berlin", "DE", "2026-11-21T02:05:00+01:00", ""},
+		"customer's own, classified":   {"dora-initial", "2026-11-20T22:05:00+01:00", "Europe/Berlin", "DE", "2026-11-21T02:05:00+01:00", ""},
+		"customer's own, aware":        {"dora-initial-outer", "2026-10-24T22:05:00+02:00", "Europe/Berlin", "DE", "2026-10-25T21:05:00+01:00", ""},
+		"customer's own, intermediate": {"dora-intermediate", "2026-11-20T22:05:00+01:00", "Europe/Berlin", "DE", "2026-11-23T22:05:00+01:00", ""},
+		"customer's own, final":        {"dora-final", "2026-01-31T22:05:00+01:00", "Europe/Berlin", "DE", "2026-02-28T23:59:59+01:00", ""},
+		"NIS2 notification":            {"nis2-23-notification", "2026-11-20T16:05:00+01:00", "Europe/Berlin", "DE", "2026-11-23T16:05:00+01:00", "2026-11-23T17:00:00+01:00"},
+		"NIS2 final, handled":          {"nis2-23-final-handled", "2026-11-20T16:05:00+01:00", "Europe/Berlin", "DE", "2026-12-20T23:59:59+01:00", "2026-12-21T23:59:59+01:00"},
+		"NIS2: no number":              {"nis2-23-recipients", "2026-11-20T16:05:00+01:00", "Europe/Berlin", "DE", "", ""},
+		"register: no number":          {"uk-gdpr-33-5", "2026-11-20T16:05:00Z", "Europe/London", "GB", "", ""},
+		"UK people: no number":         {"uk-gdpr-34", "2026-11-20T16:05:00Z", "Europe/London", "GB", "", ""},
+		"UK processor":                 {"uk-gdpr-33-2", "2026-10-24T16:05:00+01:00", "Europe/London", "GB", "2026-10-25T15:05:00Z", ""},
+		"telecoms, a day":              {"eu-611-2013-initial", "2026-11-20T16:05:00+01:00", "Europe/Berlin", "DE", "2026-11-21T16:05:00+01:00", "2026-11-21T17:00:00+01:00"},
+		"a person's request":           {"gdpr-12-3", "2026-11-25T09:00:00+01:00", "Europe/Berlin", "DE", "2026-12-25T23:59:59+01:00", "2026-12-28T23:59:59+01:00"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			at, err := time.Parse(form, c.trigger)
@@ -249,10 +260,13 @@ func TestAwareness(t *testing.T) {
 }
 
 func TestSignificant(t *testing.T) {
-	quiet := law.Impact{Malicious: law.No, PhysicalAccess: law.No, Recurring: law.No}
+	quiet := law.Impact{Malicious: law.No, PhysicalAccess: law.No, Recurring: law.No, TradeSecrets: law.No, Harm: law.No, Intrusion: law.No}
 	with := func(f func(*law.Impact)) law.Impact { i := quiet; f(&i); return i }
 	msp := law.Entity{Scope: law.Yes, Services: []law.Service{law.ManagedService}}
 	dc := law.Entity{Scope: law.Yes, Services: []law.Service{law.DataCentre}}
+	cloud := law.Entity{Type: law.Essential, Services: []law.Service{law.Cloud}}
+	dns := law.Entity{Services: []law.Service{law.DNS}}
+	tld := law.Entity{Services: []law.Service{law.TLD}}
 	for name, c := range map[string]struct {
 		e    law.Entity
 		i    law.Impact
@@ -276,7 +290,33 @@ func TestSignificant(t *testing.T) {
 		"physical access":            {dc, with(func(i *law.Impact) { i.PhysicalAccess = law.Yes }), law.Yes},
 		"physical access, no centre": {msp, with(func(i *law.Impact) { i.PhysicalAccess = law.Yes }), law.No},
 		"money":                      {msp, with(func(i *law.Impact) { i.LossEUR = 500_001 }), law.Yes},
+		"a twentieth of turnover":    {msp, with(func(i *law.Impact) { i.LossPercent = 5 }), law.No},
+		"more of the turnover":       {msp, with(func(i *law.Impact) { i.LossPercent = 5.1 }), law.Yes},
+		"half a million":             {msp, with(func(i *law.Impact) { i.LossEUR = 500_000 }), law.No},
+		"money is not known":         {msp, with(func(i *law.Impact) { i.LossEUR = -1 }), law.Unknown},
+		"trade secrets":              {msp, with(func(i *law.Impact) { i.TradeSecrets = law.Yes }), law.Yes},
+		"trade secrets, not known":   {msp, with(func(i *law.Impact) { i.TradeSecrets = law.Unknown }), law.Unknown},
+		"trade secrets, not asked":   {msp, with(func(i *law.Impact) { i.TradeSecrets = "" }), law.Unknown},
+		"somebody was harmed":        {dc, with(func(i *law.Impact) { i.Harm = law.Yes }), law.Yes},
+		"harm is not known":          {dc, with(func(i *law.Impact) { i.Harm = law.Unknown }), law.Unknown},
+		"an intruder":                {cloud, with(func(i *law.Impact) { i.Intrusion = law.Yes }), law.Yes},
+		"an intruder, not known":     {cloud, with(func(i *law.Impact) { i.Intrusion = law.Unknown }), law.Unknown},
+		"compromised, few":           {msp, with(func(i *law.Impact) { i.CompromisedPct, i.CompromisedUser = 5, 1_000_000 }), law.No},
+		"compromised, many":          {msp, with(func(i *law.Impact) { i.CompromisedPct = 5.1 }), law.Yes},
+		"compromised, a million":     {msp, with(func(i *law.Impact) { i.CompromisedUser = 1_000_001 }), law.Yes},
+		"limited for an hour":        {msp, with(func(i *law.Impact) { i.LimitedMinutes, i.LimitedPercent = 60, 50 }), law.No},
+		"a centre limited, an hour":  {dc, with(func(i *law.Impact) { i.LimitedMinutes = 60 }), law.No},
+		"a centre, malicious":        {dc, with(func(i *law.Impact) { i.Malicious = law.Yes }), law.Yes},
+		"cloud, half an hour":        {cloud, with(func(i *law.Impact) { i.OutageMinutes = 30 }), law.No},
+		"cloud, 31 minutes":          {cloud, with(func(i *law.Impact) { i.OutageMinutes = 31 }), law.Yes},
+		"cloud, limited, many":       {cloud, with(func(i *law.Impact) { i.LimitedMinutes, i.LimitedPercent = 61, 6 }), law.Yes},
+		"names, half an hour":        {dns, with(func(i *law.Impact) { i.OutageMinutes = 30 }), law.No},
+		"names, 31 minutes":          {dns, with(func(i *law.Impact) { i.OutageMinutes = 31 }), law.Yes},
+		"names, slow, however few":   {dns, with(func(i *law.Impact) { i.LimitedMinutes = 61 }), law.Yes},
+		"names, compromised":         {dns, with(func(i *law.Impact) { i.CompromisedUser = 1 }), law.Yes},
+		"a registry, a minute":       {tld, with(func(i *law.Impact) { i.OutageMinutes = 1 }), law.Yes},
 		"recurring":                  {msp, with(func(i *law.Impact) { i.Recurring = law.Yes }), law.Yes},
+		"recurring, not known":       {msp, with(func(i *law.Impact) { i.Recurring = law.Unknown }), law.Unknown},
 		"scheduled":                  {msp, with(func(i *law.Impact) { i.OutageMinutes, i.Scheduled = 300, true }), law.No},
 		"scheduled, and malicious":   {msp, with(func(i *law.Impact) { i.Malicious, i.Scheduled = law.Yes, true }), law.Yes},
 		"scheduled, and not known":   {msp, with(func(i *law.Impact) { i.Malicious, i.Scheduled = law.Unknown, true }), law.Unknown},
