@@ -28,6 +28,7 @@ var layers = []layer{
 		"controlplane/customers/...", "controlplane/identity/...", "controlplane/findings/...", "controlplane/ledger/...",
 		"controlplane/jobs/...", "controlplane/mail/...", "controlplane/secrets/...",
 	}, may: []string{"foundation", "db", "policy", "nouns", "bus", "wire"}},
+	{name: "plane for tests", dirs: []string{"controlplane/planetest/..."}, may: []string{"foundation", "db", "policy", "nouns", "bus"}},
 	{name: "slice", dirs: []string{
 		"agents/...", "backups/...", "certs/...", "controlplane/access/...", "controlplane/sessions/...",
 		"controlplane/incidents/...", "controlplane/requests/...", "controlplane/retention/...",
