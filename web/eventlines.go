@@ -96,7 +96,7 @@ var eventLooks = map[string]eventLook{
 	"incident.frozen": {"event.inc_frozen", ToneWarn}, "incident.thawed": {"event.inc_thawed", ""}, "incident.terms": {"event.inc_terms", ""}, "incident.company": {"event.inc_company", ""},
 	"incident.rules": {"event.inc_rules", ToneWarn}, "incident.alarm": {"event.inc_alarm", ToneBad}, "incident.notice_drafted": {"event.inc_drafted", ""}, "incident.notice_sent": {"event.inc_sent", ToneWarn},
 	"incident.notice_told": {"event.inc_told", ToneGood}, "incident.notice_opened": {"event.inc_notice_opened", ToneGood}, "incident.notice_acknowledged": {"event.inc_acknowledged", ToneGood}, "incident.notice_discarded": {"event.inc_discarded", ""},
-	"incident.reported": {"event.inc_reported", ToneWarn}, "incident.triaged": {"event.inc_triaged", ""}, "incident.advisory": {"event.inc_advisory", ""},
+	"incident.reported": {"event.inc_reported", ToneWarn}, "incident.triaged": {"event.inc_triaged", ""}, "incident.reporter_erased": {"event.inc_reporter_erased", ""}, "incident.advisory": {"event.inc_advisory", ""},
 	"log.opened": {"event.log_opened", ""}, "ledger.forgotten": {"event.ledger_forgotten", ""}, "store.added": {"event.store_added", ""},
 }
 

@@ -53,6 +53,9 @@ func (v *visit) partsOf(scope policy.Scope, c incidents.Case) (x caseParts, err 
 	for _, t := range c.Tasks {
 		ids = append(ids, t.Owner, t.DoneBy)
 	}
+	for _, f := range c.Facts {
+		ids = append(ids, f.Owner)
+	}
 	for _, a := range c.Actions {
 		ids = append(ids, a.By)
 	}
@@ -185,6 +188,7 @@ func (v *visit) knownPairs(c incidents.Case, who map[string]string) ([]Pair, err
 		out = append(out, v.whenPair("inc.handled", c.HandledAt, "unknown"))
 	}
 	out = append(out, Pair{Label: v.t("inc.our_data"), Value: v.yesOrNo(c.OurData)}, Pair{Label: v.t("inc.unsafe"), Value: v.yesOrNo(c.ChannelUnsafe)}, v.significance(c.Significant))
+	out = append(out, v.askedPairs(c, who)...)
 	if !c.FrozenUntil.IsZero() {
 		out = append(out, Pair{Label: v.t("inc.frozen"), Value: join(v.until(c.FrozenUntil), plain(c.FrozenGround))})
 	}
@@ -227,7 +231,7 @@ func (v *visit) knownActs(c incidents.Case) []Act {
 		return nil
 	}
 	at := "/incidents/" + c.ID
-	out := []Act{{Label: v.t("inc.edit"), Href: at + "/edit"}, {Label: v.t("inc.contain"), Href: at + "/contain"}, {Label: v.t("inc.impact"), Href: at + "/impact"}}
+	out := []Act{{Label: v.t("inc.edit"), Href: at + "/edit"}, {Label: v.t("inc.asked"), Href: at + "/facts"}, {Label: v.t("inc.contain"), Href: at + "/contain"}, {Label: v.t("inc.impact"), Href: at + "/impact"}}
 	if !c.ContainedAt.IsZero() && c.HandledAt.IsZero() {
 		out = append(out, Act{Label: v.t("inc.handle"), Href: at + "/handled"})
 	}

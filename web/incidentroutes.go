@@ -41,6 +41,8 @@ func (p *Portal) casePages() []route {
 		get(at+"/customers", policy.Staff, policy.IncidentRead, "portal.incident.customers", p.incidentCustomers),
 		get(at+"/edit", policy.Staff, policy.IncidentWrite, "portal.incident.edit", p.incidentEdit),
 		post(at+"/edit", policy.Staff, policy.IncidentWrite, "portal.incident.save", p.incidentSave),
+		get(at+"/facts", policy.Staff, policy.IncidentWrite, "portal.incident.facts", p.incidentAsked),
+		post(at+"/facts", policy.Staff, policy.IncidentWrite, "portal.incident.facts.save", p.incidentAskedSave),
 		get(at+"/impact", policy.Staff, policy.IncidentWrite, "portal.incident.impact", p.incidentImpact),
 		post(at+"/impact", policy.Staff, policy.IncidentWrite, "portal.incident.impact.save", p.incidentImpactSave),
 		get(at+"/contain", policy.Staff, policy.IncidentWrite, "portal.incident.contain", p.incidentContain),

@@ -16,7 +16,7 @@ func (v *visit) reportForm() *AccessForm {
 	if v.p.o.Company != "" {
 		page.Say = v.t("inc.pub_say_at", "company", v.p.o.Company)
 	}
-	page.Lines = []string{v.t("inc.pub_1"), v.t("inc.pub_2"), v.t("inc.pub_3")}
+	page.Lines = []string{v.t("inc.pub_1"), v.t("inc.pub_2"), v.t("inc.pub_3"), v.t("inc.pub_4", "n", v.p.Incidents.ReporterMonths())}
 	page.Fields = []FormField{v.entered("text", v.t("inc.pub_text"), "").rows(6).hint(v.t("inc.pub_text_hint")), v.entered("name", v.t("inc.pub_name"), "").optional(), v.entered("contact", v.t("inc.pub_contact"), "").optional().hint(v.t("inc.pub_contact_hint"))}
 	return page
 }
@@ -136,6 +136,9 @@ func (v *visit) triagePage(scope policy.Scope) (*AccessForm, incidents.Report, e
 		if x.Value != "" {
 			page.Answers = append(page.Answers, x)
 		}
+	}
+	if !r.ForgottenAt.IsZero() {
+		page.Answers = append(page.Answers, Pair{Label: v.t("inc.rp_forgotten"), Value: v.t("inc.rp_forgotten_at", "when", v.until(r.ForgottenAt))})
 	}
 	if r.Server != "" {
 		page.Answers = append(page.Answers, Pair{Label: v.t("col.server"), Value: v.serverName(r.Server)})

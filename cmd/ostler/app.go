@@ -189,20 +189,24 @@ func (a *App) slices(ctx context.Context, o AppOptions) (err error) {
 // edges wires the API, the agents' endpoints and the pages.
 func (a *App) edges(o AppOptions) (err error) {
 	c := a.Config
+	proxies, err := c.Portal.proxies()
+	if err != nil {
+		return err
+	}
 	note := ""
 	if o.Demo {
 		note = "This is a demo: the companies, the people and their files are made up."
 	}
 	portal, err := web.New(web.Deps{Identity: a.Identity, Customers: a.Customers, Findings: a.Findings, Jobs: a.Jobs, Ledger: a.Ledger, Agents: a.Agents,
 		Backups: a.Backups, Certs: a.Certs, Access: a.Access, Sessions: a.Sessions, Incidents: a.Incidents, Bus: a.Bus, Now: a.DB.Now},
-		web.Options{Company: c.Portal.Company, URL: c.Portal.URL, Secure: c.Portal.TLSCert != "", EnrolURL: c.enrolURL(), Note: note, Mails: a.Mail.Configured(), Log: a.log})
+		web.Options{Company: c.Portal.Company, URL: c.Portal.URL, Secure: c.Portal.secure(), EnrolURL: c.enrolURL(), Note: note, Mails: a.Mail.Configured(), Log: a.log})
 	if err != nil {
 		return err
 	}
 	a.Server, err = server.New(server.Deps{DB: a.DB, Keeper: a.Keeper, Auth: a.Identity, Agents: a.Agents, Customers: a.Customers, Identity: a.Identity,
 		Jobs: a.Jobs, Findings: a.Findings, Ledger: a.Ledger, Chunks: a.Backups, Backups: a.Backups, Certs: a.Certs, Access: a.Access, Sessions: a.Sessions, Incidents: a.Incidents, Mail: a.Mail},
 		server.Options{PortalAddr: c.Portal.Listen, AgentsAddr: c.Agents.Listen, EnrolAddr: c.Agents.EnrolListen, MetricsAddr: c.Metrics.Listen,
-			CertFile: c.Portal.TLSCert, KeyFile: c.Portal.TLSKey, AgentNames: c.Agents.Names, Version: version, Log: a.log,
+			CertFile: c.Portal.TLSCert, KeyFile: c.Portal.TLSKey, TrustedProxies: proxies, AgentNames: c.Agents.Names, Version: version, Log: a.log,
 			Long: func(path string) bool { return portal.LongLived(path) }})
 	if err != nil {
 		return err

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"ostler/controlplane/incidents"
 )
 
 // incidentView is what the command line reads of an incident.
@@ -36,6 +38,7 @@ type incidentView struct {
 	Awareness     []incidentWord       `json:"awareness"`
 	Tasks         []incidentTaskView   `json:"tasks"`
 	Actions       []incidentActionView `json:"actions"`
+	Facts         []incidentFactView   `json:"facts"`
 }
 
 type incidentCustomer struct {
@@ -140,6 +143,9 @@ func (c *client) showIncident(v incidentView) error {
 		if err := c.table([]string{"CUSTOMER", "STATE", "TELL THEM", "TOLD", "THEIR OWN, PROBABLY", "ID"}, rows); err != nil {
 			return err
 		}
+	}
+	if err := c.showFacts(v.Facts); err != nil {
+		return err
 	}
 	return c.showWords(v.Awareness)
 }
@@ -260,7 +266,7 @@ func (c *client) incidentOpen() *cobra.Command {
 // incidentChange changes what is known: one flag for each fact.
 func (c *client) incidentChange() *cobra.Command {
 	var what, summary, since, lead string
-	var kinds []string
+	var kinds, facts, owed, dropped []string
 	var ours, unsafe bool
 	var cmd *cobra.Command
 	cmd = c.verb("change INCIDENT", "Change what is known of an incident: only what is named changes", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
@@ -272,6 +278,13 @@ func (c *client) incidentChange() *cobra.Command {
 			if cmd.Flags().Changed(x.flag) {
 				body[x.key] = x.value
 			}
+		}
+		list, err := caseFacts(facts, owed, dropped)
+		if err != nil {
+			return err
+		}
+		if len(list) > 0 {
+			body["facts"] = list
 		}
 		if len(body) == 0 {
 			return usagef("say what changes: see --help")
@@ -286,5 +299,8 @@ func (c *client) incidentChange() *cobra.Command {
 	f.StringArrayVar(&kinds, "kind", nil, "destruction, loss, alteration, disclosure or access (again for more)")
 	f.BoolVar(&ours, "our-data", false, "data of our own staff or billing is touched")
 	f.BoolVar(&unsafe, "channel-unsafe", false, "the usual channel may be compromised")
+	f.StringArrayVar(&facts, "fact", nil, "KEY=TEXT: "+strings.Join(incidents.CaseFactKeys(), ", ")+" (again for more)")
+	f.StringArrayVar(&owed, "unknown", nil, "KEY=PERSON,TIME: who (stf_) finds it out, and until when (again for more)")
+	f.StringArrayVar(&dropped, "no-fact", nil, "KEY: take away what was written (again for more)")
 	return cmd
 }

@@ -32,6 +32,7 @@ const configExample = `  data_dir: /var/lib/ostler          # database, keyring,
     company: Ostler                  # your name, as customers read it
     tls_cert: ""
     tls_key: ""
+    trusted_proxies: []              # addresses or networks whose X-Forwarded-For counts
   agents:
     listen: :8444
     enrol_listen: :8445
@@ -151,6 +152,9 @@ type PortalConfig struct {
 	// TLSCert and TLSKey are PEM files; without them it listens on loopback only.
 	TLSCert string `koanf:"tls_cert"`
 	TLSKey  string `koanf:"tls_key"`
+	// TrustedProxies are addresses or networks in front of the portal, whose
+	// X-Forwarded-For says where a request came from.
+	TrustedProxies []string `koanf:"trusted_proxies"`
 }
 
 // AgentsConfig is the agents' two listeners.
@@ -194,7 +198,7 @@ type LogConfig struct {
 func defaults() Config {
 	return Config{
 		DataDir: "/var/lib/ostler",
-		Portal:  PortalConfig{Listen: "127.0.0.1:8443", URL: "http://localhost:8443", Company: "Ostler"},
+		Portal:  PortalConfig{Listen: "127.0.0.1:8443", URL: "http://localhost:8443", Company: "Ostler", TrustedProxies: []string{}},
 		Agents:  AgentsConfig{Listen: ":8444", EnrolListen: ":8445", Names: []string{"localhost"}, Domain: "ostler.internal"},
 		Metrics: MetricsConfig{Listen: "127.0.0.1:9464"},
 		Ledger:  LedgerConfig{Origin: "ostler.internal/ledger"},
@@ -286,6 +290,9 @@ func (c Config) complete() (Config, error) {
 	}
 	if len(c.Agents.Names) == 0 {
 		return c, fmt.Errorf("config: agents.names is empty: name the host that agents dial")
+	}
+	if _, err := c.Portal.proxies(); err != nil {
+		return c, err
 	}
 	c.Portal.URL = strings.TrimSuffix(c.Portal.URL, "/")
 	return c, nil

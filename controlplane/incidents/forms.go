@@ -22,12 +22,19 @@ type ask struct {
 	// fact is the key of the fact of Article 33(3) whose owner owes the answer;
 	// "" is the case's lead.
 	fact string
+	// own is the key of the fact of the case that answers it; whoever was named to
+	// find it out owes the answer.
+	own string
 	// hint is what to do where nothing in the case can answer it.
 	hint string
 }
 
-// byHand is the hint for what nothing in a case answers.
-const byHand = "Nothing in the case says so: answer it on the form itself."
+// byHand is the hint for what nothing in a case answers, inFacts for what stands
+// with its facts.
+const (
+	byHand  = "Nothing in the case says so: answer it on the form itself."
+	inFacts = "Write it into the case, with what authorities ask."
+)
 
 var commonAsks = []ask{
 	{key: "organisation", question: "Who are you?", required: true, answer: func(f folder) string { return f.company.Name }, hint: "Write it into the company’s profile."},
@@ -38,6 +45,7 @@ var commonAsks = []ask{
 	{key: "kinds", question: "What happened to the data: destroyed, lost, altered, disclosed, accessed?", required: true, answer: func(f folder) string { return strings.ReplaceAll(joined(f.c.Kinds), ",", ", ") }, hint: "Choose it in the case."},
 	{key: "occurred", question: "When did it happen, and is it over?", required: true, answer: folder.period, hint: "Write it into the case, as far as it is known."},
 	{key: "discovered", question: "When was it discovered, and how?", required: true, answer: folder.discovered, hint: "Write it into the case."},
+	{key: "discovered_by", question: "Who discovered it, and how?", required: true, answer: own("discovered"), own: "discovered"},
 	{key: "aware", question: "When did you become aware of it?", required: true, answer: folder.awareWords, hint: "Say in the case since when you are certain."},
 	{key: "categories", question: "Whose data is it?", required: true, answer: func(f folder) string { return f.fact("categories") }, fact: "categories"},
 	{key: "people", question: "About how many people?", required: true, answer: func(f folder) string { return f.fact("people") }, fact: "people"},
@@ -48,27 +56,36 @@ var commonAsks = []ask{
 	{key: "measures", question: "What was done, and what will be done?", required: true, answer: folder.measures, fact: "measures"},
 	{key: "people_told", question: "Were the people told? When, and how? If not, why?", required: true, answer: folder.peopleTold, hint: "Decide in the case whether they are told."},
 	{key: "processor", question: "Is a processor involved?", required: true, answer: folder.processor},
+	{key: "processors", question: "Which other processors are involved, and in what?", required: true, answer: own("processors"), own: "processors"},
 	{key: "delay", question: "If it is later than 72 hours after you became aware: why?", answer: folder.why72, fact: "delay"},
 }
 
 var icoAsks = append(append([]ask{}, commonAsks...),
-	ask{key: "special_categories", question: "Are special categories of data among it, or data about criminal offences?", required: true, answer: nothing, hint: byHand},
-	ask{key: "encrypted", question: "Was the data encrypted?", required: true, answer: folder.encrypted, hint: byHand},
-	ask{key: "training", question: "Had the staff involved been trained in data protection within the last two years?", required: true, answer: nothing, hint: "See their papers on the access lists, and answer it on the form itself."},
-	ask{key: "prevention", question: "What was in place that should have prevented it?", answer: nothing, hint: byHand},
-	ask{key: "regulators", question: "Were other regulators told, or authorities abroad?", required: true, answer: folder.regulators, hint: byHand},
-	ask{key: "police", question: "Were the police told?", required: true, answer: nothing, hint: byHand},
+	ask{key: "special_categories", question: "Are special categories of data among it, or data about criminal offences?", required: true, answer: own("special_categories"), own: "special_categories"},
+	ask{key: "encrypted", question: "Was the data encrypted?", required: true, answer: folder.encrypted, own: "encrypted"},
+	ask{key: "training", question: "Had the staff involved been trained in data protection within the last two years?", required: true, answer: own("training"), own: "training", hint: "See their papers on the access lists."},
+	ask{key: "prevention", question: "What was in place that should have prevented it?", answer: own("prevention"), own: "prevention"},
+	ask{key: "police", question: "Were the police told?", required: true, answer: own("police"), own: "police"},
+	ask{key: "regulators", question: "Were other regulators told?", required: true, answer: folder.regulators, own: "regulators"},
+	ask{key: "overseas", question: "Were authorities abroad told?", required: true, answer: own("overseas"), own: "overseas"},
 )
 
 var edpbAsks = append(append([]ask{}, commonAsks...),
 	ask{key: "authority", question: "To which authority, and is it the lead one?", required: true, answer: folder.authority, hint: "Write it into the company’s profile."},
 	ask{key: "cross_border", question: "Are people in other member states affected?", required: true, answer: folder.crossBorder, hint: byHand},
-	ask{key: "special_categories", question: "Are special categories of data among it (Article 9), or data about criminal offences (Article 10)?", required: true, answer: nothing, hint: byHand},
+	ask{key: "special_categories", question: "Are special categories of data among it (Article 9), or data about criminal offences (Article 10)?", required: true, answer: own("special_categories"), own: "special_categories"},
+	ask{key: "encrypted", question: "Was the data encrypted?", answer: folder.encrypted, own: "encrypted"},
 	ask{key: "exemption", question: "If the people are not told: which exemption of Article 34(3)?", answer: folder.exemption},
-	ask{key: "other_duties", question: "Which other authorities are told (NIS2, others)?", answer: folder.regulators, hint: byHand},
+	ask{key: "other_duties", question: "Which other authorities are told (NIS2, others)?", answer: folder.regulators, own: "regulators"},
+	ask{key: "police", question: "Were the police told?", answer: own("police"), own: "police"},
+	ask{key: "overseas", question: "Were authorities outside of the Union told?", answer: own("overseas"), own: "overseas"},
 )
 
-func nothing(folder) string { return "" }
+// own answers with a fact of the case.
+func own(key string) func(folder) string { return func(f folder) string { return f.own(key) } }
+
+// own is a fact of the case in words; "" where it is not known.
+func (f folder) own(key string) string { return sentence(factOf(f.c.Facts, key).Value) }
 
 // AuthorityForm fills in what an authority's form asks for: "ico" or "edpb".
 // Permission: incident.read, of staff.
@@ -113,17 +130,25 @@ func (s *Service) folderIn(ctx context.Context, scope policy.Scope, id string) (
 
 // owes is why a question has no answer, and who owes it.
 func (f folder) owes(q ask) string {
+	x, ok := Field{}, false
 	if q.fact != "" {
-		if x, ok := f.field(q.fact); ok && x.Known == IsUnknown {
-			text := f.who(x.Owner) + " finds it out"
-			if !x.By.IsZero() {
-				text += " by " + f.at(x.By)
-			}
-			return "Not known yet: " + text + "."
-		}
-		return "Nobody has written it yet. " + f.leadOwes()
+		x, ok = f.field(q.fact)
+	} else if q.own != "" {
+		x, ok = factOf(f.c.Facts, q.own), true
 	}
-	return strings.TrimSpace(q.hint + " " + f.leadOwes())
+	switch {
+	case ok && x.Known == IsUnknown:
+		text := "Not known yet: " + f.who(x.Owner) + " finds it out"
+		if !x.By.IsZero() {
+			text += " by " + f.at(x.By)
+		}
+		return text + "."
+	case q.own != "":
+		return strings.Join(strings.Fields(notKnown+" "+q.hint+" "+inFacts+" "+f.leadOwes()), " ")
+	case q.fact != "":
+		return notKnown + " Nobody has written it. " + f.leadOwes()
+	}
+	return strings.Join(strings.Fields(notKnown+" "+q.hint+" "+f.leadOwes()), " ")
 }
 
 func (f folder) leadOwes() string {
@@ -230,9 +255,9 @@ func (f folder) exemption() string {
 
 func (f folder) encrypted() string {
 	if d, _ := stands(f.c.Decisions); d.Exemption == Unintelligible {
-		return "Yes, and whoever has it does not have the key. " + sentence(d.Reasons)
+		return strings.TrimSpace("Yes, and whoever has it does not have the key. " + sentence(d.Reasons) + " " + f.own("encrypted"))
 	}
-	return ""
+	return f.own("encrypted")
 }
 
 func (f folder) processor() string {
@@ -256,8 +281,12 @@ func (f folder) why72() string {
 	return f.delay()
 }
 
+// regulators are the CSIRT, as it was told, and what the case says of others.
 func (f folder) regulators() string {
 	var parts []string
+	if x := f.own("regulators"); x != "" {
+		parts = append(parts, x)
+	}
 	for _, n := range f.sent() {
 		if n.Audience == ToCSIRT {
 			parts = append(parts, or(f.company.CSIRT, "The CSIRT")+" was told on "+f.at(later(n.SentAt, n.ToldAt))+".")

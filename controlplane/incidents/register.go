@@ -74,7 +74,15 @@ func (s *Service) folderOf(ctx context.Context, scope policy.Scope, c Case) (f f
 	if f.company, err = s.CompanyProfile(ctx, scope); err != nil {
 		return f, err
 	}
-	f.names, err = s.identity.Names(ctx, peopleOf(c))
+	ids := peopleOf(c)
+	for _, n := range f.notices {
+		for _, x := range n.Fields {
+			if controlplane.ValidID(controlplane.PrefixStaff, x.Owner) {
+				ids = append(ids, x.Owner)
+			}
+		}
+	}
+	f.names, err = s.identity.Names(ctx, distinct(ids))
 	return f, err
 }
 
@@ -92,6 +100,9 @@ func peopleOf(c Case) []string {
 	}
 	for _, t := range c.Tasks {
 		ids = append(ids, t.Owner, t.DoneBy)
+	}
+	for _, x := range c.Facts {
+		ids = append(ids, x.Owner)
 	}
 	return slices.DeleteFunc(distinct(ids), func(id string) bool { return !controlplane.ValidID(controlplane.PrefixStaff, id) })
 }
@@ -239,6 +250,11 @@ func (f folder) facts() string {
 	parts = append(parts, fmt.Sprintf("%s affected, %s possibly.", count(affected, "customer"), count(possible, "customer")))
 	if f.c.OurData {
 		parts = append(parts, "Data of our own staff or billing is touched: we are controller too.")
+	}
+	for _, x := range f.c.Facts {
+		if x.Known == IsKnown {
+			parts = append(parts, caseFactNames[x.Key]+": "+sentence(x.Value))
+		}
 	}
 	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), " ")
 }

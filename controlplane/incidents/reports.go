@@ -218,7 +218,7 @@ func (s *Service) ReportIn(tx *db.Tx, scope policy.Scope, in NewReport) error {
 // reportOf opens a row.
 func (s *Service) reportOf(r reportRow) (x Report, err error) {
 	at := controlplane.FromMillis
-	x = Report{ID: r.ID, ReceivedAt: at(r.ReceivedAt), By: r.ByID, Case: r.CaseID, DecidedAt: at(r.DecidedAt), DecidedBy: r.DecidedBy,
+	x = Report{ID: r.ID, ReceivedAt: at(r.ReceivedAt), By: r.ByID, Case: r.CaseID, DecidedAt: at(r.DecidedAt), DecidedBy: r.DecidedBy, ForgottenAt: at(r.ForgottenAt),
 		NewReport: NewReport{Source: ReportSource(r.Source), Customer: r.CustomerID, Server: r.ServerID, Key: r.ReportKey, Subject: r.Subject}}
 	for _, f := range []struct {
 		into   *string

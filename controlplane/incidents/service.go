@@ -98,6 +98,9 @@ type Options struct {
 	Keep int
 	// Reports is how many reports one address may hand in within an hour (default 5).
 	Reports int
+	// ReporterMonths is for how many months after a report was dealt with the name
+	// and the contact of whoever handed it in are kept (default 12).
+	ReporterMonths int
 }
 
 // Service is the slice: its methods are all that others do with incidents.
@@ -148,7 +151,7 @@ func (o *Options) fill() {
 	if o.Zone == nil {
 		o.Zone = time.UTC
 	}
-	for n, v := range map[*int]int{&o.Keep: 5, &o.Reports: 5} {
+	for n, v := range map[*int]int{&o.Keep: 5, &o.Reports: 5, &o.ReporterMonths: 12} {
 		if *n == 0 {
 			*n = v
 		}

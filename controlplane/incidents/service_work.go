@@ -7,7 +7,7 @@ import "ostler/controlplane/jobs"
 func (s *Service) registerWork() {
 	s.jobs.Handle(jobFreeze, jobs.Handler{Run: s.runFreeze})
 	s.jobs.Handle(jobThaw, jobs.Handler{Run: s.runThaw})
-	s.due = append(s.due, s.tasksDue, s.actionsDue, s.freezesDue, s.reportsDue)
+	s.due = append(s.due, s.tasksDue, s.actionsDue, s.freezesDue, s.reportsDue, s.marksDue, s.reportersDue)
 	s.onAffected = append(s.onAffected, s.freezeAffected)
 	s.onClosed = append(s.onClosed, s.tasksClosed)
 }

@@ -197,6 +197,9 @@ type reportRow struct {
 	Aside      []byte
 	DecidedAt  int64
 	DecidedBy  string
+	// Reporter is a keyed hash of name and contact, from when they were deleted.
+	Reporter    []byte
+	ForgottenAt int64
 }
 
 func (reportRow) TableName() string { return "incident_reports" }
@@ -213,7 +216,7 @@ func (reportMarkRow) TableName() string { return "incident_report_marks" }
 // countReport counts one more of a mark within a window, and returns how many
 // there are. Marks whose time is over are deleted: no address stays longer.
 func countReport(tx *db.Tx, mark []byte, window time.Duration) (int64, error) {
-	if err := tx.Where("until_at <= ?", tx.NowMillis()).Delete(&reportMarkRow{}).Error; err != nil {
+	if err := sweepMarks(tx); err != nil {
 		return 0, err
 	}
 	err := tx.Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "mark"}},
@@ -225,6 +228,29 @@ func countReport(tx *db.Tx, mark []byte, window time.Duration) (int64, error) {
 	var row reportMarkRow
 	err = tx.Where("mark = ?", mark).Take(&row).Error
 	return row.N, err
+}
+
+// staleMarks is how many marks there are whose time is over.
+func staleMarks(tx *db.Tx) (n int64, err error) {
+	err = tx.Model(&reportMarkRow{}).Where("until_at <= ?", tx.NowMillis()).Count(&n).Error
+	return n, err
+}
+
+// sweepMarks deletes the marks whose time is over.
+func sweepMarks(tx *db.Tx) error {
+	return tx.Where("until_at <= ?", tx.NowMillis()).Delete(&reportMarkRow{}).Error
+}
+
+// forgettable are the reports, or the one of an id, with somebody's name that were
+// dealt with until an instant, and whose case, if they have one, had ended then.
+func forgettable(tx *db.Tx, until int64, id string) (rows []reportRow, err error) {
+	q := tx.Where("decided_at > 0 AND forgotten_at = 0 AND decided_at <= ? AND COALESCE(LENGTH(name), 0) + COALESCE(LENGTH(contact), 0) > 0", until).
+		Where("NOT EXISTS (SELECT 1 FROM incident_cases c WHERE c.id = incident_reports.case_id AND (c.state = 'open' OR c.closed_at > ?))", until)
+	if id != "" {
+		q = q.Where("id = ?", id)
+	}
+	err = q.Order("decided_at, id").Limit(200).Find(&rows).Error
+	return rows, err
 }
 
 // reportByKey finds what another slice reported once already.

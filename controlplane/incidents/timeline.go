@@ -302,13 +302,14 @@ func (s *Service) otherMoments(ctx context.Context, scope policy.Scope, c Case) 
 
 // ledgerWords are the changes of a case that only the ledger tells.
 var ledgerWords = map[string]string{
-	"incident.changed":  "What is known was changed.",
-	"incident.reopened": "The case was opened again.",
-	"incident.merged":   "Cases were put together.",
-	"incident.split":    "A part of the case became a case of its own.",
-	"incident.thawed":   "What was kept because of the case was let go of.",
-	"incident.triaged":  "A report was looked at.",
-	"incident.alarm":    "An alarm was raised.",
+	"incident.changed":         "What is known was changed.",
+	"incident.reopened":        "The case was opened again.",
+	"incident.merged":          "Cases were put together.",
+	"incident.split":           "A part of the case became a case of its own.",
+	"incident.thawed":          "What was kept because of the case was let go of.",
+	"incident.triaged":         "A report was looked at.",
+	"incident.reporter_erased": "Who had reported it was deleted: the term was over.",
+	"incident.alarm":           "An alarm was raised.",
 }
 
 func (s *Service) entriesOf(ctx context.Context, incident string) ([]ledger.Item, error) {

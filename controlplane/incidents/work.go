@@ -293,6 +293,8 @@ type Report struct {
 	SetAside   string // why it is none
 	DecidedAt  time.Time
 	DecidedBy  string
+	// ForgottenAt is when Name and Contact were deleted: their term was over.
+	ForgottenAt time.Time
 }
 
 // Triage says what becomes of a report: an existing Case, a new one (New), or

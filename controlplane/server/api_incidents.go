@@ -64,6 +64,7 @@ type Incident struct {
 	Tasks         []IncidentTask      `json:"tasks" nullable:"false"`
 	Actions       []IncidentAction    `json:"actions" nullable:"false"`
 	Decisions     []IncidentDecision  `json:"decisions" nullable:"false"`
+	Facts         []IncidentCaseFact  `json:"facts" nullable:"false" doc:"What authorities ask beside the facts of Article 33(3)"`
 	Version       int64               `json:"version"`
 }
 
@@ -149,7 +150,8 @@ func viewIncident(c incidents.Case) Incident {
 		OccurredFrom: controlplane.Instant(c.OccurredFrom), ContainedAt: controlplane.Instant(c.ContainedAt), HandledAt: controlplane.Instant(c.HandledAt), OpenedAt: controlplane.Instant(c.OpenedAt),
 		OpenedBy: c.OpenedBy, Lead: c.Lead, Source: c.Source, Servers: some(c.Servers), Affected: each(c.Affected, viewAffected), Awareness: each(c.Awareness, viewAssertion),
 		AssessBy: controlplane.Instant(c.AssessBy), FrozenUntil: controlplane.Instant(c.FrozenUntil), FrozenGround: c.FrozenGround, MergedInto: c.MergedInto, ClosedAt: controlplane.Instant(c.ClosedAt),
-		ClosedWhy: c.ClosedWhy, NextDue: controlplane.Instant(c.NextDue), Late: c.Late, Tasks: each(c.Tasks, viewTask), Actions: each(c.Actions, viewAction), Decisions: each(c.Decisions, viewDecision), Version: c.Version}
+		ClosedWhy: c.ClosedWhy, NextDue: controlplane.Instant(c.NextDue), Late: c.Late, Tasks: each(c.Tasks, viewTask), Actions: each(c.Actions, viewAction), Decisions: each(c.Decisions, viewDecision),
+		Facts: each(c.Facts, viewFact), Version: c.Version}
 }
 
 func oneIncident(c incidents.Case, err error) (*One[Incident], error) {
@@ -182,14 +184,15 @@ func (n NewIncident) open() (out incidents.NewCase, err error) {
 
 // IncidentChange changes a case; what is absent stays.
 type IncidentChange struct {
-	Title         *string         `json:"title,omitempty"`
-	Summary       *string         `json:"summary,omitempty"`
-	Kinds         *[]string       `json:"kinds,omitempty"`
-	OurData       *bool           `json:"our_data,omitempty"`
-	ChannelUnsafe *bool           `json:"channel_unsafe,omitempty"`
-	OccurredFrom  *string         `json:"occurred_from,omitempty"`
-	Lead          *string         `json:"lead,omitempty"`
-	Impact        *IncidentImpact `json:"impact,omitempty"`
+	Title         *string            `json:"title,omitempty"`
+	Summary       *string            `json:"summary,omitempty"`
+	Kinds         *[]string          `json:"kinds,omitempty"`
+	OurData       *bool              `json:"our_data,omitempty"`
+	ChannelUnsafe *bool              `json:"channel_unsafe,omitempty"`
+	OccurredFrom  *string            `json:"occurred_from,omitempty"`
+	Lead          *string            `json:"lead,omitempty"`
+	Impact        *IncidentImpact    `json:"impact,omitempty"`
+	Facts         []IncidentCaseFact `json:"facts,omitempty" doc:"Each replaces that of its key; one that says nothing takes it away"`
 }
 
 // IncidentImpact is what NIS2's significance is judged by. What is absent is not known.
@@ -224,7 +227,7 @@ func knownAnswer(s string) law.Answer {
 }
 
 func (c IncidentChange) change() (out incidents.CaseChange, err error) {
-	out = incidents.CaseChange{Title: c.Title, Summary: c.Summary, OurData: c.OurData, ChannelUnsafe: c.ChannelUnsafe, Lead: c.Lead, OccurredFrom: (*incidents.At)(c.OccurredFrom)}
+	out = incidents.CaseChange{Title: c.Title, Summary: c.Summary, OurData: c.OurData, ChannelUnsafe: c.ChannelUnsafe, Lead: c.Lead, OccurredFrom: (*incidents.At)(c.OccurredFrom), Facts: facts(c.Facts)}
 	if c.Kinds != nil {
 		kinds, err := words[incidents.Kind]("/kinds", *c.Kinds)
 		if err != nil {

@@ -88,10 +88,11 @@ type IncidentReport struct {
 	SetAside   string `json:"set_aside_because,omitempty"`
 	DecidedAt  string `json:"decided_at,omitempty" format:"date-time"`
 	DecidedBy  string `json:"decided_by,omitempty"`
+	Forgotten  string `json:"reporter_erased_at,omitempty" format:"date-time" doc:"When name and contact were deleted: their term was over"`
 }
 
 func viewReport(r incidents.Report) IncidentReport {
-	return IncidentReport{r.ID, string(r.Source), r.Customer, r.Server, r.Text, r.Name, r.Contact, r.Subject, controlplane.Instant(r.ReceivedAt), r.By, r.Case, r.SetAside, controlplane.Instant(r.DecidedAt), r.DecidedBy}
+	return IncidentReport{r.ID, string(r.Source), r.Customer, r.Server, r.Text, r.Name, r.Contact, r.Subject, controlplane.Instant(r.ReceivedAt), r.By, r.Case, r.SetAside, controlplane.Instant(r.DecidedAt), r.DecidedBy, controlplane.Instant(r.ForgottenAt)}
 }
 
 func oneReport(r incidents.Report, err error) (*One[IncidentReport], error) {

@@ -25,7 +25,7 @@ const (
 func (s *Server) newEcho(listener string) *echo.Echo {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
-	e.IPExtractor = echo.ExtractIPDirect() // nobody tells us who they are by a header
+	e.IPExtractor = s.clientAddress(listener)
 	e.HTTPErrorHandler = s.handleError
 	e.Use(s.observe(listener), s.recoverPanic)
 	return e

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -65,6 +66,9 @@ type Options struct {
 	// read again for each handshake after they change. Without them the portal
 	// speaks plain HTTP, and only on a loopback address.
 	CertFile, KeyFile string
+	// TrustedProxies are in front of the portal: their X-Forwarded-For says where a
+	// request came from. Nobody else's does.
+	TrustedProxies []netip.Prefix
 	// AgentNames are the host names and addresses by which agents reach their
 	// two listeners ("localhost", "127.0.0.1").
 	AgentNames []string
