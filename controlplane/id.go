@@ -78,6 +78,7 @@ const (
 	PrefixReport       = "rpt_"
 	PrefixBreachNotice = "bnt_" // of a breach; PrefixNotice is of a change to a list
 	PrefixAdvisory     = "adv_"
+	PrefixSecond       = "sec_" // what waits for a second person in a case
 )
 
 var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)

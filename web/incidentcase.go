@@ -187,7 +187,7 @@ func (v *visit) knownPairs(c incidents.Case, who map[string]string) ([]Pair, err
 	if !c.HandledAt.IsZero() {
 		out = append(out, v.whenPair("inc.handled", c.HandledAt, "unknown"))
 	}
-	out = append(out, Pair{Label: v.t("inc.our_data"), Value: v.yesOrNo(c.OurData)}, Pair{Label: v.t("inc.unsafe"), Value: v.yesOrNo(c.ChannelUnsafe)}, v.significance(c.Significant))
+	out = append(out, Pair{Label: v.t("inc.our_data"), Value: v.oursSaid(c.OurData)}, Pair{Label: v.t("inc.unsafe"), Value: v.yesOrNo(c.ChannelUnsafe)}, v.significance(c.Significant))
 	out = append(out, v.askedPairs(c, who)...)
 	if !c.FrozenUntil.IsZero() {
 		out = append(out, Pair{Label: v.t("inc.frozen"), Value: join(v.until(c.FrozenUntil), plain(c.FrozenGround))})
@@ -213,6 +213,11 @@ func (v *visit) yesOrNo(b bool) string {
 		return v.t("inc.yes")
 	}
 	return v.t("inc.no")
+}
+
+// oursSaid is whether data of our own is touched, in words.
+func (v *visit) oursSaid(a law.Answer) string {
+	return wordOf(v, map[law.Answer]string{law.Yes: "inc.yes", law.No: "inc.no", law.Unknown: "inc.our_data_unsaid"}, a)
 }
 
 // significance is whether a case is significant for NIS2, and why.

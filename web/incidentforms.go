@@ -58,9 +58,15 @@ func (v *visit) editForm(c incidents.Case) (*AccessForm, error) {
 	}
 	page.Fields = []FormField{v.entered("title", v.t("inc.f_title"), c.Title), v.entered("summary", v.t("inc.f_summary"), c.Summary).rows(6).optional().hint(v.t("inc.f_summary_hint")), v.kindsField(c.Kinds),
 		v.timeField("occurred_from", v.t("inc.occurred"), "inc.time_unknown", c.OccurredFrom), v.entered("lead", v.t("inc.col_lead"), c.Lead).among(who),
-		v.tick("our_data", v.t("inc.our_data"), v.t("inc.our_data_hint"), c.OurData), v.tick("channel_unsafe", v.t("inc.unsafe"), v.t("inc.unsafe_hint"), c.ChannelUnsafe)}
+		v.oursField(c.OurData), v.tick("channel_unsafe", v.t("inc.unsafe"), v.t("inc.unsafe_hint"), c.ChannelUnsafe)}
 	page.Hidden = []Pair{versionOf(c.Version)}
 	return page, nil
+}
+
+// oursField asks whether data of our own is touched: nobody has said is an answer.
+func (v *visit) oursField(was law.Answer) FormField {
+	return v.radiosOf("our_data", v.t("inc.our_data"), []RoleChoice{{Value: string(law.Yes), Label: v.t("inc.yes"), Note: v.t("inc.our_data_yes")}, {Value: string(law.No), Label: v.t("inc.no"), Note: v.t("inc.our_data_no")},
+		{Value: string(law.Unknown), Label: v.t("inc.our_data_unsaid"), Note: v.t("inc.our_data_unsaid_note")}}, string(was))
 }
 
 func (p *Portal) incidentEdit(v *visit) error { return v.caseStep(policy.IncidentWrite, v.editForm) }
@@ -68,7 +74,7 @@ func (p *Portal) incidentEdit(v *visit) error { return v.caseStep(policy.Inciden
 func (p *Portal) incidentSave(v *visit) error {
 	return v.caseDo(policy.IncidentWrite, v.editForm, "saved", "known", func(scope policy.Scope, c incidents.Case) error {
 		title, summary, kinds, lead, occurred := v.formValue("title"), v.text("summary"), v.kindsEntered(), v.formValue("lead"), v.at("occurred_from")
-		ours, unsafe := v.yes("our_data"), v.yes("channel_unsafe")
+		ours, unsafe := law.Answer(v.formValue("our_data")), v.yes("channel_unsafe")
 		in := incidents.CaseChange{Title: &title, Summary: &summary, Kinds: &kinds, OurData: &ours, ChannelUnsafe: &unsafe, Lead: &lead}
 		if occurred != "" && string(occurred) != c.OccurredFrom.In(v.zone).Format("2006-01-02T15:04") { // an empty one would be now
 			in.OccurredFrom = &occurred

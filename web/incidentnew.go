@@ -26,7 +26,7 @@ func (v *visit) newCaseForm() (*AccessForm, error) {
 		v.timeField("detected", v.t("inc.detected"), "inc.time_now", noTime),
 		v.radiosOf("certainty", v.t("inc.how_sure"), []RoleChoice{{Value: string(law.Suspected), Label: v.t("inc.suspected"), Note: v.t("inc.suspected_note")}, {Value: string(law.Certain), Label: v.t("inc.certain"), Note: v.t("inc.certain_note")}}, string(law.Suspected)),
 		v.timeField("aware", v.t("inc.a_when"), "inc.time_now", noTime), v.entered("ground", v.t("inc.a_ground"), "").optional().hint(v.t("inc.a_ground_hint")), servers, who, v.kindsField(nil),
-		v.tick("our_data", v.t("inc.our_data"), v.t("inc.our_data_hint"), false), v.tick("channel_unsafe", v.t("inc.unsafe"), v.t("inc.unsafe_hint"), false), v.tick("drill", v.t("inc.drill"), v.t("inc.drill_hint"), false)}
+		v.oursField(law.Unknown), v.tick("channel_unsafe", v.t("inc.unsafe"), v.t("inc.unsafe_hint"), false), v.tick("drill", v.t("inc.drill"), v.t("inc.drill_hint"), false)}
 	if s := v.entered("source", "", "").Value; s != "" {
 		page.Hidden = []Pair{{Label: "source", Value: s}}
 	}
@@ -73,7 +73,7 @@ func (v *visit) newCase() (in incidents.NewCase, err error) {
 		return in, err
 	}
 	in.Title, in.Summary, in.Kinds, in.Detected, in.Aware, in.Ground = v.formValue("title"), v.text("summary"), v.kindsEntered(), v.at("detected"), v.at("aware"), v.text("ground")
-	in.Certainty, in.OurData, in.ChannelUnsafe, in.Drill, in.Source = law.Certainty(v.formValue("certainty")), v.yes("our_data"), v.yes("channel_unsafe"), v.yes("drill"), v.formValue("source")
+	in.Certainty, in.OurData, in.ChannelUnsafe, in.Drill, in.Source = law.Certainty(v.formValue("certainty")), law.Answer(v.formValue("our_data")), v.yes("channel_unsafe"), v.yes("drill"), v.formValue("source")
 	return in, nil
 }
 

@@ -20,7 +20,7 @@ type incidentView struct {
 	Kinds         []string             `json:"kinds"`
 	State         string               `json:"state"`
 	Drill         bool                 `json:"drill"`
-	OurData       bool                 `json:"our_data"`
+	OurData       string               `json:"our_data"`
 	Significant   string               `json:"significant"`
 	ChannelUnsafe bool                 `json:"channel_unsafe"`
 	Zone          string               `json:"zone"`
@@ -113,6 +113,9 @@ func (v incidentView) row() []cell {
 	return []cell{text(v.Number), text(what), state(v.State), text(due), number(count(int64(len(v.Servers)))), text(v.ID)}
 }
 
+// ourData is whether data of our own is touched, in words.
+var ourData = map[string]string{"yes": "touched: we are controller too", "no": "not touched", "unknown": "nobody has said: ostler incident change --our-data yes or no"}
+
 func (c *client) showIncident(v incidentView) error {
 	yes := func(b bool, s string) string {
 		if b {
@@ -126,7 +129,7 @@ func (c *client) showIncident(v incidentView) error {
 	}
 	err := c.facts(pair{"Incident", text(v.Number + " (" + v.ID + ")")}, pair{"Exercise", text(yes(v.Drill, "yes: nothing leaves the house"))}, pair{"What", text(v.Title)}, pair{"Known", text(v.Summary)}, pair{"Kinds", text(strings.Join(v.Kinds, ", "))},
 		pair{"State", state(v.State)}, pair{"because", text(v.ClosedWhy)}, pair{"Next due", text(due)}, pair{"Assess by", text(when(v.AssessBy))}, pair{"Detected", text(when(v.DetectedAt))}, pair{"Since", text(when(v.OccurredFrom))},
-		pair{"Contained", text(when(v.ContainedAt))}, pair{"Handled", text(when(v.HandledAt))}, pair{"Our own data", text(yes(v.OurData, "touched: we are controller too"))}, pair{"Significant (NIS2)", text(v.Significant)},
+		pair{"Contained", text(when(v.ContainedAt))}, pair{"Handled", text(when(v.HandledAt))}, pair{"Our own data", text(ourData[v.OurData])}, pair{"Significant (NIS2)", text(v.Significant)},
 		pair{"Usual channel", text(yes(v.ChannelUnsafe, "may be compromised: call them"))}, pair{"Frozen until", text(when(v.FrozenUntil))}, pair{"Zone", text(v.Zone)})
 	if err != nil {
 		return err
@@ -254,10 +257,10 @@ func (c *client) incidentOpen() *cobra.Command {
 	f.StringArrayVar(&customers, "customer", nil, "it touches this customer (again for more)")
 	f.StringArrayVar(&kinds, "kind", nil, "destruction, loss, alteration, disclosure or access (again for more)")
 	for flag, o := range map[string][2]string{"summary": {"summary", "what is known"}, "detected": {"detected_at", "when it was noticed (default: now)"}, "certainty": {"certainty", "suspected or certain (default: suspected)"},
-		"aware": {"aware_at", "since when (default: now)"}, "ground": {"ground", "on what ground"}, "lead": {"lead", "who leads (stf_; default: you)"}, "report": {"source", "the report it comes from (rpt_)"}} {
+		"aware": {"aware_at", "since when (default: now)"}, "ground": {"ground", "on what ground"}, "lead": {"lead", "who leads (stf_; default: you)"}, "our-data": {"our_data", "whether data of our own staff or billing is touched: yes, no or unknown (default)"}, "report": {"source", "the report it comes from (rpt_)"}} {
 		one[o[0]] = f.String(flag, "", o[1])
 	}
-	for flag, o := range map[string][2]string{"our-data": {"our_data", "data of our own staff or billing is touched"}, "channel-unsafe": {"channel_unsafe", "the usual channel may be compromised"}, "drill": {"drill", "an exercise: nothing leaves the house"}} {
+	for flag, o := range map[string][2]string{"channel-unsafe": {"channel_unsafe", "the usual channel may be compromised"}, "drill": {"drill", "an exercise: nothing leaves the house"}} {
 		flags[o[0]] = f.Bool(flag, false, o[1])
 	}
 	return cmd
@@ -265,9 +268,9 @@ func (c *client) incidentOpen() *cobra.Command {
 
 // incidentChange changes what is known: one flag for each fact.
 func (c *client) incidentChange() *cobra.Command {
-	var what, summary, since, lead string
+	var what, summary, since, lead, ours string
 	var kinds, facts, owed, dropped []string
-	var ours, unsafe bool
+	var unsafe bool
 	var cmd *cobra.Command
 	cmd = c.verb("change INCIDENT", "Change what is known of an incident: only what is named changes", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
 		body := map[string]any{}
@@ -297,7 +300,7 @@ func (c *client) incidentChange() *cobra.Command {
 	f.StringVar(&since, "since", "", "since when it went on")
 	f.StringVar(&lead, "lead", "", "who leads (stf_)")
 	f.StringArrayVar(&kinds, "kind", nil, "destruction, loss, alteration, disclosure or access (again for more)")
-	f.BoolVar(&ours, "our-data", false, "data of our own staff or billing is touched")
+	f.StringVar(&ours, "our-data", "", "whether data of our own staff or billing is touched: yes, no or unknown")
 	f.BoolVar(&unsafe, "channel-unsafe", false, "the usual channel may be compromised")
 	f.StringArrayVar(&facts, "fact", nil, "KEY=TEXT: "+strings.Join(incidents.CaseFactKeys(), ", ")+" (again for more)")
 	f.StringArrayVar(&owed, "unknown", nil, "KEY=PERSON,TIME: who (stf_) finds it out, and until when (again for more)")

@@ -36,7 +36,7 @@ func (d *demo) plot() []moment {
 			c, err := d.app.Incidents.Open(ctx, everyone, incidents.NewCase{
 				Title:   "Somebody used an old deploy key to read files on " + one.server,
 				Summary: "The key of a tool that was switched off in spring was used from an address that nobody knows. It could read the shop of one customer, and a list of our own on-call staff.",
-				Kinds:   []incidents.Kind{incidents.Disclosure, incidents.Access}, Servers: []string{one.server}, Certainty: law.Certain, OurData: true,
+				Kinds:   []incidents.Kind{incidents.Disclosure, incidents.Access}, Servers: []string{one.server}, Certainty: law.Certain, OurData: law.Yes,
 				Ground: "The web server's log shows 214 files that were fetched with it"})
 			if err != nil {
 				return fmt.Errorf("demo: incident: %w", err)

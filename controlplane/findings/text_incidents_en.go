@@ -19,13 +19,16 @@ const (
 // is to be done as the rule's title has it; count is a number with its noun ("3
 // customers"); for is how long; at is an instant as people say it; person is
 // somebody of ours by name; customer is one by name; what is a task, a notice or
-// a report in a few words; because is a sentence without its full stop.
+// a report in a few words; because is a sentence without its full stop; shadow is on what a deadline hangs that nobody
+// has decided ("if they are affected"), and over how long ago it passed; act is what
+// another person is to confirm of a case ("was a false alarm").
 var incidentKinds = map[string]kind{
 	IncidentDue: {
-		Args: []string{"case", "duty", "count", "for", "at"},
+		Args: []string{"case", "duty", "count", "for", "at", "shadow", "over"},
 		Ops: text{
-			Title: []string{"Case {case}: {duty} ({count}) within {for}", "Case {case}: {duty} within {for}", "A legal deadline of case {case} comes near", "A legal deadline comes near"},
-			Cause: []string{"It is due {at}. What is known is enough: the rest can follow.", "What is known is enough: the rest can follow."},
+			Title: []string{"Case {case}: {duty} ({count}) would be late by {over}, {shadow}", "Case {case}: {duty} would be late by {over}, {shadow}", "Case {case}: {duty} ({count}) within {for}, {shadow}",
+				"Case {case}: {duty} within {for}, {shadow}", "Case {case}: {duty} ({count}) within {for}", "Case {case}: {duty} within {for}", "A legal deadline of case {case} comes near", "A legal deadline comes near"},
+			Cause: []string{"It is a shadow: due {at} {shadow}, which nobody has decided. Say whether it is so, or tell them without waiting for it.", "It is due {at}. What is known is enough: the rest can follow.", "What is known is enough: the rest can follow."},
 			Step:  "step.open_case",
 		},
 	},
@@ -54,10 +57,10 @@ var incidentKinds = map[string]kind{
 		},
 	},
 	IncidentSecond: {
-		Args: []string{"case", "what", "person", "for"},
+		Args: []string{"case", "what", "person", "for", "act"},
 		Ops: text{
-			Title: []string{"{person} asks for a second look at {what} of case {case}", "{person} asks for a second look at {what}", "Somebody asks for a second look at a notice", "A notice waits for a second person"},
-			Cause: []string{"It has waited for {for}. Another person reads it and sends it; a first notice to a customer goes after an hour by itself.", "Another person reads it and sends it; a first notice to a customer goes after an hour by itself."},
+			Title: []string{"{person} says that case {case} {act}: another person has to confirm it", "{person} asks for a second look at {what} of case {case}", "{person} asks for a second look at {what}", "Somebody asks for a second look at a notice", "A notice waits for a second person"},
+			Cause: []string{"Somebody held it to be certain. Until another person confirms that it {act}, its clocks run on.", "It has waited for {for}. Another person reads it and sends it; a first notice to a customer goes after an hour by itself.", "Another person reads it and sends it; a first notice to a customer goes after an hour by itself."},
 			Step:  "step.second_look",
 		},
 	},
@@ -91,7 +94,7 @@ var incidentKinds = map[string]kind{
 var incidentSteps = map[string]string{
 	"step.open_case":     "Open the case",
 	"step.call_customer": "Call the customer",
-	"step.second_look":   "Read the notice",
+	"step.second_look":   "Look at it",
 	"step.see_reports":   "See the reports",
 }
 

@@ -69,7 +69,7 @@ func (s *Service) putOne(tx *db.Tx, row caseRow, r *affectedRow, there bool, id 
 	r.Servers = servers
 	if newly {
 		r.State, r.ClearedAt, r.ClearedWhy = string(j.state), 0, nil
-		if r.History, err = withState(r.History, tx.NowMillis(), j.state); err != nil {
+		if r.History, err = withState(r.History, stateAt{At: tx.NowMillis(), State: j.state}); err != nil {
 			return false, err
 		}
 		if j.because != "" {
@@ -104,15 +104,15 @@ func (s *Service) assertOf(tx *db.Tx, row caseRow, customer string, j joining) e
 	return err
 }
 
-// withState adds a state to a customer's history.
-func withState(history string, at int64, state AffectedState) (string, error) {
+// withState adds to a customer's history.
+func withState(history string, more ...stateAt) (string, error) {
 	var list []stateAt
 	if history != "" {
 		if err := json.Unmarshal([]byte(history), &list); err != nil {
 			return "", fmt.Errorf("read history: %w", err)
 		}
 	}
-	text, err := json.Marshal(append(list, stateAt{at, state}))
+	text, err := json.Marshal(append(list, more...))
 	if err != nil {
 		return "", fmt.Errorf("write history: %w", err)
 	}
@@ -253,7 +253,8 @@ func (s *Service) tenancyMade(tx *db.Tx, t customers.Tenancy) error {
 	return nil
 }
 
-// Clear says that a customer is not in it, and why. Whoever was told is told so.
+// Clear says that a customer is not in it, and why. Whoever was told is told so. Of
+// who is held certain, it counts once another person confirms it (Case.Asked).
 // Permission: incident.write. Errors: invalid, not found, conflict where they were cleared.
 func (s *Service) Clear(ctx context.Context, scope policy.Scope, id, customer, why string) (out Case, err error) {
 	if why, err = textField("/why", why, maxPassage, true); err != nil {
@@ -262,30 +263,54 @@ func (s *Service) Clear(ctx context.Context, scope policy.Scope, id, customer, w
 	if err = s.ready(ctx, customer); err != nil {
 		return out, err
 	}
+	others, err := s.writers(ctx, actorOf(ctx).ID)
+	if err != nil {
+		return out, wrap("clear", err)
+	}
 	return s.change(ctx, scope, id, "clear", func(tx *db.Tx, row *caseRow, _ *caseData) ([]string, error) {
-		all, err := affectedMap(tx, row.ID)
-		if err != nil {
+		if _, err := clearable(tx, row.ID, customer); err != nil {
 			return nil, err
 		}
-		r, ok := all[customer]
-		switch {
-		case !ok || r.RemovedAt > 0:
-			return nil, controlplane.NotFound("customer in this case")
-		case r.State == string(Cleared):
-			return nil, conflict("There is nothing to do.", "They were shown not to be affected before")
-		}
-		r.State, r.ClearedAt = string(Cleared), tx.NowMillis()
-		if r.ClearedWhy, err = s.seal(customer, "incident_affected", "cleared_why", row.ID, why); err != nil {
+		if waits, err := s.needsSecond(tx, *row, holding{others: others, act: AskClear, customer: customer, why: why}); err != nil || waits {
 			return nil, err
 		}
-		if r.History, err = withState(r.History, tx.NowMillis(), Cleared); err != nil {
-			return nil, err
-		}
-		if err := db.Save(tx, &r); err != nil {
-			return nil, err
-		}
-		return []string{customer}, s.enterCleared(tx, *row, customer, why)
+		return s.clear(tx, *row, customer, why)
 	})
+}
+
+// clearable finds a customer in a case who was not cleared.
+func clearable(tx *db.Tx, incident, customer string) (affectedRow, error) {
+	all, err := affectedMap(tx, incident)
+	if err != nil {
+		return affectedRow{}, err
+	}
+	r, ok := all[customer]
+	switch {
+	case !ok || r.RemovedAt > 0:
+		return r, controlplane.NotFound("customer in this case")
+	case r.State == string(Cleared):
+		return r, conflict("There is nothing to do.", "They were shown not to be affected before")
+	}
+	return r, nil
+}
+
+// clear has a customer be shown not to be in a case, and returns them.
+func (s *Service) clear(tx *db.Tx, row caseRow, customer, why string) ([]string, error) {
+	r, err := clearable(tx, row.ID, customer)
+	if err != nil {
+		return nil, err
+	}
+	r.State, r.ClearedAt = string(Cleared), tx.NowMillis()
+	if r.ClearedWhy, err = s.seal(customer, "incident_affected", "cleared_why", row.ID, why); err != nil {
+		return nil, err
+	}
+	if r.History, err = withState(r.History, stateAt{At: tx.NowMillis(), State: Cleared}); err != nil {
+		return nil, err
+	}
+	if err := db.Save(tx, &r); err != nil {
+		return nil, err
+	}
+	return []string{customer}, s.enterCleared(tx, row, customer, why)
 }
 
 // enterCleared enters it with the company and, where they were told, with them.

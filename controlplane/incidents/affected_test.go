@@ -87,7 +87,7 @@ func TestClear(t *testing.T) {
 		c := w.affect(w.open(on(w.shared)), w.maple, w.harbour)
 		w.tell(c, w.maple)
 		for _, x := range []string{w.maple.ID, w.harbour.ID} {
-			c = must[incidents.Case](t)(w.incidents.Clear(w.ctx, w.all, c.ID, x, "Their folder was not read."))
+			c = w.clear(c.ID, x, "Their folder was not read.")
 		}
 		if got := of(t, c, w.harbour); got.State != incidents.Cleared || got.ClearedWhy != "Their folder was not read." || !got.ClearedAt.Equal(w.clock.Now()) {
 			t.Errorf("got %+v", got)

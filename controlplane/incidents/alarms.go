@@ -30,6 +30,9 @@ const (
 // ruleAssess stands in for a rule where a suspicion is to be decided.
 const ruleAssess = "assess"
 
+// shadowRule goes before the rule of a deadline that hangs on what nobody has decided.
+const shadowRule = "shadow:"
+
 // mailAlarm is the template; args what, number, due, because.
 const mailAlarm = "incident.alarm"
 
@@ -38,7 +41,9 @@ type deadline struct {
 	rule, title string
 	start, due  time.Time
 	customers   int // 0 is the company's own
-	levels      []level
+	// shadow is on what it hangs that nobody has decided; "" is that it runs.
+	shadow string
+	levels []level
 }
 
 // at is when a level is reached; ok is false for one that makes no sense here.
@@ -58,13 +63,20 @@ func (d deadline) at(l level) (time.Time, bool) {
 // deadlines are those of a case that nobody may miss, the earliest first: of
 // every rule, those who are due together are one.
 func (d *dossier) deadlines(assess time.Duration) (out []deadline) {
+	_, certain := d.caseAware()
 	for _, c := range d.clocks() {
-		if !c.runs() || State(d.row.State) != Open {
+		// A case that is but suspected is to be decided as a whole.
+		hangs := !certain.IsZero() && c.shadows()
+		if !c.runs() && !hangs || State(d.row.State) != Open {
 			continue
 		}
-		i := slices.IndexFunc(out, func(x deadline) bool { return x.rule == c.Rule && x.due.Equal(c.Strict) })
+		rule, shadow := c.Rule, ""
+		if hangs {
+			rule, shadow = shadowRule+c.Rule, c.hangsOn()
+		}
+		i := slices.IndexFunc(out, func(x deadline) bool { return x.rule == rule && x.due.Equal(c.Strict) })
 		if i < 0 {
-			out = append(out, deadline{rule: c.Rule, title: c.Title, start: c.Trigger, due: c.Strict, levels: []level{levelHalf, levelQuarter, levelHour, levelLate}})
+			out = append(out, deadline{rule: rule, title: c.Title, start: c.Trigger, due: c.Strict, shadow: shadow, levels: []level{levelHalf, levelQuarter, levelHour, levelLate}})
 			i = len(out) - 1
 		}
 		if c.Customer != "" {
@@ -79,6 +91,14 @@ func (d *dossier) deadlines(assess time.Duration) (out []deadline) {
 	}
 	slices.SortStableFunc(out, func(a, b deadline) int { return a.due.Compare(b.due) })
 	return out
+}
+
+// hangsOn is what nobody has decided, and a shadow hangs on.
+func (c Clock) hangsOn() string {
+	if c.oursUnsaid() {
+		return "if our own data are touched"
+	}
+	return "if they are affected"
 }
 
 // recount writes down what runs in a case, and ends the alarms that nothing
@@ -101,7 +121,9 @@ func (s *Service) recount(tx *db.Tx, id string) error {
 			}
 		}
 	}
-	next, late := nextOf(d.clocks())
+	clocks := d.clocks()
+	next, late := nextOf(clocks)
+	shadow := shadowOf(clocks)
 	wake := time.Time{}
 	for _, x := range list {
 		for _, l := range x.levels {
@@ -111,12 +133,12 @@ func (s *Service) recount(tx *db.Tx, id string) error {
 		}
 	}
 	if State(d.row.State) != Open {
-		next, late, wake = time.Time{}, false, time.Time{}
+		next, shadow, late, wake = time.Time{}, time.Time{}, false, time.Time{}
 	}
 	if !wake.IsZero() && !wake.After(tx.Now) {
 		tx.AfterCommit(func() { s.opts.Bus.Publish(TopicWatch) })
 	}
-	return setDue(tx, d.row.ID, controlplane.Millis(next), flag(late), controlplane.Millis(wake))
+	return setDue(tx, d.row.ID, controlplane.Millis(next), controlplane.Millis(shadow), flag(late), controlplane.Millis(wake))
 }
 
 func isRaised(raised []alarmRow, x deadline, l level) bool {
@@ -218,6 +240,10 @@ func (s *Service) raise(tx *db.Tx, d *dossier, x deadline, l level, people []ide
 	case levelAssess:
 		f.Kind, f.Args["for"] = findings.IncidentAssess, findings.Ago("en", tx.Now.Sub(x.start))
 	case levelLate:
+		if x.shadow != "" {
+			f.Severity, f.Args["duty"], f.Args["over"] = findings.Bad, x.title, findings.Ago("en", tx.Now.Sub(x.due))
+			break
+		}
 		if err := s.findings.Close(tx, near, "Its time has passed."); err != nil {
 			return err
 		}
@@ -228,6 +254,9 @@ func (s *Service) raise(tx *db.Tx, d *dossier, x deadline, l level, people []ide
 		if l != levelHalf {
 			f.Severity = findings.Bad
 		}
+	}
+	if x.shadow != "" {
+		f.Args["shadow"] = x.shadow
 	}
 	if x.customers > 0 {
 		f.Args["count"] = count(x.customers, "customer")

@@ -119,8 +119,8 @@ func TestAssess(t *testing.T) {
 		// A customer who may be affected is to be decided, too.
 		possible := w.open(on(w.mapleOne))
 		w.later(25 * time.Hour)
-		same(t, "a customer", w.kinds(), []string{"incident.assess"})
-		must[incidents.Case](t)(w.incidents.Clear(w.ctx, w.all, possible.ID, w.maple.ID, "Not theirs."))
+		same(t, "a customer", w.kinds(), []string{"incident.assess", "incident.due"}) // and what would be due were it so
+		w.clear(possible.ID, w.maple.ID, "Not theirs.")
 		same(t, "cleared", w.kinds(), nil)
 	})
 }
@@ -128,7 +128,7 @@ func TestAssess(t *testing.T) {
 // A drill rings nobody: the ledger alone knows what would have been.
 func TestDrillsRaiseNoAlarms(t *testing.T) {
 	each(t, func(w *world) {
-		c := w.open(on(w.mapleOne), func(in *incidents.NewCase) { in.Drill, in.OurData = true, true })
+		c := w.open(on(w.mapleOne), func(in *incidents.NewCase) { in.Drill, in.OurData = true, law.Yes })
 		w.affect(c, w.maple)
 		for range 5 {
 			w.later(20 * time.Hour)

@@ -100,7 +100,7 @@ func (s *Service) stateByWord(tx *db.Tx, row caseRow, a law.Assertion) ([]string
 		return []string{a.Customer}, err
 	}
 	r.State, r.ClearedAt, r.ClearedWhy = string(Certain), 0, nil
-	if r.History, err = withState(r.History, tx.NowMillis(), Certain); err != nil {
+	if r.History, err = withState(r.History, stateAt{At: tx.NowMillis(), State: Certain}); err != nil {
 		return nil, err
 	}
 	if err := db.Save(tx, &r); err != nil {

@@ -16,8 +16,7 @@ func latest(c incidents.Case) law.Assertion { return c.Awareness[len(c.Awareness
 // person, and what was known before can be read.
 func TestAwarenessCorrectedTwice(t *testing.T) {
 	each(t, func(w *world) {
-		ours := true
-		c := w.open(nil, func(in *incidents.NewCase) { in.OurData = ours })
+		c := w.open(nil, func(in *incidents.NewCase) { in.OurData = law.Yes })
 		first := latest(c)
 		w.wantClock(c, "gdpr-33-1", "running until 2026-11-23T09:00:00Z")
 
@@ -88,7 +87,7 @@ func TestAsKnown(t *testing.T) {
 		w.affect(c, w.maple)
 		w.clock.Advance(time.Hour)
 		w.tell(c, w.maple)
-		must[incidents.Case](t)(w.incidents.Clear(w.ctx, w.all, c.ID, w.harbour.ID, "Not theirs."))
+		w.clear(c.ID, w.harbour.ID, "Not theirs.")
 		title := "It was a leak"
 		must[incidents.Case](t)(w.incidents.Update(w.ctx, w.all, c.ID, 0, incidents.CaseChange{Title: &title}))
 		for _, x := range []struct{ at, title, maple, harbour, clock string }{

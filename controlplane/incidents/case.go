@@ -108,13 +108,17 @@ func (s *Service) caseIn(tx *db.Tx, scope policy.Scope, ref string) (Case, error
 func (s *Service) caseOf(tx *db.Tx, d *dossier) (c Case, err error) {
 	c = d.plain()
 	clocks := d.clocks()
-	if c.NextDue, c.Late = nextOf(clocks); c.State != Open {
-		c.NextDue, c.Late = time.Time{}, false
+	c.NextDue, c.Late = nextOf(clocks)
+	if c.ShadowDue = shadowOf(clocks); c.State != Open {
+		c.NextDue, c.ShadowDue, c.Late = time.Time{}, time.Time{}, false
 	}
 	c.Servers, c.Awareness, c.Decisions = d.servers, d.assertions, d.decisions
 	c.Significant = law.Significant(d.company().Entity, d.impact())
 	c.AssessBy = d.assessBy(s.opts.Assess)
 	if c.Affected, err = s.affectedOf(d, clocks); err != nil {
+		return c, err
+	}
+	if c.Asked, err = s.askedOf(tx, d.row.ID); err != nil {
 		return c, err
 	}
 	if c.Tasks, err = s.tasksOf(tx, d.row.ID); err != nil {
@@ -130,10 +134,10 @@ func (d *dossier) plain() Case { return plainCase(d.row, d.data, d.now) }
 func plainCase(r caseRow, data caseData, now time.Time) Case {
 	at := controlplane.FromMillis
 	return Case{ID: r.ID, Number: r.numberOf(), Title: data.Title, Summary: data.Summary, Kinds: parted[Kind](r.Kinds), State: State(r.State), Drill: r.Drill == 1,
-		OurData: r.OurData == 1, ChannelUnsafe: r.ChannelUnsafe == 1, Zone: r.Zone, DetectedAt: at(r.DetectedAt), OccurredFrom: at(r.OccurredFrom),
+		OurData: r.ours(), ChannelUnsafe: r.ChannelUnsafe == 1, Zone: r.Zone, DetectedAt: at(r.DetectedAt), OccurredFrom: at(r.OccurredFrom),
 		ContainedAt: at(r.ContainedAt), HandledAt: at(r.HandledAt), OpenedAt: at(r.OpenedAt), OpenedBy: r.OpenedBy, Lead: r.Lead, Source: r.Source,
 		FrozenUntil: at(r.FrozenUntil), FrozenGround: data.FrozenGround, MergedInto: r.MergedInto, ClosedAt: at(r.ClosedAt), ClosedWhy: data.ClosedWhy,
-		NextDue: at(r.NextDue), Facts: allFacts(data.Facts), Late: r.Late == 1 || r.State == string(Open) && r.NextDue > 0 && r.NextDue < now.UnixMilli(), Version: r.Version}
+		NextDue: at(r.NextDue), ShadowDue: at(r.ShadowDue), Facts: allFacts(data.Facts), Late: r.Late == 1 || r.State == string(Open) && r.NextDue > 0 && r.NextDue < now.UnixMilli(), Version: r.Version}
 }
 
 // impact is what is known of what NIS2 judges by.

@@ -55,7 +55,7 @@ func TestManyAtOnce(t *testing.T) {
 		numbers := make([]string, n)
 		for i := range n {
 			wg.Go(func() {
-				c, err := w.incidents.Open(w.ctx, w.all, incidents.NewCase{Title: "I think we were hacked", OurData: true, Certainty: law.Certain})
+				c, err := w.incidents.Open(w.ctx, w.all, incidents.NewCase{Title: "I think we were hacked", OurData: law.Yes, Certainty: law.Certain})
 				if err != nil {
 					t.Error(err)
 				}
@@ -171,9 +171,9 @@ func TestConcerns(t *testing.T) {
 		same(t, "a drill", concerns(), []string{"staff 0 ", "maple 0 ", "harbour 0 "})
 		c := w.open(on(w.mapleOne, w.shared), func(in *incidents.NewCase) { in.Certainty = law.Suspected })
 		same(t, "a suspicion", concerns(), []string{"staff 1 maple-1+shared-1", "maple 1 maple-1+shared-1", "harbour 1 shared-1"})
-		must[incidents.Case](t)(w.incidents.Clear(w.ctx, w.all, c.ID, w.harbour.ID, "Only files of maple were touched."))
+		w.clear(c.ID, w.harbour.ID, "Only files of maple were touched.")
 		same(t, "one is cleared", concerns(), []string{"staff 1 maple-1+shared-1", "maple 1 maple-1+shared-1", "harbour 0 "})
-		must[incidents.Case](t)(w.incidents.Close(w.ctx, w.all, c.ID, incidents.Closing{State: incidents.FalseAlarm, Why: "It was a backup run."}))
+		w.falseAlarm(c.ID, "It was a backup run.")
 		same(t, "closed", concerns(), []string{"staff 0 ", "maple 0 ", "harbour 0 "})
 	})
 }
@@ -221,10 +221,11 @@ func TestUpdate(t *testing.T) {
 	each(t, func(w *world) {
 		c := w.open(on(w.shared))
 		title, summary, at, yes := `<b>"Ransom"</b>`, strings.Repeat("<script>", 500), incidents.At("2026-11-19 08:00"), true
+		ours := law.Yes
 		kinds := []incidents.Kind{incidents.Loss, incidents.Loss, incidents.Access}
 		got := must[incidents.Case](t)(w.incidents.Update(w.ctx, w.all, c.ID, c.Version, incidents.CaseChange{Title: &title, Summary: &summary, Kinds: &kinds, OccurredFrom: &at, ChannelUnsafe: &yes,
-			OurData: &yes, Lead: &w.bob.ID, Impact: &law.Impact{OutageMinutes: 31, Malicious: law.No}}))
-		if got.Title != title || got.Summary != summary || !slices.Equal(got.Kinds, []incidents.Kind{incidents.Loss, incidents.Access}) || !got.ChannelUnsafe || !got.OurData || got.Lead != w.bob.ID ||
+			OurData: &ours, Lead: &w.bob.ID, Impact: &law.Impact{OutageMinutes: 31, Malicious: law.No}}))
+		if got.Title != title || got.Summary != summary || !slices.Equal(got.Kinds, []incidents.Kind{incidents.Loss, incidents.Access}) || !got.ChannelUnsafe || got.OurData != law.Yes || got.Lead != w.bob.ID ||
 			!got.OccurredFrom.Equal(instant(t, "2026-11-19T08:00:00Z")) || got.Version != 2 {
 			t.Errorf("got %+v", got)
 		}

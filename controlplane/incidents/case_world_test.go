@@ -84,3 +84,26 @@ type dbTx = db.Tx
 
 // asError is errors.As for what people read.
 func asError(err error, to **controlplane.Error) bool { return errors.As(err, to) }
+
+// falseAlarm ends a case as a false alarm; where somebody is certain, Bob confirms it.
+func (w *world) falseAlarm(id, why string) incidents.Case {
+	w.t.Helper()
+	return w.confirmed(must[incidents.Case](w.t)(w.incidents.Close(w.ctx, w.all, id, incidents.Closing{State: incidents.FalseAlarm, Why: why})))
+}
+
+// clear says that a customer is not in a case; where they are held certain, Bob confirms it.
+func (w *world) clear(id, customer, why string) incidents.Case {
+	w.t.Helper()
+	return w.confirmed(must[incidents.Case](w.t)(w.incidents.Clear(w.ctx, w.all, id, customer, why)))
+}
+
+// confirmed is a case in which Bob has confirmed all that waits for a second person.
+func (w *world) confirmed(c incidents.Case) incidents.Case {
+	w.t.Helper()
+	for _, a := range c.Asked {
+		if a.State == incidents.AskOpen {
+			c = must[incidents.Case](w.t)(w.incidents.ConfirmAsked(w.asBob(), w.all, c.ID, a.ID))
+		}
+	}
+	return c
+}

@@ -125,6 +125,7 @@ func (s *Service) AsKnown(ctx context.Context, scope policy.Scope, ref string, k
 		clocks = d.clocks()
 		c = d.plain()
 		c.NextDue, c.Late = nextOf(clocks)
+		c.ShadowDue = shadowOf(clocks)
 		c.Servers, c.Awareness, c.Decisions = d.servers, d.assertions, d.decisions
 		c.Significant, c.AssessBy = law.Significant(d.company().Entity, d.impact()), d.assessBy(s.opts.Assess)
 		c.Affected, err = s.affectedOf(d, clocks)
@@ -303,10 +304,11 @@ func (s *Service) apply(tx *db.Tx, row *caseRow, d *caseData, in CaseChange) (ch
 		errs = append(errs, kindsField(*in.Kinds))
 	}
 	if note("our_data", in.OurData != nil) {
-		if *in.OurData && row.OurData == 0 {
+		if *in.OurData == law.Yes && row.ours() != law.Yes {
 			d.oursFrom(tx.NowMillis(), tx.NowMillis())
 		}
-		row.OurData = flag(*in.OurData)
+		row.OurData = oursColumn(*in.OurData)
+		errs = append(errs, oursField(*in.OurData))
 	}
 	if note("channel_unsafe", in.ChannelUnsafe != nil) {
 		row.ChannelUnsafe = flag(*in.ChannelUnsafe)

@@ -35,6 +35,29 @@ func (c Clock) runs() bool {
 	return (c.State == Running || c.State == Late) && !c.Shadow && !c.Strict.IsZero() && c.Deadline.Rule.Recipient != law.Theirs
 }
 
+// shadows reports whether a clock is a deadline of ours as far as nobody has decided
+// what it hangs on: were it so, nobody may miss it.
+func (c Clock) shadows() bool {
+	open := c.State == Running || c.State == Late || c.oursUnsaid()
+	return open && c.Shadow && !c.Strict.IsZero() && c.Deadline.Rule.Recipient != law.Theirs
+}
+
+// oursUnsaid reports whether a clock hangs on whether our own data are touched, which
+// nobody has said.
+func (c Clock) oursUnsaid() bool {
+	return c.State == Unknown && c.Shadow && c.Deadline.Rule.Trigger == law.ControllerAware
+}
+
+// shadowOf is the earliest deadline of what nobody has decided; it may have passed.
+func shadowOf(clocks []Clock) (at time.Time) {
+	for _, c := range clocks {
+		if c.shadows() {
+			at = earlier(at, c.Strict)
+		}
+	}
+	return at
+}
+
 // nextOf is the earliest deadline that runs, and whether one has passed.
 func nextOf(clocks []Clock) (next time.Time, late bool) {
 	for _, c := range clocks {

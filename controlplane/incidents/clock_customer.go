@@ -28,7 +28,7 @@ func (d *dossier) stateOf(r affectedRow) AffectedState {
 	}
 	var state AffectedState
 	for _, h := range history {
-		if h.At <= d.known.UnixMilli() {
+		if h.State != "" && h.At <= d.known.UnixMilli() {
 			state = h.State
 		}
 	}

@@ -10,8 +10,9 @@ import (
 )
 
 // ticked records whether data of our own is touched.
-func (w *world) ticked(c incidents.Case, ours bool) {
+func (w *world) ticked(c incidents.Case, yes bool) {
 	w.t.Helper()
+	ours := map[bool]law.Answer{true: law.Yes, false: law.No}[yes]
 	must[incidents.Case](w.t)(w.incidents.Update(w.ctx, w.all, c.ID, 0, incidents.CaseChange{OurData: &ours}))
 }
 
@@ -28,7 +29,7 @@ func (w *world) low(c incidents.Case) {
 func TestDecisionsFromBefore(t *testing.T) {
 	lite(t, func(w *world) {
 		must[incidents.Company](t)(w.incidents.SetCompany(w.ctx, w.all, berlin))
-		c := w.open(nil, func(in *incidents.NewCase) { in.OurData = true })
+		c := w.open(nil, func(in *incidents.NewCase) { in.OurData = law.Yes })
 		w.low(c)
 		must[incidents.Decision](t)(w.incidents.Decide(w.ctx, w.all, c.ID, incidents.NewDecision{Rule: "gdpr-34", NotDue: true, Reasons: "Nobody to tell."}))
 		must[incidents.Case](t)(w.incidents.Close(w.ctx, w.all, c.ID, incidents.Closing{State: incidents.Closed, Why: "Over."}))
@@ -60,7 +61,7 @@ func TestDecisionsFromBefore(t *testing.T) {
 func TestOurDataIsNeverLater(t *testing.T) {
 	const first = "running until 2026-11-23T09:00:00Z"
 	lite(t, func(w *world) {
-		c := w.open(nil, func(in *incidents.NewCase) { in.OurData = true })
+		c := w.open(nil, func(in *incidents.NewCase) { in.OurData = law.Yes })
 		w.clock.Advance(time.Hour)
 		w.ticked(c, false)
 		w.ticked(c, true)
@@ -144,7 +145,7 @@ func TestMergeTakesTheWorse(t *testing.T) {
 func TestCloseAsksForDutiesWithoutANumber(t *testing.T) {
 	lite(t, func(w *world) {
 		must[incidents.Company](t)(w.incidents.SetCompany(w.ctx, w.all, berlin))
-		c := w.open(nil, func(in *incidents.NewCase) { in.OurData = true })
+		c := w.open(nil, func(in *incidents.NewCase) { in.OurData = law.Yes })
 		refused := func(when string) {
 			t.Helper()
 			if _, err := w.incidents.Close(w.ctx, w.all, c.ID, incidents.Closing{State: incidents.Closed, Why: "Over."}); code(err) != controlplane.CodeConflict {

@@ -71,12 +71,15 @@ func (d *dossier) controllerClock(rule law.Rule, trigger time.Time, shadow bool)
 	if telecoms(rule) && !company.Telecoms {
 		return c, false
 	}
-	ours := d.row.OurData == 1
+	ours := d.row.ours() == law.Yes
 	if since := controlplane.FromMillis(d.data.OurDataAt); ours && since.After(trigger) && !telecoms(rule) {
 		trigger = since // that it is our data, too, was known later
 	}
 	if c, ok = d.clock(rule, trigger, shadow, d.zone, company.Country); !ok {
 		return c, false
+	}
+	if d.row.ours() == law.Unknown && !telecoms(rule) {
+		return d.oursUnknown(c), true
 	}
 	if !ours && !telecoms(rule) {
 		c.State, c.Shadow, c.Why = NotDue, false, "As recorded, no data of which we are the controller (staff, billing) are touched."
@@ -102,6 +105,29 @@ func (d *dossier) controllerClock(rule law.Rule, trigger time.Time, shadow bool)
 	}
 	return d.notDue(c), true
 }
+
+// oursUnknown is a duty of which it is not known whether it is ours: nobody has said
+// whether our own data are touched. What it shows is what would be due were it so.
+func (d *dossier) oursUnknown(c Clock) Clock {
+	switch c.Deadline.Rule.Recipient {
+	case law.ToRegister:
+		c = d.settle(c, controlplane.FromMillis(d.row.OpenedAt))
+		c.Why = "This case is the entry."
+		return c
+	case law.ToPeople:
+		c = d.settle(c, nth(d.delivered(ToPeople, "", regimesOf(c.Deadline.Rule)...), 0))
+	default:
+		c = d.settle(c, nth(d.delivered(ToAuthority, "", regimesOf(c.Deadline.Rule)...), 0))
+	}
+	if met(c) || c.State == NotDue {
+		return c
+	}
+	c.State, c.Shadow, c.Why = Unknown, true, oursUnsaid+"."
+	return c
+}
+
+// oursUnsaid says that nobody answered.
+const oursUnsaid = "Nobody has said whether our own data (staff, billing) are touched"
 
 // decidedAsOurs is the latest decision about a rule ("" is the risk) that was made
 // since our own data is recorded as touched: before, it was about others'.

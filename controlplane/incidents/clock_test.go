@@ -148,19 +148,19 @@ func TestOwnClocks(t *testing.T) {
 			want: map[string]string{"gdpr-33-1": "not_due until 2026-11-23T09:00:00Z", "nis2-23-early": "unknown until 2026-11-21T09:00:00Z", "eu-611-2013-initial": "", "uk-gdpr-33-1": ""},
 		},
 		"our data, nothing recorded": {
-			change: func(in *incidents.NewCase) { in.OurData = true },
+			change: func(in *incidents.NewCase) { in.OurData = law.Yes },
 			want:   map[string]string{"gdpr-33-1": "running until 2026-11-23T09:00:00Z", "gdpr-34": "unknown", "gdpr-33-5": "met"},
 		},
 		"our data, suspected": {
-			company: berlin, change: func(in *incidents.NewCase) { in.OurData, in.Certainty = true, law.Suspected },
+			company: berlin, change: func(in *incidents.NewCase) { in.OurData, in.Certainty = law.Yes, law.Suspected },
 			want: map[string]string{"gdpr-33-1": "shadow running until 2026-11-23T09:00:00Z", "nis2-23-early": "not_due until 2026-11-21T09:00:00Z"},
 		},
 		"in the United Kingdom": {
-			company: incidents.Company{Jurisdiction: "UK", Country: "GB", Zone: "Europe/London"}, change: func(in *incidents.NewCase) { in.OurData = true },
+			company: incidents.Company{Jurisdiction: "UK", Country: "GB", Zone: "Europe/London"}, change: func(in *incidents.NewCase) { in.OurData = law.Yes },
 			want: map[string]string{"uk-gdpr-33-1": "running until 2026-11-23T09:00:00Z", "gdpr-33-1": "", "uk-gdpr-34": "unknown", "uk-csrb-initial": "", "uk-pecr-5a": ""},
 		},
 		"in both": {
-			company: incidents.Company{Jurisdiction: "UK", Establishment: true}, change: func(in *incidents.NewCase) { in.OurData = true },
+			company: incidents.Company{Jurisdiction: "UK", Establishment: true}, change: func(in *incidents.NewCase) { in.OurData = law.Yes },
 			want: map[string]string{"uk-gdpr-33-1": "running until 2026-11-23T09:00:00Z", "gdpr-33-1": "running until 2026-11-23T09:00:00Z"},
 		},
 		"a provider in the United Kingdom": {
@@ -229,7 +229,7 @@ func TestOwnClocks(t *testing.T) {
 func TestDecisions(t *testing.T) {
 	lite(t, func(w *world) {
 		must[incidents.Company](t)(w.incidents.SetCompany(w.ctx, w.all, berlin))
-		c := w.open(nil, func(in *incidents.NewCase) { in.OurData = true })
+		c := w.open(nil, func(in *incidents.NewCase) { in.OurData = law.Yes })
 		decide := func(in incidents.NewDecision) {
 			t.Helper()
 			w.clock.Advance(time.Hour)
@@ -258,7 +258,7 @@ func TestOurDataKnownLater(t *testing.T) {
 	lite(t, func(w *world) {
 		c := w.open(nil)
 		w.clock.Advance(30 * time.Hour)
-		yes := true
+		yes := law.Yes
 		c = must[incidents.Case](t)(w.incidents.Update(w.ctx, w.all, c.ID, 0, incidents.CaseChange{OurData: &yes}))
 		w.wantClock(c, "gdpr-33-1", "running until 2026-11-24T15:00:00Z")
 	})
@@ -355,7 +355,7 @@ func TestTelecomsFollowUp(t *testing.T) {
 func TestHoursOverAChangeOfClocks(t *testing.T) {
 	lite(t, func(w *world) {
 		must[incidents.Company](t)(w.incidents.SetCompany(w.ctx, w.all, berlin))
-		c := w.open(nil, func(in *incidents.NewCase) { in.OurData, in.Aware = true, "2026-10-23T10:30:00+02:00" })
+		c := w.open(nil, func(in *incidents.NewCase) { in.OurData, in.Aware = law.Yes, "2026-10-23T10:30:00+02:00" })
 		k := w.clocks(c)["gdpr-33-1"]
 		if got, want := k.Strict.Format(time.RFC3339), "2026-10-26T09:30:00+01:00"; got != want {
 			t.Errorf("strict: got %s, want %s", got, want)

@@ -43,8 +43,10 @@ func (s *Service) Handled(ctx context.Context, scope policy.Scope, id string, at
 }
 
 // Close ends a case: it is over, or it was a false alarm, which everybody who was
-// told is told. Permission: incident.write. Errors: invalid, not found, conflict
-// where a duty runs that nobody has met or decided.
+// told is told. Where somebody is certain, a false alarm counts once another person
+// confirms it (Case.Asked): until then the case goes on. Permission: incident.write.
+// Errors: invalid, not found, conflict where a duty runs that nobody has met or
+// decided, or a suspicion that nobody has.
 func (s *Service) Close(ctx context.Context, scope policy.Scope, id string, in Closing) (out Case, err error) {
 	if in.State != Closed && in.State != FalseAlarm {
 		return out, invalid("/state", "Say closed or false_alarm.")
@@ -53,15 +55,32 @@ func (s *Service) Close(ctx context.Context, scope policy.Scope, id string, in C
 	if err != nil {
 		return out, err
 	}
+	others, err := s.writers(ctx, actorOf(ctx).ID)
+	if err != nil {
+		return out, wrap("close", err)
+	}
 	return s.change(ctx, scope, id, "close", func(tx *db.Tx, row *caseRow, d *caseData) ([]string, error) {
-		if in.State == Closed && row.Drill == 0 {
+		switch {
+		case in.State == FalseAlarm:
+			if waits, err := s.needsSecond(tx, *row, holding{others: others, act: AskFalseAlarm, why: why}); err != nil || waits {
+				return nil, err
+			}
+		case row.Drill == 0:
 			if err := s.mayClose(tx, row.ID); err != nil {
 				return nil, err
 			}
 		}
-		row.State, row.ClosedAt, d.ClosedWhy = string(in.State), tx.NowMillis(), why
-		return nil, s.enter(tx, row.ID, "incident.closed", map[string]any{"state": string(in.State)}, map[string]string{"why": why})
+		return nil, s.end(tx, row, d, in.State, why)
 	})
+}
+
+// end ends a case.
+func (s *Service) end(tx *db.Tx, row *caseRow, d *caseData, state State, why string) error {
+	row.State, row.ClosedAt, d.ClosedWhy = string(state), tx.NowMillis(), why
+	if err := s.mootAsked(tx, row.ID, "the case has ended"); err != nil {
+		return err
+	}
+	return s.enter(tx, row.ID, "incident.closed", map[string]any{"state": string(state)}, map[string]string{"why": why})
 }
 
 // mayClose refuses to close over a duty that runs.

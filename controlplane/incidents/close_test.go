@@ -36,7 +36,7 @@ func TestClose(t *testing.T) {
 			t.Errorf("a closed case changes: %v", err)
 		}
 		alarm := w.affect(w.open(on(w.shared)), w.maple)
-		alarm = must[incidents.Case](t)(w.incidents.Close(w.ctx, w.all, alarm.ID, incidents.Closing{State: incidents.FalseAlarm, Why: "A test of ours."}))
+		alarm = w.falseAlarm(alarm.ID, "A test of ours.")
 		w.wantClock(alarm, "gdpr-33-2 maple", "not_due until 2026-11-21T09:00:00Z")
 		same(t, "hook", closed, []string{"closed Over.", "false_alarm A test of ours."})
 	})
@@ -48,7 +48,7 @@ func TestReopen(t *testing.T) {
 		c := w.affect(w.open(on(w.shared)), w.maple, w.harbour)
 		w.tell(c, w.maple)
 		w.clock.Advance(20 * time.Hour)
-		c = must[incidents.Case](t)(w.incidents.Close(w.ctx, w.all, c.ID, incidents.Closing{State: incidents.FalseAlarm, Why: "It was a test."}))
+		c = w.falseAlarm(c.ID, "It was a test.")
 		w.later(10 * time.Hour)
 		same(t, "while it is closed", w.kinds(), nil)
 		if _, err := w.incidents.Reopen(w.ctx, w.all, c.ID, incidents.Reopening{Wrongly: true}); code(err) != controlplane.CodeInvalid {
@@ -110,7 +110,7 @@ func TestMerge(t *testing.T) {
 	each(t, func(w *world) {
 		early := w.affect(w.open(on(w.mapleOne)), w.maple)
 		w.clock.Advance(5 * time.Hour)
-		late := w.affect(w.open(on(w.shared), func(in *incidents.NewCase) { in.OurData = true }), w.maple, w.harbour)
+		late := w.affect(w.open(on(w.shared), func(in *incidents.NewCase) { in.OurData = law.Yes }), w.maple, w.harbour)
 		w.tell(late, w.harbour)
 		w.wantClock(late, "gdpr-33-2 maple", "running until 2026-11-21T14:00:00Z")
 		if _, err := w.incidents.Merge(w.ctx, w.all, late.ID, late.ID, "x"); code(err) != controlplane.CodeInvalid {

@@ -108,10 +108,10 @@ func (s *Service) checkDecision(tx *db.Tx, c caseRow, in NewDecision) error {
 		add("/exemption", "An exemption is for people who are not told.")
 	case in.Exemption != NoExemption && risk != High && risk != "":
 		add("/exemption", "Without a high risk nobody has to be told, and there is nothing to be exempt from.")
-	case c.OurData == 1 && risk == High && !in.People && in.Exemption == NoExemption:
+	case c.ours() == law.Yes && risk == High && !in.People && in.Exemption == NoExemption:
 		add("/people", "The risk is high and data of our own is touched: the people are told (Article 34), unless an exemption holds.")
 	}
-	if c.OurData == 1 && (risk == Medium || risk == High) && !in.Authority {
+	if c.ours() == law.Yes && (risk == Medium || risk == High) && !in.Authority {
 		add("/authority", "Data of our own is touched and a risk is not unlikely: the authority is told (Article 33(1)).")
 	}
 	if len(bad) > 0 {

@@ -31,7 +31,7 @@ func TestRiskOf(t *testing.T) {
 func TestDecide(t *testing.T) {
 	each(t, func(w *world) {
 		t := w.t
-		ours := w.open(nil, func(in *incidents.NewCase) { in.OurData = true })
+		ours := w.open(nil, func(in *incidents.NewCase) { in.OurData = law.Yes })
 		theirs := w.open([]customers.Server{w.mapleOne})
 		const l, m, h = incidents.Low, incidents.Medium, incidents.High
 		for _, tt := range []struct {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"ostler/controlplane/db"
+	"ostler/controlplane/incidents/law"
 	"ostler/controlplane/policy"
 )
 
@@ -263,9 +264,9 @@ func (f folder) encrypted() string {
 func (f folder) processor() string {
 	n := len(concerned(f.c))
 	switch {
-	case f.c.OurData && n > 0:
+	case f.c.OurData == law.Yes && n > 0:
 		return "We are controller of the data of our own that is touched, and processor for " + count(n, "customer") + "."
-	case f.c.OurData:
+	case f.c.OurData == law.Yes:
 		return "We are controller of the data that is touched."
 	}
 	return "We are processor, for " + count(n, "customer") + ": they are the controllers, or processors of others."

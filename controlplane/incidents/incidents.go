@@ -63,9 +63,9 @@ type Case struct {
 	Kinds   []Kind
 	State   State
 	Drill   bool // an exercise: nothing leaves the house
-	// OurData says that data of our own staff or billing is touched: we are
-	// controller too.
-	OurData bool
+	// OurData answers whether data of our own staff or billing is touched: yes is
+	// that we are controller too, unknown that nobody has said.
+	OurData law.Answer
 	// Significant is what an incident is for NIS2, with the reasons.
 	Significant law.Significance
 	// ChannelUnsafe says that the usual channel may be compromised: customers are
@@ -99,7 +99,11 @@ type Case struct {
 	// that one has passed.
 	NextDue time.Time
 	Late    bool
-	Version int64
+	// ShadowDue is the earliest deadline of what nobody has decided: what would be
+	// due were it certain. It may have passed; zero where there is none.
+	ShadowDue time.Time
+	Asked     []Asked // Get only: what takes a clock away, and who confirmed it
+	Version   int64
 }
 
 // AffectedState is whether a customer is in it.
@@ -129,8 +133,13 @@ type Affected struct {
 	ClearedWhy           string
 	Clock                Clock     // of Article 33(2); Rule "" where none runs yet
 	ToldAt               time.Time // the first notice was delivered
-	// TheirDue is until when they probably have to tell their authority, 72 h
-	// from our delivery; zero before, or where they are not the controller.
+	// TheyKnewAt is since when they say that they knew of it themselves, zero where
+	// nobody wrote that down; TheyKnewBy is who did, last.
+	TheyKnewAt time.Time
+	TheyKnewBy string
+	// TheirDue is until when they probably have to tell their authority, 72 h from
+	// our delivery, or from when they say that they knew, whichever is earlier; zero
+	// before, or where they are not the controller.
 	TheirDue time.Time
 	Role     DataRole
 	Notices  []string // bnt_

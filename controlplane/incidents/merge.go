@@ -62,14 +62,14 @@ func (s *Service) Merge(ctx context.Context, scope policy.Scope, id, into, why s
 
 // widen has a case be what two were.
 func widen(row *caseRow, d *caseData, from caseRow, was caseData, now int64) {
-	if from.OurData == 1 {
+	if from.ours() == law.Yes {
 		said := d.OursSaidAt
-		if row.OurData == 0 {
+		if row.ours() != law.Yes {
 			said = now // what was decided here was not about our data
 		}
 		d.oursFrom(max(was.OurDataAt, ourDataAlways), said)
 	}
-	row.OurData, row.ChannelUnsafe = max(row.OurData, from.OurData), max(row.ChannelUnsafe, from.ChannelUnsafe)
+	row.OurData, row.ChannelUnsafe = oursColumn(surer(row.ours(), from.ours())), max(row.ChannelUnsafe, from.ChannelUnsafe)
 	row.DetectedAt = min(row.DetectedAt, from.DetectedAt)
 	if row.OccurredFrom == 0 || from.OccurredFrom > 0 && from.OccurredFrom < row.OccurredFrom {
 		row.OccurredFrom = from.OccurredFrom
@@ -340,8 +340,8 @@ func (s *Service) splitOff(tx *db.Tx, p part, d caseData, title, why string) (st
 		return "", err
 	}
 	row := p.from
-	row.ID, row.Year, row.Seq, row.Version, row.OurData, row.FrozenUntil = controlplane.NewID(controlplane.PrefixIncident), int64(year), seq, 0, 0, 0
-	row.NextDue, row.Late, row.WakeAt, row.OpenedAt, row.OpenedBy = 0, 0, 0, p.from.OpenedAt, actorOf(tx.Context()).ID
+	row.ID, row.Year, row.Seq, row.Version, row.OurData, row.FrozenUntil = controlplane.NewID(controlplane.PrefixIncident), int64(year), seq, 0, oursApart(p.from), 0
+	row.NextDue, row.ShadowDue, row.Late, row.WakeAt, row.OpenedAt, row.OpenedBy = 0, 0, 0, 0, p.from.OpenedAt, actorOf(tx.Context()).ID
 	if err := s.saveCase(tx, &row, caseData{Title: title, Summary: d.Summary, Impact: d.Impact}); err != nil {
 		return "", err
 	}
@@ -364,6 +364,15 @@ func (s *Service) splitOff(tx *db.Tx, p part, d caseData, title, why string) (st
 		return "", err
 	}
 	return row.ID, s.tellAffected(tx, row.ID, touched)
+}
+
+// oursApart is whether our own data is touched in a part of a case: where it is in the
+// whole, nobody has said of the part.
+func oursApart(whole caseRow) int64 {
+	if whole.ours() == law.No {
+		return oursColumn(law.No)
+	}
+	return oursColumn(law.Unknown)
 }
 
 // leave has a part be no more in the case that it came from.

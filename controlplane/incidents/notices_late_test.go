@@ -87,7 +87,7 @@ func TestTheChannelBecameUnsafe(t *testing.T) {
 func TestToldLateSaysWhy(t *testing.T) {
 	each(t, func(w *world) {
 		w.contactable()
-		ours := func(n *incidents.NewCase) { n.OurData = true }
+		ours := func(n *incidents.NewCase) { n.OurData = "yes" }
 		paper := func(c incidents.Case, to incidents.Audience, regime string) incidents.Notice {
 			return must[incidents.Notice](t)(w.incidents.MakeDraftFor(w.ctx, w.all, c.ID, to, regime, incidents.First))
 		}

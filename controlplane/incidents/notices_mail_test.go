@@ -307,7 +307,7 @@ func TestKilledInTheMiddleOfMany(t *testing.T) {
 			t.Errorf("mails: %d, each once", len(once))
 		}
 		// A false alarm told to all of them, broken off too.
-		must[incidents.Case](t)(w.incidents.Close(w.ctx, w.all, c.ID, incidents.Closing{State: incidents.FalseAlarm, Why: "A test."}))
+		w.falseAlarm(c.ID, "A test.")
 		b.left = 70
 		if err := w.incidents.Pass(w.ctx); !errors.Is(err, errKilled) {
 			t.Errorf("got %v", err)

@@ -532,7 +532,7 @@ func TestFalseAlarm(t *testing.T) {
 		w.sendAlone(items[0].ID)
 		waiting, _, _ := w.incidents.Notices(w.ctx, w.all, incidents.NoticeFilter{Case: c.ID, Customer: w.harbour.ID, State: incidents.Draft})
 		must[incidents.Notice](t)(w.incidents.Send(w.ctx, w.all, waiting[0].ID, incidents.Sending{}))
-		must[incidents.Case](t)(w.incidents.Close(w.ctx, w.all, c.ID, incidents.Closing{State: incidents.FalseAlarm, Why: "It was a test of ours."}))
+		w.falseAlarm(c.ID, "It was a test of ours.")
 		w.later(2 * time.Hour)
 		same(t, "notices", w.sent(mail.IncidentNotice), []string{"anna@maple.example"})
 		same(t, "withdrawn", w.sent(mail.IncidentWithdrawn), []string{"anna@maple.example"})
@@ -561,7 +561,7 @@ func TestCleared(t *testing.T) {
 		if err != nil || sent != 2 {
 			t.Fatal(sent, err)
 		}
-		must[incidents.Case](t)(w.incidents.Clear(w.ctx, w.all, c.ID, w.maple.ID, "Only Harbour Mail was read."))
+		w.clear(c.ID, w.maple.ID, "Only Harbour Mail was read.")
 		w.run()
 		w.run()
 		got := w.post.letters(mail.IncidentWithdrawn)
@@ -581,7 +581,7 @@ func TestADrillSendsNothing(t *testing.T) {
 		if err != nil || sent != 2 || len(kept) != 0 {
 			t.Fatalf("got %d, %v, %v", sent, kept, err)
 		}
-		must[incidents.Case](t)(w.incidents.Clear(w.ctx, w.all, c.ID, w.harbour.ID, "An exercise."))
+		w.clear(c.ID, w.harbour.ID, "An exercise.")
 		w.later(48 * time.Hour)
 		if to := w.post.to(); len(to) != 0 {
 			t.Errorf("mails of an exercise: %v", to)
@@ -601,7 +601,7 @@ func TestADrillSendsNothing(t *testing.T) {
 func TestPapers(t *testing.T) {
 	each(t, func(w *world) {
 		w.contactable()
-		c := w.open([]customers.Server{w.mapleOne}, func(n *incidents.NewCase) { n.OurData = true })
+		c := w.open([]customers.Server{w.mapleOne}, func(n *incidents.NewCase) { n.OurData = "yes" })
 		n := must[incidents.Notice](t)(w.incidents.MakeDraftFor(w.ctx, w.all, c.ID, incidents.ToAuthority, "gdpr", incidents.First))
 		if !strings.Contains(n.Text, "Artikel 33 Absatz 1") || n.Lang != "de" || !strings.Contains(n.Text, "Hof Hosting") {
 			t.Errorf("got %s\n%s", n.Lang, n.Text)

@@ -103,7 +103,7 @@ func noticesOfThirtyDays(w *world, clock *virtual) {
 	at(8*day + time.Hour)
 	must[incidents.Notice](t)(w.incidents.Tell(w.ctx, w.all, h.ID, incidents.Telling{To: "Henry", How: "call", Note: "He has read it."}))
 	at(9 * day)
-	must[incidents.Case](t)(w.incidents.Clear(w.ctx, w.all, c.ID, w.harbour.ID, "Their folder was not opened."))
+	w.clear(c.ID, w.harbour.ID, "Their folder was not opened.")
 	at(9*day + time.Hour)
 	same(t, "taken back", w.sent(mail.IncidentWithdrawn), []string{"henry@harbour.example"})
 	w.becomes(mail.IncidentWithdrawn, "henry@harbour.example", mail.Accepted, "")

@@ -16,7 +16,7 @@ import (
 func TestAFalseAlarmWithdrawsPapers(t *testing.T) {
 	each(t, func(w *world) {
 		w.contactable()
-		c := w.open([]customers.Server{w.mapleOne}, func(n *incidents.NewCase) { n.OurData, n.Lead, n.Certainty = true, w.bob.ID, "suspected" })
+		c := w.open([]customers.Server{w.mapleOne}, func(n *incidents.NewCase) { n.OurData, n.Lead, n.Certainty = "yes", w.bob.ID, "suspected" })
 		paper := func(to incidents.Audience, regime string, p incidents.Purpose) incidents.Notice {
 			return must[incidents.Notice](t)(w.incidents.MakeDraftFor(w.ctx, w.all, c.ID, to, regime, p))
 		}
@@ -25,7 +25,7 @@ func TestAFalseAlarmWithdrawsPapers(t *testing.T) {
 		}
 		open := paper(incidents.ToAuthority, "gdpr", incidents.Update)
 		paper(incidents.ToPeople, "gdpr", incidents.First) // nobody was told yet
-		must[incidents.Case](t)(w.incidents.Close(w.ctx, w.all, c.ID, incidents.Closing{State: incidents.FalseAlarm, Why: "It was a test of ours."}))
+		w.falseAlarm(c.ID, "It was a test of ours.")
 		w.run()
 		if got := w.notice(open.ID); got.State != incidents.Discarded {
 			t.Errorf("a draft of a false alarm: %s", got.State)
@@ -54,7 +54,7 @@ func TestTakenBackGoesNoFurther(t *testing.T) {
 		c := w.affect(w.open([]customers.Server{w.mapleOne}), w.maple)
 		n := w.sendAlone(w.draft(c, incidents.First, w.maple).ID)
 		w.becomes(mail.IncidentNotice, "anna@maple.example", mail.Accepted, "")
-		must[incidents.Case](t)(w.incidents.Clear(w.ctx, w.all, c.ID, w.maple.ID, "The files were another’s."))
+		w.clear(c.ID, w.maple.ID, "The files were another’s.")
 		w.later(5 * time.Hour)
 		same(t, "mails", w.sent(mail.IncidentNotice), []string{"anna@maple.example"})
 		if slices.Contains(w.kinds(), "incident.unreachable") {

@@ -84,7 +84,10 @@ func (s *Service) checkOpening(ctx context.Context, scope policy.Scope, in NewCa
 	if !o.Certainty.Valid() {
 		errs = append(errs, invalid("/certainty", "Say suspected or certain."))
 	}
-	errs = append(errs, kindsField(o.Kinds))
+	if o.OurData == "" {
+		o.OurData = law.Unknown
+	}
+	errs = append(errs, kindsField(o.Kinds), oursField(o.OurData))
 	if o.Lead == "" {
 		o.Lead = actorOf(ctx).ID
 	}
@@ -138,6 +141,14 @@ func kindsField(kinds []Kind) error {
 		if !k.Valid() {
 			return invalid("/kinds", "Choose among destruction, loss, alteration, disclosure and access.")
 		}
+	}
+	return nil
+}
+
+// oursField checks an answer to whether our own data is touched.
+func oursField(a law.Answer) error {
+	if !a.Valid() {
+		return invalid("/our_data", "Answer yes, no or unknown.")
 	}
 	return nil
 }
@@ -225,13 +236,13 @@ func (s *Service) openIn(tx *db.Tx, o opening) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	row := caseRow{ID: controlplane.NewID(controlplane.PrefixIncident), Year: int64(year), Seq: seq, State: string(Open), Drill: flag(o.Drill), OurData: flag(o.OurData),
+	row := caseRow{ID: controlplane.NewID(controlplane.PrefixIncident), Year: int64(year), Seq: seq, State: string(Open), Drill: flag(o.Drill), OurData: oursColumn(o.OurData),
 		ChannelUnsafe: flag(o.ChannelUnsafe), Kinds: joined(distinct(o.Kinds)), Zone: o.zone.String(), DetectedAt: o.detected.UnixMilli(), OpenedAt: tx.NowMillis(),
 		OpenedBy: actorOf(tx.Context()).ID, Lead: o.Lead, Source: o.Source}
-	if err := s.saveCase(tx, &row, caseData{Title: o.Title, Summary: o.Summary, OurDataAt: flag(o.OurData) * ourDataAlways}); err != nil {
+	if err := s.saveCase(tx, &row, caseData{Title: o.Title, Summary: o.Summary, OurDataAt: flag(o.OurData == law.Yes) * ourDataAlways}); err != nil {
 		return "", err
 	}
-	data := map[string]any{"number": row.numberOf(), "drill": o.Drill, "servers": o.servers, "customers": o.named, "our_data": o.OurData, "detected": controlplane.Instant(o.detected)}
+	data := map[string]any{"number": row.numberOf(), "drill": o.Drill, "servers": o.servers, "customers": o.named, "our_data": string(o.OurData), "detected": controlplane.Instant(o.detected)}
 	if err := s.enter(tx, row.ID, "incident.opened", data, map[string]string{"title": o.Title}); err != nil {
 		return "", err
 	}

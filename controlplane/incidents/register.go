@@ -248,7 +248,7 @@ func (f folder) facts() string {
 		possible += int(flag(a.State == Possible))
 	}
 	parts = append(parts, fmt.Sprintf("%s affected, %s possibly.", count(affected, "customer"), count(possible, "customer")))
-	if f.c.OurData {
+	if f.c.OurData == law.Yes {
 		parts = append(parts, "Data of our own staff or billing is touched: we are controller too.")
 	}
 	for _, x := range f.c.Facts {
@@ -301,7 +301,9 @@ func (f folder) notTold() string {
 		return d.Reasons
 	case ok:
 		return "It is to be told, and was not told yet."
-	case !f.c.OurData:
+	case f.c.OurData == law.Unknown:
+		return oursUnsaid + "."
+	case f.c.OurData == law.No:
 		return "We are processor: each customer decides whether to tell their authority. Nobody has assessed the risk here."
 	}
 	return "Nobody has decided yet."

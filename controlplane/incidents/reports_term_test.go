@@ -86,7 +86,7 @@ func TestReportersTerm(t *testing.T) {
 		if n := w.one("SELECT COUNT(*) FROM incident_reports WHERE LENGTH(reporter) > 0 AND COALESCE(LENGTH(name), 0) + COALESCE(LENGTH(contact), 0) = 0"); n != 2 {
 			t.Errorf("hashes kept: got %d", n)
 		}
-		must[incidents.Case](t)(w.incidents.Close(w.ctx, w.all, c.ID, incidents.Closing{State: incidents.FalseAlarm, Why: "It was nothing."}))
+		w.falseAlarm(c.ID, "It was nothing.")
 		triage(waits, incidents.Triage{Aside: "Late, and nothing."})
 		w.later(300 * day)
 		same(t, "its case had ended", named(), []string{"belongs", "waits"})

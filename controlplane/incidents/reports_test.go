@@ -239,7 +239,7 @@ func TestTriage(t *testing.T) {
 		if c.Source != r.ID || len(c.Servers) != 1 || c.Servers[0] != w.shared.ID || len(c.Affected) != 2 {
 			t.Errorf("new case: got %+v", c)
 		}
-		must[incidents.Case](t)(w.incidents.Close(w.ctx, w.all, c.ID, incidents.Closing{State: incidents.FalseAlarm, Why: "It was Bob."}))
+		w.falseAlarm(c.ID, "It was Bob.")
 		if _, err := w.incidents.Triage(w.ctx, w.all, report().ID, incidents.Triage{Case: c.ID}); code(err) != controlplane.CodeConflict {
 			t.Errorf("to a closed case: got %v", err)
 		}

@@ -24,7 +24,25 @@ func deleteAlarm(tx *db.Tx, r alarmRow) error {
 	return tx.Exec("DELETE FROM incident_alarms WHERE case_id = ? AND rule = ? AND due_at = ? AND level = ?", r.CaseID, r.Rule, r.DueAt, r.Level).Error
 }
 
-// setDue writes when a case is to be looked at.
-func setDue(tx *db.Tx, incident string, next, late, wake int64) error {
-	return tx.Exec("UPDATE incident_cases SET next_due = ?, late = ?, wake_at = ? WHERE id = ?", next, late, wake, incident).Error
+// setDue writes what is due in a case, what would be were it certain, and when it is
+// to be looked at.
+func setDue(tx *db.Tx, incident string, next, shadow, late, wake int64) error {
+	return tx.Exec("UPDATE incident_cases SET next_due = ?, shadow_due = ?, late = ?, wake_at = ? WHERE id = ?", next, shadow, late, wake, incident).Error
 }
+
+// askedRow is what takes a clock away, with what became of it.
+type askedRow struct {
+	ID         string `gorm:"primaryKey"`
+	CaseID     string
+	CustomerID string
+	Act        string
+	ByID       string
+	At         int64
+	Why        []byte
+	State      string
+	SettledBy  string
+	SettledAt  int64
+	Alone      int64
+}
+
+func (askedRow) TableName() string { return "incident_asked" }

@@ -21,7 +21,7 @@ type caseRow struct {
 	Year, Seq     int64
 	State         string
 	Drill         int64
-	OurData       int64
+	OurData       int64 // 0 is that nobody said
 	ChannelUnsafe int64
 	Kinds         string // joined by ","
 	Zone          string
@@ -38,6 +38,7 @@ type caseRow struct {
 	MergedInto    string
 	ClosedAt      int64
 	NextDue       int64
+	ShadowDue     int64
 	Late          int64
 	WakeAt        int64
 	Version       int64
@@ -103,10 +104,13 @@ type affectedRow struct {
 
 func (affectedRow) TableName() string { return "incident_affected" }
 
-// stateAt is a state of a customer in a case since an instant.
+// stateAt is a state of a customer in a case since an instant, or what somebody wrote
+// down then: since when the customer says that they knew, in Unix milliseconds.
 type stateAt struct {
-	At    int64         `json:"at"`
-	State AffectedState `json:"state"`
+	At       int64         `json:"at"`
+	State    AffectedState `json:"state,omitempty"`
+	TheyKnew int64         `json:"they_knew,omitempty"`
+	By       string        `json:"by,omitempty"` // who wrote it down
 }
 
 // assertionRow is somebody's word about awareness.
@@ -126,6 +130,22 @@ type assertionRow struct {
 }
 
 func (assertionRow) TableName() string { return "incident_assertions" }
+
+// ours is whether our own data is touched, as a row has it.
+func (r caseRow) ours() law.Answer {
+	switch r.OurData {
+	case 1:
+		return law.Yes
+	case 2:
+		return law.No
+	}
+	return law.Unknown
+}
+
+// oursColumn is an answer as a row has it.
+func oursColumn(a law.Answer) int64 {
+	return map[law.Answer]int64{law.Yes: 1, law.No: 2}[a]
+}
 
 // told is a notice of a case as far as clocks ask.
 type told struct {

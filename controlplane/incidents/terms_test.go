@@ -94,7 +94,7 @@ func TestCompany(t *testing.T) {
 func TestRulesByTrigger(t *testing.T) {
 	each(t, func(w *world) {
 		must[incidents.Company](t)(w.incidents.SetCompany(w.ctx, w.all, berlin))
-		before := w.open(nil, func(in *incidents.NewCase) { in.OurData = true })
+		before := w.open(nil, func(in *incidents.NewCase) { in.OurData = law.Yes })
 		p, sum, since, err := w.incidents.Rules(w.ctx, w.all)
 		if err != nil || p.Version == "" || len(sum) != 64 || !since.IsZero() {
 			t.Fatalf("shipped: %s %s %v %v", p.Version, sum, since, err)
@@ -109,8 +109,8 @@ func TestRulesByTrigger(t *testing.T) {
 			t.Errorf("loaded: %s", loaded.Version)
 		}
 		must[law.Pack](t)(w.incidents.LoadRules(w.ctx, w.all, pack)) // again: nothing
-		after := w.open(nil, func(in *incidents.NewCase) { in.OurData = true })
-		backdated := w.open(nil, func(in *incidents.NewCase) { in.OurData, in.Aware = true, "2026-11-20T09:59:59Z" })
+		after := w.open(nil, func(in *incidents.NewCase) { in.OurData = law.Yes })
+		backdated := w.open(nil, func(in *incidents.NewCase) { in.OurData, in.Aware = law.Yes, "2026-11-20T09:59:59Z" })
 		w.wantClock(before, "gdpr-33-1", "running until 2026-11-23T09:00:00Z")
 		w.wantClock(after, "gdpr-33-1", "running until 2026-11-24T10:00:00Z")
 		w.wantClock(backdated, "gdpr-33-1", "running until 2026-11-23T09:59:59Z")

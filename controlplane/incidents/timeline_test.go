@@ -128,9 +128,9 @@ func TestRegister(t *testing.T) {
 		w.known()
 		suspicion := func(in *incidents.NewCase) { in.Certainty = law.Suspected }
 		nothing := w.open([]customers.Server{w.mapleOne}, suspicion)
-		must[incidents.Case](t)(w.incidents.Close(w.ctx, w.all, nothing.ID, incidents.Closing{State: incidents.FalseAlarm, Why: "It was us."}))
+		w.falseAlarm(nothing.ID, "It was us.")
 		w.open([]customers.Server{w.mapleOne}, func(in *incidents.NewCase) { in.Drill = true })
-		c := w.open([]customers.Server{w.mapleOne}, func(in *incidents.NewCase) { in.Title, in.OurData = "=1+1 "+hostile, true })
+		c := w.open([]customers.Server{w.mapleOne}, func(in *incidents.NewCase) { in.Title, in.OurData = "=1+1 "+hostile, law.Yes })
 		w.affect(c, w.maple)
 		got := w.register(0)
 		if len(got) != 1 || got[0].Case.ID != c.ID || got[0].NotTold != "Nobody has decided yet." || !got[0].KeptUntil.IsZero() {
@@ -175,7 +175,7 @@ func TestAuthorityForm(t *testing.T) {
 	each(t, func(w *world) {
 		t := w.t
 		w.known()
-		c := w.open([]customers.Server{w.mapleOne}, func(in *incidents.NewCase) { in.Title = hostile; in.OurData = true })
+		c := w.open([]customers.Server{w.mapleOne}, func(in *incidents.NewCase) { in.Title = hostile; in.OurData = law.Yes })
 		for authority, keys := range map[string][]string{
 			"ico":  {"organisation", "contact", "phase", "nature", "occurred", "discovered", "aware", "people", "records", "special_categories", "consequences", "risk", "encrypted", "training", "measures", "people_told", "regulators", "police", "processor", "delay"},
 			"edpb": {"organisation", "contact", "nature", "categories", "people", "record_categories", "records", "consequences", "measures", "authority", "cross_border", "exemption", "delay"},

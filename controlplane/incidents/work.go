@@ -23,7 +23,7 @@ type NewCase struct {
 	Certainty     law.Certainty
 	Aware         At
 	Ground        string
-	OurData       bool
+	OurData       law.Answer // "" is unknown
 	ChannelUnsafe bool
 	Drill         bool
 	Lead          string // stf_; "" is who opens it
@@ -34,11 +34,12 @@ type NewCase struct {
 type CaseChange struct {
 	Title, Summary *string
 	Kinds          *[]Kind
-	OurData        *bool
+	OurData        *law.Answer
 	ChannelUnsafe  *bool
 	OccurredFrom   *At
 	Lead           *string
 	Impact         *law.Impact // what NIS2's significance is judged by
+	PeopleIn       *[]string   // countries in which the people affected live, ISO 3166-1
 	Facts          []Field     // each in place of that of its key; an Empty one takes it away
 }
 

@@ -315,10 +315,11 @@ func (w *world) write(fn func(tx *db.Tx) error) {
 }
 
 // open opens a case as Ada: certain of the case as a whole, unless a change says
-// otherwise. Its tenants are possibly affected.
+// otherwise, and that no data of our own are touched. Its tenants are possibly
+// affected.
 func (w *world) open(servers []customers.Server, change ...func(*incidents.NewCase)) incidents.Case {
 	w.t.Helper()
-	in := incidents.NewCase{Title: "I think we were hacked", Kinds: []incidents.Kind{incidents.Access}, Certainty: law.Certain, Ground: "A file of theirs was on a forum."}
+	in := incidents.NewCase{Title: "I think we were hacked", Kinds: []incidents.Kind{incidents.Access}, Certainty: law.Certain, Ground: "A file of theirs was on a forum.", OurData: law.No}
 	for _, v := range servers {
 		in.Servers = append(in.Servers, v.ID)
 	}

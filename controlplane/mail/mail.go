@@ -63,6 +63,7 @@ const (
 	IncidentChannel   = "incident.channel"   // no args: mail may be read by others, somebody calls
 	IncidentAlarm     = "incident.alarm"     // to staff; args: what, number, due, because
 	IncidentSecond    = "incident.second"    // to staff; args: who, number, what, until
+	IncidentConfirm   = "incident.confirm"   // to staff; args: who, number, what
 	IncidentReceived  = "incident.received"  // to who reported something; args: number, text
 
 	Test = "test" // no args

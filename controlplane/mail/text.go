@@ -67,7 +67,7 @@ func Templates() []string {
 	return []string{RestoreReady, RestorePlaced, RestoreFailed, AskAnswered, CertificateExpiring, CertificateExpired,
 		AccessChanged, AccessBreakGlass, AccessApprove, AccessReviewed, AccessFlagged, AccessDecided,
 		IncidentNotice, IncidentUpdate, IncidentWithdrawn, IncidentFreeze, IncidentAdvisory, IncidentChange, IncidentChannel,
-		IncidentAlarm, IncidentSecond, IncidentReceived, Test}
+		IncidentAlarm, IncidentSecond, IncidentConfirm, IncidentReceived, Test}
 }
 
 // noticeTemplate is the mail without content.

@@ -38,7 +38,7 @@ type Incident struct {
 	Kinds         []string            `json:"kinds" nullable:"false" doc:"destruction, loss, alteration, disclosure, access: Article 4(12) GDPR"`
 	State         string              `json:"state" enum:"open,closed,false_alarm,merged"`
 	Drill         bool                `json:"drill" doc:"An exercise: nothing leaves the house"`
-	OurData       bool                `json:"our_data" doc:"Data of our own staff or billing is touched: we are controller too"`
+	OurData       string              `json:"our_data" enum:"yes,no,unknown" doc:"Whether data of our own staff or billing is touched: then we are controller too. Unknown: nobody has said"`
 	Significant   string              `json:"significant" doc:"For NIS2: yes, no or unknown"`
 	ChannelUnsafe bool                `json:"channel_unsafe"`
 	Zone          string              `json:"zone"`
@@ -146,7 +146,7 @@ func each[S, T any](items []S, view func(S) T) []T {
 
 func viewIncident(c incidents.Case) Incident {
 	return Incident{ID: c.ID, Number: c.Number, Title: c.Title, Summary: c.Summary, Kinds: each(c.Kinds, func(k incidents.Kind) string { return string(k) }), State: string(c.State), Drill: c.Drill,
-		OurData: c.OurData, Significant: string(c.Significant.Answer), ChannelUnsafe: c.ChannelUnsafe, Zone: c.Zone, DetectedAt: controlplane.Instant(c.DetectedAt),
+		OurData: string(c.OurData), Significant: string(c.Significant.Answer), ChannelUnsafe: c.ChannelUnsafe, Zone: c.Zone, DetectedAt: controlplane.Instant(c.DetectedAt),
 		OccurredFrom: controlplane.Instant(c.OccurredFrom), ContainedAt: controlplane.Instant(c.ContainedAt), HandledAt: controlplane.Instant(c.HandledAt), OpenedAt: controlplane.Instant(c.OpenedAt),
 		OpenedBy: c.OpenedBy, Lead: c.Lead, Source: c.Source, Servers: some(c.Servers), Affected: each(c.Affected, viewAffected), Awareness: each(c.Awareness, viewAssertion),
 		AssessBy: controlplane.Instant(c.AssessBy), FrozenUntil: controlplane.Instant(c.FrozenUntil), FrozenGround: c.FrozenGround, MergedInto: c.MergedInto, ClosedAt: controlplane.Instant(c.ClosedAt),
@@ -169,7 +169,7 @@ type NewIncident struct {
 	Certainty     string   `json:"certainty,omitempty" enum:"suspected,certain"`
 	Aware         string   `json:"aware_at,omitempty"`
 	Ground        string   `json:"ground,omitempty"`
-	OurData       bool     `json:"our_data,omitempty"`
+	OurData       string   `json:"our_data,omitempty" enum:"yes,no,unknown" doc:"Absent: nobody has said"`
 	ChannelUnsafe bool     `json:"channel_unsafe,omitempty"`
 	Drill         bool     `json:"drill,omitempty"`
 	Lead          string   `json:"lead,omitempty"`
@@ -179,7 +179,7 @@ type NewIncident struct {
 func (n NewIncident) open() (out incidents.NewCase, err error) {
 	kinds, err := words[incidents.Kind]("/kinds", n.Kinds)
 	return incidents.NewCase{Title: n.Title, Summary: n.Summary, Kinds: kinds, Servers: n.Servers, Customers: n.Customers, Detected: incidents.At(n.Detected), Certainty: law.Certainty(n.Certainty),
-		Aware: incidents.At(n.Aware), Ground: n.Ground, OurData: n.OurData, ChannelUnsafe: n.ChannelUnsafe, Drill: n.Drill, Lead: n.Lead, Source: n.Source}, err
+		Aware: incidents.At(n.Aware), Ground: n.Ground, OurData: law.Answer(n.OurData), ChannelUnsafe: n.ChannelUnsafe, Drill: n.Drill, Lead: n.Lead, Source: n.Source}, err
 }
 
 // IncidentChange changes a case; what is absent stays.
@@ -187,7 +187,7 @@ type IncidentChange struct {
 	Title         *string            `json:"title,omitempty"`
 	Summary       *string            `json:"summary,omitempty"`
 	Kinds         *[]string          `json:"kinds,omitempty"`
-	OurData       *bool              `json:"our_data,omitempty"`
+	OurData       *string            `json:"our_data,omitempty" enum:"yes,no,unknown"`
 	ChannelUnsafe *bool              `json:"channel_unsafe,omitempty"`
 	OccurredFrom  *string            `json:"occurred_from,omitempty"`
 	Lead          *string            `json:"lead,omitempty"`
@@ -227,7 +227,7 @@ func knownAnswer(s string) law.Answer {
 }
 
 func (c IncidentChange) change() (out incidents.CaseChange, err error) {
-	out = incidents.CaseChange{Title: c.Title, Summary: c.Summary, OurData: c.OurData, ChannelUnsafe: c.ChannelUnsafe, Lead: c.Lead, OccurredFrom: (*incidents.At)(c.OccurredFrom), Facts: facts(c.Facts)}
+	out = incidents.CaseChange{Title: c.Title, Summary: c.Summary, OurData: (*law.Answer)(c.OurData), ChannelUnsafe: c.ChannelUnsafe, Lead: c.Lead, OccurredFrom: (*incidents.At)(c.OccurredFrom), Facts: facts(c.Facts)}
 	if c.Kinds != nil {
 		kinds, err := words[incidents.Kind]("/kinds", *c.Kinds)
 		if err != nil {

@@ -1,0 +1,27 @@
+-- +goose Up
+-- What would be due first were it certain; the cases that are open are counted anew.
+ALTER TABLE incident_cases ADD COLUMN shadow_due INTEGER NOT NULL DEFAULT 0;
+UPDATE incident_cases SET wake_at = 1 WHERE state = 'open';
+
+-- What takes a clock away that runs, and counts once another person confirms it: an
+-- end as a false alarm ('' is the case's), or that a customer is not in it. why is
+-- sealed with the key of customer_id.
+CREATE TABLE incident_asked (
+  id          TEXT PRIMARY KEY,
+  case_id     TEXT NOT NULL REFERENCES incident_cases (id),
+  customer_id TEXT NOT NULL,
+  act         TEXT NOT NULL,
+  by_id       TEXT NOT NULL,
+  at          INTEGER NOT NULL,
+  why         BLOB,
+  state       TEXT NOT NULL,
+  settled_by  TEXT NOT NULL,
+  settled_at  INTEGER NOT NULL,
+  alone       INTEGER NOT NULL -- nobody else could look at it
+);
+CREATE INDEX incident_asked_case ON incident_asked (case_id, at, id);
+CREATE INDEX incident_asked_customer ON incident_asked (customer_id);
+
+-- +goose Down
+DROP TABLE incident_asked;
+ALTER TABLE incident_cases DROP COLUMN shadow_due;
