@@ -1,7 +1,6 @@
 package access_test
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"testing"
@@ -70,12 +69,6 @@ func tellEach(t *testing.T, fn func(w *teller)) {
 func (w *world) contact(c customers.Customer, name string, role policy.Role) customers.Contact {
 	w.T.Helper()
 	return must[customers.Contact](w.T)(w.Customers.AddContact(w.Ctx, w.all, customers.NewContact{Customer: c.ID, Name: name, Email: name + "@" + c.Slug + ".example", Role: role}))
-}
-
-// asContact is the context of a contact, and their scope.
-func (w *world) asContact(c customers.Contact) (context.Context, policy.Scope) {
-	a := controlplane.Actor{Kind: controlplane.ActorContact, ID: c.ID, Customer: c.Customer, Role: string(c.Role)}
-	return controlplane.WithActor(w.T.Context(), a), policy.ScopeOf(a)
 }
 
 // tellDue does what is due.

@@ -206,21 +206,6 @@ func withCluster(t testing.TB, clock *dbtest.Clock, into **teleporttest.Cluster,
 	return func(d *sessions.Deps, _ *sessions.Options) { d.Cluster = cl }
 }
 
-// server is a server with an agent.
-func (w *world) server(name string) customers.Server {
-	w.T.Helper()
-	v := w.Server(name)
-	w.Enrol(v)
-	return v
-}
-
-// lives has a customer live on a server, and always to have.
-func (w *world) lives(on customers.Server, c customers.Customer) {
-	w.T.Helper()
-	w.Lives(on, c)
-	w.always()
-}
-
 // staff is a member of our staff who is a person on lists, with their first name
 // at the cluster.
 func (w *world) staff(name string, role policy.Role) (identity.Person, sessions.Somebody) {
