@@ -131,9 +131,6 @@ func (v *visit) advisoryPage(scope policy.Scope, a incidents.AdvisoryNote) (*Cas
 	page.Crumbs = []Link{{v.t("inc.title"), "/incidents"}, {v.t("inc.advisories"), "/incidents/advisories"}}
 	page.Say, page.Tone = trimDot(plain(a.Title))+". "+v.t("inc.adv_concerns", "n", concerned(a)), v.advisoryState(a).Tone
 	page.Facts = []Fact{{Label: v.t("col.state"), State: v.advisoryState(a)}, {Label: v.t("inc.adv_about"), State: State{Word: softwareOf(v, a)}}, v.factAt("inc.n_sent_at", a.SentAt)}
-	if a.SentAt.IsZero() && v.mayAct() {
-		page.Forms = []BoxForm{{ID: "send", Title: v.t("inc.adv_send"), Lead: v.t("inc.adv_send_lead"), Action: "/incidents/advisories/" + a.ID + "/send", Do: v.t("inc.adv_send")}}
-	}
 	var customers, servers []string
 	for _, r := range a.For {
 		customers, servers = append(customers, r.Customer), append(servers, r.Server)
@@ -158,12 +155,23 @@ func (v *visit) advisoryPage(scope policy.Scope, a incidents.AdvisoryNote) (*Cas
 		}
 		page.Sections = append(page.Sections, s)
 	}
-	sent, _, err := v.p.Incidents.Notices(v.ctx, scope, incidents.NoticeFilter{Advisory: a.ID, Limit: 200})
+	if len(a.Unwritten) > 0 {
+		s := Section{ID: "unwritten", Title: v.t("inc.adv_unwritten"), Lead: v.t("inc.adv_unwritten_lead")}
+		for _, id := range a.Unwritten {
+			s.Items = append(s.Items, names[id])
+		}
+		page.Sections = append(page.Sections, s)
+	}
+	notices, err := v.noticesBy(scope, incidents.NoticeFilter{Advisory: a.ID})
 	if err != nil {
 		return nil, err
 	}
-	if len(sent) > 0 {
-		page.Sections = append(page.Sections, Section{ID: "notices", Title: v.t("inc.notices"), Grid: v.noticeGrid(sent, names, nil)})
+	if len(notices) > 0 {
+		page.Sections = append(page.Sections, Section{ID: "notices", Title: v.t("inc.notices"), Grid: v.noticeGrid(openFirst(notices), names, nil)})
+	}
+	open := slices.ContainsFunc(notices, func(n incidents.Notice) bool { return n.State == incidents.Draft || n.State == incidents.Waiting })
+	if (open || len(a.Unwritten) > 0) && v.mayAct() {
+		page.Forms = []BoxForm{{ID: "send", Title: v.t("inc.adv_send"), Lead: v.t("inc.adv_send_lead"), Action: "/incidents/advisories/" + a.ID + "/send", Do: v.t("inc.adv_send"), Hidden: []Pair{seenOf(notices)}}}
 	}
 	return page, nil
 }
@@ -183,7 +191,7 @@ func (p *Portal) advisorySend(v *visit) error {
 	if err != nil {
 		return err
 	}
-	a, err := p.Incidents.SendAdvisory(v.ctx, scope, v.c.Param("advisory"))
+	a, err := p.Incidents.SendAdvisory(v.ctx, scope, v.c.Param("advisory"), incidents.Sending{Seen: v.seen()})
 	if err != nil {
 		was, gerr := p.Incidents.AdvisoryOf(v.ctx, scope, v.c.Param("advisory"))
 		if gerr != nil {

@@ -71,12 +71,18 @@ func (v *visit) partsOf(scope policy.Scope, c incidents.Case) (x caseParts, err 
 
 // noticesOf are all notices of a case, newest first.
 func (v *visit) noticesOf(scope policy.Scope, id string) (out []incidents.Notice, err error) {
-	for token := ""; ; {
-		items, next, err := v.p.Incidents.Notices(v.ctx, scope, incidents.NoticeFilter{Case: id, Limit: 200, Token: token})
+	return v.noticesBy(scope, incidents.NoticeFilter{Case: id})
+}
+
+// noticesBy are all notices of a filter, newest first, without their texts.
+func (v *visit) noticesBy(scope policy.Scope, f incidents.NoticeFilter) (out []incidents.Notice, err error) {
+	f.Heads, f.Limit = true, 200
+	for {
+		items, next, err := v.p.Incidents.Notices(v.ctx, scope, f)
 		if err != nil {
 			return nil, err
 		}
-		if out, token = append(out, items...), next; next == "" {
+		if out, f.Token = append(out, items...), next; next == "" {
 			return out, nil
 		}
 	}

@@ -1,7 +1,10 @@
 package web
 
 import (
+	"maps"
 	"slices"
+	"strconv"
+	"strings"
 
 	"ostler/controlplane/incidents"
 	"ostler/controlplane/policy"
@@ -27,7 +30,7 @@ func (v *visit) noticesPage(scope policy.Scope, c incidents.Case) (*CaseNotice, 
 	}
 	page := &CaseNotice{Page: v.page("incidents", v.t("inc.notices"), ""), Exercise: v.exercise(c.Drill)}
 	page.Crumbs = v.caseCrumbs(c)
-	drafts, waiting, late := 0, 0, false
+	drafts, waiting, others, late := 0, 0, 0, false
 	for _, n := range x.notices {
 		switch n.State {
 		case incidents.Draft:
@@ -35,6 +38,9 @@ func (v *visit) noticesPage(scope policy.Scope, c incidents.Case) (*CaseNotice, 
 			late = late || !n.DueAt.IsZero() && n.DueAt.Before(v.now)
 		case incidents.Waiting:
 			waiting++
+			if n.Author != v.actor.ID {
+				others++
+			}
 		}
 	}
 	switch {
@@ -53,8 +59,10 @@ func (v *visit) noticesPage(scope policy.Scope, c incidents.Case) (*CaseNotice, 
 	if !v.mayAct() {
 		return page, nil
 	}
+	if drafts+others > 0 {
+		page.Forms = append(page.Forms, v.sendAllForm(c, x.notices, drafts+others, late))
+	}
 	if drafts > 0 {
-		page.Forms = append(page.Forms, v.sendAllForm(c, drafts, late))
 		page.Acts = []Act{{Label: v.t("inc.edit_all"), Href: "/incidents/" + c.ID + "/notices/all"}}
 	}
 	page.Forms = append(page.Forms, v.draftForms(c, drafts > 0)...)
@@ -81,10 +89,35 @@ func openFirst(items []incidents.Notice) []incidents.Notice {
 }
 
 // sendAllForm sends every draft of a case.
-func (v *visit) sendAllForm(c incidents.Case, n int, late bool) BoxForm {
+func (v *visit) sendAllForm(c incidents.Case, notices []incidents.Notice, n int, late bool) BoxForm {
 	f := BoxForm{ID: "send", Title: v.t("inc.send_all", "n", n), Lead: v.t("inc.send_all_lead"), Action: "/incidents/" + c.ID + "/notices/send", Do: v.t("inc.send_all_do")}
 	f.Fields = v.sendFields(late)
+	f.Hidden = []Pair{seenOf(notices)}
 	return f
+}
+
+// seenOf are the versions of the open notices that a page shows: what somebody else
+// wrote goes only as it was looked at.
+func seenOf(notices []incidents.Notice) Pair {
+	var seen []string
+	for _, n := range notices {
+		if n.State == incidents.Draft || n.State == incidents.Waiting {
+			seen = append(seen, n.ID+"="+strconv.FormatInt(n.Version, 10))
+		}
+	}
+	return Pair{Label: "seen", Value: strings.Join(seen, " ")}
+}
+
+// seen are the versions of the notices that the page has shown, by id.
+func (v *visit) seen() map[string]int64 {
+	out := map[string]int64{}
+	for _, one := range strings.Fields(v.c.FormValue("seen")) {
+		id, version, _ := strings.Cut(one, "=")
+		if n, err := strconv.ParseInt(version, 10, 64); err == nil {
+			out[id] = n
+		}
+	}
+	return out
 }
 
 // sendFields are what sending may have to say.
@@ -126,10 +159,12 @@ func (p *Portal) caseNoticesDraft(v *visit) error {
 	to := incidents.Audience(v.formValue("audience"))
 	at := "/incidents/" + c.ID + "/notices"
 	if to == incidents.ToCustomer {
-		made, err := p.Incidents.MakeDrafts(v.ctx, scope, c.ID, incidents.Purpose(v.formValue("purpose")), v.formList("customer")...)
+		made, left, err := p.Incidents.MakeDrafts(v.ctx, scope, c.ID, incidents.Purpose(v.formValue("purpose")), v.formList("customer")...)
 		switch {
 		case err != nil:
 			return v.noticesRefused(scope, c, err)
+		case len(left) > 0:
+			return v.noticesLeft(scope, c, left)
 		case len(made) == 1:
 			return v.redirect("/incidents/notices/"+made[0].ID, "inc_drafted")
 		case len(made) == 0:
@@ -142,6 +177,25 @@ func (p *Portal) caseNoticesDraft(v *visit) error {
 		return v.noticesRefused(scope, c, err)
 	}
 	return v.redirect("/incidents/notices/"+n.ID, "inc_drafted")
+}
+
+// noticesLeft names those for whom nothing could be written.
+func (v *visit) noticesLeft(scope policy.Scope, c incidents.Case, left map[string]string) error {
+	page, err := v.noticesPage(scope, c)
+	if err != nil {
+		return err
+	}
+	names, err := v.namesOfCustomers(customersIn(c))
+	if err != nil {
+		return err
+	}
+	page.Say, page.Tone = v.t("inc.left_say", "n", len(left)), ToneBad
+	sec := Section{ID: "left", Title: v.t("inc.left"), Grid: Grid{Heads: []string{v.t("col.customer"), v.t("inc.kept_why")}}}
+	for _, id := range slices.Sorted(maps.Keys(left)) {
+		sec.Grid.Rows = append(sec.Grid.Rows, GridRow{Cells: []Cell{{Link: Link{names[id], "/customers/" + id}, Strong: true}, {State: State{ToneBad, left[id]}}}})
+	}
+	page.Sections = append([]Section{sec}, page.Sections...)
+	return v.render(page)
 }
 
 func (v *visit) noticesRefused(scope policy.Scope, c incidents.Case, err error) error {
@@ -158,7 +212,7 @@ func (p *Portal) caseNoticesSend(v *visit) error {
 	if err != nil {
 		return err
 	}
-	sent, kept, err := p.Incidents.SendAll(v.ctx, scope, c.ID, incidents.Sending{AloneWhy: v.text("alone_why"), LateWhy: v.text("late_why")})
+	sent, kept, err := p.Incidents.SendAll(v.ctx, scope, c.ID, incidents.Sending{Seen: v.seen(), AloneWhy: v.text("alone_why"), LateWhy: v.text("late_why")})
 	if err != nil {
 		return v.noticesRefused(scope, c, err)
 	}

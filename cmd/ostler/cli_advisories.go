@@ -20,7 +20,8 @@ type advisoryView struct {
 		Version  string `json:"version"`
 		Ground   string `json:"because"`
 	} `json:"for"`
-	Silent []string `json:"silent_servers"`
+	Silent    []string `json:"silent_servers"`
+	Unwritten []string `json:"unwritten"`
 }
 
 func (c *client) showAdvisory(v advisoryView) error {
@@ -33,6 +34,9 @@ func (c *client) showAdvisory(v advisoryView) error {
 	}
 	if err := c.table([]string{"CUSTOMER", "SERVER", "HAS", "BECAUSE"}, rows); err != nil {
 		return err
+	}
+	for _, who := range v.Unwritten {
+		c.say("Nothing is written to %s yet.", who)
 	}
 	for _, s := range v.Silent {
 		c.say("What runs on %s is not known: its customers may be concerned.", s)
@@ -52,9 +56,19 @@ func (c *client) advisoryCommand() *cobra.Command {
 			return show(ctx, c, "/advisories/"+id(args[0]), nil, c.showAdvisory)
 		}),
 		c.advisoryPlan(),
-		c.verb("send ADVISORY", "Send an advisory", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
-			return posted(ctx, c, "/advisories/"+id(args[0])+"/send", nil, c.showAdvisory)
-		}))
+		c.advisorySend())
+}
+
+func (c *client) advisorySend() *cobra.Command {
+	var seen seenFile
+	cmd := c.verb("send ADVISORY", "Send an advisory, or ask for a second person", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
+		versions, err := seen.versions()
+		if err != nil {
+			return err
+		}
+		return posted(ctx, c, "/advisories/"+id(args[0])+"/send", map[string]any{"seen": versions}, c.showAdvisory)
+	})
+	return seen.flag(cmd, "ostler incident notices --advisory ADVISORY --limit 0 -o json")
 }
 
 func (c *client) advisoryPlan() *cobra.Command {

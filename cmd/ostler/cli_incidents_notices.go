@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 
@@ -81,7 +84,7 @@ func (c *client) incidentNotices() *cobra.Command {
 		}
 		return list(ctx, c, "/incident-notices", q, p, []string{"TO", "FOR", "STATE", "DUE", "SENT", "REACHED", "ID"}, incidentNoticeView.row, "There are no notices.")
 	})
-	for name, help := range map[string]string{"customer": "to this customer", "audience": "customer, authority, csirt or people", "state": "draft, waiting, sent, accepted, opened, acknowledged, unreachable, called, discarded or drilled"} {
+	for name, help := range map[string]string{"customer": "to this customer", "advisory": "of this advisory", "audience": "customer, authority, csirt or people", "state": "draft, waiting, sent, accepted, opened, acknowledged, unreachable, called, discarded or drilled"} {
 		one[name] = cmd.Flags().String(name, "", help)
 	}
 	return p.flags(cmd)
@@ -103,7 +106,13 @@ func (c *client) incidentDraft() *cobra.Command {
 				body[k] = v
 			}
 		}
-		return posted(ctx, c, "/incidents/"+id(args[0])+"/notices", body, func(v page[incidentNoticeView]) error {
+		return posted(ctx, c, "/incidents/"+id(args[0])+"/notices", body, func(v struct {
+			page[incidentNoticeView]
+			Left map[string]string `json:"left_out"`
+		}) error {
+			for _, who := range slices.Sorted(maps.Keys(v.Left)) {
+				c.say("%s is left out, and has to be called: %s", who, v.Left[who])
+			}
 			rows := make([][]cell, len(v.Items))
 			for i, n := range v.Items {
 				rows[i] = n.row()
@@ -219,9 +228,39 @@ func noticeFields(facts, ranges []string) (out []map[string]any, err error) {
 	return out, nil
 }
 
+// seenFile is a file with notices as they were looked at.
+type seenFile string
+
+func (f *seenFile) flag(cmd *cobra.Command, made string) *cobra.Command {
+	cmd.Flags().StringVar((*string)(f), "seen", "", "a file with the notices that you looked at: what others wrote goes only as it stands there ("+made+")")
+	return cmd
+}
+
+// versions are those of the notices in the file, by id.
+func (f seenFile) versions() (map[string]int64, error) {
+	out := map[string]int64{}
+	if f == "" {
+		return out, nil
+	}
+	raw, err := os.ReadFile(string(f))
+	if err != nil {
+		return nil, usagef("--seen: %v", err)
+	}
+	var p page[incidentNoticeView]
+	if err := json.Unmarshal(raw, &p); err != nil || len(p.Items) == 0 {
+		return nil, usagef("--seen: %s holds no list of notices; make it with -o json", string(f))
+	}
+	for _, n := range p.Items {
+		out[n.ID] = n.Version
+	}
+	return out, nil
+}
+
 // incidentSend sends one draft, or all of an incident.
 func (c *client) incidentSend() *cobra.Command {
 	var alone, late string
+	var seen seenFile
+	var version int64
 	cmd := c.verb("send NOTICE|INCIDENT", "Send a draft, or every draft of an incident; another person is asked first where there is one", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
 		body := map[string]any{}
 		for k, v := range map[string]string{"alone_because": alone, "late_because": late} {
@@ -230,13 +269,16 @@ func (c *client) incidentSend() *cobra.Command {
 			}
 		}
 		if strings.HasPrefix(args[0], "bnt_") {
-			var v incidentNoticeView
-			if _, err := c.get(ctx, "/incident-notices/"+id(args[0]), nil, &v); err != nil {
-				return err
+			if version != 0 {
+				body["version"] = version
 			}
-			body["version"] = v.Version
 			return posted(ctx, c, "/incident-notices/"+id(args[0])+"/send", body, c.showIncidentNotice)
 		}
+		versions, err := seen.versions()
+		if err != nil {
+			return err
+		}
+		body["seen"] = versions
 		return posted(ctx, c, "/incidents/"+id(args[0])+"/notices/send", body, func(v struct {
 			Sent int64             `json:"sent"`
 			Kept map[string]string `json:"kept"`
@@ -255,7 +297,8 @@ func (c *client) incidentSend() *cobra.Command {
 	})
 	cmd.Flags().StringVar(&alone, "alone", "", "without a second person: why")
 	cmd.Flags().StringVar(&late, "late", "", "it is late: why it took longer")
-	return cmd
+	cmd.Flags().Int64Var(&version, "version", 0, "of the notice, as you looked at it; needed where somebody else wrote it")
+	return seen.flag(cmd, "ostler incident notices INCIDENT --limit 0 -o json")
 }
 
 // incidentApprove sends what was looked at: a change meanwhile is a conflict.

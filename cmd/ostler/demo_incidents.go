@@ -62,7 +62,7 @@ func (d *demo) plot() []moment {
 			if err != nil {
 				return fmt.Errorf("demo: incident: %w", err)
 			}
-			_, err = d.app.Incidents.MakeDrafts(ctx, everyone, id, incidents.First, d.customers[other.slug])
+			_, _, err = d.app.Incidents.MakeDrafts(ctx, everyone, id, incidents.First, d.customers[other.slug])
 			return err
 		}},
 	}
@@ -71,7 +71,7 @@ func (d *demo) plot() []moment {
 // notified has one customer told, by two people, and waits until a mail server
 // has it: the clock jumps after it.
 func (d *demo) notified(ctx context.Context, id, slug string) error {
-	drafts, err := d.app.Incidents.MakeDrafts(ctx, everyone, id, incidents.First, d.customers[slug])
+	drafts, _, err := d.app.Incidents.MakeDrafts(ctx, everyone, id, incidents.First, d.customers[slug])
 	if err != nil {
 		return fmt.Errorf("demo: notice: %w", err)
 	}

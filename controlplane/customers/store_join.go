@@ -49,6 +49,34 @@ func (s *Store) LivedAt(scope policy.Scope, at time.Time) (query string, args []
 	return query + " AND customer_id IN ?", append(args, scope.Customers())
 }
 
+// Lived is the tenancies of all times, as far as the scope reaches: server_id,
+// customer_id, sites_json and databases_json.
+func (s *Store) Lived(scope policy.Scope) (query string, args []any) {
+	query = "SELECT server_id, customer_id, sites_json, databases_json FROM tenancies"
+	if scope.All() {
+		return query, nil
+	}
+	return query + " WHERE customer_id IN ?", []any{scope.Customers()}
+}
+
+// Known is the servers of all times, retired ones too, for staff: id and name.
+func (s *Store) Known(scope policy.Scope) (query string, args []any) {
+	if scope.All() {
+		return "SELECT id, name FROM servers", nil
+	}
+	return "SELECT id, name FROM servers WHERE EXISTS (SELECT 1 FROM tenancies t WHERE t.server_id = servers.id AND t.customer_id IN ?)", []any{scope.Customers()}
+}
+
+// Speaking is the contacts, as far as the scope reaches: id, customer_id, role,
+// language and created_at; nothing of it is sealed.
+func (s *Store) Speaking(scope policy.Scope) (query string, args []any) {
+	query = "SELECT id, customer_id, role, language, created_at FROM contacts WHERE removed_at = 0"
+	if scope.All() {
+		return query, nil
+	}
+	return query + " AND customer_id IN ?", []any{scope.Customers()}
+}
+
 // Called is the customers as far as the scope reaches: id, slug, name, country and
 // zone.
 func (s *Store) Called(scope policy.Scope) (query string, args []any) {

@@ -3,7 +3,6 @@ package incidents
 import (
 	"cmp"
 	"context"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -79,7 +78,7 @@ func (s *Service) PlanAdvisory(ctx context.Context, scope policy.Scope, in NewAd
 			return a, wrap("plan advisory", err)
 		}
 	}
-	langs, err := s.languages(ctx, scope)
+	langs, err := s.languages(ctx)
 	if err != nil {
 		return a, wrap("plan advisory", err)
 	}
@@ -105,8 +104,10 @@ func (s *Service) PlanAdvisory(ctx context.Context, scope policy.Scope, in NewAd
 			whom = append(whom, r.Customer)
 		}
 	}
-	a.Waiting = len(whom)
-	return a, wrap("plan advisory", s.keepAdvisory(ctx, k, a, whom, langs))
+	if err := s.keepAdvisory(ctx, k, a, whom, langs); err != nil {
+		return a, wrap("plan advisory", err)
+	}
+	return s.AdvisoryOf(ctx, scope, a.ID)
 }
 
 // houseKit is a kit without a case.
@@ -175,13 +176,15 @@ func (k *kit) concerned(runs []Runs, a AdvisoryNote, now time.Time) (out []Runs,
 	return out, nil
 }
 
-// keepAdvisory stores it with its drafts.
+// keepAdvisory stores it with its drafts. Where it ends between two of them, Watch
+// goes on.
 func (s *Service) keepAdvisory(ctx context.Context, k *kit, a AdvisoryNote, whom []string, langs map[string]string) error {
-	if err := s.ready(ctx, whom...); err != nil {
+	left, err := s.readyEach(ctx, whom...)
+	if err != nil {
 		return err
 	}
-	err := s.db.Write(ctx, func(tx *db.Tx) error {
-		if err := s.insertAdvisory(tx, a); err != nil {
+	err = s.db.Write(ctx, func(tx *db.Tx) error {
+		if err := s.insertAdvisory(tx, a, left); err != nil {
 			return err
 		}
 		return s.enter(tx, a.ID, "incident.advisory", map[string]any{"purpose": string(a.Purpose), "software": a.Software, "below": a.Below, "customers": len(whom), "silent": len(a.Silent)},
@@ -191,29 +194,8 @@ func (s *Service) keepAdvisory(ctx context.Context, k *kit, a AdvisoryNote, whom
 		return err
 	}
 	k.advisory = a.withGrounds(k.names)
-	for part := range slices.Chunk(whom, draftsAtOnce) {
-		err := s.db.Write(ctx, func(tx *db.Tx) error {
-			var rows []noticeRow
-			var made []Notice
-			for _, customer := range part {
-				n := Notice{ID: controlplane.NewID(controlplane.PrefixBreachNotice), Advisory: a.ID, Customer: customer, Audience: ToCustomer, Purpose: a.Purpose, Phase: 1, Regime: "gdpr",
-					Lang: noticeLang(langs[customer]), State: Draft, Author: actorOf(tx.Context()).ID, MadeAt: tx.Now, Version: 1}
-				r, n, err := s.draftRow(k, n, nil, tx)
-				if err != nil {
-					return err
-				}
-				rows, made = append(rows, r), append(made, n)
-			}
-			if err := insertNotices(tx, rows); err != nil || len(made) == 0 {
-				return err
-			}
-			return s.enterDrafts(tx, a.ID, made)
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err = s.draftAdvised(ctx, k, langs)
+	return err
 }
 
 // withGrounds puts together why each customer is told. A server of theirs that has
@@ -223,7 +205,7 @@ func (a AdvisoryNote) withGrounds(n *names) *advisory {
 	for _, r := range a.For {
 		g := ground{server: n.servers[r.Server], software: r.Package, version: r.Version, seen: r.SeenAt}
 		if r.Package == "" {
-			g = ground{said: r.Ground}
+			g = ground{said: cmp.Or(r.Ground, a.Ground)}
 		}
 		out.grounds[r.Customer] = append(out.grounds[r.Customer], g)
 	}
@@ -275,43 +257,4 @@ func (s *Service) AdvisoryOf(ctx context.Context, scope policy.Scope, id string)
 	}
 	err = s.db.Read(asSystem(ctx), func(tx *db.Tx) error { a, err = s.advisoryIn(tx, id); return err })
 	return a, wrap("advisory", err)
-}
-
-// SendAdvisory sends it, or asks for a second person: who did not write it sends it
-// by asking for the same. Permission: incident.write.
-func (s *Service) SendAdvisory(ctx context.Context, scope policy.Scope, id string) (AdvisoryNote, error) {
-	if !scope.All() {
-		return AdvisoryNote{}, controlplane.NotFound("advisory")
-	}
-	by, err := s.senderOf(ctx, Sending{})
-	if err != nil {
-		return AdvisoryNote{}, err
-	}
-	var k *kit
-	var heads []noticeRow
-	err = s.db.Read(ctx, func(tx *db.Tx) error {
-		if k, err = s.kitOfAdvisory(tx, id); err != nil {
-			return err
-		}
-		heads, err = openAdvised(tx, id)
-		return err
-	})
-	if err != nil {
-		return AdvisoryNote{}, wrap("send advisory", err)
-	}
-	if len(heads) == 0 {
-		return AdvisoryNote{}, conflict("See in its list who has it.", "Nothing of this advisory is left to be sent")
-	}
-	sent, kept, err := s.sendMany(ctx, scope, k, heads, by)
-	if err != nil {
-		return AdvisoryNote{}, err
-	}
-	if sent > 0 {
-		if err := s.db.Write(ctx, func(tx *db.Tx) error { return advisorySent(tx, id, tx.NowMillis()) }); err != nil {
-			return AdvisoryNote{}, wrap("send advisory", err)
-		}
-	} else if why := slices.Sorted(maps.Values(kept)); len(why) > 0 && !slices.ContainsFunc(heads, func(r noticeRow) bool { return r.State == string(Draft) && r.Author == by.actor }) {
-		return AdvisoryNote{}, conflict("Change it, then send it.", "%s", why[0])
-	}
-	return s.AdvisoryOf(ctx, scope, id)
 }

@@ -174,10 +174,10 @@ func (s *Service) affectedOf(d *dossier, clocks []Clock) ([]Affected, error) {
 	for i, r := range d.affected {
 		a := Affected{Case: r.CaseID, Customer: r.CustomerID, Name: d.called[r.CustomerID].Name, State: d.stateOf(r), Servers: parted[string](r.Servers), AddedAt: at(r.AddedAt),
 			ClearedAt: at(r.ClearedAt), Clock: byCustomer[r.CustomerID], Notices: notices[r.CustomerID]}
-		if a.Because, err = s.open(r.CustomerID, "incident_affected", "because", r.CaseID, r.Because); err != nil {
+		if a.Because, err = s.openOr(r.CustomerID, "incident_affected", "because", r.CaseID, r.Because); err != nil {
 			return nil, err
 		}
-		if a.ClearedWhy, err = s.open(r.CustomerID, "incident_affected", "cleared_why", r.CaseID, r.ClearedWhy); err != nil {
+		if a.ClearedWhy, err = s.openOr(r.CustomerID, "incident_affected", "cleared_why", r.CaseID, r.ClearedWhy); err != nil {
 			return nil, err
 		}
 		a.SuspectedAt, a.KnownAt = d.awareOf(r.CustomerID)

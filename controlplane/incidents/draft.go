@@ -1,13 +1,12 @@
 package incidents
 
 import (
-	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
 	"ostler/controlplane"
-	"ostler/controlplane/customers"
 	"ostler/controlplane/db"
 	"ostler/controlplane/policy"
 )
@@ -18,23 +17,55 @@ const draftsAtOnce = 200
 
 // MakeDrafts drafts the next notice to everybody in a case who is to be told and
 // has no open draft; customers given limit it to them. To who was not told yet it
-// is the first one. Permission: incident.write.
-func (s *Service) MakeDrafts(ctx context.Context, scope policy.Scope, id string, purpose Purpose, customers ...string) ([]Notice, error) {
+// is the first one. Left says of whom nothing could be written, and why, by id: a
+// person has to call them. Permission: incident.write.
+func (s *Service) MakeDrafts(ctx context.Context, scope policy.Scope, id string, purpose Purpose, customers ...string) (made []Notice, left map[string]string, err error) {
 	if !ofBreach(purpose) && purpose != Withdrawal {
-		return nil, invalid("/purpose", "Notices to customers of a case are first, update, final or withdrawal.")
+		return nil, nil, invalid("/purpose", "Notices to customers of a case are first, update, final or withdrawal.")
 	}
 	k, err := s.kitFor(ctx, scope, id)
 	if err != nil {
-		return nil, wrap("make drafts", err)
+		return nil, nil, wrap("make drafts", err)
 	}
 	if k.c.State == Merged {
-		return nil, conflict("Go on in the case that it goes on in.", "This case goes on in another one")
+		return nil, nil, conflict("Go on in the case that it goes on in.", "This case goes on in another one")
 	}
-	langs, err := s.languages(ctx, scope)
+	langs, err := s.languages(ctx)
 	if err != nil {
-		return nil, wrap("make drafts", err)
+		return nil, nil, wrap("make drafts", err)
 	}
-	var whom []Affected
+	all := leftOut{}
+	for part := range slices.Chunk(k.toDraft(purpose, customers), draftsAtOnce) {
+		var ids []string
+		for _, a := range part {
+			ids = append(ids, a.Customer)
+		}
+		gone, err := s.readyEach(ctx, ids...)
+		if err == nil {
+			err = s.leaveOut(ctx, k, gone)
+		}
+		if err != nil {
+			return made, all.words(), wrap("make drafts", err)
+		}
+		maps.Copy(all, gone)
+		part = slices.DeleteFunc(slices.Clone(part), func(a Affected) bool { return gone[a.Customer] != nil })
+		var more []Notice
+		err = s.db.Write(ctx, func(tx *db.Tx) (err error) {
+			if more, err = s.draftPart(tx, k, part, purpose, langs); err != nil {
+				return err
+			}
+			return s.notLeft(tx, k.c.ID, gone.without(ids)...)
+		})
+		if err != nil {
+			return made, all.words(), wrap("make drafts", err)
+		}
+		made = append(made, more...)
+	}
+	return made, all.words(), nil
+}
+
+// toDraft are who is to be told by a purpose, or those of some customers.
+func (k *kit) toDraft(purpose Purpose, customers []string) (whom []Affected) {
 	for _, a := range k.c.Affected {
 		asked := slices.Contains(customers, a.Customer)
 		switch {
@@ -45,26 +76,7 @@ func (s *Service) MakeDrafts(ctx context.Context, scope policy.Scope, id string,
 			whom = append(whom, a)
 		}
 	}
-	var out []Notice
-	for part := range slices.Chunk(whom, draftsAtOnce) {
-		var ids []string
-		for _, a := range part {
-			ids = append(ids, a.Customer)
-		}
-		if err := s.ready(ctx, ids...); err != nil {
-			return out, err
-		}
-		var made []Notice
-		err := s.db.Write(ctx, func(tx *db.Tx) (err error) {
-			made, err = s.draftPart(tx, k, part, purpose, langs)
-			return err
-		})
-		if err != nil {
-			return out, wrap("make drafts", err)
-		}
-		out = append(out, made...)
-	}
-	return out, nil
+	return whom
 }
 
 // kitFor reads what the notices of a case are made of, for staff.
@@ -81,27 +93,18 @@ func (s *Service) kitFor(ctx context.Context, scope policy.Scope, id string) (k 
 }
 
 // languages are what the contacts who are written to first read, by customer.
-func (s *Service) languages(ctx context.Context, scope policy.Scope) (map[string]string, error) {
-	all, err := s.customers.ListContacts(ctx, scope, "")
-	if err != nil {
-		return nil, err
-	}
-	slices.SortFunc(all, byTime)
-	out := map[string]string{}
-	for _, c := range all {
-		if c.Role == policy.RoleOwner && out[c.Customer] == "" {
-			out[c.Customer] = noticeLang(c.Language)
+func (s *Service) languages(ctx context.Context) (out map[string]string, err error) {
+	err = s.db.Read(asSystem(ctx), func(tx *db.Tx) error {
+		rows, err := s.ownersSpeak(tx)
+		out = map[string]string{}
+		for _, r := range rows {
+			if out[r.CustomerID] == "" {
+				out[r.CustomerID] = noticeLang(r.Language)
+			}
 		}
-	}
-	return out, nil
-}
-
-// byTime sorts contacts by how long they have been there.
-func byTime(a, b customers.Contact) int {
-	if n := a.CreatedAt.Compare(b.CreatedAt); n != 0 {
-		return n
-	}
-	return cmp.Compare(a.ID, b.ID)
+		return err
+	})
+	return out, err
 }
 
 // draftPart drafts for some customers, in one transaction.

@@ -107,9 +107,9 @@ func (k *kit) stops(n Notice, out rendered) (list []Check) {
 		return list
 	}
 	for _, x := range k.names.strangers(n.Customer, out.own...) {
-		c := Check{Key: checkStranger, Stops: !x.plain, Text: fmt.Sprintf("It names %q, which is another customer or a server that they do not live on. Take it out: a notice holds the recipient's data only.", x.name)}
+		c := Check{Key: checkStranger, Stops: !x.plain, Text: fmt.Sprintf("It names %q, which is another customer, or a server, a site or a database that is not theirs. Take it out: a notice holds the recipient's data only.", x.name)}
 		if x.plain {
-			c.Text = fmt.Sprintf("%q is the name of another customer or server, and an ordinary word too. Look whether it is meant as a name.", x.name)
+			c.Text = fmt.Sprintf("%q is the name of another customer, or of something of theirs, and an ordinary word too. Look whether it is meant as a name.", x.name)
 		}
 		list = append(list, c)
 	}

@@ -156,7 +156,7 @@ func (s *Service) edit(tx *db.Tx, k *kit, r *noticeRow, d *noticeData, in Notice
 }
 
 // EditAll writes the same fields and words into every open draft of a case to
-// customers. Permission: incident.write.
+// customers. For whom nothing can be written is left out: a person is told. Permission: incident.write.
 func (s *Service) EditAll(ctx context.Context, scope policy.Scope, incident string, in NoticeEdit) (int, error) {
 	if !scope.All() {
 		return 0, notStaff()
@@ -177,17 +177,24 @@ func (s *Service) EditAll(ctx context.Context, scope policy.Scope, incident stri
 		for _, r := range part {
 			customers = append(customers, r.CustomerID)
 		}
-		if err := s.ready(ctx, customers...); err != nil {
-			return n, err
+		gone, err := s.readyEach(ctx, customers...)
+		if err == nil {
+			err = s.leaveOut(ctx, k, gone)
+		}
+		if err != nil {
+			return n, wrap("edit notices", err)
 		}
 		done := 0
-		err := s.db.Write(ctx, func(tx *db.Tx) error {
+		err = s.db.Write(ctx, func(tx *db.Tx) error {
 			done = 0
 			edit, err := checkEdit(in, tx.Now)
 			if err != nil {
 				return err
 			}
 			for _, head := range part {
+				if gone[head.CustomerID] != nil {
+					continue
+				}
 				r, err := noticeIn(tx, scope, head.ID)
 				if err != nil {
 					return err

@@ -1,6 +1,9 @@
 package incidents
 
 import (
+	"encoding/json"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -11,13 +14,14 @@ import (
 	"ostler/controlplane/db"
 )
 
-// names are what all customers and servers are called, so that a notice to one
-// does not name another. A text is read once, whatever their number.
+// names are what all customers and servers are called, retired ones too, with the
+// sites and databases on them, so that a notice to one does not name another's. A text is read once, whatever their number.
 type names struct {
-	byFirst map[string][]called // by the first word of the name
-	servers map[string]string   // names by id
-	clients map[string]string   // names of customers by id
-	home    map[string][]string // customers by the server that they live on
+	byWords map[string]*called   // by all words of the name
+	byFirst map[string][]*called // by its first word
+	servers map[string]string    // names by id
+	clients map[string]string    // names of customers by id
+	home    map[string][]string  // customers by the server that they live on
 }
 
 // called is one name: the words that it is made of, and whose it is.
@@ -36,7 +40,7 @@ type stranger struct {
 
 // namesOf reads what everybody is called.
 func (s *Service) namesOf(tx *db.Tx) (*names, error) {
-	customers, servers, living, err := s.namesIn(tx)
+	all, err := s.namesIn(tx)
 	if err != nil {
 		return nil, err
 	}
@@ -44,25 +48,45 @@ func (s *Service) namesOf(tx *db.Tx) (*names, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &names{byFirst: map[string][]called{}, servers: map[string]string{}, clients: map[string]string{}, home: map[string][]string{}}
-	for _, c := range customers {
+	n := &names{byWords: map[string]*called{}, byFirst: map[string][]*called{}, servers: map[string]string{}, clients: map[string]string{}, home: map[string][]string{}}
+	for _, c := range all.called {
 		n.clients[c.ID] = c.Name
 		n.add(isPlain(plain), c.Name, c.ID)
 		n.add(isPlain(plain), c.Slug, c.ID)
 	}
-	home := n.home
-	for _, l := range living {
-		home[l.ServerID] = append(home[l.ServerID], l.CustomerID)
+	for _, l := range all.living {
+		n.home[l.ServerID] = append(n.home[l.ServerID], l.CustomerID)
 	}
-	for _, v := range servers {
+	ever := map[string][]string{} // who lives on a server, or did: its name is no news to them
+	for _, l := range all.lived {
+		ever[l.ServerID] = append(ever[l.ServerID], l.CustomerID)
+	}
+	for _, v := range all.hosts {
 		n.servers[v.ID] = v.Name
-		n.add(isPlainHost(plain), v.Name, home[v.ID]...)
+		n.add(isPlainHost(plain), v.Name, ever[v.ID]...)
 		// "web-1" of "web-1.example.net", but not "mail" or "www".
 		if short, _, ok := strings.Cut(v.Name, "."); ok && strings.ContainsFunc(short, unicode.IsDigit) && len(textWords(short)) > 0 {
-			n.add(isPlainHost(plain), short, home[v.ID]...)
+			n.add(isPlainHost(plain), short, ever[v.ID]...)
 		}
 	}
-	return n, nil
+	return n, n.addTheirs(plain, all.lived)
+}
+
+// addTheirs adds the sites and the databases of tenancies, ended ones too.
+func (n *names) addTheirs(plain map[string]bool, lived []livedOn) error {
+	for _, l := range lived {
+		var sites, databases []string
+		if err := errors.Join(json.Unmarshal([]byte(l.Sites), &sites), json.Unmarshal([]byte(l.Databases), &databases)); err != nil {
+			return fmt.Errorf("read tenancy: %w", err)
+		}
+		for _, s := range sites {
+			n.add(isPlainHost(plain), strings.TrimPrefix(s, "www."), l.CustomerID)
+		}
+		for _, d := range databases {
+			n.add(isPlainBase(plain), d, l.CustomerID)
+		}
+	}
+	return nil
 }
 
 // add adds a name of somebody's.
@@ -71,14 +95,14 @@ func (n *names) add(plain func(words []string) bool, name string, of ...string) 
 	if len(words) == 0 {
 		return
 	}
-	list := n.byFirst[words[0]]
-	for i := range list {
-		if slices.Equal(list[i].words, words) {
-			list[i].of = append(list[i].of, of...) // two of one name: it says nothing of either
-			return
-		}
+	key := strings.Join(words, " ")
+	c := n.byWords[key]
+	if c == nil {
+		c = &called{words: words, name: name, plain: true}
+		n.byWords[key], n.byFirst[words[0]] = c, append(n.byFirst[words[0]], c)
 	}
-	n.byFirst[words[0]] = append(list, called{words: words, name: name, of: slices.Clone(of), plain: plain(words)})
+	c.of = append(c.of, of...) // two of one name: it says nothing of either
+	c.plain = c.plain && plain(words)
 }
 
 // isPlain is whether a name is made of words that any notice may hold, and numbers.
@@ -95,13 +119,21 @@ func isPlainHost(plain map[string]bool) func(words []string) bool {
 	return func(words []string) bool { return len(words) == 1 && isPlain(plain)(words) }
 }
 
+// isPlainBase is the same of a database: one word of letters ("wordpress") is the
+// name of software as often as of anybody.
+func isPlainBase(plain map[string]bool) func(words []string) bool {
+	return func(words []string) bool {
+		return len(words) == 1 && !strings.ContainsFunc(words[0], unicode.IsDigit) || isPlain(plain)(words)
+	}
+}
+
 // strangers finds names of others in what goes to a customer ("" is anybody). A
 // name within one of their own is theirs: "Maple" in "Maple Bakery".
 func (n *names) strangers(customer string, texts ...string) (out []stranger) {
 	type span struct{ from, to int }
 	type found struct {
 		span
-		called
+		*called
 	}
 	for _, text := range texts {
 		words := textWords(text)

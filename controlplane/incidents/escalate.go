@@ -15,7 +15,7 @@ import (
 
 // registerNotices hooks up notices.
 func (s *Service) registerNotices() {
-	s.due = append(s.due, s.ordersDue, s.noticesDue, s.newsDue)
+	s.due = append(s.due, s.ordersDue, s.advisoriesDue, s.noticesDue, s.newsDue)
 	s.onAffected = append(s.onAffected, s.clearedOf)
 	s.onClosed = append(s.onClosed, s.closedOf)
 	s.onFrozen = append(s.onFrozen, s.freezeNotice)
@@ -325,8 +325,8 @@ func (s *Service) settleNotice(tx *db.Tx, r noticeRow) error {
 		return err
 	}
 	n, _, err := s.openNotice(r)
-	if err != nil {
-		return err
+	if err != nil { // that it was delivered is known all the same
+		s.opts.Log.ErrorContext(tx.Context(), "incidents.notice", "notice.id", r.ID, "err", err)
 	}
 	for _, f := range s.onDelivered {
 		if err := f(tx, n); err != nil {

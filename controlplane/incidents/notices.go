@@ -173,7 +173,11 @@ type Preview struct {
 
 // Sending sends a notice, or asks for a second person.
 type Sending struct {
+	// Version is that of the notice that was looked at, and Seen those of many, by
+	// id. What somebody else wrote goes only as it was looked at; 0, or none, is
+	// enough for what one wrote oneself.
 	Version int64
+	Seen    map[string]int64
 	// AloneWhy sends without a second person: after an hour of asking, where
 	// there is no other, or with the first notice to a customer.
 	AloneWhy string
@@ -212,9 +216,12 @@ type AdvisoryNote struct {
 	For    []Runs // whom it concerns
 	// Silent are servers whose inventory is not known: their customers may be
 	// concerned, and it says so.
-	Silent  []string
-	Told    int
-	Waiting int
+	Silent []string
+	// Unwritten are customers of whom there is no notice yet: it is drafted by and
+	// by, or nothing can be written for them.
+	Unwritten []string // Get only
+	Told      int
+	Waiting   int
 }
 
 // Runs is the ground for the belief that a customer runs some software.

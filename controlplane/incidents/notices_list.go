@@ -16,12 +16,13 @@ type NoticeFilter struct {
 	Case, Advisory, Customer string
 	Audience                 Audience
 	State                    NoticeState
+	Heads                    bool // without the texts
 	Limit                    int
 	Token                    string
 }
 
-// Notices lists notices, without their texts where they are drafts. Permission:
-// incident.read; contacts see those sent to them.
+// Notices lists notices, without their texts where they are drafts, or with Heads.
+// Permission: incident.read; contacts see those sent to them.
 func (s *Service) Notices(ctx context.Context, scope policy.Scope, f NoticeFilter) (items []Notice, next string, err error) {
 	switch {
 	case f.Audience != "" && !f.Audience.Valid():
@@ -47,6 +48,10 @@ func (s *Service) Notices(ctx context.Context, scope policy.Scope, f NoticeFilte
 		}
 		for _, r := range rows {
 			n, _, err := s.openNotice(r)
+			if err != nil && scope.All() {
+				s.opts.Log.ErrorContext(ctx, "incidents.unreadable", "notice.id", r.ID, "err", err)
+				n.Title, err = unreadable, nil // it keeps no other back
+			}
 			if err != nil {
 				return err
 			}

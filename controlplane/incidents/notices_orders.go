@@ -169,6 +169,10 @@ func (s *Service) carryOutOrder(ctx context.Context, o orderRow) error {
 	if err != nil {
 		return err
 	}
+	if Purpose(o.Purpose) == Advisory {
+		_, _, err := s.carryOutSending(ctx, o, why)
+		return err
+	}
 	var k *kit
 	var done []string
 	err = s.db.Read(ctx, func(tx *db.Tx) (err error) {
@@ -191,15 +195,22 @@ func (s *Service) carryOutOrder(ctx context.Context, o orderRow) error {
 			whom = append(whom, a.Customer)
 		}
 	}
-	langs, err := s.languages(ctx, everyone())
+	langs, err := s.languages(ctx)
 	if err != nil {
 		return err
 	}
+	again := false
 	for part := range slices.Chunk(whom, sendAtOnce) {
-		if err := s.ready(ctx, part...); err != nil {
+		left, err := s.readyEach(ctx, part...)
+		if err == nil {
+			err = s.leaveOut(ctx, k, left)
+		}
+		if err != nil {
 			return err
 		}
-		err := s.db.Write(ctx, func(tx *db.Tx) error {
+		again = again || left.again()
+		part := left.without(part)
+		err = s.db.Write(ctx, func(tx *db.Tx) error {
 			told, err := orderedOf(tx, o.ID)
 			if err != nil {
 				return err
@@ -212,13 +223,23 @@ func (s *Service) carryOutOrder(ctx context.Context, o orderRow) error {
 					return err
 				}
 			}
-			return nil
+			return s.notLeft(tx, k.c.ID, part...)
 		})
 		if err != nil {
 			return err
 		}
 	}
-	return s.db.Write(ctx, func(tx *db.Tx) error { return orderDone(tx, o.ID, tx.NowMillis()) })
+	return s.orderEnds(ctx, o, again)
+}
+
+// orderEnds notes that an order is carried out, or for whom it is tried again later.
+func (s *Service) orderEnds(ctx context.Context, o orderRow, again bool) error {
+	return s.db.Write(ctx, func(tx *db.Tx) error {
+		if again {
+			return orderLater(tx, o.ID, tx.Now.Add(retryAfter).UnixMilli())
+		}
+		return orderDone(tx, o.ID, tx.NowMillis())
+	})
 }
 
 // toWithdraw reports whether what a customer was told last is to be taken back.

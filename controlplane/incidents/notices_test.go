@@ -31,7 +31,11 @@ func (w *world) drafts(c incidents.Case, purpose incidents.Purpose, whom ...cust
 	for _, x := range whom {
 		ids = append(ids, x.ID)
 	}
-	return must[[]incidents.Notice](w.t)(w.incidents.MakeDrafts(w.ctx, w.all, c.ID, purpose, ids...))
+	made, left, err := w.incidents.MakeDrafts(w.ctx, w.all, c.ID, purpose, ids...)
+	if err != nil || len(left) > 0 {
+		w.t.Fatalf("drafts: left out %v, %v", left, err)
+	}
+	return made
 }
 
 // draft drafts one to a customer.
@@ -48,6 +52,25 @@ func (w *world) draft(c incidents.Case, purpose incidents.Purpose, x customers.C
 func (w *world) notice(id string) incidents.Notice {
 	w.t.Helper()
 	return must[incidents.Notice](w.t)(w.incidents.Notice(w.ctx, w.all, id))
+}
+
+// seen are the versions of notices as they are now.
+func (w *world) seen(f incidents.NoticeFilter) map[string]int64 {
+	w.t.Helper()
+	out := map[string]int64{}
+	f.Heads, f.Limit = true, 200
+	for {
+		items, next, err := w.incidents.Notices(w.ctx, w.all, f)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		for _, n := range items {
+			out[n.ID] = n.Version
+		}
+		if f.Token = next; next == "" {
+			return out
+		}
+	}
 }
 
 // sendAlone sends as Ada, without a second person.
@@ -150,7 +173,7 @@ func TestPreview(t *testing.T) {
 		for name, err := range map[string]error{
 			"preview": second(w.incidents.Preview(ctx, scope, n.ID)), "notice": second(w.incidents.Notice(ctx, scope, n.ID)),
 			"send": second(w.incidents.Send(ctx, scope, n.ID, incidents.Sending{})), "edit": second(w.incidents.Edit(ctx, scope, n.ID, 0, incidents.NoticeEdit{})),
-			"opened": w.incidents.Opened(ctx, scope, n.ID), "acknowledge": second(w.incidents.Acknowledge(ctx, scope, n.ID)), "drafts": second(w.incidents.MakeDrafts(ctx, scope, c.ID, incidents.First)),
+			"opened": w.incidents.Opened(ctx, scope, n.ID), "acknowledge": second(w.incidents.Acknowledge(ctx, scope, n.ID)), "drafts": third(w.incidents.MakeDrafts(ctx, scope, c.ID, incidents.First)),
 			"tell": second(w.incidents.Tell(ctx, scope, n.ID, incidents.Telling{To: "x", How: "call", Note: "y"})), "discard": second(w.incidents.Discard(ctx, scope, n.ID, "x")),
 			"approve": second(w.incidents.Approve(ctx, scope, n.ID, n.Version)), "all": second(w.incidents.EditAll(ctx, scope, c.ID, incidents.NoticeEdit{})),
 		} {
@@ -163,6 +186,8 @@ func TestPreview(t *testing.T) {
 		}
 	})
 }
+
+func third[T, U any](_ T, _ U, err error) error { return err }
 
 func second[T any](_ T, err error) error { return err }
 
@@ -271,7 +296,7 @@ func TestSecondPerson(t *testing.T) {
 		}
 		// Who did not write it is the second person.
 		v := w.draft(c, incidents.Update, w.maple)
-		if v = must[incidents.Notice](t)(w.incidents.Send(w.asBob(), w.all, v.ID, incidents.Sending{})); v.State != incidents.Sent || v.Second != w.bob.ID {
+		if v = must[incidents.Notice](t)(w.incidents.Send(w.asBob(), w.all, v.ID, incidents.Sending{Version: v.Version})); v.State != incidents.Sent || v.Second != w.bob.ID {
 			t.Errorf("got %+v", v)
 		}
 	})
@@ -681,7 +706,7 @@ func TestEveryTextThereIs(t *testing.T) {
 				t.Errorf("what the case says by itself is not in German:\n%s", d.Text)
 			}
 			w.clock.Advance(time.Minute)
-			must[incidents.Notice](t)(w.incidents.Send(w.asBob(), w.all, n.ID, incidents.Sending{}))
+			must[incidents.Notice](t)(w.incidents.Send(w.asBob(), w.all, n.ID, incidents.Sending{Version: w.notice(n.ID).Version}))
 		}
 	})
 }
@@ -710,7 +735,7 @@ func TestEditAll(t *testing.T) {
 			t.Errorf("got %d, %v, %v", sent, kept, err)
 		}
 		same(t, "asked", w.sent(mail.IncidentSecond), []string{"bob@ostler.example", "cleo@ostler.example"}) // once for both
-		if sent, kept, err := w.incidents.SendAll(w.asBob(), w.all, c.ID, incidents.Sending{}); err != nil || sent != 2 || len(kept) != 0 {
+		if sent, kept, err := w.incidents.SendAll(w.asBob(), w.all, c.ID, incidents.Sending{Seen: w.seen(incidents.NoticeFilter{Case: c.ID})}); err != nil || sent != 2 || len(kept) != 0 {
 			t.Errorf("got %d, %v, %v", sent, kept, err)
 		}
 	})
@@ -807,10 +832,10 @@ func TestAdvisory(t *testing.T) {
 		if len(a.For) != 3 || a.Waiting != 2 || len(a.Silent) != 1 || a.For[0].Ground == "" {
 			t.Fatalf("got %+v", a)
 		}
-		if got := must[incidents.AdvisoryNote](t)(w.incidents.SendAdvisory(w.ctx, w.all, a.ID)); !got.SentAt.IsZero() || len(w.sent(mail.IncidentAdvisory)) != 0 {
+		if got := must[incidents.AdvisoryNote](t)(w.incidents.SendAdvisory(w.ctx, w.all, a.ID, incidents.Sending{})); !got.SentAt.IsZero() || len(w.sent(mail.IncidentAdvisory)) != 0 {
 			t.Errorf("sent without a second person: %+v", got)
 		}
-		got := must[incidents.AdvisoryNote](t)(w.incidents.SendAdvisory(w.asBob(), w.all, a.ID))
+		got := must[incidents.AdvisoryNote](t)(w.incidents.SendAdvisory(w.asBob(), w.all, a.ID, incidents.Sending{Seen: w.seen(incidents.NoticeFilter{Advisory: a.ID})}))
 		if got.SentAt.IsZero() {
 			t.Errorf("got %+v", got)
 		}
@@ -835,7 +860,7 @@ func TestAdvisory(t *testing.T) {
 			t.Errorf("got %+v", list)
 		}
 		ctx, scope := w.asContact(w.anna)
-		for name, err := range map[string]error{"list": second(w.incidents.Advisories(ctx, scope)), "one": second(w.incidents.AdvisoryOf(ctx, scope, a.ID)), "send": second(w.incidents.SendAdvisory(ctx, scope, a.ID)),
+		for name, err := range map[string]error{"list": second(w.incidents.Advisories(ctx, scope)), "one": second(w.incidents.AdvisoryOf(ctx, scope, a.ID)), "send": second(w.incidents.SendAdvisory(ctx, scope, a.ID, incidents.Sending{})),
 			"plan": second(w.incidents.PlanAdvisory(ctx, scope, incidents.NewAdvisory{}))} {
 			if code(err) != controlplane.CodeNotFound {
 				t.Errorf("a contact, %s: %v", name, err)

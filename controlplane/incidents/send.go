@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"ostler/controlplane"
@@ -25,6 +26,8 @@ type sender struct {
 	Sending
 	actor  string
 	others []identity.Person // who could look at it, too
+	many   bool              // what was looked at is in Seen
+	asked  bool              // the others were asked to look
 }
 
 // Send sends a draft, or asks for a second person. Who did not write it is the
@@ -118,10 +121,11 @@ func (s *Service) send(tx *db.Tx, k *kit, r *noticeRow, by sender) error {
 		return conflict("Hand it in by their own form, then record that you did.", "This is a paper: it is not sent from here")
 	case r.State != string(Draft) && r.State != string(Waiting):
 		return conflict("Write another one: what was sent stays as it was.", "This notice was sent, or put aside")
-	case by.Version != 0 && by.Version != r.Version:
-		return conflict("Load it again, look at it, and send it then.", "Somebody changed this notice meanwhile")
 	case k.over(n):
 		return conflict("Put this notice aside.", "Its customer is not in the case any more, or it was a false alarm")
+	}
+	if err := by.saw(*r); err != nil {
+		return err
 	}
 	if by.LateWhy != "" {
 		d.LateWhy = by.LateWhy
@@ -163,6 +167,22 @@ func (s *Service) send(tx *db.Tx, k *kit, r *noticeRow, by sender) error {
 		r.Second = by.actor
 	}
 	return s.dispatch(tx, k, r, n, d)
+}
+
+// saw refuses what was changed since it was looked at, and what somebody else wrote
+// and nobody says that they looked at.
+func (by sender) saw(r noticeRow) error {
+	version := by.Version
+	if by.many {
+		version = by.Seen[r.ID]
+	}
+	switch {
+	case version == r.Version, version == 0 && r.Author == by.actor:
+		return nil
+	case version == 0:
+		return conflict("Look at it, and send it then.", "Somebody else wrote this notice, and you have not looked at it")
+	}
+	return conflict("Load it again, look at it, and send it then.", "Somebody changed this notice after you looked at it")
 }
 
 // lateUnsaid refuses what is late without reasons.
@@ -259,13 +279,13 @@ func (s *Service) noMoreAsked(tx *db.Tx, incident, advisory, but string) error {
 }
 
 // SendAll sends every draft of a case, or asks for a second person for all of
-// them. It answers how many went, and why others did not, by id. Permission:
-// incident.write.
+// them. What others wrote goes as it was looked at (Sending.Seen); what was changed
+// since is left out. It answers how many went, and why others did not, by id.
+// Permission: incident.write.
 func (s *Service) SendAll(ctx context.Context, scope policy.Scope, incident string, in Sending) (sent int, kept map[string]string, err error) {
 	if !scope.All() {
 		return 0, nil, notStaff()
 	}
-	in.Version = 0
 	by, err := s.senderOf(ctx, in)
 	if err != nil {
 		return 0, nil, err
@@ -280,67 +300,96 @@ func (s *Service) SendAll(ctx context.Context, scope policy.Scope, incident stri
 			ids = append(ids, r)
 		}
 	}
-	return s.sendMany(ctx, scope, k, ids, by)
+	sent, kept, _, err = s.sendMany(ctx, scope, k, ids, by)
+	return sent, kept, err
 }
 
 // sendAtOnce is how many notices one transaction sends.
 const sendAtOnce = 50
 
 // sendMany sends notices, some in a transaction. What stops one stops no other.
-func (s *Service) sendMany(ctx context.Context, scope policy.Scope, k *kit, heads []noticeRow, by sender) (sent int, kept map[string]string, err error) {
-	kept = map[string]string{}
-	asked := false
+// Left are those for whom nothing can be written.
+func (s *Service) sendMany(ctx context.Context, scope policy.Scope, k *kit, heads []noticeRow, by sender) (sent int, kept map[string]string, left leftOut, err error) {
+	kept, left = map[string]string{}, leftOut{}
+	by.many = true
 	for part := range slices.Chunk(heads, sendAtOnce) {
 		var customers []string
 		for _, r := range part {
 			customers = append(customers, r.CustomerID)
 		}
-		if err := s.ready(ctx, customers...); err != nil {
-			return sent, kept, err
+		gone, err := s.readyEach(ctx, customers...)
+		if err == nil {
+			err = s.leaveOut(ctx, k, gone)
 		}
-		var went int
-		var wait *noticeRow
-		held := map[string]string{}
-		err := s.db.Write(ctx, func(tx *db.Tx) error {
-			went, wait = 0, nil
-			clear(held)
-			for _, h := range part {
-				r, err := noticeIn(tx, scope, h.ID)
-				if err == nil {
-					err = s.send(tx, k, &r, by)
-				}
-				var e *controlplane.Error
-				switch {
-				case errors.As(err, &e):
-					held[h.ID] = said(e)
-				case err != nil:
-					return err
-				case r.State == string(Waiting):
-					held[h.ID] = "Another person is asked to look at it first."
-					if wait == nil {
-						wait = &r
-					}
-				default:
-					went++
-				}
+		if err != nil {
+			return sent, kept, left, err
+		}
+		maps.Copy(left, gone)
+		var now partSent
+		err = s.db.Write(ctx, func(tx *db.Tx) (err error) {
+			if now, err = s.sendPart(tx, scope, k, part, by, gone); err != nil {
+				return err
 			}
-			if !asked && wait != nil { // one mail for all of them
-				if err := s.askSecond(tx, k, by, *wait, len(heads)); err != nil {
+			if !by.asked && now.wait != nil { // one mail for all of them
+				if err := s.askSecond(tx, k, by, *now.wait, len(heads)); err != nil {
 					return err
 				}
 			}
 			return s.noMoreAsked(tx, k.c.ID, k.advisoryID(), "")
 		})
 		if err != nil {
-			return sent, kept, wrap("send notices", err)
+			return sent, kept, left, wrap("send notices", err)
 		}
-		sent += went
-		asked = asked || wait != nil
-		for id, why := range held {
-			kept[id] = why
+		sent += now.went
+		by.asked = by.asked || now.wait != nil
+		maps.Copy(kept, now.held)
+	}
+	return sent, kept, left, nil
+}
+
+// partSent is what became of some notices in a transaction.
+type partSent struct {
+	went int
+	wait *noticeRow        // the first that waits for a second person
+	held map[string]string // why others did not go, by id
+}
+
+// sendPart sends some notices in a transaction.
+func (s *Service) sendPart(tx *db.Tx, scope policy.Scope, k *kit, part []noticeRow, by sender, gone leftOut) (now partSent, err error) {
+	now.held = map[string]string{}
+	for _, h := range part {
+		if err := gone[h.CustomerID]; err != nil {
+			now.held[h.ID] = whyLeft(err) + "."
+			continue
+		}
+		r, err := noticeIn(tx, scope, h.ID)
+		if err == nil {
+			if _, _, oerr := s.openNotice(r); oerr != nil { // one that cannot be read keeps no other back
+				s.opts.Log.ErrorContext(tx.Context(), "incidents.notice", "notice.id", h.ID, "err", oerr)
+				now.held[h.ID] = "It cannot be read. Put it aside, and draft another one."
+				continue
+			}
+			err = s.send(tx, k, &r, by)
+		}
+		var e *controlplane.Error
+		switch {
+		case errors.As(err, &e):
+			now.held[h.ID] = said(e)
+		case err != nil:
+			return now, err
+		case r.State == string(Waiting):
+			now.held[h.ID] = "Another person is asked to look at it first."
+			if now.wait == nil {
+				now.wait = &r
+			}
+		default:
+			now.went++
 		}
 	}
-	return sent, kept, nil
+	if now.went > 0 && k.advisory != nil {
+		err = advisorySent(tx, k.advisory.ID, tx.NowMillis())
+	}
+	return now, err
 }
 
 // said is an error as one line.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"ostler/controlplane"
 	"ostler/controlplane/db"
@@ -17,6 +18,7 @@ type advisoryRow struct {
 	MadeAt  int64
 	SentAt  int64
 	Drill   int64
+	NextAt  int64 // when Watch drafts for those of whom there is no notice yet; 0 where there are none
 	Data    []byte
 }
 
@@ -46,13 +48,14 @@ func (advisedRow) TableName() string { return "incident_advisory_for" }
 
 func (r advisedRow) key() string { return r.AdvisoryID + ":" + r.ServerID + ":" + r.Package }
 
-// insertAdvisory stores an advisory with whom it concerns.
-func (s *Service) insertAdvisory(tx *db.Tx, a AdvisoryNote) error {
+// insertAdvisory stores an advisory with whom it concerns. Of who is left out, what
+// would be sealed with their key is not kept.
+func (s *Service) insertAdvisory(tx *db.Tx, a AdvisoryNote, left leftOut) error {
 	text, err := json.Marshal(advisoryData{Title: a.Title, Text: a.Text, Software: a.Software, Below: a.Below, Customers: a.Customers, Ground: a.Ground, Silent: a.Silent})
 	if err != nil {
 		return fmt.Errorf("write advisory: %w", err)
 	}
-	r := advisoryRow{ID: a.ID, Purpose: string(a.Purpose), ByID: a.By, MadeAt: tx.NowMillis(), Drill: flag(a.Drill)}
+	r := advisoryRow{ID: a.ID, Purpose: string(a.Purpose), ByID: a.By, MadeAt: tx.NowMillis(), Drill: flag(a.Drill), NextAt: tx.Now.Add(takenOver).UnixMilli()}
 	if r.Data, err = s.seal("", "incident_advisories", "data", a.ID, string(text)); err != nil {
 		return err
 	}
@@ -62,6 +65,9 @@ func (s *Service) insertAdvisory(tx *db.Tx, a AdvisoryNote) error {
 	var rows []advisedRow
 	for _, x := range a.For {
 		v := advisedRow{AdvisoryID: a.ID, CustomerID: x.Customer, ServerID: x.Server, Package: x.Package, Version: x.Version, SeenAt: controlplane.Millis(x.SeenAt)}
+		if left[x.Customer] != nil {
+			x.Ground = ""
+		}
 		if v.Ground, err = s.seal(x.Customer, "incident_advisory_for", "ground", v.key(), x.Ground); err != nil {
 			return err
 		}
@@ -93,14 +99,38 @@ func (s *Service) advisoryIn(tx *db.Tx, id string) (AdvisoryNote, error) {
 	}
 	for _, r := range rows {
 		x := Runs{Customer: r.CustomerID, Server: r.ServerID, Package: r.Package, Version: r.Version, SeenAt: controlplane.FromMillis(r.SeenAt)}
-		if x.Ground, err = s.open(r.CustomerID, "incident_advisory_for", "ground", r.key(), r.Ground); err != nil {
+		if x.Ground, err = s.openOr(r.CustomerID, "incident_advisory_for", "ground", r.key(), r.Ground); err != nil {
 			return a, err
 		}
 		a.For = append(a.For, x)
 	}
+	if a.Unwritten, err = unwritten(tx, id); err != nil {
+		return a, err
+	}
 	counts, err := advisedCounts(tx)
 	a.Told, a.Waiting = counts[id].told, counts[id].waiting
 	return a, err
+}
+
+// unwritten are whom an advisory concerns and who have no notice of it.
+func unwritten(tx *db.Tx, advisory string) (ids []string, err error) {
+	err = tx.Raw("SELECT DISTINCT f.customer_id FROM incident_advisory_for f WHERE f.advisory_id = ? AND NOT EXISTS "+
+		"(SELECT 1 FROM incident_notices n WHERE n.advisory_id = f.advisory_id AND n.customer_id = f.customer_id) ORDER BY f.customer_id", advisory).Scan(&ids).Error
+	return ids, err
+}
+
+// takenOver is after how long Watch does what whoever began it has not ended.
+const takenOver = 2 * time.Minute
+
+// dueAdvisories are those for which Watch drafts now.
+func dueAdvisories(tx *db.Tx) (ids []string, err error) {
+	err = tx.Raw("SELECT id FROM incident_advisories WHERE next_at > 0 AND next_at <= ? ORDER BY next_at, id LIMIT 20", tx.NowMillis()).Scan(&ids).Error
+	return ids, err
+}
+
+// advisoryNext is when Watch drafts for an advisory; 0 is never.
+func advisoryNext(tx *db.Tx, id string, at int64) error {
+	return tx.Exec("UPDATE incident_advisories SET next_at = ? WHERE id = ?", at, id).Error
 }
 
 func (s *Service) advisoryOf(r advisoryRow) (AdvisoryNote, error) {

@@ -294,7 +294,7 @@ func (s *Service) dataOf(row caseRow) (d caseData, err error) {
 
 // assertionOf opens a row.
 func (s *Service) assertionOf(r assertionRow) (law.Assertion, error) {
-	ground, err := s.open(r.CustomerID, "incident_assertions", "ground", r.ID, r.Ground)
+	ground, err := s.openOr(r.CustomerID, "incident_assertions", "ground", r.ID, r.Ground)
 	return law.Assertion{ID: r.ID, Customer: r.CustomerID, Certainty: law.Certainty(r.Certainty), At: controlplane.FromMillis(r.At), By: r.ByID, Ground: ground,
 		RecordedAt: controlplane.FromMillis(r.RecordedAt), Supersedes: r.Supersedes, ConfirmedBy: r.ConfirmedBy, ConfirmedAt: controlplane.FromMillis(r.ConfirmedAt)}, err
 }

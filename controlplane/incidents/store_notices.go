@@ -91,6 +91,7 @@ type orderRow struct {
 	ByID       string
 	MadeAt     int64
 	DoneAt     int64
+	NextAt     int64
 	Data       []byte
 }
 
@@ -214,9 +215,9 @@ func newsOf(tx *db.Tx, limit int) (ids []string, err error) {
 	return ids, err
 }
 
-// openOrders are the orders that are not carried out yet.
+// openOrders are the orders that are to be carried out now.
 func openOrders(tx *db.Tx) (rows []orderRow, err error) {
-	err = tx.Where("done_at = 0").Order("made_at, id").Limit(20).Find(&rows).Error
+	err = tx.Where("done_at = 0 AND next_at <= ?", tx.NowMillis()).Order("made_at, id").Limit(20).Find(&rows).Error
 	return rows, err
 }
 
@@ -235,20 +236,50 @@ type serverName struct{ ID, Name string }
 // livesOn is that a customer lives on a server.
 type livesOn struct{ ServerID, CustomerID string }
 
-// namesIn reads what all customers and servers are called, and who lives where.
-func (s *Service) namesIn(tx *db.Tx) (called []customerName, hosts []serverName, living []livesOn, err error) {
+// livedOn is that a customer lives on a server, or did, with what is theirs there.
+type livedOn struct {
+	ServerID, CustomerID string
+	Sites                string `gorm:"column:sites_json"`
+	Databases            string `gorm:"column:databases_json"`
+}
+
+// allNames are what all customers and servers are called, who lives where, and who
+// ever did.
+type allNames struct {
+	called []customerName
+	hosts  []serverName // retired ones, too
+	living []livesOn
+	lived  []livedOn
+}
+
+// namesIn reads them.
+func (s *Service) namesIn(tx *db.Tx) (all allNames, err error) {
 	scope := noticesScope()
 	q, args := s.customers.Called(scope)
-	if err = tx.Raw("SELECT id, slug, name FROM ("+q+") c", args...).Scan(&called).Error; err != nil {
-		return
+	if err = tx.Raw("SELECT id, slug, name FROM ("+q+") c", args...).Scan(&all.called).Error; err != nil {
+		return all, err
 	}
-	q, args = s.customers.LookedAfter(scope)
-	if err = tx.Raw("SELECT id, name FROM ("+q+") s", args...).Scan(&hosts).Error; err != nil {
-		return
+	q, args = s.customers.Known(scope)
+	if err = tx.Raw(q, args...).Scan(&all.hosts).Error; err != nil {
+		return all, err
 	}
 	q, args = s.customers.Living(scope)
-	err = tx.Raw("SELECT server_id, customer_id FROM ("+q+") t", args...).Scan(&living).Error
-	return
+	if err = tx.Raw("SELECT server_id, customer_id FROM ("+q+") t", args...).Scan(&all.living).Error; err != nil {
+		return all, err
+	}
+	q, args = s.customers.Lived(scope)
+	err = tx.Raw(q, args...).Scan(&all.lived).Error
+	return all, err
+}
+
+// ownerSpeaks is what an owner among the contacts of a customer reads.
+type ownerSpeaks struct{ CustomerID, Language string }
+
+// ownersSpeak are what the owners read, those there the longest first.
+func (s *Service) ownersSpeak(tx *db.Tx) (rows []ownerSpeaks, err error) {
+	q, args := s.customers.Speaking(noticesScope())
+	err = tx.Raw("SELECT customer_id, language FROM ("+q+") c WHERE role = ? ORDER BY created_at, id", append(args, string(policy.RoleOwner))...).Scan(&rows).Error
+	return rows, err
 }
 
 // waitingOf counts the notices of a case, or of an advisory, that wait for a
@@ -302,6 +333,11 @@ func noticePage(tx *db.Tx, scope policy.Scope, f NoticeFilter) ([]noticeRow, err
 	if f.Token != "" {
 		and("id < ?", f.Token)
 	}
+	if f.Heads {
+		var rows []noticeRow
+		err := db.Within(tx.DB, scope).Omit("body").Where(where, args...).Order("id DESC").Limit(f.Limit + 1).Find(&rows).Error
+		return rows, err
+	}
 	return db.Where[noticeRow](tx, scope, "id DESC", f.Limit+1, where, args...)
 }
 
@@ -321,4 +357,9 @@ func discardRows(tx *db.Tx, incident, customer string) error {
 // orderDone notes that an order is carried out.
 func orderDone(tx *db.Tx, id string, at int64) error {
 	return tx.Exec("UPDATE incident_orders SET done_at = ? WHERE id = ?", at, id).Error
+}
+
+// orderLater has Watch look at an order later.
+func orderLater(tx *db.Tx, id string, at int64) error {
+	return tx.Exec("UPDATE incident_orders SET next_at = ? WHERE id = ?", at, id).Error
 }

@@ -359,7 +359,7 @@ const maxNotices = 5000
 // noticesOf are the notices of a case, the oldest first; more says that there
 // are too many.
 func (s *Service) noticesOf(ctx context.Context, scope policy.Scope, incident string) (items []Notice, more bool, err error) {
-	f := NoticeFilter{Case: incident, Limit: 200}
+	f := NoticeFilter{Case: incident, Heads: true, Limit: 200}
 	for len(items) < maxNotices {
 		page, next, err := s.Notices(ctx, scope, f)
 		if err != nil {

@@ -139,7 +139,7 @@ func TestRegister(t *testing.T) {
 		must[incidents.Decision](t)(w.incidents.Decide(w.ctx, w.all, c.ID, incidents.NewDecision{Likelihood: incidents.Low, Severity: incidents.Low, Reasons: "Only test data."}))
 		must[incidents.Action](t)(w.incidents.Act(w.ctx, w.all, c.ID, incidents.NewAction{Kind: incidents.ActDone, Why: "Took it off the net"}))
 		must[incidents.Case](t)(w.incidents.Contain(w.ctx, w.all, c.ID, "", "Firewall."))
-		for _, n := range must[[]incidents.Notice](t)(w.incidents.MakeDrafts(w.ctx, w.all, c.ID, incidents.First)) {
+		for _, n := range w.drafts(c, incidents.First) {
 			must[incidents.Notice](t)(w.incidents.Tell(w.ctx, w.all, n.ID, incidents.Telling{To: "Anna", How: "call", Note: "She knows."}))
 		}
 		must[incidents.Case](t)(w.incidents.Close(w.ctx, w.all, c.ID, incidents.Closing{State: incidents.Closed, Why: "Done."}))

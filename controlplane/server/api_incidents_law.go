@@ -33,6 +33,8 @@ type Advisory struct {
 	Silent  []string      `json:"silent_servers" nullable:"false" doc:"Whose packages are not known"`
 	Told    int           `json:"told"`
 	Waiting int           `json:"waiting"`
+	// Unwritten is of one advisory, and not of a list.
+	Unwritten []string `json:"unwritten,omitempty" doc:"Customers of whom there is no notice yet"`
 }
 
 // AdvisoryFor is why one customer is told.
@@ -47,7 +49,7 @@ type AdvisoryFor struct {
 
 func viewAdvisory(n incidents.AdvisoryNote) Advisory {
 	return Advisory{ID: n.ID, NewAdvisory: NewAdvisory{string(n.Purpose), n.Title, n.Text, n.Software, n.Below, some(n.Customers), n.Ground}, MadeAt: controlplane.Instant(n.MadeAt), By: n.By,
-		SentAt: controlplane.Instant(n.SentAt), Silent: some(n.Silent), Told: n.Told, Waiting: n.Waiting,
+		SentAt: controlplane.Instant(n.SentAt), Silent: some(n.Silent), Told: n.Told, Waiting: n.Waiting, Unwritten: n.Unwritten,
 		For: each(n.For, func(r incidents.Runs) AdvisoryFor {
 			return AdvisoryFor{r.Customer, r.Server, r.Package, r.Version, controlplane.Instant(r.SeenAt), r.Ground}
 		})}
@@ -81,8 +83,8 @@ func (x *incidentsAPI) registerAdvisories(a *API) {
 			return oneAdvisory(x.PlanAdvisory(ctx, scope, n))
 		})
 	Register(a, Op{Method: http.MethodPost, Path: "/advisories/{id}/send", Name: "advisory.send", Summary: "Send an advisory", Audience: policy.Staff, Permission: policy.IncidentWrite},
-		func(ctx context.Context, scope policy.Scope, in *IDIn) (*One[Advisory], error) {
-			return oneAdvisory(x.SendAdvisory(ctx, scope, in.ID))
+		func(ctx context.Context, scope policy.Scope, in *withBody[IncidentSendingAll]) (*One[Advisory], error) {
+			return oneAdvisory(x.SendAdvisory(ctx, scope, in.ID, in.Body.sending()))
 		})
 }
 

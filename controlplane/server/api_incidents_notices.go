@@ -115,15 +115,32 @@ type IncidentDrafting struct {
 	Customers []string `json:"customers,omitempty" doc:"Absent: everybody who is to be told"`
 }
 
+// IncidentDrafted is what was drafted.
+type IncidentDrafted struct {
+	Items []IncidentNotice  `json:"items" nullable:"false"`
+	Left  map[string]string `json:"left_out" doc:"For whom nothing could be written, and why, by id: a person has to call them"`
+}
+
 // IncidentSending sends.
 type IncidentSending struct {
-	Version  int64  `json:"version,omitempty" doc:"Of the notice as it was read"`
+	Version  int64  `json:"version,omitempty" doc:"Of the notice as you looked at it; needed where somebody else wrote it"`
 	AloneWhy string `json:"alone_because,omitempty" doc:"Without a second person: why"`
 	LateWhy  string `json:"late_because,omitempty" doc:"Needed where it is late"`
 }
 
 func (s IncidentSending) sending() incidents.Sending {
 	return incidents.Sending{Version: s.Version, AloneWhy: s.AloneWhy, LateWhy: s.LateWhy}
+}
+
+// IncidentSendingAll sends all drafts of an incident, or an advisory.
+type IncidentSendingAll struct {
+	Seen     map[string]int64 `json:"seen,omitempty" doc:"Versions of the notices that you looked at, by id: what somebody else wrote goes only as you saw it"`
+	AloneWhy string           `json:"alone_because,omitempty" doc:"Without a second person: why"`
+	LateWhy  string           `json:"late_because,omitempty" doc:"Needed where it is late"`
+}
+
+func (s IncidentSendingAll) sending() incidents.Sending {
+	return incidents.Sending{Seen: s.Seen, AloneWhy: s.AloneWhy, LateWhy: s.LateWhy}
 }
 
 // IncidentApproval sends what another person drafted.
@@ -203,9 +220,12 @@ func (x *incidentsAPI) registerNotices(a *API) {
 			return oneIncidentNotice(ctx, n, err)
 		})
 	Register(a, Op{Method: http.MethodPost, Path: "/incidents/{id}/notices", Name: "incident.draft", Summary: "Draft the next notice to everybody who is to be told", Audience: policy.Staff, Permission: policy.IncidentWrite},
-		func(ctx context.Context, scope policy.Scope, in *withBody[IncidentDrafting]) (*ListOut[IncidentNotice], error) {
-			items, err := x.draft(ctx, scope, in.ID, in.Body)
-			return listOf(items, "", viewIncidentNotice(ctx)), err
+		func(ctx context.Context, scope policy.Scope, in *withBody[IncidentDrafting]) (*One[IncidentDrafted], error) {
+			made, left, err := x.draft(ctx, scope, in.ID, in.Body)
+			if left == nil {
+				left = map[string]string{}
+			}
+			return &One[IncidentDrafted]{Body: IncidentDrafted{each(made, viewIncidentNotice(ctx)), left}}, err
 		})
 	Register(a, Op{Method: http.MethodPost, Path: "/incidents/{id}/notices/edit", Name: "incident.edit_all", Summary: "Write the same into every open draft of an incident", Audience: policy.Staff, Permission: policy.IncidentWrite},
 		func(ctx context.Context, scope policy.Scope, in *withBody[IncidentNoticeEdit]) (*One[IncidentEdited], error) {
@@ -213,7 +233,7 @@ func (x *incidentsAPI) registerNotices(a *API) {
 			return &One[IncidentEdited]{Body: IncidentEdited{n}}, err
 		})
 	Register(a, Op{Method: http.MethodPost, Path: "/incidents/{id}/notices/send", Name: "incident.send_all", Summary: "Send every draft of an incident, or ask for a second person", Audience: policy.Staff, Permission: policy.IncidentWrite},
-		func(ctx context.Context, scope policy.Scope, in *withBody[IncidentSending]) (*One[IncidentSent], error) {
+		func(ctx context.Context, scope policy.Scope, in *withBody[IncidentSendingAll]) (*One[IncidentSent], error) {
 			n, kept, err := x.SendAll(ctx, scope, in.ID, in.Body.sending())
 			if kept == nil {
 				kept = map[string]string{}
@@ -224,16 +244,16 @@ func (x *incidentsAPI) registerNotices(a *API) {
 }
 
 // draft makes drafts for customers, or one for anybody else.
-func (x *incidentsAPI) draft(ctx context.Context, scope policy.Scope, id string, in IncidentDrafting) ([]incidents.Notice, error) {
+func (x *incidentsAPI) draft(ctx context.Context, scope policy.Scope, id string, in IncidentDrafting) (made []incidents.Notice, left map[string]string, err error) {
 	if to := incidents.Audience(in.Audience); to != "" && to != incidents.ToCustomer {
 		n, err := x.MakeDraftFor(ctx, scope, id, to, in.Regime, incidents.Purpose(in.Purpose))
-		return []incidents.Notice{n}, err
+		return []incidents.Notice{n}, nil, err
 	}
 	list := make([]string, 0, len(in.Customers))
 	for _, ref := range in.Customers {
 		_, customer, err := x.refs(ctx, scope, "", ref)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		list = append(list, customer)
 	}

@@ -41,7 +41,7 @@ func (w *world) alarmed(tenants ...*tenant) {
 		o.task = task.ID
 		_, err = w.incidents.Affect(w.ctx, all, c.ID, incidents.Affect{Customers: []string{o.customer.ID}, State: incidents.Certain, Because: "The files are theirs"})
 		w.must(err)
-		drafts, err := w.incidents.MakeDrafts(w.ctx, all, c.ID, incidents.First, o.customer.ID)
+		drafts, _, err := w.incidents.MakeDrafts(w.ctx, all, c.ID, incidents.First, o.customer.ID)
 		w.must(err)
 		if len(drafts) != 1 {
 			w.t.Fatalf("%d drafts for %s, want one", len(drafts), o.customer.Name)

@@ -154,6 +154,7 @@ var bodies = map[string]string{
 	"api.incident.set_company": `{"name":"x","jurisdiction":"EU","zone":"UTC","establishment":true,"authorities":[],"nis2":"unknown","services":[],"contact":"x","telecoms":false}`,
 	"api.incident.set_rules":   `{"pack":"{}"}`,
 	"api.advisory.plan":        `{"purpose":"change","title":"A move","text":"It moves"}`,
+	"api.advisory.send":        `{}`,
 
 	"api.assist.start": `{"customer":"cus_x","reason":"Asked by phone","ticket":"OPS-1"}`,
 }
