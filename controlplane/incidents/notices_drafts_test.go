@@ -240,24 +240,43 @@ func TestNames(t *testing.T) {
 		w.customer("orchard-farm", "Orchard")
 		far := w.server("web-7.hosting.example")
 		w.lives(far, w.harbour)
+		w.owns(w.harbourOne, w.harbour, []string{"www.harbour-shop.example", "both.example"}, []string{"harbour_crm", "nextcloud", "shop", "hm2"})
+		w.owns(w.mapleOne, w.maple, []string{"cakes.example", "both.example"}, []string{"cakes_crm"})
+		moved := w.server("old-maple-4")
+		w.left(moved, w.maple)
+		retired := w.server("old-harbour-3.hosting.example")
+		w.left(retired, w.harbour)
+		must[customers.Server](t)(w.customers.RetireServer(w.ctx, w.all, retired.ID))
 		c := w.open([]customers.Server{w.mapleOne, w.shared})
 		n := w.draft(c, incidents.First, w.maple)
 		for words, want := range map[string]string{
-			"Maple Bakery is not the only one": "",
-			"It is on maple-1 and on shared-1": "",
-			"Data of people were read":         "warns",
-			"Harbour Mail, too":                "stops",
-			"HARBOUR\u00a0mail, too":           "stops",
-			"har\u00adbour mail, too":          "stops",
-			"harbour-mail, too":                "stops",
-			"see HARBOUR-1":                    "stops",
-			"see web-7.hosting.example":        "stops",
-			"see web-7":                        "stops",
-			"ask harbour":                      "stops",
-			"ask the harbourmaster":            "",
-			"Orchard Farm Ltd":                 "stops",
-			"1 to 360 people":                  "",
-			"https://harbour-1/x":              "stops",
+			"Maple Bakery is not the only one":                   "",
+			"It is on maple-1 and on shared-1":                   "",
+			"Data of people were read":                           "warns",
+			"Harbour Mail, too":                                  "stops",
+			"HARBOUR\u00a0mail, too":                             "stops",
+			"har\u00adbour mail, too":                            "stops",
+			"harbour-mail, too":                                  "stops",
+			"see HARBOUR-1":                                      "stops",
+			"see web-7.hosting.example":                          "stops",
+			"see web-7":                                          "stops",
+			"ask harbour":                                        "stops",
+			"ask the harbourmaster":                              "",
+			"Orchard Farm Ltd":                                   "stops",
+			"1 to 360 people":                                    "",
+			"https://harbour-1/x":                                "stops",
+			"https://harbour-shop.example/x":                     "stops",
+			"See www.Harbour-Shop.example.":                      "stops",
+			"from info@harbour-shop.example":                     "stops",
+			"their harbour_crm":                                  "stops",
+			"the database hm2":                                   "stops",
+			"all of nextcloud":                                   "warns", // a database, and software
+			"your shop":                                          "warns",
+			"see cakes.example and cakes_crm":                    "",
+			"see both.example":                                   "", // theirs as well
+			"it was on old-maple-4":                              "", // they lived there
+			"it was on old-harbour-3":                            "stops",
+			"see old-harbour-3.hosting.example":                  "stops",
 			strings.Repeat("x ", 9000) + " Harbour Mail at last": "stops",
 		} {
 			must[incidents.Notice](t)(w.incidents.Edit(w.ctx, w.all, n.ID, 0, incidents.NoticeEdit{Words: &words}))

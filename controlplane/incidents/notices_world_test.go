@@ -101,3 +101,21 @@ func (w *world) finding(kind string) findings.Finding {
 	w.t.Fatalf("no finding %s: %v", kind, w.kinds())
 	return findings.Finding{}
 }
+
+// owns has a customer have sites and databases on a server that they live on.
+func (w *world) owns(on customers.Server, c customers.Customer, sites, databases []string) {
+	w.t.Helper()
+	for _, x := range must[[]customers.Tenancy](w.t)(w.customers.TenanciesOf(w.ctx, w.all, on.ID)) {
+		if x.Customer == c.ID {
+			must[customers.Tenancy](w.t)(w.customers.UpdateTenancy(w.ctx, w.all, x.ID, customers.TenancyChange{Sites: &sites, Databases: &databases}))
+		}
+	}
+}
+
+// left has a customer have lived on a server.
+func (w *world) left(on customers.Server, c customers.Customer) {
+	w.t.Helper()
+	if _, err := w.customers.EndTenancy(w.ctx, w.all, w.lives(on, c).ID); err != nil {
+		w.t.Fatal(err)
+	}
+}
