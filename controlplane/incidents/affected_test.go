@@ -67,6 +67,7 @@ func TestTenantsAreAffectedTogether(t *testing.T) {
 func TestLaterTenants(t *testing.T) {
 	each(t, func(w *world) {
 		c := w.open(on(w.mapleOne))
+		must[incidents.Company](t)(w.incidents.SetCompany(w.ctx, w.all, berlin))
 		over := w.open(on(w.mapleOne))
 		must[incidents.Case](t)(w.incidents.Close(w.ctx, w.all, over.ID, incidents.Closing{State: incidents.Closed, Why: "Nothing of it was theirs."}))
 		w.clock.Advance(30 * time.Hour)

@@ -68,7 +68,10 @@ func (f folder) whenKnown() Section {
 			word = "was certain of"
 		}
 		whose := "the case"
-		if a.Customer != "" {
+		switch {
+		case a.Customer == law.TheIncident:
+			whose = nameOf(f.c, a.Customer)
+		case a.Customer != "":
 			whose = "the part of " + nameOf(f.c, a.Customer)
 		}
 		s.Paragraphs = append(s.Paragraphs, fmt.Sprintf("%s %s %s since %s, as recorded %s: %s", f.who(a.By), word, whose, f.at(a.At), f.at(a.RecordedAt), sentence(a.Ground)))

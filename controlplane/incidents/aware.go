@@ -16,7 +16,7 @@ func (s *Service) assert(tx *db.Tx, row caseRow, a law.Assertion) (law.Assertion
 	a.ID, a.By, a.RecordedAt = controlplane.NewID(controlplane.PrefixAssertion), actorOf(tx.Context()).ID, tx.Now
 	r := assertionRow{ID: a.ID, CaseID: row.ID, CustomerID: a.Customer, Certainty: string(a.Certainty), At: a.At.UnixMilli(), ByID: a.By, RecordedAt: tx.NowMillis(), Supersedes: a.Supersedes}
 	var err error
-	if r.Ground, err = s.seal(a.Customer, "incident_assertions", "ground", a.ID, a.Ground); err != nil {
+	if r.Ground, err = s.seal(keyOf(a.Customer), "incident_assertions", "ground", a.ID, a.Ground); err != nil {
 		return a, err
 	}
 	if err := db.Insert(tx, &r); err != nil {
@@ -25,7 +25,7 @@ func (s *Service) assert(tx *db.Tx, row caseRow, a law.Assertion) (law.Assertion
 	kind := "incident.asserted"
 	data := map[string]any{"assertion": a.ID, "certainty": string(a.Certainty), "aware": controlplane.Instant(a.At)}
 	if a.Customer != "" {
-		data["customer"] = a.Customer
+		data[subjectOf(a.Customer)] = a.Customer
 	}
 	if a.Supersedes != "" {
 		kind, data["supersedes"] = "incident.corrected", a.Supersedes
@@ -33,8 +33,25 @@ func (s *Service) assert(tx *db.Tx, row caseRow, a law.Assertion) (law.Assertion
 	return a, s.enter(tx, row.ID, kind, data, map[string]string{"ground": a.Ground})
 }
 
-// Assert adds somebody's word about awareness: of the case as a whole, or of one
-// customer's part. A correction to an earlier time counts at once; one to a later
+// keyOf is with whose key the ground of an assertion is sealed: what is about no
+// customer, with the company's.
+func keyOf(customer string) string {
+	if customer == law.TheIncident {
+		return ""
+	}
+	return customer
+}
+
+// subjectOf is what the ledger calls whom an assertion is about.
+func subjectOf(customer string) string {
+	if customer == law.TheIncident {
+		return "subject"
+	}
+	return "customer"
+}
+
+// Assert adds somebody's word about awareness: of the case as a whole, of the
+// incident itself (law.TheIncident), or of one customer's part. A correction to an earlier time counts at once; one to a later
 // time, or from certain to suspected, once another person confirms it. Who is
 // said to be certainly affected is so in the case. Permission: incident.write.
 // Errors: invalid, not found, conflict where the case does not go on.
@@ -47,7 +64,7 @@ func (s *Service) Assert(ctx context.Context, scope policy.Scope, id string, in 
 		return out, err
 	}
 	if in.Customer != "" {
-		if err := s.ready(ctx, in.Customer); err != nil {
+		if err := s.ready(ctx, keyOf(in.Customer)); err != nil {
 			return out, err
 		}
 	}
@@ -60,7 +77,7 @@ func (s *Service) Assert(ctx context.Context, scope policy.Scope, id string, in 
 		if err := s.mayAssert(tx, *row, a); err != nil {
 			return nil, err
 		}
-		if a, err = s.assert(tx, *row, a); err != nil || a.Customer == "" {
+		if a, err = s.assert(tx, *row, a); err != nil || keyOf(a.Customer) == "" {
 			return nil, err
 		}
 		return s.stateByWord(tx, *row, a)
@@ -69,7 +86,7 @@ func (s *Service) Assert(ctx context.Context, scope policy.Scope, id string, in 
 
 // mayAssert refuses words about nobody in the case, and corrections of nothing.
 func (s *Service) mayAssert(tx *db.Tx, row caseRow, a law.Assertion) error {
-	if a.Customer != "" {
+	if keyOf(a.Customer) != "" {
 		all, err := affectedMap(tx, row.ID)
 		if err != nil {
 			return err
@@ -140,7 +157,7 @@ func (s *Service) ConfirmAssertion(ctx context.Context, scope policy.Scope, id, 
 			return nil, err
 		}
 		data := map[string]any{"assertion": assertion, "confirmed": true, "aware": controlplane.Instant(all[i].At)}
-		if rows[i].CustomerID == "" {
+		if keyOf(rows[i].CustomerID) == "" {
 			return nil, s.enter(tx, row.ID, "incident.corrected", data, nil)
 		}
 		data["customer"] = rows[i].CustomerID

@@ -25,6 +25,7 @@ type dossier struct {
 	decisions  []Decision
 	told       []told
 	called     map[string]whereRow
+	theySaid   map[string][]TheirWord // by customer: what they did for their own authority
 	terms      map[string][]termsRow
 	companies  []companyAt
 	packs      []packAt
@@ -54,6 +55,9 @@ func (s *Service) dossierIn(tx *db.Tx, scope policy.Scope, ref string) (d *dossi
 		return nil, err
 	}
 	if err = s.readAssertions(tx, d); err != nil {
+		return nil, err
+	}
+	if err = s.readTheirs(tx, d); err != nil {
 		return nil, err
 	}
 	if d.decisions, err = s.decisionsOf(tx, id); err != nil {
@@ -135,7 +139,7 @@ func plainCase(r caseRow, data caseData, now time.Time) Case {
 	at := controlplane.FromMillis
 	return Case{ID: r.ID, Number: r.numberOf(), Title: data.Title, Summary: data.Summary, Kinds: parted[Kind](r.Kinds), State: State(r.State), Drill: r.Drill == 1,
 		OurData: r.ours(), ChannelUnsafe: r.ChannelUnsafe == 1, Zone: r.Zone, DetectedAt: at(r.DetectedAt), OccurredFrom: at(r.OccurredFrom),
-		ContainedAt: at(r.ContainedAt), HandledAt: at(r.HandledAt), OpenedAt: at(r.OpenedAt), OpenedBy: r.OpenedBy, Lead: r.Lead, Source: r.Source,
+		Impact: impactOf(data), PeopleIn: data.PeopleIn, ContainedAt: at(r.ContainedAt), HandledAt: at(r.HandledAt), OpenedAt: at(r.OpenedAt), OpenedBy: r.OpenedBy, Lead: r.Lead, Source: r.Source,
 		FrozenUntil: at(r.FrozenUntil), FrozenGround: data.FrozenGround, MergedInto: r.MergedInto, ClosedAt: at(r.ClosedAt), ClosedWhy: data.ClosedWhy,
 		NextDue: at(r.NextDue), ShadowDue: at(r.ShadowDue), Facts: allFacts(data.Facts), Late: r.Late == 1 || r.State == string(Open) && r.NextDue > 0 && r.NextDue < now.UnixMilli(), Version: r.Version}
 }
@@ -153,7 +157,7 @@ func impactOf(d caseData) law.Impact {
 // unknownImpact is an impact of which nothing is known.
 func unknownImpact() law.Impact {
 	return law.Impact{OutageMinutes: -1, LimitedMinutes: -1, LimitedPercent: -1, LimitedUsers: -1, Malicious: law.Unknown, CompromisedPct: -1, CompromisedUser: -1,
-		PhysicalAccess: law.Unknown, LossEUR: -1, LossPercent: -1, Recurring: law.Unknown}
+		PhysicalAccess: law.Unknown, LossEUR: -1, LossPercent: -1, TradeSecrets: law.Unknown, Harm: law.Unknown, Intrusion: law.Unknown, Recurring: law.Unknown}
 }
 
 // affectedOf are the customers in a case, those known to be affected first.
@@ -182,9 +186,10 @@ func (s *Service) affectedOf(d *dossier, clocks []Clock) ([]Affected, error) {
 		}
 		a.SuspectedAt, a.KnownAt = d.awareOf(r.CustomerID)
 		a.ToldAt = d.toldAt(r.CustomerID)
-		a.Role = d.roleOf(r)
-		if !a.ToldAt.IsZero() && a.Role != Processor {
-			a.TheirDue = a.ToldAt.Add(72 * time.Hour)
+		a.Role, a.TheySaid = d.roleOf(r), d.saidBy(r.CustomerID)
+		a.TheyKnewAt, a.TheyKnewBy = d.theyKnew(r)
+		if their := earlier(a.ToldAt, a.TheyKnewAt); !their.IsZero() && a.Role != Processor {
+			a.TheirDue = their.Add(72 * time.Hour)
 		}
 		out[i] = a
 	}

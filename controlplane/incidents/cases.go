@@ -270,6 +270,11 @@ func (s *Service) Update(ctx context.Context, scope policy.Scope, id string, ver
 		if err != nil {
 			return nil, err
 		}
+		if in.Impact != nil {
+			if err := s.noteSignificant(tx, *row, *d); err != nil {
+				return nil, err
+			}
+		}
 		return nil, s.enter(tx, row.ID, "incident.changed", map[string]any{"fields": changed, "version": row.Version + 1}, map[string]string{"title": deref(in.Title)})
 	})
 }
@@ -326,7 +331,7 @@ func (s *Service) apply(tx *db.Tx, row *caseRow, d *caseData, in CaseChange) (ch
 	}
 	if note("impact", in.Impact != nil) {
 		i := *in.Impact
-		for _, a := range []*law.Answer{&i.Malicious, &i.PhysicalAccess, &i.Recurring} {
+		for _, a := range i.Answers() {
 			if *a == "" {
 				*a = law.Unknown
 			}
@@ -335,6 +340,10 @@ func (s *Service) apply(tx *db.Tx, row *caseRow, d *caseData, in CaseChange) (ch
 			}
 		}
 		d.Impact = &i
+	}
+	if note("people_in", in.PeopleIn != nil) {
+		d.PeopleIn, err = countriesField(*in.PeopleIn)
+		errs = append(errs, err)
 	}
 	facts, err := s.applyFacts(tx, d, in.Facts)
 	return append(changed, facts...), joinFields(append(errs, err))

@@ -160,13 +160,16 @@ func holidaysOf(country string) law.Holidays {
 	return h
 }
 
-// pack is the pack of rules that counts for a trigger.
-func (d *dossier) pack(trigger time.Time) law.Pack { return packFor(d.packs, trigger) }
+// pack are the rules as they were known: of them, those count that were in force
+// when a clock began.
+func (d *dossier) pack() law.Pack { return packAsKnown(d.packs, d.known) }
 
-func packFor(packs []packAt, trigger time.Time) law.Pack {
+// packAsKnown is the latest pack that was loaded by an instant; the first is known
+// from the beginning.
+func packAsKnown(packs []packAt, known time.Time) law.Pack {
 	var out law.Pack
 	for i, p := range packs {
-		if i == 0 || p.row.FromAt <= trigger.UnixMilli() {
+		if i == 0 || p.row.LoadedAt <= known.UnixMilli() {
 			out = p.Pack
 		}
 	}

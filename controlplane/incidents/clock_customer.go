@@ -82,7 +82,7 @@ func (d *dossier) byTerms(r affectedRow, t Terms, suspected, known time.Time) (C
 	if known.IsZero() || t.FromSuspicion {
 		trigger, shadow = suspected, known.IsZero() && !t.FromSuspicion
 	}
-	rule, ok := d.pack(trigger).Find(id, trigger)
+	rule, ok := d.pack().Find(id, trigger)
 	if !ok {
 		return Clock{}, false
 	}
@@ -127,34 +127,6 @@ func (d *dossier) termsNow(customer string) (out Terms) {
 		if t, err := v.terms(); err == nil {
 			out = t
 		}
-	}
-	return out
-}
-
-// theirs are a customer's own deadlines, shown as how urgent it is to them.
-func (d *dossier) theirs(r affectedRow) (out []Clock) {
-	state := d.stateOf(r)
-	if !d.termsNow(r.CustomerID).Financial || state == Cleared || state == "" {
-		return nil
-	}
-	at := d.toldAt(r.CustomerID)
-	trigger := at
-	if at.IsZero() {
-		trigger = d.known
-	}
-	for _, rule := range d.pack(trigger).Of("EU", law.CustomerAware, trigger) {
-		if rule.Recipient != law.Theirs {
-			continue
-		}
-		c := Clock{Rule: rule.ID, Title: rule.Title, Customer: r.CustomerID, State: Unknown, Deadline: law.Deadline{Rule: rule}, Why: "It begins when they learn of it: with our notice."}
-		if x, ok := d.clock(rule, at, false, d.zoneOf(first(d.called[r.CustomerID].Zone, d.row.Zone)), ""); ok && !at.IsZero() {
-			c = x
-			c.Customer, c.State, c.Why = r.CustomerID, Running, "It is theirs, not ours."
-			if d.known.After(c.Strict) {
-				c.State, c.Why = Unknown, "It is theirs, not ours: whether they met it is not known here."
-			}
-		}
-		out = append(out, c)
 	}
 	return out
 }

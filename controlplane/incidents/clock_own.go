@@ -1,8 +1,8 @@
 package incidents
 
 import (
-	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,28 +20,71 @@ func (d *dossier) ownClocks() (out []Clock) {
 	if trigger.IsZero() {
 		return nil
 	}
-	for _, j := range jurisdictions(d.company()) {
-		for _, rule := range d.pack(trigger).Of(j, law.ControllerAware, trigger) {
+	for _, j := range jurisdictions(d.company(), d.data.PeopleIn) {
+		for _, rule := range d.pack().Of(j, law.ControllerAware, trigger) {
 			if c, ok := d.controllerClock(rule, trigger, shadow); ok {
 				out = append(out, c)
 			}
 		}
 		out = append(out, d.followUps(j)...)
-		out = append(out, d.significantClocks(j, trigger, shadow)...)
+		out = append(out, d.significantClocks(j)...)
 	}
 	return out
 }
 
 // jurisdictions are whose law is ours: that of the main establishment, and the
-// Union's where we have an establishment in it, or where nothing is recorded.
-func jurisdictions(c Company) []string {
+// Union's where we have an establishment in it, where people in it are affected, or
+// where nothing is recorded.
+func jurisdictions(c Company, peopleIn []string) []string {
 	switch {
-	case c.Jurisdiction == "UK" && c.Establishment:
+	case c.Jurisdiction == "UK" && (c.Establishment || slices.ContainsFunc(peopleIn, law.InUnion)):
 		return []string{"UK", "EU"}
 	case c.Jurisdiction == "UK":
 		return []string{"UK"}
 	}
 	return []string{"EU"}
+}
+
+// everyAuthority are the countries whose authorities are told, each: a controller
+// without an establishment in the Union has no lead one. all is false where we have
+// an establishment there; without countries, nobody has recorded where people live.
+func everyAuthority(c Company, peopleIn []string) (countries []string, all bool) {
+	if c.Jurisdiction == "EU" || c.Establishment {
+		return nil, false
+	}
+	for _, p := range peopleIn {
+		if law.InUnion(p) {
+			countries = append(countries, p)
+		}
+	}
+	return countries, true
+}
+
+// toAuthorities settles a duty to tell the authority: where there is no lead one, it
+// is met once it was handed in as often as there are countries.
+func (d *dossier) toAuthorities(c Clock, rule law.Rule) Clock {
+	sent := d.delivered(ToAuthority, "", regimesOf(rule)...)
+	countries, all := everyAuthority(d.company(), d.data.PeopleIn)
+	if !all || rule.Jurisdiction != "EU" || telecoms(rule) {
+		return d.settle(c, nth(sent, 0))
+	}
+	c = d.settle(c, nth(sent, max(len(countries), 1)-1))
+	if c.State == NotDue {
+		return c
+	}
+	if d.company().Jurisdiction == "" {
+		c.Why = "Where the company is established is not recorded: this is the Union’s rule. "
+	}
+	c.Why += "Without an establishment in the Union, each authority where people live is told"
+	if len(countries) == 0 {
+		c.Why += ": in which countries that is, is not recorded in the case."
+		return c
+	}
+	c.Why += ": " + strings.Join(countries, ", ") + "."
+	if n := len(sent); n > 0 && n < len(countries) {
+		c.Why += " Handed in so far: " + strconv.Itoa(n) + " of " + strconv.Itoa(len(countries)) + "."
+	}
+	return c
 }
 
 // regimeOf is a rule's regime as notices name it.
@@ -93,12 +136,9 @@ func (d *dossier) controllerClock(rule law.Rule, trigger time.Time, shadow bool)
 	case law.ToPeople:
 		return d.peopleClock(c, rule), true
 	}
-	c = d.settle(c, nth(d.delivered(ToAuthority, "", regimesOf(rule)...), 0))
+	c = d.toAuthorities(c, rule)
 	if risk, decided := d.decidedAsOurs(""); decided && !risk.Authority && !met(c) && !telecoms(rule) {
 		c.State, c.Why = NotDue, "Decided: "+risk.Reasons
-	}
-	if c.Why == "" && company.Jurisdiction != "EU" && company.Jurisdiction != "UK" {
-		c.Why = "Where the company is established is not recorded, or outside of the Union: this is the Union’s rule. Without an establishment in it, each authority where people live is told."
 	}
 	if _, decided := d.decidedAsOurs(c.Rule); !decided && !telecoms(rule) {
 		return c, true
@@ -117,7 +157,7 @@ func (d *dossier) oursUnknown(c Clock) Clock {
 	case law.ToPeople:
 		c = d.settle(c, nth(d.delivered(ToPeople, "", regimesOf(c.Deadline.Rule)...), 0))
 	default:
-		c = d.settle(c, nth(d.delivered(ToAuthority, "", regimesOf(c.Deadline.Rule)...), 0))
+		c = d.toAuthorities(c, c.Deadline.Rule)
 	}
 	if met(c) || c.State == NotDue {
 		return c
@@ -173,136 +213,12 @@ func (d *dossier) followUps(jurisdiction string) (out []Clock) {
 	if at.IsZero() {
 		return nil
 	}
-	for _, rule := range d.pack(at).Of(jurisdiction, law.InitialSubmitted, at) {
+	for _, rule := range d.pack().Of(jurisdiction, law.InitialSubmitted, at) {
 		if !telecoms(rule) {
 			continue
 		}
 		if c, ok := d.clock(rule, at, false, d.zone, d.company().Country); ok {
 			out = append(out, d.notDue(d.settle(c, nth(sent, 1))))
-		}
-	}
-	return out
-}
-
-// significantClocks are the duties of NIS2 and its like: the chain from the early
-// warning to the final report.
-func (d *dossier) significantClocks(jurisdiction string, trigger time.Time, shadow bool) (out []Clock) {
-	company := d.company()
-	s := law.Significant(company.Entity, d.impact())
-	rules := d.pack(trigger).Of(jurisdiction, law.SignificantAware, trigger)
-	slices.SortStableFunc(rules, func(a, b law.Rule) int { return cmp.Compare(a.Amount, b.Amount) })
-	handed := 0
-	for _, rule := range rules {
-		c, ok := d.clock(rule, trigger, shadow, d.zone, company.Country)
-		if !ok {
-			continue
-		}
-		if rule.Recipient == law.ToCustomers {
-			c = d.settle(c, d.allTold())
-		} else {
-			c = d.settle(c, nth(d.handedIn(rule), handed))
-			handed++
-		}
-		out = append(out, d.notDue(bySignificance(c, s)))
-	}
-	if s.Answer != law.No {
-		for _, c := range d.finals(jurisdiction) {
-			out = append(out, d.notDue(c))
-		}
-	}
-	return out
-}
-
-// bySignificance says what an answer makes of a clock that is not met.
-func bySignificance(c Clock, s law.Significance) Clock {
-	switch {
-	case met(c) || c.State == NotDue:
-	case s.Answer == law.No:
-		c.State, c.Shadow, c.Why = NotDue, false, strings.Join(s.Why, " ")
-		if c.Why == "" {
-			c.Why = "No criterion of significance holds, as far as everything is recorded."
-		}
-	case s.Answer != law.Yes:
-		c.State, c.Why = Unknown, strings.Join(s.Why, " ")
-	}
-	return c
-}
-
-// handedIn are the notices by which a duty of NIS2 or its like was met.
-func (d *dossier) handedIn(r law.Rule) []told {
-	if r.Recipient == law.ToCSIRT {
-		return d.delivered(ToCSIRT, "")
-	}
-	return d.delivered(ToAuthority, "", regimeOf(r))
-}
-
-// allTold is when the last of the customers in a case was told; zero is not yet.
-func (d *dossier) allTold() (at time.Time) {
-	for _, r := range d.affected {
-		if s := d.stateOf(r); s == Cleared || s == "" {
-			continue
-		}
-		one := d.toldAt(r.CustomerID)
-		if one.IsZero() {
-			return time.Time{}
-		}
-		if one.After(at) {
-			at = one
-		}
-	}
-	return at
-}
-
-// lateIn is when a report of a month's progress was handed in: within its last
-// week, or after it.
-func lateIn(sent []told, due time.Time) time.Time {
-	for _, n := range sent {
-		if at := controlplane.FromMillis(n.ToldAt); at.After(due.AddDate(0, 0, -7)) {
-			return at
-		}
-	}
-	return time.Time{}
-}
-
-// finals are the reports after the notification was handed in: a month after it,
-// the final one or, while the incident goes on, one of progress; and then the
-// final one a month after it was handled.
-func (d *dossier) finals(jurisdiction string) (out []Clock) {
-	sent := d.delivered(ToCSIRT, "")
-	second := 1
-	if x, ok := d.decided("nis2-23-notification"); ok && x.NotDue {
-		second = 0 // the early warning was all of it
-	}
-	submitted := nth(sent, second)
-	if submitted.IsZero() {
-		return nil
-	}
-	final := time.Time{}
-	for _, n := range sent {
-		if n.Purpose == Final {
-			final = controlplane.FromMillis(n.ToldAt)
-		}
-	}
-	handled := controlplane.FromMillis(d.row.HandledAt)
-	ongoing := false
-	for _, rule := range d.pack(submitted).Of(jurisdiction, law.NotificationSubmitted, submitted) {
-		c, ok := d.clock(rule, submitted, false, d.zone, d.company().Country)
-		if !ok {
-			continue
-		}
-		done := final
-		if ongoing = handled.IsZero() || handled.After(c.Strict); ongoing {
-			done = earlier(final, lateIn(sent[second+1:], c.Strict))
-			c.Title += ", or one of progress while it goes on"
-		}
-		out = append(out, d.settle(c, done))
-	}
-	if handled.IsZero() || !ongoing {
-		return out
-	}
-	for _, rule := range d.pack(handled).Of(jurisdiction, law.IncidentHandled, handled) {
-		if c, ok := d.clock(rule, handled, false, d.zone, d.company().Country); ok {
-			out = append(out, d.settle(c, final))
 		}
 	}
 	return out

@@ -188,7 +188,7 @@ func TestOwnClocks(t *testing.T) {
 			want: map[string]string{"nis2-23-early": "running until 2026-11-21T09:00:00Z", "nis2-23-notification": "running until 2026-11-23T09:00:00Z", "nis2-23-recipients": "running", "nis2-23-final": ""},
 		},
 		"not significant": {
-			company: incidents.Company{Jurisdiction: "EU", Entity: yes}, impact: &law.Impact{OutageMinutes: 30, Malicious: law.No, PhysicalAccess: law.No, Recurring: law.No},
+			company: incidents.Company{Jurisdiction: "EU", Entity: yes}, impact: &law.Impact{OutageMinutes: 30, Malicious: law.No, PhysicalAccess: law.No, Recurring: law.No, TradeSecrets: law.No, Harm: law.No, Intrusion: law.No},
 			want: map[string]string{"nis2-23-early": "not_due until 2026-11-21T09:00:00Z"},
 		},
 		"scope not known": {

@@ -107,9 +107,13 @@ func (s *Service) mayClose(tx *db.Tx, id string) error {
 }
 
 // undone reports whether a clock is a duty of ours without a number that nobody
-// met, or of which nobody decided whether a risk makes it due.
+// met, or of which nobody decided whether a risk makes it due, or whether what
+// happened was significant.
 func (c Clock) undone() bool {
 	rule := c.Deadline.Rule
+	if c.State == Unknown && rule.Trigger == law.SignificantAware {
+		return true
+	}
 	return !c.Shadow && rule.Recipient != law.Theirs && (c.State == Running || c.State == Late || c.State == Unknown && rule.Trigger == law.ControllerAware)
 }
 

@@ -13,6 +13,7 @@ import (
 // A case does not close over a duty that runs; a false alarm ends all of them.
 func TestClose(t *testing.T) {
 	each(t, func(w *world) {
+		must[incidents.Company](t)(w.incidents.SetCompany(w.ctx, w.all, berlin))
 		var closed []string
 		w.incidents.OnClosed(func(_ *db.Tx, c incidents.Case) error {
 			closed = append(closed, string(c.State)+" "+c.ClosedWhy)
@@ -45,6 +46,7 @@ func TestClose(t *testing.T) {
 // Closed in error, the old clock runs on; new facts start a new one.
 func TestReopen(t *testing.T) {
 	each(t, func(w *world) {
+		must[incidents.Company](t)(w.incidents.SetCompany(w.ctx, w.all, berlin))
 		c := w.affect(w.open(on(w.shared)), w.maple, w.harbour)
 		w.tell(c, w.maple)
 		w.clock.Advance(20 * time.Hour)
@@ -184,6 +186,7 @@ func TestSplit(t *testing.T) {
 // said before.
 func TestMergeIntoAReopenedCase(t *testing.T) {
 	lite(t, func(w *world) {
+		must[incidents.Company](t)(w.incidents.SetCompany(w.ctx, w.all, berlin))
 		into := w.affect(w.open(on(w.shared)), w.maple)
 		w.tell(into, w.maple)
 		other := w.affect(w.open(on(w.mapleOne), func(in *incidents.NewCase) { in.Certainty = law.Suspected }), w.maple)

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
+	"strings"
 	"time"
 
 	"ostler/controlplane"
@@ -43,9 +44,7 @@ func (s *Service) SetCompany(ctx context.Context, scope policy.Scope, in Company
 	if !scope.All() {
 		return out, controlplane.NotFound("page")
 	}
-	if in.Entity.Scope == "" {
-		in.Entity.Scope = law.Unknown
-	}
+	in.Entity = in.Entity.Recorded()
 	if err := in.check(); err != nil {
 		return out, err
 	}
@@ -66,7 +65,7 @@ func (s *Service) SetCompany(ctx context.Context, scope policy.Scope, in Company
 			return err
 		}
 		data := map[string]any{"name": out.Name, "jurisdiction": out.Jurisdiction, "country": out.Country, "zone": out.Zone, "establishment": out.Establishment,
-			"authorities": out.Authorities, "csirt": out.CSIRT, "nis2": string(out.Entity.Scope), "services": joined(out.Entity.Services), "telecoms": out.Telecoms, "version": out.Version}
+			"authorities": out.Authorities, "csirt": out.CSIRT, "entity_type": string(out.Entity.Type), "entity_size": string(out.Entity.Size), "services": joined(out.Entity.Services), "telecoms": out.Telecoms, "version": out.Version}
 		if err := s.enter(tx, "", "incident.company", data, map[string]string{"contact": out.Contact, "contact_email": out.ContactEmail, "contact_phone": out.ContactPhone}); err != nil {
 			return err
 		}
@@ -89,12 +88,15 @@ func (c Company) check() error {
 	if !slices.Contains([]string{"", "EU", "UK", "other"}, c.Jurisdiction) {
 		errs = append(errs, invalid("/jurisdiction", "Say EU, UK or other."))
 	}
-	if !c.Entity.Scope.Valid() {
-		errs = append(errs, invalid("/entity/scope", "Say yes, no or unknown."))
+	if !c.Entity.Type.Valid() {
+		errs = append(errs, invalid("/entity/type", "Say essential, important, not_in_scope or unknown."))
+	}
+	if !c.Entity.Size.Valid() {
+		errs = append(errs, invalid("/entity/size", "Say micro, small, medium, large or unknown."))
 	}
 	for _, v := range c.Entity.Services {
 		if !v.Valid() {
-			errs = append(errs, invalid("/entity/services", "Choose among managed_service, data_centre, cloud and dns."))
+			errs = append(errs, invalid("/entity/services", "Choose among "+strings.ReplaceAll(joined(law.Services()), ",", ", ")+"."))
 		}
 	}
 	if c.ContactEmail != "" && !customers.ValidEmail(c.ContactEmail) {
@@ -104,7 +106,7 @@ func (c Company) check() error {
 }
 
 // Rules are the rules in use, with how they came: the SHA-256 of the pack and
-// since when it counts; zero is from the beginning. Permission: incident.read.
+// since when it is known; zero is from the beginning. Permission: incident.read.
 func (s *Service) Rules(ctx context.Context, _ policy.Scope) (p law.Pack, sum string, since time.Time, err error) {
 	err = s.db.Read(ctx, func(tx *db.Tx) error {
 		rows, err := ruleRows(tx)
@@ -130,9 +132,11 @@ func digest(data []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// LoadRules puts another pack into use for what is triggered from now on; it is
-// entered in the ledger whole. The same pack again changes nothing. Permission:
-// incident.admin. Errors: invalid for what is no pack.
+// LoadRules puts another pack into use, whole: from now on its rules are what is
+// known of the law, also of triggers from before; which of them counts goes by when
+// each was in force. Open cases are counted anew; what was known before stays so
+// (AsKnown). It is entered in the ledger with its version and SHA-256. The same pack
+// again changes nothing. Permission: incident.admin. Errors: invalid for what is no pack.
 func (s *Service) LoadRules(ctx context.Context, scope policy.Scope, pack []byte) (p law.Pack, err error) {
 	if !scope.All() {
 		return p, controlplane.NotFound("page")
@@ -162,17 +166,20 @@ func (s *Service) LoadRules(ctx context.Context, scope policy.Scope, pack []byte
 	return p, wrap("load rules", err)
 }
 
-// useRules stores a pack.
+// useRules stores a pack, and counts open cases by it.
 func (s *Service) useRules(tx *db.Tx, p law.Pack, data []byte, shipped bool, from int64) error {
 	row := rulesRow{Pack: p.Version, SHA256: digest(data), Shipped: flag(shipped), FromAt: from, LoadedAt: tx.NowMillis(), ByID: actorOf(tx.Context()).ID, Data: string(data)}
 	if err := insertRules(tx, row); err != nil {
 		return err
 	}
-	return s.enter(tx, "", "incident.rules", map[string]any{"pack": p.Version, "sha256": row.SHA256, "shipped": shipped, "from": controlplane.Instant(controlplane.FromMillis(from)), "rules": string(data)}, nil)
+	if err := s.enter(tx, "", "incident.rules", map[string]any{"pack": p.Version, "sha256": row.SHA256, "shipped": shipped, "from": controlplane.Instant(controlplane.FromMillis(from)), "rules": string(data)}, nil); err != nil {
+		return err
+	}
+	return s.recountAll(tx, "")
 }
 
 // ensureRules stores the rules that came with this version, where the company has
-// loaded none of its own: a later version's count from when they came.
+// loaded none of its own: a later version's are known from when they came.
 func (s *Service) ensureRules(tx *db.Tx) error {
 	rows, err := ruleRows(tx)
 	if err != nil {

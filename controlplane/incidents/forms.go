@@ -30,12 +30,8 @@ type ask struct {
 	hint string
 }
 
-// byHand is the hint for what nothing in a case answers, inFacts for what stands
-// with its facts.
-const (
-	byHand  = "Nothing in the case says so: answer it on the form itself."
-	inFacts = "Write it into the case, with what authorities ask."
-)
+// inFacts is the hint for what stands with the facts of a case.
+const inFacts = "Write it into the case, with what authorities ask."
 
 var commonAsks = []ask{
 	{key: "organisation", question: "Who are you?", required: true, answer: func(f folder) string { return f.company.Name }, hint: "Write it into the company’s profile."},
@@ -72,8 +68,8 @@ var icoAsks = append(append([]ask{}, commonAsks...),
 )
 
 var edpbAsks = append(append([]ask{}, commonAsks...),
-	ask{key: "authority", question: "To which authority, and is it the lead one?", required: true, answer: folder.authority, hint: "Write it into the company’s profile."},
-	ask{key: "cross_border", question: "Are people in other member states affected?", required: true, answer: folder.crossBorder, hint: byHand},
+	ask{key: "authority", question: "To which authority, and is it the lead one?", required: true, answer: folder.authority, hint: "Write it into the company’s profile; without an establishment in the Union, write into the case in which countries the people live."},
+	ask{key: "cross_border", question: "Are people in other member states affected?", required: true, answer: folder.crossBorder, hint: "Write into the case in which countries the people live."},
 	ask{key: "special_categories", question: "Are special categories of data among it (Article 9), or data about criminal offences (Article 10)?", required: true, answer: own("special_categories"), own: "special_categories"},
 	ask{key: "encrypted", question: "Was the data encrypted?", answer: folder.encrypted, own: "encrypted"},
 	ask{key: "exemption", question: "If the people are not told: which exemption of Article 34(3)?", answer: folder.exemption},
@@ -298,7 +294,10 @@ func (f folder) regulators() string {
 
 func (f folder) authority() string {
 	if len(f.company.Authorities) == 0 {
-		return ""
+		if countries, _ := everyAuthority(f.company, f.c.PeopleIn); len(countries) == 0 {
+			return ""
+		}
+		return f.everyAuthority()
 	}
 	lead := " It is the lead one: our main establishment is there."
 	switch {
@@ -306,14 +305,7 @@ func (f folder) authority() string {
 	case f.company.Establishment:
 		lead = " Our main establishment is outside of the Union: which of them is competent goes by the establishment that is concerned."
 	default:
-		lead = " We have no establishment in the Union: every authority where people live is told."
+		lead = " " + f.everyAuthority()
 	}
 	return sentence(strings.Join(f.company.Authorities, ", ")) + lead
-}
-
-func (f folder) crossBorder() string {
-	if len(f.company.Authorities) > 1 {
-		return "We are established in several member states: " + sentence(strings.Join(f.company.Authorities, ", ")) + " Where the people live is in what is known of them."
-	}
-	return ""
 }

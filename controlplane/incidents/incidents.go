@@ -66,8 +66,13 @@ type Case struct {
 	// OurData answers whether data of our own staff or billing is touched: yes is
 	// that we are controller too, unknown that nobody has said.
 	OurData law.Answer
-	// Significant is what an incident is for NIS2, with the reasons.
+	// Significant is what an incident is for NIS2, with the reasons, and Impact what
+	// that is judged by.
 	Significant law.Significance
+	Impact      law.Impact
+	// PeopleIn are the countries in which the people affected live, ISO 3166-1,
+	// sorted: without an establishment in the Union, each authority there is told.
+	PeopleIn []string
 	// ChannelUnsafe says that the usual channel may be compromised: customers are
 	// told another way.
 	ChannelUnsafe bool
@@ -142,6 +147,9 @@ type Affected struct {
 	// before, or where they are not the controller.
 	TheirDue time.Time
 	Role     DataRole
+	// TheySaid is what they told us that they did for their own authority, as a
+	// financial entity, in the order in which it was written down.
+	TheySaid []TheirWord
 	Notices  []string // bnt_
 }
 

@@ -80,6 +80,7 @@ func widen(row *caseRow, d *caseData, from caseRow, was caseData, now int64) {
 		d.Impact = &worst
 	}
 	d.widenFacts(was)
+	d.PeopleIn = slices.Sorted(slices.Values(distinct(append(d.PeopleIn, was.PeopleIn...))))
 	row.ContainedAt, d.ContainedHow = bothDone(row.ContainedAt, from.ContainedAt, d.ContainedHow, was.ContainedHow)
 	row.HandledAt, d.HandledHow = bothDone(row.HandledAt, from.HandledAt, d.HandledHow, was.HandledHow)
 }
@@ -101,7 +102,7 @@ func worstOf(a, b law.Impact) law.Impact {
 	return law.Impact{OutageMinutes: worse(a.OutageMinutes, b.OutageMinutes), LimitedMinutes: worse(a.LimitedMinutes, b.LimitedMinutes), LimitedPercent: worse(a.LimitedPercent, b.LimitedPercent),
 		LimitedUsers: worse(a.LimitedUsers, b.LimitedUsers), Malicious: surer(a.Malicious, b.Malicious), CompromisedPct: worse(a.CompromisedPct, b.CompromisedPct),
 		CompromisedUser: worse(a.CompromisedUser, b.CompromisedUser), PhysicalAccess: surer(a.PhysicalAccess, b.PhysicalAccess), LossEUR: worse(a.LossEUR, b.LossEUR),
-		LossPercent: worse(a.LossPercent, b.LossPercent), Recurring: surer(a.Recurring, b.Recurring), Scheduled: a.Scheduled && b.Scheduled}
+		LossPercent: worse(a.LossPercent, b.LossPercent), TradeSecrets: surer(a.TradeSecrets, b.TradeSecrets), Harm: surer(a.Harm, b.Harm), Intrusion: surer(a.Intrusion, b.Intrusion), Recurring: surer(a.Recurring, b.Recurring), Scheduled: a.Scheduled && b.Scheduled}
 }
 
 // worse is the greater figure; negative is not known.
@@ -205,17 +206,20 @@ func (s *Service) bring(tx *db.Tx, p part) (touched []string, err error) {
 		}
 		touched = append(touched, r.CustomerID)
 	}
+	if err := s.bringTheirs(tx, p); err != nil {
+		return nil, err
+	}
 	ids := map[string]string{}
 	for _, a := range p.assertions {
 		ids[a.ID] = controlplane.NewID(controlplane.PrefixAssertion)
 	}
 	for _, a := range p.assertions {
-		ground, err := s.open(a.CustomerID, "incident_assertions", "ground", a.ID, a.Ground)
+		ground, err := s.open(keyOf(a.CustomerID), "incident_assertions", "ground", a.ID, a.Ground)
 		if err != nil {
 			return nil, err
 		}
 		a.ID, a.CaseID, a.Supersedes, a.BroughtAt = ids[a.ID], p.into.ID, ids[a.Supersedes], tx.NowMillis()
-		if a.Ground, err = s.seal(a.CustomerID, "incident_assertions", "ground", a.ID, ground); err != nil {
+		if a.Ground, err = s.seal(keyOf(a.CustomerID), "incident_assertions", "ground", a.ID, ground); err != nil {
 			return nil, err
 		}
 		if err := db.Insert(tx, &a); err != nil {
@@ -325,7 +329,7 @@ func (s *Service) partOf(tx *db.Tx, row caseRow, in SplitOff) (p part, err error
 	}
 	all, err := assertionRows(tx, row.ID)
 	for _, a := range all {
-		if a.CustomerID == "" || slices.ContainsFunc(p.customers, func(r affectedRow) bool { return r.CustomerID == a.CustomerID }) {
+		if keyOf(a.CustomerID) == "" || slices.ContainsFunc(p.customers, func(r affectedRow) bool { return r.CustomerID == a.CustomerID }) {
 			p.assertions = append(p.assertions, a)
 		}
 	}
@@ -342,7 +346,7 @@ func (s *Service) splitOff(tx *db.Tx, p part, d caseData, title, why string) (st
 	row := p.from
 	row.ID, row.Year, row.Seq, row.Version, row.OurData, row.FrozenUntil = controlplane.NewID(controlplane.PrefixIncident), int64(year), seq, 0, oursApart(p.from), 0
 	row.NextDue, row.ShadowDue, row.Late, row.WakeAt, row.OpenedAt, row.OpenedBy = 0, 0, 0, 0, p.from.OpenedAt, actorOf(tx.Context()).ID
-	if err := s.saveCase(tx, &row, caseData{Title: title, Summary: d.Summary, Impact: d.Impact}); err != nil {
+	if err := s.saveCase(tx, &row, caseData{Title: title, Summary: d.Summary, Impact: d.Impact, PeopleIn: d.PeopleIn}); err != nil {
 		return "", err
 	}
 	if err := s.enter(tx, row.ID, "incident.opened", map[string]any{"number": row.numberOf(), "drill": row.Drill == 1, "servers": p.servers, "from": p.from.ID}, map[string]string{"title": title}); err != nil {

@@ -130,7 +130,7 @@ const notKnown = "Not known yet."
 
 // concerns reports whether a case belongs into the register.
 func (f folder) concerns() bool {
-	certain := slices.ContainsFunc(f.c.Awareness, func(a law.Assertion) bool { return a.Certainty == law.Certain })
+	certain := slices.ContainsFunc(f.c.Awareness, func(a law.Assertion) bool { return a.Certainty == law.Certain && a.Customer != law.TheIncident })
 	return certain || len(f.sent()) > 0
 }
 
@@ -198,6 +198,9 @@ func (f folder) aware() (first law.Assertion, ok bool) {
 	var last time.Time
 	of := map[string][]law.Assertion{}
 	for _, a := range f.c.Awareness {
+		if a.Customer == law.TheIncident {
+			continue // whatever data it touched
+		}
 		of[a.Customer] = append(of[a.Customer], a)
 		last = later(last, later(a.RecordedAt, a.ConfirmedAt))
 	}

@@ -10,6 +10,7 @@ import (
 	"ostler/controlplane/db"
 	"ostler/controlplane/findings"
 	"ostler/controlplane/identity"
+	"ostler/controlplane/incidents/law"
 	"ostler/controlplane/mail"
 	"ostler/controlplane/policy"
 )
@@ -97,11 +98,12 @@ func (s *Service) needsSecond(tx *db.Tx, row caseRow, h holding) (bool, error) {
 }
 
 // certainOf reports whether a customer is held to be affected for certain; "" is
-// whether anybody is, or the case as a whole.
+// whether anybody is, or the case as a whole, or the incident itself.
 func (d *dossier) certainOf(customer string) bool {
 	if customer == "" {
 		_, certain := d.caseAware()
-		return !certain.IsZero()
+		_, itself := d.effective(law.TheIncident, law.Certain)
+		return itself || !certain.IsZero()
 	}
 	_, known := d.awareOf(customer)
 	return !known.IsZero() || slices.ContainsFunc(d.affected, func(r affectedRow) bool { return r.CustomerID == customer && r.State == string(Certain) })

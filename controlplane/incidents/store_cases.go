@@ -52,6 +52,8 @@ type caseData struct {
 	Title   string      `json:"title"`
 	Summary string      `json:"summary,omitempty"`
 	Impact  *law.Impact `json:"impact,omitempty"`
+	// PeopleIn are the countries in which the people affected live.
+	PeopleIn []string `json:"people_in,omitempty"`
 	// OurDataAt is when it was first said that our own data is touched, in Unix
 	// milliseconds: 0 is never, ourDataAlways with the opening. OursSaidAt is when
 	// that was said last: decisions from before were not about our data.
@@ -294,7 +296,7 @@ func (s *Service) dataOf(row caseRow) (d caseData, err error) {
 
 // assertionOf opens a row.
 func (s *Service) assertionOf(r assertionRow) (law.Assertion, error) {
-	ground, err := s.openOr(r.CustomerID, "incident_assertions", "ground", r.ID, r.Ground)
+	ground, err := s.openOr(keyOf(r.CustomerID), "incident_assertions", "ground", r.ID, r.Ground)
 	return law.Assertion{ID: r.ID, Customer: r.CustomerID, Certainty: law.Certainty(r.Certainty), At: controlplane.FromMillis(r.At), By: r.ByID, Ground: ground,
 		RecordedAt: controlplane.FromMillis(r.RecordedAt), Supersedes: r.Supersedes, ConfirmedBy: r.ConfirmedBy, ConfirmedAt: controlplane.FromMillis(r.ConfirmedAt)}, err
 }

@@ -59,7 +59,7 @@ type rulesRow struct {
 
 func (rulesRow) TableName() string { return "incident_rules" }
 
-// packAt is a pack, and from which trigger on it counts.
+// packAt is a pack, and since when it is known.
 type packAt struct {
 	law.Pack
 	row rulesRow
@@ -131,7 +131,7 @@ func (s *Service) saveCompany(tx *db.Tx, c Company) error {
 	return db.Insert(tx, &row)
 }
 
-// ruleRows are all packs, those that count from the earliest trigger on first.
+// ruleRows are all packs, the one that was known first before.
 func ruleRows(tx *db.Tx) (rows []rulesRow, err error) {
 	err = tx.Order("from_at, loaded_at, id").Find(&rows).Error
 	return rows, err

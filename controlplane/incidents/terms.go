@@ -138,6 +138,20 @@ func countryField(country string) error {
 	return nil
 }
 
+// countriesField checks codes of countries, and sorts them.
+func countriesField(codes []string) ([]string, error) {
+	var out []string
+	for _, c := range codes {
+		c = strings.ToUpper(strings.TrimSpace(c))
+		if len(c) != 2 || c[0] < 'A' || c[0] > 'Z' || c[1] < 'A' || c[1] > 'Z' {
+			return nil, invalid("/people_in", "Write countries by their two letters, as in AT, DE, FR.")
+		}
+		out = append(out, c)
+	}
+	slices.Sort(out)
+	return slices.Compact(out), nil
+}
+
 func zoneField(zone string) error {
 	if _, err := time.LoadLocation(zone); err != nil || zone == "Local" {
 		return invalid("/zone", "Name a time zone, as in Europe/Berlin.")

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
-	"time"
 
 	"ostler/controlplane"
 	"ostler/controlplane/incidents"
@@ -60,10 +59,10 @@ func TestCompany(t *testing.T) {
 			t.Errorf("nothing recorded: %+v", c)
 		}
 		in := incidents.Company{Name: "Ostler Hosting", Jurisdiction: "EU", Country: "DE", Zone: "Europe/Berlin", Authorities: []string{"BfDI"}, Contact: "Dora Dahl", ContactEmail: "privacy@ostler.example",
-			Entity: law.Entity{Scope: law.Yes, Services: []law.Service{law.Cloud}}}
+			Entity: law.Entity{Type: law.Essential, Size: law.Medium, Services: []law.Service{law.Cloud, law.TLD}}}
 		c := must[incidents.Company](t)(w.incidents.SetCompany(w.ctx, w.all, in))
 		got := must[incidents.Company](t)(w.incidents.CompanyProfile(w.ctx, w.all))
-		if got.Version != 1 || got.Contact != "Dora Dahl" || got.Entity.Services[0] != law.Cloud || c.Version != 1 {
+		if got.Version != 1 || got.Contact != "Dora Dahl" || got.Entity.Services[0] != law.Cloud || got.Entity.Type != law.Essential || got.Entity.Size != law.Medium || c.Version != 1 {
 			t.Errorf("got %+v", got)
 		}
 		got.Version = 1
@@ -72,7 +71,7 @@ func TestCompany(t *testing.T) {
 			t.Errorf("an old version: %v", err)
 		}
 		for pointer, bad := range map[string]incidents.Company{
-			"/jurisdiction": {Jurisdiction: "US"}, "/zone": {Zone: "x/y"}, "/country": {Country: "XX"}, "/entity/scope": {Entity: law.Entity{Scope: "perhaps"}},
+			"/jurisdiction": {Jurisdiction: "US"}, "/zone": {Zone: "x/y"}, "/country": {Country: "XX"}, "/entity/type": {Entity: law.Entity{Type: "perhaps"}}, "/entity/size": {Entity: law.Entity{Size: "enormous"}},
 			"/entity/services": {Entity: law.Entity{Services: []law.Service{"bakery"}}}, "/contact_email": {ContactEmail: "Dora <d@x>"}, "/name": {Name: strings.Repeat("x", 201)},
 		} {
 			_, err := w.incidents.SetCompany(w.ctx, w.all, bad)
@@ -84,46 +83,6 @@ func TestCompany(t *testing.T) {
 		for _, e := range w.entries("incident.company") {
 			if data, _ := json.Marshal(e.Data); bytes.Contains(data, []byte("Dora")) {
 				t.Error("a person's name stands clear in the ledger")
-			}
-		}
-	})
-}
-
-// The pack that counts is the one of the trigger, not of now: a law that changes
-// changes nothing that began before.
-func TestRulesByTrigger(t *testing.T) {
-	each(t, func(w *world) {
-		must[incidents.Company](t)(w.incidents.SetCompany(w.ctx, w.all, berlin))
-		before := w.open(nil, func(in *incidents.NewCase) { in.OurData = law.Yes })
-		p, sum, since, err := w.incidents.Rules(w.ctx, w.all)
-		if err != nil || p.Version == "" || len(sum) != 64 || !since.IsZero() {
-			t.Fatalf("shipped: %s %s %v %v", p.Version, sum, since, err)
-		}
-		// A law with 96 hours, from some day on: by hand, as a pack.
-		w.clock.Advance(time.Hour)
-		pack := bytes.Replace(law.ShippedJSON(), []byte(`"trigger": "controller_aware", "amount": 72, "unit": "hours", "calendar": "1182/71"`),
-			[]byte(`"trigger": "controller_aware", "amount": 96, "unit": "hours", "calendar": "1182/71"`), 1)
-		pack = bytes.Replace(pack, []byte(`"pack": "`), []byte(`"pack": "ours-`), 1)
-		loaded := must[law.Pack](t)(w.incidents.LoadRules(w.ctx, w.all, pack))
-		if !strings.HasPrefix(loaded.Version, "ours-") {
-			t.Errorf("loaded: %s", loaded.Version)
-		}
-		must[law.Pack](t)(w.incidents.LoadRules(w.ctx, w.all, pack)) // again: nothing
-		after := w.open(nil, func(in *incidents.NewCase) { in.OurData = law.Yes })
-		backdated := w.open(nil, func(in *incidents.NewCase) { in.OurData, in.Aware = law.Yes, "2026-11-20T09:59:59Z" })
-		w.wantClock(before, "gdpr-33-1", "running until 2026-11-23T09:00:00Z")
-		w.wantClock(after, "gdpr-33-1", "running until 2026-11-24T10:00:00Z")
-		w.wantClock(backdated, "gdpr-33-1", "running until 2026-11-23T09:59:59Z")
-		if _, now, since, err := w.incidents.Rules(w.ctx, w.all); err != nil || now == sum || !since.Equal(w.clock.Now()) {
-			t.Errorf("now: %s since %v, %v", now, since, err)
-		}
-		entries := w.entries("incident.rules")
-		if len(entries) != 2 || entries[1].Data["rules"] != string(pack) {
-			t.Errorf("the ledger has %d, and the pack whole: %v", len(entries), len(entries) == 2)
-		}
-		for name, bad := range map[string]string{"nothing": "", "no rule": `{"pack": "x", "rules": []}`, "a word": `{"pack": "x", "rules": [{"id": "y"}]}`, "too much": `{"pack": "` + strings.Repeat("x", 50_000) + `"}`} {
-			if _, err := w.incidents.LoadRules(w.ctx, w.all, []byte(bad)); code(err) != controlplane.CodeInvalid {
-				t.Errorf("%s: %v", name, err)
 			}
 		}
 	})

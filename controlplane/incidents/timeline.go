@@ -235,6 +235,9 @@ func nameOf(c Case, customer string) string {
 			return a.Name
 		}
 	}
+	if customer == law.TheIncident {
+		return "the incident itself"
+	}
 	return "a customer"
 }
 

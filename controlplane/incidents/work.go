@@ -46,7 +46,7 @@ type CaseChange struct {
 // NewAssertion is somebody's word about when we, or one customer's part of it,
 // were known.
 type NewAssertion struct {
-	Customer   string // "" is the case as a whole
+	Customer   string // "" is the case as a whole, law.TheIncident the incident itself
 	Certainty  law.Certainty
 	Aware      At
 	Ground     string // required

@@ -22,6 +22,7 @@ func (s *Server) registerIncidents() {
 	x := &incidentsAPI{s.Incidents, (&backupAPI{s}).refs}
 	x.registerCases(s.api)
 	x.registerCourse(s.api)
+	x.registerTheirs(s.api)
 	x.registerWork(s.api)
 	x.registerPapers(s.api)
 	x.registerNotices(s.api)
@@ -40,6 +41,9 @@ type Incident struct {
 	Drill         bool                `json:"drill" doc:"An exercise: nothing leaves the house"`
 	OurData       string              `json:"our_data" enum:"yes,no,unknown" doc:"Whether data of our own staff or billing is touched: then we are controller too. Unknown: nobody has said"`
 	Significant   string              `json:"significant" doc:"For NIS2: yes, no or unknown"`
+	SignificantIf []string            `json:"significant_because" nullable:"false" doc:"Why, or what is missing to say so"`
+	Impact        IncidentImpact      `json:"impact" doc:"What that is judged by"`
+	PeopleIn      []string            `json:"people_in" nullable:"false" doc:"Countries in which the people affected live: without an establishment in the Union, each authority there is told"`
 	ChannelUnsafe bool                `json:"channel_unsafe"`
 	Zone          string              `json:"zone"`
 	DetectedAt    string              `json:"detected_at,omitempty" format:"date-time"`
@@ -82,6 +86,7 @@ type IncidentAffected struct {
 	ToldAt      string         `json:"told_at,omitempty" format:"date-time"`
 	TheirDue    string         `json:"their_due,omitempty" format:"date-time" doc:"Until when they probably have to tell their authority"`
 	Role        string         `json:"role" enum:"unknown,controller,processor"`
+	TheySaid    []IncidentStep `json:"they_said" nullable:"false" doc:"What a financial entity told us that it did for its own authority"`
 }
 
 // IncidentAssertion is somebody's word about when something was known.
@@ -127,7 +132,7 @@ func viewAssertion(a law.Assertion) IncidentAssertion {
 
 func viewAffected(a incidents.Affected) IncidentAffected {
 	v := IncidentAffected{Customer: a.Customer, Name: a.Name, State: string(a.State), Servers: some(a.Servers), Because: a.Because, SuspectedAt: controlplane.Instant(a.SuspectedAt),
-		KnownAt: controlplane.Instant(a.KnownAt), ClearedWhy: a.ClearedWhy, ToldAt: controlplane.Instant(a.ToldAt), TheirDue: controlplane.Instant(a.TheirDue), Role: string(a.Role)}
+		KnownAt: controlplane.Instant(a.KnownAt), ClearedWhy: a.ClearedWhy, ToldAt: controlplane.Instant(a.ToldAt), TheirDue: controlplane.Instant(a.TheirDue), Role: string(a.Role), TheySaid: each(a.TheySaid, viewTheirStep)}
 	if a.Clock.Rule != "" {
 		c := viewClock(a.Clock)
 		v.Clock = &c
@@ -146,7 +151,7 @@ func each[S, T any](items []S, view func(S) T) []T {
 
 func viewIncident(c incidents.Case) Incident {
 	return Incident{ID: c.ID, Number: c.Number, Title: c.Title, Summary: c.Summary, Kinds: each(c.Kinds, func(k incidents.Kind) string { return string(k) }), State: string(c.State), Drill: c.Drill,
-		OurData: string(c.OurData), Significant: string(c.Significant.Answer), ChannelUnsafe: c.ChannelUnsafe, Zone: c.Zone, DetectedAt: controlplane.Instant(c.DetectedAt),
+		OurData: string(c.OurData), Significant: string(c.Significant.Answer), SignificantIf: some(c.Significant.Why), Impact: viewImpact(c.Impact), PeopleIn: some(c.PeopleIn), ChannelUnsafe: c.ChannelUnsafe, Zone: c.Zone, DetectedAt: controlplane.Instant(c.DetectedAt),
 		OccurredFrom: controlplane.Instant(c.OccurredFrom), ContainedAt: controlplane.Instant(c.ContainedAt), HandledAt: controlplane.Instant(c.HandledAt), OpenedAt: controlplane.Instant(c.OpenedAt),
 		OpenedBy: c.OpenedBy, Lead: c.Lead, Source: c.Source, Servers: some(c.Servers), Affected: each(c.Affected, viewAffected), Awareness: each(c.Awareness, viewAssertion),
 		AssessBy: controlplane.Instant(c.AssessBy), FrozenUntil: controlplane.Instant(c.FrozenUntil), FrozenGround: c.FrozenGround, MergedInto: c.MergedInto, ClosedAt: controlplane.Instant(c.ClosedAt),
@@ -192,42 +197,12 @@ type IncidentChange struct {
 	OccurredFrom  *string            `json:"occurred_from,omitempty"`
 	Lead          *string            `json:"lead,omitempty"`
 	Impact        *IncidentImpact    `json:"impact,omitempty"`
+	PeopleIn      *[]string          `json:"people_in,omitempty" doc:"Countries in which the people affected live, by their two letters"`
 	Facts         []IncidentCaseFact `json:"facts,omitempty" doc:"Each replaces that of its key; one that says nothing takes it away"`
 }
 
-// IncidentImpact is what NIS2's significance is judged by. What is absent is not known.
-type IncidentImpact struct {
-	OutageMinutes   *int     `json:"outage_minutes,omitempty" minimum:"0"`
-	LimitedMinutes  *int     `json:"limited_minutes,omitempty" minimum:"0"`
-	LimitedPercent  *float64 `json:"limited_percent,omitempty" minimum:"0" maximum:"100"`
-	LimitedUsers    *int     `json:"limited_users,omitempty" minimum:"0"`
-	Malicious       string   `json:"malicious,omitempty" enum:"yes,no,unknown"`
-	CompromisedPct  *float64 `json:"compromised_percent,omitempty" minimum:"0" maximum:"100"`
-	CompromisedUser *int     `json:"compromised_users,omitempty" minimum:"0"`
-	PhysicalAccess  string   `json:"physical_access,omitempty" enum:"yes,no,unknown"`
-	LossEUR         *int64   `json:"loss_eur,omitempty" minimum:"0"`
-	LossPercent     *float64 `json:"loss_percent,omitempty" minimum:"0"`
-	Recurring       string   `json:"recurring,omitempty" enum:"yes,no,unknown"`
-	Scheduled       bool     `json:"scheduled,omitempty" doc:"Maintenance that was announced"`
-}
-
-// known is a number, or -1 where it is not known.
-func known[T int | int64 | float64](v *T) T {
-	if v == nil {
-		return -1
-	}
-	return *v
-}
-
-func knownAnswer(s string) law.Answer {
-	if s == "" {
-		return law.Unknown
-	}
-	return law.Answer(s)
-}
-
 func (c IncidentChange) change() (out incidents.CaseChange, err error) {
-	out = incidents.CaseChange{Title: c.Title, Summary: c.Summary, OurData: (*law.Answer)(c.OurData), ChannelUnsafe: c.ChannelUnsafe, Lead: c.Lead, OccurredFrom: (*incidents.At)(c.OccurredFrom), Facts: facts(c.Facts)}
+	out = incidents.CaseChange{Title: c.Title, Summary: c.Summary, OurData: (*law.Answer)(c.OurData), ChannelUnsafe: c.ChannelUnsafe, Lead: c.Lead, OccurredFrom: (*incidents.At)(c.OccurredFrom), Facts: facts(c.Facts), PeopleIn: c.PeopleIn}
 	if c.Kinds != nil {
 		kinds, err := words[incidents.Kind]("/kinds", *c.Kinds)
 		if err != nil {
@@ -236,9 +211,8 @@ func (c IncidentChange) change() (out incidents.CaseChange, err error) {
 		out.Kinds = &kinds
 	}
 	if i := c.Impact; i != nil {
-		out.Impact = &law.Impact{OutageMinutes: known(i.OutageMinutes), LimitedMinutes: known(i.LimitedMinutes), LimitedPercent: known(i.LimitedPercent), LimitedUsers: known(i.LimitedUsers),
-			Malicious: knownAnswer(i.Malicious), CompromisedPct: known(i.CompromisedPct), CompromisedUser: known(i.CompromisedUser), PhysicalAccess: knownAnswer(i.PhysicalAccess), LossEUR: known(i.LossEUR),
-			LossPercent: known(i.LossPercent), Recurring: knownAnswer(i.Recurring), Scheduled: i.Scheduled}
+		impact := i.impact()
+		out.Impact = &impact
 	}
 	return out, nil
 }

@@ -11,7 +11,7 @@ import (
 
 // NewIncidentAssertion is somebody's word about when something was known.
 type NewIncidentAssertion struct {
-	Customer   string `json:"customer,omitempty" doc:"Absent: the incident as a whole"`
+	Customer   string `json:"customer,omitempty" doc:"Absent: the incident as a whole; “incident”: the incident itself, whatever data it touched (NIS2)"`
 	Certainty  string `json:"certainty" enum:"suspected,certain"`
 	Aware      string `json:"aware_at,omitempty" doc:"RFC 3339, or a local time of the incident's zone; absent is now"`
 	Ground     string `json:"ground"`
@@ -79,9 +79,18 @@ func incidentAct[B any](a *API, path, name, summary string, do func(ctx context.
 		})
 }
 
+// subject is whom an assertion is about: a customer, by id or name, or the incident itself.
+func (x *incidentsAPI) subject(ctx context.Context, scope policy.Scope, ref string) (string, error) {
+	if ref == law.TheIncident {
+		return ref, nil
+	}
+	_, customer, err := x.refs(ctx, scope, "", ref)
+	return customer, err
+}
+
 func (x *incidentsAPI) registerCourse(a *API) {
 	incidentAct(a, "awareness", "incident.assert", "Say when it was suspected, or certain", func(ctx context.Context, scope policy.Scope, id string, b NewIncidentAssertion) (incidents.Case, error) {
-		_, customer, err := x.refs(ctx, scope, "", b.Customer)
+		customer, err := x.subject(ctx, scope, b.Customer)
 		if err != nil {
 			return incidents.Case{}, err
 		}

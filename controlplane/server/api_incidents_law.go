@@ -124,8 +124,11 @@ type IncidentCompany struct {
 	Establishment bool     `json:"establishment" doc:"In the Union: not only a representative"`
 	Authorities   []string `json:"authorities" nullable:"false" doc:"Where we are established, the lead one first"`
 	CSIRT         string   `json:"csirt,omitempty"`
-	NIS2          string   `json:"nis2" enum:"yes,no,unknown" doc:"Whether the directive, as national law has it, is about us"`
-	Services      []string `json:"services" nullable:"false" doc:"managed_service, data_centre, cloud, dns"`
+	EntityType    string   `json:"entity_type,omitempty" enum:"unknown,essential,important,not_in_scope" doc:"For NIS2, as national law has it"`
+	EntitySize    string   `json:"entity_size,omitempty" enum:"unknown,micro,small,medium,large" doc:"By Recommendation 2003/361/EC"`
+	Services      []string `json:"services" nullable:"false" doc:"managed_service, data_centre, cloud, dns, tld"`
+	InScope       string   `json:"nis2,omitempty" readOnly:"true" enum:"yes,no,unknown" doc:"Whether the directive is about us, by type, size and services"`
+	InScopeWhy    string   `json:"nis2_because,omitempty" readOnly:"true" doc:"Why, or what is missing to say so"`
 	Contact       string   `json:"contact" doc:"Data protection officer or other contact: in every notice"`
 	ContactEmail  string   `json:"contact_email,omitempty"`
 	ContactPhone  string   `json:"contact_phone,omitempty"`
@@ -134,15 +137,17 @@ type IncidentCompany struct {
 }
 
 func oneCompany(c incidents.Company, err error) (*One[IncidentCompany], error) {
-	return &One[IncidentCompany]{ETag: etag(c.Version), Body: IncidentCompany{c.Name, c.Jurisdiction, c.Country, c.Zone, c.Establishment, some(c.Authorities), c.CSIRT, string(c.Entity.Scope),
-		each(c.Entity.Services, func(s law.Service) string { return string(s) }), c.Contact, c.ContactEmail, c.ContactPhone, c.Telecoms, c.Version}}, err
+	e := c.Entity.Recorded()
+	in, why := e.InScope()
+	return &One[IncidentCompany]{ETag: etag(c.Version), Body: IncidentCompany{c.Name, c.Jurisdiction, c.Country, c.Zone, c.Establishment, some(c.Authorities), c.CSIRT, string(e.Type), string(e.Size),
+		each(e.Services, func(s law.Service) string { return string(s) }), string(in), why, c.Contact, c.ContactEmail, c.ContactPhone, c.Telecoms, c.Version}}, err
 }
 
 // IncidentRules are the rules of law in use.
 type IncidentRules struct {
 	Pack   json.RawMessage `json:"pack"`
 	SHA256 string          `json:"sha256"`
-	Since  string          `json:"since,omitempty" format:"date-time" doc:"Absent: as shipped"`
+	Since  string          `json:"since,omitempty" format:"date-time" doc:"Since when it is known; absent: as shipped"`
 }
 
 func (x *incidentsAPI) registerLaw(a *API) {
@@ -187,7 +192,7 @@ func (x *incidentsAPI) registerCompany(a *API) {
 				return nil, err
 			}
 			return oneCompany(x.SetCompany(ctx, scope, incidents.Company{Name: b.Name, Jurisdiction: b.Jurisdiction, Country: b.Country, Zone: b.Zone, Establishment: b.Establishment, Authorities: b.Authorities,
-				CSIRT: b.CSIRT, Entity: law.Entity{Scope: law.Answer(b.NIS2), Services: services}, Contact: b.Contact, ContactEmail: b.ContactEmail, ContactPhone: b.ContactPhone, Telecoms: b.Telecoms, Version: version}))
+				CSIRT: b.CSIRT, Entity: law.Entity{Type: law.EntityType(b.EntityType), Size: law.Size(b.EntitySize), Services: services}, Contact: b.Contact, ContactEmail: b.ContactEmail, ContactPhone: b.ContactPhone, Telecoms: b.Telecoms, Version: version}))
 		})
 	Register(a, Op{Method: http.MethodGet, Path: "/incident-rules", Name: "incident.rules", Summary: "The rules of law in use", Audience: policy.Staff, Permission: policy.IncidentRead},
 		func(ctx context.Context, scope policy.Scope, _ *struct{}) (*One[IncidentRules], error) {
@@ -198,7 +203,7 @@ func (x *incidentsAPI) registerCompany(a *API) {
 			raw, err := json.Marshal(p)
 			return &One[IncidentRules]{Body: IncidentRules{raw, sum, controlplane.Instant(since)}}, err
 		})
-	Register(a, Op{Method: http.MethodPut, Path: "/incident-rules", Name: "incident.set_rules", Summary: "Put another pack of rules into use, from now on", Audience: policy.Staff, Permission: policy.IncidentAdmin},
+	Register(a, Op{Method: http.MethodPut, Path: "/incident-rules", Name: "incident.set_rules", Summary: "Put another pack of rules into use", Audience: policy.Staff, Permission: policy.IncidentAdmin},
 		func(ctx context.Context, scope policy.Scope, in *struct{ Body IncidentPack }) (*One[IncidentRules], error) {
 			if _, err := x.LoadRules(ctx, scope, []byte(in.Body.Pack)); err != nil {
 				return nil, err

@@ -126,6 +126,7 @@ var bodies = map[string]string{
 	"api.incident.assert":      `{"certainty":"certain","ground":"The log shows it"}`,
 	"api.incident.confirm":     `{"assertion":"asr_x"}`,
 	"api.incident.affect":      `{"state":"possible","because":"They are on it"}`,
+	"api.incident.they_said":   `{"customer":"cus_x","step":"classified","told_by":"Their officer"}`,
 	"api.incident.clear":       `{"customer":"cus_x","because":"They are not on it"}`,
 	"api.incident.contain":     `{"how":"The key is gone"}`,
 	"api.incident.handled":     `{"how":"All is as before"}`,
@@ -151,10 +152,10 @@ var bodies = map[string]string{
 	"api.incident.discard":     `{"because":"Not needed"}`,
 	"api.incident.tell":        `{"to":"Lee","how":"call"}`,
 	"api.incident.set_terms":   `{"amount":24,"unit":"hours","from_suspicion":false,"role":"controller","financial":false}`,
-	"api.incident.set_company": `{"name":"x","jurisdiction":"EU","zone":"UTC","establishment":true,"authorities":[],"nis2":"unknown","services":[],"contact":"x","telecoms":false}`,
+	"api.incident.set_company": `{"name":"x","jurisdiction":"EU","zone":"UTC","establishment":true,"authorities":[],"entity_type":"unknown","entity_size":"small","services":["cloud"],"contact":"x","telecoms":false}`,
 	"api.incident.set_rules":   `{"pack":"{}"}`,
-	"api.advisory.plan":        `{"purpose":"change","title":"A move","text":"It moves"}`,
 	"api.advisory.send":        `{}`,
+	"api.advisory.plan":        `{"purpose":"change","title":"A move","text":"It moves"}`,
 
 	"api.assist.start": `{"customer":"cus_x","reason":"Asked by phone","ticket":"OPS-1"}`,
 }

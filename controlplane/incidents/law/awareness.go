@@ -19,11 +19,17 @@ const (
 // Valid reports whether c is a known certainty.
 func (c Certainty) Valid() bool { return c == Suspected || c == Certain }
 
+// TheIncident is the Customer of an assertion about the incident itself, whatever
+// data it touched: that a service was away is certain when it is seen, and may be
+// certain long before it is known of anybody's data. Clocks of significant incidents
+// (NIS2) begin with it.
+const TheIncident = "incident"
+
 // Assertion is somebody's word about when we became aware. It is never changed:
 // another one supersedes it.
 type Assertion struct {
 	ID         string
-	Customer   string // whose part of it; "" is the whole
+	Customer   string // whose part of it; "" is the whole, TheIncident the incident itself
 	Certainty  Certainty
 	At         time.Time // when they became aware
 	By, Ground string

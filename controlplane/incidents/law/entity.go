@@ -47,6 +47,25 @@ type Entity struct {
 	Scope Answer
 }
 
+// Recorded is an entity as it is recorded: with the type that an answer from before
+// stands for, and what nobody said as unknown.
+func (e Entity) Recorded() Entity {
+	if e.Type == "" {
+		e.Type = UnknownType
+		switch e.Scope {
+		case Yes:
+			e.Type = Important // of both types the duties to tell are the same
+		case No:
+			e.Type = NotInScope
+		}
+	}
+	if e.Size == "" {
+		e.Size = UnknownSize
+	}
+	e.Scope = ""
+	return e
+}
+
 // InScope is whether the directive, as national law has it, is about an entity,
 // and why or what is missing to say so. What is recorded as the type counts
 // unless size and services contradict it. Without one, size and services make an

@@ -71,17 +71,21 @@ func (i *Impact) Answers() []*Answer {
 type Significance struct {
 	Answer Answer
 	Why    []string
+	// Seen says that a service was away or limited: that is certain when it is seen.
+	Seen bool
 }
 
 // test is one criterion.
 type test struct {
 	answer Answer
 	why    string
+	seen   bool // of availability
 }
 
 // add counts a criterion: those that hold say why, and as long as none does,
 // those of which it is not known.
 func (s *Significance) add(t test) {
+	s.Seen = s.Seen || t.seen && t.answer == Yes
 	switch {
 	case t.answer == No:
 	case t.answer == Yes && s.Answer == Yes:
@@ -105,41 +109,41 @@ func Significant(e Entity, i Impact) Significance {
 		i.OutageMinutes, i.LimitedMinutes, i.LimitedPercent, i.LimitedUsers = 0, 0, 0, 0
 	}
 	s := Significance{Answer: No}
-	s.add(test{moreThan(float64(i.LossEUR), 500_000), "Financial loss above EUR 500,000 (Article 3)."})
-	s.add(test{moreThan(i.LossPercent, 5), "Financial loss above 5 % of the yearly turnover (Article 3)."})
-	s.add(test{i.TradeSecrets, "Trade secrets were taken out (Article 3, as recalled)."})
-	s.add(test{i.Harm, "Somebody died, or their health was damaged considerably (Article 3, as recalled)."})
-	s.add(test{i.Intrusion, "Somebody had access without a right to it, it is suspected in bad faith, and could have disrupted operations severely (Article 3, as recalled)."})
-	s.add(test{i.Recurring, "It happened before within six months, with one cause (Article 4)."})
+	s.add(test{answer: moreThan(float64(i.LossEUR), 500_000), why: "Financial loss above EUR 500,000 (Article 3)."})
+	s.add(test{answer: moreThan(i.LossPercent, 5), why: "Financial loss above 5 % of the yearly turnover (Article 3)."})
+	s.add(test{answer: i.TradeSecrets, why: "Trade secrets were taken out (Article 3, as recalled)."})
+	s.add(test{answer: i.Harm, why: "Somebody died, or their health was damaged considerably (Article 3, as recalled)."})
+	s.add(test{answer: i.Intrusion, why: "Somebody had access without a right to it, it is suspected in bad faith, and could have disrupted operations severely (Article 3, as recalled)."})
+	s.add(test{answer: i.Recurring, why: "It happened before within six months, with one cause (Article 4)."})
 	for _, service := range e.Services {
 		for _, t := range criteria(service, i) {
 			s.add(t)
 		}
 	}
 	if len(e.Services) == 0 {
-		s.add(test{Unknown, "which of the services that the regulation names the company gives."})
+		s.add(test{answer: Unknown, why: "which of the services that the regulation names the company gives."})
 	}
 	return s
 }
 
 func criteria(s Service, i Impact) []test {
-	malicious := test{i.Malicious, fmt.Sprintf("A suspected malicious act compromised it (%s).", article[s])}
+	malicious := test{answer: i.Malicious, why: fmt.Sprintf("A suspected malicious act compromised it (%s).", article[s])}
 	limited := test{both(moreThan(float64(i.LimitedMinutes), 60), either(moreThan(i.LimitedPercent, 5), moreThan(float64(i.LimitedUsers), 1_000_000))),
-		fmt.Sprintf("Limited for more than an hour for over 5 %% or a million of the users (%s).", article[s])}
-	outage := test{moreThan(float64(i.OutageMinutes), 30), fmt.Sprintf("Unavailable for more than 30 minutes (%s).", article[s])}
-	compromised := test{either(moreThan(i.CompromisedPct, 5), moreThan(float64(i.CompromisedUser), 1_000_000)),
-		fmt.Sprintf("Data of over 5 %% or a million of the users compromised (%s).", article[s])}
+		fmt.Sprintf("Limited for more than an hour for over 5 %% or a million of the users (%s).", article[s]), true}
+	outage := test{moreThan(float64(i.OutageMinutes), 30), fmt.Sprintf("Unavailable for more than 30 minutes (%s).", article[s]), true}
+	compromised := test{answer: either(moreThan(i.CompromisedPct, 5), moreThan(float64(i.CompromisedUser), 1_000_000)),
+		why: fmt.Sprintf("Data of over 5 %% or a million of the users compromised (%s).", article[s])}
 	switch s {
 	case DataCentre:
-		return []test{{moreThan(float64(i.OutageMinutes), 0), "Completely unavailable, for however long (Article 8)."},
-			{moreThan(float64(i.LimitedMinutes), 60), "Limited for more than an hour (Article 8)."}, malicious,
-			{i.PhysicalAccess, "Physical access was compromised (Article 8)."}}
+		return []test{{moreThan(float64(i.OutageMinutes), 0), "Completely unavailable, for however long (Article 8).", true},
+			{moreThan(float64(i.LimitedMinutes), 60), "Limited for more than an hour (Article 8).", true}, malicious,
+			{answer: i.PhysicalAccess, why: "Physical access was compromised (Article 8)."}}
 	case DNS, TLD: // how many were touched does not matter; slow answers are limited ones
 		if s == TLD {
-			outage = test{moreThan(float64(i.OutageMinutes), 0), "Completely unavailable, for however long (Article 6, as recalled)."}
+			outage = test{moreThan(float64(i.OutageMinutes), 0), "Completely unavailable, for however long (Article 6, as recalled).", true}
 		}
-		return []test{outage, {moreThan(float64(i.LimitedMinutes), 60), fmt.Sprintf("Answers were limited or slow for more than an hour (%s).", article[s])}, malicious,
-			{either(moreThan(i.CompromisedPct, 0), moreThan(float64(i.CompromisedUser), 0)), fmt.Sprintf("Data was compromised (%s; a small misconfiguration is excepted: decide so).", article[s])}}
+		return []test{outage, {moreThan(float64(i.LimitedMinutes), 60), fmt.Sprintf("Answers were limited or slow for more than an hour (%s).", article[s]), true}, malicious,
+			{answer: either(moreThan(i.CompromisedPct, 0), moreThan(float64(i.CompromisedUser), 0)), why: fmt.Sprintf("Data was compromised (%s; a small misconfiguration is excepted: decide so).", article[s])}}
 	}
 	return []test{outage, limited, malicious, compromised}
 }
