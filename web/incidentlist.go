@@ -42,6 +42,7 @@ func (v *visit) incidentListPage() (*Incidents, error) {
 			Fields: []FormField{v.entered("title", v.t("inc.happened_field"), "").hint(v.t("inc.happened_hint"))}}
 		page.Acts = []Act{{Label: v.t("inc.happened_more"), Href: "/incidents/new"}}
 	}
+	page.Find = v.seekBox("/incidents/find", v.t("inc.find_label"))
 	page.Needs = v.reportNeeds(waiting)
 	cases := Section{ID: "open", Title: v.t("inc.open"), Empty: v.t("inc.open_empty")}
 	if cases.Grid, err = v.caseGrid(open); err != nil {

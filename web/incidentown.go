@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"strings"
 
 	"ostler/controlplane"
 	"ostler/controlplane/bus"
@@ -15,6 +16,9 @@ func (p *Portal) ownNotices(v *visit) error {
 	scope, err := v.scope(policy.IncidentRead)
 	if err != nil {
 		return err
+	}
+	if strings.TrimSpace(v.c.QueryParam("q")) != "" {
+		return p.ownFind(v, scope)
 	}
 	token := v.c.QueryParam("page")
 	items, next, err := p.Incidents.Notices(v.ctx, scope, incidents.NoticeFilter{Customer: v.actor.Customer, Limit: 50, Token: token})
@@ -34,11 +38,10 @@ func (p *Portal) ownNotices(v *visit) error {
 	}
 	v.saidOfOwn(page, at, n, unread, len(items))
 	page.Acts = []Act{{Label: v.t("inc.own_report"), Href: "/notices/report", Strong: true}}
-	sec := Section{ID: "notices", Title: v.t("inc.own_list"), Lead: v.t("inc.own_lead"), Empty: v.t("inc.own_empty"), Pager: pagerFor("/notices", nil, token, next), Grid: Grid{Heads: []string{v.t("inc.own_what"), v.t("inc.n_sent_at"), v.t("col.state")}}}
-	for _, x := range items {
-		title := orWord(plain(x.Title), wordOf(v, purposes, x.Purpose))
-		sec.Grid.Rows = append(sec.Grid.Rows, GridRow{Cells: []Cell{{Link: Link{title, "/notices/" + x.ID}, Strong: true, Notes: []string{join(wordOf(v, purposes, x.Purpose), v.phase(x))}}, v.orDash(x.SentAt), {State: v.ownState(x)}}})
+	if len(items) > 0 {
+		page.Find = v.seekBox("/notices", v.t("inc.own_find"))
 	}
+	sec := Section{ID: "notices", Title: v.t("inc.own_list"), Lead: v.t("inc.own_lead"), Empty: v.t("inc.own_empty"), Pager: pagerFor("/notices", nil, token, next), Grid: v.ownGrid(items)}
 	said := Section{ID: "reports", Title: v.t("inc.own_reports"), Empty: v.t("inc.own_reports_empty"), Grid: Grid{Heads: []string{v.t("inc.rp_text"), v.t("inc.rp_when"), v.t("col.state")}}}
 	reports, err := p.Incidents.Reports(v.ctx, scope, false)
 	if err != nil {
@@ -53,6 +56,29 @@ func (p *Portal) ownNotices(v *visit) error {
 	}
 	page.Sections = []Section{sec, said}
 	page.Live, page.Refresh = []string{bus.TopicCustomer(v.actor.Customer)}, 60
+	return v.render(page)
+}
+
+// ownGrid is a customer's notices as a table.
+func (v *visit) ownGrid(items []incidents.Notice) Grid {
+	g := Grid{Heads: []string{v.t("inc.own_what"), v.t("inc.n_sent_at"), v.t("col.state")}}
+	for _, x := range items {
+		title := orWord(plain(x.Title), wordOf(v, purposes, x.Purpose))
+		g.Rows = append(g.Rows, GridRow{Cells: []Cell{{Link: Link{title, "/notices/" + x.ID}, Strong: true, Notes: []string{join(wordOf(v, purposes, x.Purpose), v.phase(x))}}, v.orDash(x.SentAt), {State: v.ownState(x)}}})
+	}
+	return g
+}
+
+// ownFind finds notices that a customer was sent, by their words or a reference.
+func (p *Portal) ownFind(v *visit, scope policy.Scope) error {
+	page := &Incidents{Page: v.page("notices", v.t("inc.own_title"), v.t("inc.own_find")), Find: v.seekBox("/notices", v.t("inc.own_find"))}
+	page.Crumbs = []Link{{v.t("inc.own_title"), "/notices"}}
+	found, err := p.Incidents.Find(v.ctx, scope, page.Find.Query)
+	if err != nil {
+		return v.invalid(page, err)
+	}
+	v.foundIncidents(&page.Page, found, page.Find.Query)
+	page.Sections = []Section{{ID: "notices", Title: v.t("inc.own_list"), Empty: v.t("inc.find_no_notices"), Grid: v.ownGrid(found.Notices)}}
 	return v.render(page)
 }
 

@@ -25,6 +25,7 @@ func (p *Portal) incidentPages() []route {
 		post("/incidents", policy.Staff, policy.IncidentWrite, "portal.incident.open", p.incidentOpen),
 		get("/incidents/new", policy.Staff, policy.IncidentWrite, "portal.incident.new", p.incidentNew),
 		post("/incidents/new", policy.Staff, policy.IncidentWrite, "portal.incident.new.do", p.incidentNewDo),
+		get("/incidents/find", policy.Staff, policy.IncidentRead, "portal.incidents.find", p.incidentFind),
 		get("/incidents/reports", policy.Staff, policy.IncidentRead, "portal.reports", p.reports),
 		get("/incidents/reports/:report", policy.Staff, policy.IncidentRead, "portal.report.one", p.reportOne),
 		post("/incidents/reports/:report", policy.Staff, policy.IncidentWrite, "portal.report.triage", p.reportTriage),

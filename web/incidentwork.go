@@ -1,9 +1,6 @@
 package web
 
 import (
-	"strings"
-
-	"ostler/certs"
 	"ostler/controlplane"
 	"ostler/controlplane/incidents"
 	"ostler/controlplane/incidents/law"
@@ -109,44 +106,6 @@ var actAsks = map[incidents.ActionKind]string{
 	incidents.ActRevoke: "inc.act_whose", incidents.ActLock: "inc.act_whose", incidents.ActRotate: "inc.act_which_cert", incidents.ActSnapshot: "inc.act_which_server",
 }
 
-// actTargets are what an action can be done to; nil asks for nothing.
-func (v *visit) actTargets(c incidents.Case, kind incidents.ActionKind) ([]Choice, error) {
-	switch kind {
-	case incidents.ActRevoke, incidents.ActLock:
-		if v.p.Access == nil {
-			return []Choice{}, nil
-		}
-		return v.personChoices(v.t("inc.act_choose_one"), nil)
-	case incidents.ActSnapshot:
-		on, err := v.servers(c.Servers)
-		if err != nil {
-			return nil, err
-		}
-		out := []Choice{{Value: "", Label: v.t("inc.act_every_server")}}
-		for _, id := range c.Servers {
-			out = append(out, Choice{Value: id, Label: on[id].Name})
-		}
-		return out, nil
-	case incidents.ActRotate:
-		scope, err := v.scope(policy.CertRead)
-		if err != nil {
-			return nil, err
-		}
-		out := []Choice{{Value: "", Label: v.t("inc.act_choose_one")}}
-		for _, id := range c.Servers {
-			items, _, err := v.p.Certs.List(v.ctx, scope, certs.Filter{Server: id, PageSize: 200})
-			if err != nil {
-				return nil, err
-			}
-			for _, x := range items {
-				out = append(out, Choice{Value: x.ID, Label: strings.Join(x.Names[:min(len(x.Names), 3)], ", ")})
-			}
-		}
-		return out, nil
-	}
-	return nil, nil
-}
-
 func (p *Portal) incidentAct(v *visit) error { return v.caseStep(policy.IncidentWrite, v.actForm) }
 
 func (p *Portal) incidentActDo(v *visit) error {
@@ -155,32 +114,12 @@ func (p *Portal) incidentActDo(v *visit) error {
 		if needs := in.Kind == incidents.ActLock || in.Kind == incidents.ActRevoke || in.Kind == incidents.ActRotate; needs && in.Target == "" {
 			return controlplane.Invalid(controlplane.Field{Pointer: "/target", Message: v.t("inc.act_missing")})
 		}
+		if in.Target == everyServer {
+			in.Target = ""
+		}
 		_, err := p.Incidents.Act(v.ctx, scope, c.ID, in)
 		return err
 	})
-}
-
-// targetName is what something was done to, in a word; its id where it has none.
-func (v *visit) targetName(id string) string {
-	switch {
-	case controlplane.ValidID(controlplane.PrefixServer, id):
-		return v.serverName(id)
-	case controlplane.ValidID(controlplane.PrefixPerson, id) && v.p.Access != nil:
-		scope, err := v.scope(policy.AccessRead)
-		if err != nil {
-			return id
-		}
-		people, err := v.p.Access.People(v.ctx, scope)
-		if err != nil {
-			return id
-		}
-		for _, x := range people {
-			if x.ID == id {
-				return x.Name
-			}
-		}
-	}
-	return id
 }
 
 // decideForm judges the risk, and says what follows from it.

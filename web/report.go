@@ -72,24 +72,33 @@ func (p *Portal) reports(v *visit) error {
 	}
 	page.Sub = v.t("inc.reports_sub")
 	page.Acts = []Act{{Label: v.t("inc.reports_all"), Href: "/incidents/reports?all=1"}}
+	sec := Section{ID: "reports", Title: v.t("inc.reports"), Empty: v.t("inc.reports_empty")}
+	if sec.Grid, err = v.reportGrid(items); err != nil {
+		return err
+	}
+	page.Sections = []Section{sec}
+	return v.render(page)
+}
+
+// reportGrid is reports as a table.
+func (v *visit) reportGrid(items []incidents.Report) (Grid, error) {
+	g := Grid{Heads: []string{v.t("inc.rp_text"), v.t("inc.rp_from"), v.t("inc.rp_when"), v.t("col.state")}}
 	var customers, staff []string
 	for _, r := range items {
 		customers, staff = append(customers, r.Customer), append(staff, r.DecidedBy)
 	}
 	names, err := v.namesOfCustomers(uniq(customers))
 	if err != nil {
-		return err
+		return g, err
 	}
 	who, err := v.staffNames(uniq(staff)...)
 	if err != nil {
-		return err
+		return g, err
 	}
-	sec := Section{ID: "reports", Title: v.t("inc.reports"), Empty: v.t("inc.reports_empty"), Grid: Grid{Heads: []string{v.t("inc.rp_text"), v.t("inc.rp_from"), v.t("inc.rp_when"), v.t("col.state")}}}
 	for _, r := range items {
-		sec.Grid.Rows = append(sec.Grid.Rows, GridRow{Cells: []Cell{{Link: Link{orWord(short(plain(r.Text)), r.ID), "/incidents/reports/" + r.ID}, Strong: true}, {Link: Link{Label: v.reportFrom(r)}, Notes: []string{names[r.Customer]}}, {At: r.ReceivedAt}, v.reportState(r, who)}})
+		g.Rows = append(g.Rows, GridRow{Cells: []Cell{{Link: Link{orWord(short(plain(r.Text)), r.ID), "/incidents/reports/" + r.ID}, Strong: true}, {Link: Link{Label: v.reportFrom(r)}, Notes: []string{names[r.Customer]}}, {At: r.ReceivedAt}, v.reportState(r, who)}})
 	}
-	page.Sections = []Section{sec}
-	return v.render(page)
+	return g, nil
 }
 
 func (v *visit) reportState(r incidents.Report, who map[string]string) Cell {

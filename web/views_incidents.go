@@ -9,6 +9,7 @@ type Incidents struct {
 	Parts    []Filter // the pages beside this one
 	Exercise string   // stands across an exercise; "" for the real thing
 	Quick    *BoxForm // "something happened", in one field
+	Find     *Seek
 	Needs    []Need
 	Facts    []Fact
 	Acts     []Act
@@ -20,6 +21,11 @@ type Incidents struct {
 
 // Template names the template.
 func (*Incidents) Template() string { return "incidents" }
+
+// Seek is a search in one field.
+type Seek struct {
+	Action, Label, Query string
+}
 
 // BoxForm is a form on a page that shows more than the form.
 type BoxForm struct {

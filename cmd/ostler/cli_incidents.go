@@ -14,7 +14,7 @@ import (
 )
 
 func (c *client) incidentCommand() *cobra.Command {
-	cmd := noun("incident", "Breaches: who must be told, by when, and that they were", c.incidentOpen(), c.incidentList(), c.incidentShow(), c.incidentChange(), c.incidentClocks(),
+	cmd := noun("incident", "Breaches: who must be told, by when, and that they were", c.incidentOpen(), c.incidentList(), c.incidentFind(), c.incidentShow(), c.incidentChange(), c.incidentClocks(),
 		c.incidentNotices(), c.incidentNotice(), c.incidentDraft(), c.incidentFill(), c.incidentPreview(), c.incidentSend(),
 		c.incidentApprove(),
 		c.noticeAct("discard", "discard", "Put a draft aside", []string{"because"}, textFlag{"because", "because", "why"}),

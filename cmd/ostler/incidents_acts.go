@@ -34,34 +34,37 @@ func (x incidentActs) Act(ctx context.Context, _ policy.Scope, c incidents.Case,
 	return "", nil, controlplane.Errorf(controlplane.CodeInvalid, "Choose another one.", "There is no such action")
 }
 
-// revoke ends one grant, or all that a person has on the customers of the case.
+// revoke ends one grant, or all that a person or a team has on the customers of
+// the case.
 func (x incidentActs) revoke(ctx context.Context, c incidents.Case, in incidents.NewAction) (string, []string, error) {
 	scope, err := policy.For(ctx, policy.AccessWrite)
 	if err != nil {
 		return "", nil, err
 	}
 	why := caseWhy(c)
-	if controlplane.ValidID(controlplane.PrefixGrant, in.Target) {
+	switch {
+	case controlplane.ValidID(controlplane.PrefixGrant, in.Target):
 		if _, err := x.a.Access.Revoke(ctx, scope, in.Target, why); err != nil {
 			return "", nil, err
 		}
 		return "Ended 1 grant.", []string{in.Target}, nil
+	case controlplane.ValidID(controlplane.PrefixTeam, in.Target):
+		if err := x.isTeam(ctx, scope, in.Target); err != nil {
+			return "", nil, err
+		}
+		said, refs, err := x.endGrants(ctx, scope, c, access.GrantFilter{Team: in.Target})
+		if err == nil && len(refs) == 0 {
+			said = "The team had no grant for the customers of this case."
+		}
+		return said, refs, err
 	}
 	if _, err := x.a.Access.GetPerson(ctx, scope, in.Target); err != nil {
 		return "", nil, err
 	}
-	grants, err := x.grantsOf(ctx, scope, c, in.Target)
+	said, refs, err := x.endGrants(ctx, scope, c, access.GrantFilter{Person: in.Target})
 	if err != nil {
-		return "", nil, err
+		return said, refs, err
 	}
-	var refs []string
-	for _, g := range grants {
-		if _, err := x.a.Access.Revoke(ctx, scope, g, why); err != nil {
-			return fmt.Sprintf("Ended %d of %d grants.", len(refs), len(grants)), refs, err
-		}
-		refs = append(refs, g)
-	}
-	said := fmt.Sprintf("Ended %s.", numbered(len(refs), "grant"))
 	if len(refs) == 0 {
 		said = "They had no grant of their own for the customers of this case."
 	}
@@ -69,17 +72,43 @@ func (x incidentActs) revoke(ctx context.Context, c incidents.Case, in incidents
 	return said + more, refs, err
 }
 
-// grantsOf are the grants in force or proposed that a person has for the customers of a case.
-func (x incidentActs) grantsOf(ctx context.Context, scope policy.Scope, c incidents.Case, person string) (ids []string, err error) {
+// isTeam is an error unless there is such a team.
+func (x incidentActs) isTeam(ctx context.Context, scope policy.Scope, id string) error {
+	teams, err := x.a.Access.Teams(ctx, scope)
+	if err == nil && !slices.ContainsFunc(teams, func(t access.Team) bool { return t.ID == id }) {
+		err = controlplane.NotFound("team")
+	}
+	return err
+}
+
+// endGrants ends the grants of a filter that are for the customers of a case.
+func (x incidentActs) endGrants(ctx context.Context, scope policy.Scope, c incidents.Case, f access.GrantFilter) (string, []string, error) {
+	grants, err := x.grantsOf(ctx, scope, c, f)
+	if err != nil {
+		return "", nil, err
+	}
+	var refs []string
+	for _, g := range grants {
+		if _, err := x.a.Access.Revoke(ctx, scope, g, caseWhy(c)); err != nil {
+			return fmt.Sprintf("Ended %d of %d grants.", len(refs), len(grants)), refs, err
+		}
+		refs = append(refs, g)
+	}
+	return fmt.Sprintf("Ended %s.", numbered(len(refs), "grant")), refs, nil
+}
+
+// grantsOf are the grants in force or proposed that a person, or a team, has for
+// the customers of a case.
+func (x incidentActs) grantsOf(ctx context.Context, scope policy.Scope, c incidents.Case, f access.GrantFilter) (ids []string, err error) {
 	in := customersIn(c)
-	f := access.GrantFilter{Person: person, States: []access.GrantState{access.GrantActive, access.GrantProposed}, Limit: 200}
+	f.States, f.Limit = []access.GrantState{access.GrantActive, access.GrantProposed}, 200
 	for {
 		list, next, err := x.a.Access.Grants(ctx, scope, f)
 		if err != nil {
 			return nil, err
 		}
 		for _, g := range list {
-			if in[g.Customer] && g.Person == person {
+			if in[g.Customer] && g.Person == f.Person && g.Team == f.Team {
 				ids = append(ids, g.ID)
 			}
 		}

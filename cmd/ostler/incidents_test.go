@@ -52,6 +52,7 @@ func TestIncidentsAndTheRest(t *testing.T) {
 
 	t.Run("around", func(t *testing.T) { aroundFinds(ctx, t, a, v) })
 	t.Run("acts", func(t *testing.T) { actsNeedPermission(t, a, inc, as) })
+	t.Run("a team", func(t *testing.T) { teamsAreRevoked(t, a, inc, tenants[0], as) })
 	t.Run("a verdict", func(t *testing.T) {
 		for range 2 {
 			must(t, a.DB.Write(ctx, func(tx *db.Tx) error { return a.reportViolation(tx, "ssn_1", "They read mail.") }))
@@ -134,5 +135,51 @@ func actsNeedPermission(t *testing.T, a *App, inc incidents.Case, as func(policy
 	}
 	if p, err := a.Access.GetPerson(as(policy.RoleAdmin), everyone, dora.ID); err != nil || p.LeftAt.IsZero() {
 		t.Errorf("locked: got %+v, %v", p, err)
+	}
+}
+
+// What a team was granted for the customers of a case is ended at once, and what
+// it was granted for others is not; a service account is locked as a person is.
+func teamsAreRevoked(t *testing.T, a *App, inc incidents.Case, maple customers.Customer, as func(policy.Role) context.Context) {
+	ctx := as(policy.RoleAdmin)
+	now, err := a.DB.Now(ctx)
+	must(t, err)
+	other, err := a.Customers.CreateCustomer(ctx, everyone, customers.NewCustomer{Name: "Elsewhere", Country: "DE", Zone: "Europe/Berlin"})
+	must(t, err)
+	jens, err := a.Access.AddPerson(ctx, everyone, access.NewPerson{Kind: access.KindContractor, Name: "Jens Holm", Company: "Night GmbH", Logins: []string{"jens"}})
+	must(t, err)
+	for kind, until := range map[access.PaperKind]time.Time{access.PaperConfidentiality: {}, access.PaperTraining: now.AddDate(0, 6, 0)} {
+		_, err = a.Access.AddPaper(ctx, everyone, access.Paper{Person: jens.ID, Kind: kind, Version: "1", Reference: "HR 1", From: now.AddDate(0, 0, -2), Until: until})
+		must(t, err)
+	}
+	team, err := a.Access.PutTeam(ctx, everyone, access.Team{Name: "Night shift", Members: []access.Member{{Person: jens.ID}}})
+	must(t, err)
+	granted := map[string]string{}
+	for _, c := range []customers.Customer{maple, other} {
+		g, err := a.Access.Grant(ctx, everyone, access.NewGrant{Customer: c.ID, Team: team.ID, Role: "operator", Reason: "Nights", Ticket: "OPS-1", Until: now.AddDate(0, 1, 0)})
+		must(t, err)
+		granted[c.ID] = g.ID
+	}
+	robot, err := a.Access.AddPerson(ctx, everyone, access.NewPerson{Kind: access.KindService, Name: "deploy-bot", Owner: jens.ID, Logins: []string{"deploy"}})
+	must(t, err)
+	for _, tt := range []struct {
+		name   string
+		in     incidents.NewAction
+		failed bool
+		want   string
+	}{
+		{"a team", incidents.NewAction{Kind: incidents.ActRevoke, Target: team.ID, Why: "x"}, false, "Ended 1 grant."},
+		{"a team again", incidents.NewAction{Kind: incidents.ActRevoke, Target: team.ID, Why: "x"}, false, "The team had no grant"},
+		{"no such team", incidents.NewAction{Kind: incidents.ActRevoke, Target: controlplane.NewID(controlplane.PrefixTeam), Why: "x"}, true, "There is no such team"},
+		{"a service account", incidents.NewAction{Kind: incidents.ActLock, Target: robot.ID, Why: "x"}, false, "locked out for good"},
+	} {
+		got, err := a.Incidents.Act(ctx, everyone, inc.ID, tt.in)
+		if err != nil || got.Failed != tt.failed || !strings.Contains(got.Result, tt.want) {
+			t.Errorf("%s: got %+v, %v; want %q", tt.name, got, err, tt.want)
+		}
+	}
+	list, _, err := a.Access.Grants(ctx, everyone, access.GrantFilter{Team: team.ID, States: []access.GrantState{access.GrantActive, access.GrantProposed}})
+	if err != nil || len(list) != 1 || list[0].ID != granted[other.ID] {
+		t.Errorf("left: got %+v, %v; want the one elsewhere", list, err)
 	}
 }

@@ -21,7 +21,7 @@ const maxResult = 2000
 // targets are what a kind of action may be about, by prefix of ids; "" is the
 // servers of the case.
 var targets = map[ActionKind][]string{
-	ActRevoke:   {controlplane.PrefixPerson, controlplane.PrefixGrant},
+	ActRevoke:   {controlplane.PrefixPerson, controlplane.PrefixTeam, controlplane.PrefixGrant},
 	ActLock:     {controlplane.PrefixPerson},
 	ActRotate:   {controlplane.PrefixCertificate, controlplane.PrefixServer, ""},
 	ActSnapshot: {controlplane.PrefixServer, controlplane.PrefixPlan, ""},
@@ -73,7 +73,7 @@ func (in NewAction) check() error {
 			return nil
 		}
 	}
-	return invalid("/target", map[ActionKind]string{ActRevoke: "Choose a person, or a grant.", ActLock: "Choose a person.", ActRotate: "Choose a certificate or a server, or nothing for all servers of the case.",
+	return invalid("/target", map[ActionKind]string{ActRevoke: "Choose a person, a team, or a grant.", ActLock: "Choose a person.", ActRotate: "Choose a certificate or a server, or nothing for all servers of the case.",
 		ActSnapshot: "Choose a server or a plan, or nothing for all servers of the case."}[in.Kind])
 }
 

@@ -119,7 +119,7 @@ func (k ActionKind) Valid() bool {
 // NewAction asks for one.
 type NewAction struct {
 	Kind   ActionKind
-	Target string // prs_, grt_, crt_, srv_, pln_; "" with ActSnapshot is every server of the case
+	Target string // prs_, tea_, grt_, crt_, srv_, pln_; "" with ActSnapshot is every server of the case
 	Why    string
 }
 

@@ -28,6 +28,7 @@ func (s *Server) registerIncidents() {
 	x.registerNotices(s.api)
 	x.registerAdvisories(s.api)
 	x.registerLaw(s.api)
+	x.registerFind(s.api)
 }
 
 // Incident is a case.
