@@ -19,7 +19,10 @@ func TestFind(t *testing.T) {
 		other := w.open(nil, func(in *incidents.NewCase) { in.Title = "A disk that broke"; in.Drill = true })
 		r := must[incidents.Report](t)(w.incidents.Report(t.Context(), w.all, public("My MAIL shows another's folder", "192.0.2.1")))
 		w.affect(c, w.maple, w.harbour)
-		drafts := must[[]incidents.Notice](t)(w.incidents.MakeDrafts(w.ctx, w.all, c.ID, incidents.First))
+		drafts, _, err := w.incidents.MakeDrafts(w.ctx, w.all, c.ID, incidents.First)
+		if err != nil {
+			t.Fatal(err)
+		}
 		theirs := map[string]string{}
 		for _, n := range drafts {
 			theirs[n.Customer] = n.ID
