@@ -217,7 +217,7 @@ func (v *visit) noticeGrid(items []incidents.Notice, names, who map[string]strin
 		if n.Second != "" {
 			by.Notes = append(by.Notes, v.t("inc.n_second", "who", who[n.Second]))
 		}
-		if n.AloneWhy != "" {
+		if n.Alone {
 			by.Notes = append(by.Notes, v.t("inc.n_alone"))
 		}
 		due := v.orDash(n.DueAt)

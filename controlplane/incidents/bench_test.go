@@ -46,8 +46,30 @@ func draftsFor(b *testing.B, d *db.DB) {
 		fmt.Printf("%d customers' drafts in %.1f s (at most %.0f), sent in %.1f s\n", n, made.Seconds(), draftsBudget.Seconds(), took.Seconds())
 		b.ReportMetric(made.Seconds(), "s/drafts")
 		b.ReportMetric(took.Seconds(), "s/sending")
+		b.StopTimer()
+		whole, heads := w.readAll(c.ID, false), w.readAll(c.ID, true)
+		fmt.Printf("the case and its %d notices read in %.2f s with their texts, %.2f s without\n", n, whole.Seconds(), heads.Seconds())
+		b.ReportMetric(heads.Seconds(), "s/page")
+		b.StartTimer()
 		if made > draftsBudget {
 			b.Errorf("2,000 drafts took %s, want %s at most", made, draftsBudget)
+		}
+	}
+}
+
+// readAll is how long it takes to read what a case's page shows.
+func (w *world) readAll(id string, heads bool) time.Duration {
+	w.t.Helper()
+	start := time.Now()
+	w.get(id)
+	must[[]incidents.Clock](w.t)(w.incidents.Clocks(w.ctx, w.all, id))
+	for f := (incidents.NoticeFilter{Case: id, Heads: heads, Limit: 200}); ; {
+		_, next, err := w.incidents.Notices(w.ctx, w.all, f)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if f.Token = next; next == "" {
+			return time.Since(start)
 		}
 	}
 }

@@ -249,7 +249,7 @@ func (s *Service) noticeNow(tx *db.Tx, k *kit, r noticeRow) error {
 
 // goAlone sends a first notice in its author's name: nobody answered in time.
 func (s *Service) goAlone(tx *db.Tx, k *kit, r noticeRow, n Notice, d noticeData) error {
-	d.AloneWhy = aloneHour
+	d.AloneWhy, r.Alone = aloneHour, 1
 	if k.lateBy(n, tx.Now) > 0 && n.lateReasons() == "" {
 		d.LateWhy = aloneHour
 	}

@@ -128,7 +128,8 @@ type Notice struct {
 	MadeAt   time.Time
 	AskedAt  time.Time // a second person is asked
 	Second   string
-	AloneWhy string // sent without one, after an hour or because there was nobody
+	Alone    bool   // sent without one
+	AloneWhy string // why, after an hour or because there was nobody
 	LateWhy  string
 	SentAt   time.Time
 	DueAt    time.Time // of the clock that it stops

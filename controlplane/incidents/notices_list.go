@@ -16,12 +16,14 @@ type NoticeFilter struct {
 	Case, Advisory, Customer string
 	Audience                 Audience
 	State                    NoticeState
-	Heads                    bool // without the texts
-	Limit                    int
-	Token                    string
+	// Heads leaves out all that is sealed: title, fields, words, reasons and text.
+	Heads  bool
+	noText bool // leaves out the text alone
+	Limit  int
+	Token  string
 }
 
-// Notices lists notices, without their texts where they are drafts, or with Heads.
+// Notices lists notices, without their texts where they are drafts.
 // Permission: incident.read; contacts see those sent to them.
 func (s *Service) Notices(ctx context.Context, scope policy.Scope, f NoticeFilter) (items []Notice, next string, err error) {
 	switch {
@@ -47,6 +49,10 @@ func (s *Service) Notices(ctx context.Context, scope policy.Scope, f NoticeFilte
 			next = rows[f.Limit-1].ID
 		}
 		for _, r := range rows {
+			if f.Heads {
+				items = append(items, forReader(scope, r.head()))
+				continue
+			}
 			n, _, err := s.openNotice(r)
 			if err != nil && scope.All() {
 				s.opts.Log.ErrorContext(ctx, "incidents.unreadable", "notice.id", r.ID, "err", err)
@@ -67,7 +73,7 @@ func forReader(scope policy.Scope, n Notice) Notice {
 	if scope.All() {
 		return n
 	}
-	n.Author, n.Second, n.AloneWhy, n.Tries = "", "", "", nil
+	n.Author, n.Second, n.Alone, n.AloneWhy, n.Tries = "", "", false, "", nil
 	if n.State == Unreachable || n.State == Called {
 		n.State = Sent
 	}

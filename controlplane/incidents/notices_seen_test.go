@@ -1,6 +1,7 @@
 package incidents_test
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
@@ -85,4 +86,43 @@ func must2(t testing.TB) func(items []incidents.Notice, next string, err error) 
 		}
 		return items
 	}
+}
+
+// A list of heads opens nothing that is sealed, and shows the same beside it.
+func TestHeads(t *testing.T) {
+	each(t, func(w *world) {
+		w.contactable()
+		c := w.open([]customers.Server{w.shared})
+		w.drafts(c, incidents.First)
+		if _, _, err := w.incidents.SendAll(w.ctx, w.all, c.ID, incidents.Sending{AloneWhy: "now"}); err != nil {
+			t.Fatal(err)
+		}
+		w.run()
+		f := incidents.NoticeFilter{Case: c.ID}
+		whole := must2(t)(w.incidents.Notices(w.ctx, w.all, f))
+		f.Heads = true
+		heads := must2(t)(w.incidents.Notices(w.ctx, w.all, f))
+		alone := 0
+		for i, n := range whole {
+			if n.Title == "" || n.Text == "" || n.Alone != (n.AloneWhy != "") {
+				t.Errorf("whole: got %+v", n)
+			}
+			if n.Alone {
+				alone++
+			}
+			n.Title, n.Text, n.Fields, n.Words, n.AloneWhy, n.LateWhy = "", "", nil, "", "", ""
+			if !reflect.DeepEqual(heads[i], n) {
+				t.Errorf("head: got %+v, want %+v", heads[i], n)
+			}
+		}
+		if len(whole) != len(heads) || alone != 2 {
+			t.Errorf("got %d and %d, %d alone", len(whole), len(heads), alone)
+		}
+		ctx, scope := w.asContact(w.anna)
+		for _, n := range must2(t)(w.incidents.Notices(ctx, scope, incidents.NoticeFilter{Heads: true})) {
+			if n.Alone || n.Author != "" || n.Customer != w.maple.ID {
+				t.Errorf("a contact: got %+v", n)
+			}
+		}
+	})
 }

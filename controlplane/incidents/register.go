@@ -65,7 +65,7 @@ type folder struct {
 // folderOf reads what papers about a case are made of.
 func (s *Service) folderOf(ctx context.Context, scope policy.Scope, c Case) (f folder, err error) {
 	f = folder{c: c, zone: zoneNamed(c.Zone)}
-	if f.notices, _, err = s.noticesOf(ctx, scope, c.ID); err != nil {
+	if f.notices, _, err = s.noticesOf(ctx, scope, c.ID, false); err != nil {
 		return f, err
 	}
 	if f.clocks, err = s.Clocks(ctx, scope, c.ID); err != nil {

@@ -163,6 +163,7 @@ func (s *Service) send(tx *db.Tx, k *kit, r *noticeRow, by sender) error {
 		}
 		return db.Save(tx, r)
 	}
+	r.Alone = flag(alone != "")
 	if d.AloneWhy = alone; alone == "" {
 		r.Second = by.actor
 	}

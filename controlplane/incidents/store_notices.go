@@ -30,6 +30,7 @@ type noticeRow struct {
 	MadeAt     int64
 	AskedAt    int64
 	Second     string
+	Alone      int64
 	SentAt     int64
 	DueAt      int64
 	ToldAt     int64
@@ -118,10 +119,7 @@ func (s *Service) sealNotice(r *noticeRow, d noticeData, body string) (err error
 
 // openNotice is a row as a notice, but for its tries, with what is sealed beside it.
 func (s *Service) openNotice(r noticeRow) (n Notice, d noticeData, err error) {
-	at := controlplane.FromMillis
-	n = Notice{ID: r.ID, Case: r.CaseID, Advisory: r.AdvisoryID, Customer: r.CustomerID, Audience: Audience(r.Audience), Purpose: Purpose(r.Purpose), Phase: int(r.Phase),
-		Regime: r.Regime, Lang: r.Lang, SHA256: r.SHA256, State: NoticeState(r.State), Author: r.Author, MadeAt: at(r.MadeAt), AskedAt: at(r.AskedAt), Second: r.Second,
-		SentAt: at(r.SentAt), DueAt: at(r.DueAt), ToldAt: at(r.ToldAt), Drill: r.Drill == 1, Version: r.Version}
+	n = r.head()
 	text, err := s.open(r.CustomerID, "incident_notices", "data", r.ID, r.Data)
 	if err != nil {
 		return n, d, err
@@ -136,6 +134,14 @@ func (s *Service) openNotice(r noticeRow) (n Notice, d noticeData, err error) {
 	}
 	n.Title, n.Fields, n.Words, n.AloneWhy, n.LateWhy = d.Title, d.Fields, d.Words, d.AloneWhy, d.LateWhy
 	return n, d, nil
+}
+
+// head is a notice without what is sealed of it.
+func (r noticeRow) head() Notice {
+	at := controlplane.FromMillis
+	return Notice{ID: r.ID, Case: r.CaseID, Advisory: r.AdvisoryID, Customer: r.CustomerID, Audience: Audience(r.Audience), Purpose: Purpose(r.Purpose), Phase: int(r.Phase),
+		Regime: r.Regime, Lang: r.Lang, SHA256: r.SHA256, State: NoticeState(r.State), Author: r.Author, MadeAt: at(r.MadeAt), AskedAt: at(r.AskedAt), Second: r.Second,
+		Alone: r.Alone == 1, SentAt: at(r.SentAt), DueAt: at(r.DueAt), ToldAt: at(r.ToldAt), Drill: r.Drill == 1, Version: r.Version}
 }
 
 func (s *Service) sealTry(r *tryRow, d tryData) error {
@@ -333,9 +339,13 @@ func noticePage(tx *db.Tx, scope policy.Scope, f NoticeFilter) ([]noticeRow, err
 	if f.Token != "" {
 		and("id < ?", f.Token)
 	}
-	if f.Heads {
+	if f.Heads || f.noText {
+		sealed := []string{"body"}
+		if f.Heads {
+			sealed = append(sealed, "data")
+		}
 		var rows []noticeRow
-		err := db.Within(tx.DB, scope).Omit("body").Where(where, args...).Order("id DESC").Limit(f.Limit + 1).Find(&rows).Error
+		err := db.Within(tx.DB, scope).Omit(sealed...).Where(where, args...).Order("id DESC").Limit(f.Limit + 1).Find(&rows).Error
 		return rows, err
 	}
 	return db.Where[noticeRow](tx, scope, "id DESC", f.Limit+1, where, args...)

@@ -290,7 +290,7 @@ func (s *Service) otherMoments(ctx context.Context, scope policy.Scope, c Case) 
 	for _, e := range entries {
 		items = append(items, Moment{At: e.At, Kind: "case", Text: sentence(ledgerWords[e.Kind] + prefixed(" ", e.Personal["why"]+e.Personal["how"])), Ref: e.ID, Path: casePath(c.ID), By: e.Actor.ID})
 	}
-	notices, more, err := s.noticesOf(ctx, scope, c.ID)
+	notices, more, err := s.noticesOf(ctx, scope, c.ID, true)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -359,10 +359,11 @@ func noticePath(id string) string { return "/incidents/notices/" + id }
 // maxNotices bounds what is read of a case's notices at a time.
 const maxNotices = 5000
 
-// noticesOf are the notices of a case, the oldest first; more says that there
+// noticesOf are the notices of a case without their texts, or with heads without
+// all that is sealed, the oldest first; more says that there
 // are too many.
-func (s *Service) noticesOf(ctx context.Context, scope policy.Scope, incident string) (items []Notice, more bool, err error) {
-	f := NoticeFilter{Case: incident, Heads: true, Limit: 200}
+func (s *Service) noticesOf(ctx context.Context, scope policy.Scope, incident string, heads bool) (items []Notice, more bool, err error) {
+	f := NoticeFilter{Case: incident, Heads: heads, noText: true, Limit: 200}
 	for len(items) < maxNotices {
 		page, next, err := s.Notices(ctx, scope, f)
 		if err != nil {
