@@ -194,6 +194,9 @@ func (v *visit) knownPairs(c incidents.Case, who map[string]string) ([]Pair, err
 		out = append(out, v.whenPair("inc.handled", c.HandledAt, "unknown"))
 	}
 	out = append(out, Pair{Label: v.t("inc.our_data"), Value: v.oursSaid(c.OurData)}, Pair{Label: v.t("inc.unsafe"), Value: v.yesOrNo(c.ChannelUnsafe)}, v.significance(c.Significant))
+	if len(c.PeopleIn) > 0 {
+		out = append(out, Pair{Label: v.t("inc.people_in"), Value: v.p.tx.List(c.PeopleIn)})
+	}
 	out = append(out, v.askedPairs(c, who)...)
 	if !c.FrozenUntil.IsZero() {
 		out = append(out, Pair{Label: v.t("inc.frozen"), Value: join(v.until(c.FrozenUntil), plain(c.FrozenGround))})

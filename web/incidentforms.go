@@ -1,7 +1,7 @@
 package web
 
 import (
-	"strconv"
+	"strings"
 
 	"ostler/controlplane"
 	"ostler/controlplane/incidents"
@@ -57,7 +57,7 @@ func (v *visit) editForm(c incidents.Case) (*AccessForm, error) {
 		return nil, err
 	}
 	page.Fields = []FormField{v.entered("title", v.t("inc.f_title"), c.Title), v.entered("summary", v.t("inc.f_summary"), c.Summary).rows(6).optional().hint(v.t("inc.f_summary_hint")), v.kindsField(c.Kinds),
-		v.timeField("occurred_from", v.t("inc.occurred"), "inc.time_unknown", c.OccurredFrom), v.entered("lead", v.t("inc.col_lead"), c.Lead).among(who),
+		v.timeField("occurred_from", v.t("inc.occurred"), "inc.time_unknown", c.OccurredFrom), v.entered("people_in", v.t("inc.people_in"), strings.Join(c.PeopleIn, ", ")).optional().hint(v.t("inc.people_in_hint")), v.entered("lead", v.t("inc.col_lead"), c.Lead).among(who),
 		v.oursField(c.OurData), v.tick("channel_unsafe", v.t("inc.unsafe"), v.t("inc.unsafe_hint"), c.ChannelUnsafe)}
 	page.Hidden = []Pair{versionOf(c.Version)}
 	return page, nil
@@ -75,56 +75,12 @@ func (p *Portal) incidentSave(v *visit) error {
 	return v.caseDo(policy.IncidentWrite, v.editForm, "saved", "known", func(scope policy.Scope, c incidents.Case) error {
 		title, summary, kinds, lead, occurred := v.formValue("title"), v.text("summary"), v.kindsEntered(), v.formValue("lead"), v.at("occurred_from")
 		ours, unsafe := law.Answer(v.formValue("our_data")), v.yes("channel_unsafe")
-		in := incidents.CaseChange{Title: &title, Summary: &summary, Kinds: &kinds, OurData: &ours, ChannelUnsafe: &unsafe, Lead: &lead}
+		people := countriesEntered(v.formValue("people_in"))
+		in := incidents.CaseChange{Title: &title, Summary: &summary, Kinds: &kinds, OurData: &ours, ChannelUnsafe: &unsafe, Lead: &lead, PeopleIn: &people}
 		if occurred != "" && string(occurred) != c.OccurredFrom.In(v.zone).Format("2006-01-02T15:04") { // an empty one would be now
 			in.OccurredFrom = &occurred
 		}
 		_, err := p.Incidents.Update(v.ctx, scope, c.ID, v.version(), in)
-		return err
-	})
-}
-
-// impactForm is what NIS2's significance is judged by; what is not known stays
-// empty.
-func (v *visit) impactForm(c incidents.Case) (*AccessForm, error) {
-	page := v.caseForm(c, v.t("inc.impact"), v.t("inc.impact_say"), "/impact", v.t("inc.save"))
-	page.Lines = []string{v.t("inc.impact_1"), v.t("inc.impact_2")}
-	answers := []Choice{{Value: "unknown", Label: v.t("unknown")}, {Value: "yes", Label: v.t("inc.yes")}, {Value: "no", Label: v.t("inc.no")}}
-	number := func(id, key string) FormField { return v.entered(id, v.t(key), "").kind("number").optional() }
-	page.Fields = []FormField{number("outage_minutes", "inc.i_outage"), number("limited_minutes", "inc.i_limited"), number("limited_percent", "inc.i_limited_percent"), number("limited_users", "inc.i_limited_users"),
-		v.entered("malicious", v.t("inc.i_malicious"), "unknown").among(answers), number("compromised_percent", "inc.i_compromised_percent"), number("compromised_users", "inc.i_compromised_users"),
-		v.entered("physical_access", v.t("inc.i_physical"), "unknown").among(answers), number("loss_eur", "inc.i_loss"), number("loss_percent", "inc.i_loss_percent"),
-		v.entered("recurring", v.t("inc.i_recurring"), "unknown").among(answers), v.tick("scheduled", v.t("inc.i_scheduled"), v.t("inc.i_scheduled_hint"), false)}
-	page.Hidden = []Pair{versionOf(c.Version)}
-	return page, nil
-}
-
-func (p *Portal) incidentImpact(v *visit) error {
-	return v.caseStep(policy.IncidentWrite, v.impactForm)
-}
-
-func (p *Portal) incidentImpactSave(v *visit) error {
-	return v.caseDo(policy.IncidentWrite, v.impactForm, "saved", "known", func(scope policy.Scope, c incidents.Case) error {
-		var errs []error
-		number := func(id string) float64 {
-			s := v.formValue(id)
-			if s == "" {
-				return -1
-			}
-			n, err := strconv.ParseFloat(s, 64)
-			if err != nil || n < 0 || n > 1e12 {
-				errs = append(errs, controlplane.Invalid(controlplane.Field{Pointer: "/" + id, Message: v.t("form.no_number")}))
-			}
-			return n
-		}
-		answer := func(id string) law.Answer { return law.Answer(v.formValue(id)) }
-		in := law.Impact{OutageMinutes: int(number("outage_minutes")), LimitedMinutes: int(number("limited_minutes")), LimitedPercent: number("limited_percent"), LimitedUsers: int(number("limited_users")),
-			Malicious: answer("malicious"), CompromisedPct: number("compromised_percent"), CompromisedUser: int(number("compromised_users")), PhysicalAccess: answer("physical_access"),
-			LossEUR: int64(number("loss_eur")), LossPercent: number("loss_percent"), Recurring: answer("recurring"), Scheduled: v.yes("scheduled")}
-		if err := formErrors(errs...); err != nil {
-			return err
-		}
-		_, err := p.Incidents.Update(v.ctx, scope, c.ID, v.version(), incidents.CaseChange{Impact: &in})
 		return err
 	})
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"slices"
 	"strings"
 
 	"ostler/controlplane"
@@ -19,7 +20,7 @@ func (v *visit) houseForm(title, say, at, do string) *AccessForm {
 var servicesOfLaw = []struct {
 	service law.Service
 	key     string
-}{{law.ManagedService, "inc.srv_managed"}, {law.DataCentre, "inc.srv_dc"}, {law.Cloud, "inc.srv_cloud"}, {law.DNS, "inc.srv_dns"}}
+}{{law.ManagedService, "inc.srv_managed"}, {law.DataCentre, "inc.srv_dc"}, {law.Cloud, "inc.srv_cloud"}, {law.DNS, "inc.srv_dns"}, {law.TLD, "inc.srv_tld"}}
 
 func jurisdictions(v *visit, none string) []Choice {
 	out := []Choice{{Value: "EU", Label: v.t("inc.j_eu")}, {Value: "UK", Label: v.t("inc.j_uk")}, {Value: "other", Label: v.t("inc.j_other")}}
@@ -40,33 +41,26 @@ func (v *visit) lawCompanyForm() (*AccessForm, incidents.Company, error) {
 		return nil, c, err
 	}
 	page := v.houseForm(v.t("inc.company"), v.t("inc.company_say"), "/incidents/company", "")
-	page.Lines = []string{v.t("inc.company_1"), v.t("inc.company_2")}
+	page.Lines = []string{v.t("inc.company_1"), v.t("inc.company_2"), v.inScope(c.Entity)}
 	if !v.can(policy.IncidentAdmin) {
 		page.About, page.Answers = v.t("inc.company"), v.companyPairs(c)
 		return page, c, nil
 	}
 	page.Do = v.t("inc.save")
-	var services []Choice
-	for _, s := range servicesOfLaw {
-		services = append(services, Choice{Value: string(s.service), Label: v.t(s.key)})
-	}
-	var was []string
-	for _, s := range c.Entity.Services {
-		was = append(was, string(s))
-	}
-	scopes := []Choice{{Value: "unknown", Label: v.t("unknown")}, {Value: "yes", Label: v.t("inc.yes")}, {Value: "no", Label: v.t("inc.no")}}
 	page.Fields = []FormField{v.entered("name", v.t("inc.co_name"), c.Name), v.entered("jurisdiction", v.t("inc.co_jurisdiction"), c.Jurisdiction).among(jurisdictions(v, "")), v.entered("country", v.t("inc.co_country"), c.Country).optional().hint(v.t("inc.co_country_hint", "list", strings.Join(law.Countries(), ", "))),
 		v.entered("zone", v.t("inc.co_zone"), c.Zone).hint(v.t("inc.co_zone_hint")), v.tick("establishment", v.t("inc.co_establishment"), v.t("inc.co_establishment_hint"), c.Establishment),
 		v.entered("authorities", v.t("inc.co_authorities"), strings.Join(c.Authorities, "\n")).rows(3).optional().hint(v.t("inc.co_authorities_hint")), v.entered("csirt", v.t("inc.co_csirt"), c.CSIRT).optional(),
 		v.entered("contact", v.t("inc.co_contact"), c.Contact).hint(v.t("inc.co_contact_hint")), v.entered("contact_email", v.t("col.email"), c.ContactEmail).kind("email"), v.entered("contact_phone", v.t("inc.co_phone"), c.ContactPhone).kind("tel").optional(),
-		v.entered("scope", v.t("inc.co_scope"), string(c.Entity.Scope)).among(scopes).hint(v.t("inc.co_scope_hint")), v.tickedOf("services", v.t("inc.co_services"), services, was), v.tick("telecoms", v.t("inc.co_telecoms"), v.t("inc.co_telecoms_hint"), c.Telecoms)}
+		v.tick("telecoms", v.t("inc.co_telecoms"), v.t("inc.co_telecoms_hint"), c.Telecoms)}
+	last := len(page.Fields) - 1
+	page.Fields = slices.Insert(page.Fields, last, v.entityFields(c.Entity)...)
 	page.Hidden = []Pair{versionOf(c.Version)}
 	return page, c, nil
 }
 
 func (v *visit) companyPairs(c incidents.Company) []Pair {
 	return []Pair{{Label: v.t("inc.co_name"), Value: plain(c.Name)}, {Label: v.t("inc.co_jurisdiction"), Value: c.Jurisdiction}, {Label: v.t("inc.co_zone"), Value: c.Zone}, {Label: v.t("inc.co_authorities"), Value: orWord(v.p.tx.List(c.Authorities), v.t("unknown"))},
-		{Label: v.t("inc.co_contact"), Value: join(plain(c.Contact), plain(c.ContactEmail), plain(c.ContactPhone))}, {Label: v.t("inc.co_scope"), Value: string(c.Entity.Scope)}}
+		{Label: v.t("inc.co_contact"), Value: join(plain(c.Contact), plain(c.ContactEmail), plain(c.ContactPhone))}, {Label: v.t("inc.co_scope"), Value: v.inScope(c.Entity)}}
 }
 
 func (p *Portal) lawCompany(v *visit) error {
@@ -89,10 +83,7 @@ func (p *Portal) lawCompanySave(v *visit) error {
 	c.Version, c.Name, c.Jurisdiction, c.Country, c.Zone = v.version(), v.formValue("name"), v.formValue("jurisdiction"), v.formValue("country"), v.formValue("zone")
 	c.Establishment, c.Authorities, c.CSIRT, c.Telecoms = v.yes("establishment"), lines(v.c.FormValue("authorities")), v.formValue("csirt"), v.yes("telecoms")
 	c.Contact, c.ContactEmail, c.ContactPhone = v.formValue("contact"), v.formValue("contact_email"), v.formValue("contact_phone")
-	c.Entity.Scope, c.Entity.Services = law.Answer(v.formValue("scope")), nil
-	for _, s := range v.formList("services") {
-		c.Entity.Services = append(c.Entity.Services, law.Service(s))
-	}
+	c.Entity = v.entityEntered()
 	if _, err := p.Incidents.SetCompany(v.ctx, scope, c); err != nil {
 		return v.invalid(page, err)
 	}

@@ -58,6 +58,8 @@ func (p *Portal) casePages() []route {
 		post(at+"/affect", policy.Staff, policy.IncidentWrite, "portal.incident.affect.do", p.incidentAffectDo),
 		get(at+"/clear", policy.Staff, policy.IncidentWrite, "portal.incident.clear", p.incidentClear),
 		post(at+"/clear", policy.Staff, policy.IncidentWrite, "portal.incident.clear.do", p.incidentClearDo),
+		get(at+"/their-steps", policy.Staff, policy.IncidentWrite, "portal.incident.their_steps", p.incidentTheirSteps),
+		post(at+"/their-steps", policy.Staff, policy.IncidentWrite, "portal.incident.their_steps.save", p.incidentTheirStepsSave),
 		get(at+"/close", policy.Staff, policy.IncidentWrite, "portal.incident.close", p.incidentClose),
 		post(at+"/close", policy.Staff, policy.IncidentWrite, "portal.incident.close.do", p.incidentCloseDo),
 		get(at+"/reopen", policy.Staff, policy.IncidentWrite, "portal.incident.reopen", p.incidentReopen),

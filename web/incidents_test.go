@@ -166,7 +166,7 @@ func TestAnIncidentFromOneSentence(t *testing.T) {
 // known says who the company is: whom to ask stands in every notice.
 func (h *house) known(ada *person) {
 	h.t.Helper()
-	ada.follow("/incidents/company", "version", version(ada.page("/incidents/company")), "name", "Harbour Hosting", "jurisdiction", "EU", "country", "DE", "zone", "Europe/Berlin", "contact", "Priya Nair", "contact_email", "privacy@host.example", "scope", "unknown", "authorities", "BlnBDI")
+	ada.follow("/incidents/company", "version", version(ada.page("/incidents/company")), "name", "Harbour Hosting", "jurisdiction", "EU", "country", "DE", "zone", "Europe/Berlin", "contact", "Priya Nair", "contact_email", "privacy@host.example", "entity_type", "unknown", "entity_size", "unknown", "authorities", "BlnBDI")
 }
 
 // everyPageOf looks at every page and form of a case.

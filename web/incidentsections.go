@@ -16,7 +16,10 @@ func (v *visit) awarenessSection(x caseParts) Section {
 	sec.Grid.Heads = []string{v.t("inc.a_what"), v.t("inc.a_when"), v.t("inc.a_who"), v.t("inc.a_ground"), v.t("col.state"), ""}
 	for _, a := range c.Awareness {
 		about := v.t("inc.a_whole")
-		if a.Customer != "" {
+		switch {
+		case a.Customer == law.TheIncident:
+			about = v.t("inc.a_itself")
+		case a.Customer != "":
 			about = x.names[a.Customer]
 		}
 		state, do := v.assertionState(c, a)
@@ -162,6 +165,9 @@ func (v *visit) affectedActs(c incidents.Case, a incidents.Affected) (out []Act)
 	at, of := "/incidents/"+c.ID, "?"+query("customer", a.Customer)
 	if a.State != incidents.Certain {
 		out = append(out, Act{Label: v.t("inc.is_affected"), Href: at + "/affect" + of})
+	}
+	if a.Financial && a.State != incidents.Cleared {
+		out = append(out, Act{Label: v.t("inc.their_steps"), Href: at + "/their-steps" + of})
 	}
 	if a.State != incidents.Cleared {
 		out = append(out, Act{Label: v.t("inc.clear"), Href: at + "/clear" + of})

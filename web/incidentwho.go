@@ -37,8 +37,8 @@ func (v *visit) awareForm(c incidents.Case) (*AccessForm, error) {
 	}
 	certainty := v.radiosOf("certainty", v.t("inc.a_what"), []RoleChoice{{Value: string(law.Certain), Label: v.t("inc.certain"), Note: v.t("inc.certain_note")}, {Value: string(law.Suspected), Label: v.t("inc.suspected"), Note: v.t("inc.suspected_note")}}, string(was.Certainty))
 	page.Fields = []FormField{certainty}
-	if len(page.Hidden) == 0 && len(c.Affected) > 0 {
-		about := []Choice{{Value: "", Label: v.t("inc.a_whole")}}
+	if len(page.Hidden) == 0 {
+		about := []Choice{{Value: "", Label: v.t("inc.a_whole")}, {Value: law.TheIncident, Label: v.t("inc.a_itself")}}
 		for _, a := range c.Affected {
 			about = append(about, Choice{Value: a.Customer, Label: names[a.Customer]})
 		}

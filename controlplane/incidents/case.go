@@ -186,7 +186,7 @@ func (s *Service) affectedOf(d *dossier, clocks []Clock) ([]Affected, error) {
 		}
 		a.SuspectedAt, a.KnownAt = d.awareOf(r.CustomerID)
 		a.ToldAt = d.toldAt(r.CustomerID)
-		a.Role, a.TheySaid = d.roleOf(r), d.saidBy(r.CustomerID)
+		a.Role, a.Financial, a.TheySaid = d.roleOf(r), d.termsNow(r.CustomerID).Financial, d.saidBy(r.CustomerID)
 		a.TheyKnewAt, a.TheyKnewBy = d.theyKnew(r)
 		if their := earlier(a.ToldAt, a.TheyKnewAt); !their.IsZero() && a.Role != Processor {
 			a.TheirDue = their.Add(72 * time.Hour)

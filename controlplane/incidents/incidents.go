@@ -147,6 +147,8 @@ type Affected struct {
 	// before, or where they are not the controller.
 	TheirDue time.Time
 	Role     DataRole
+	// Financial says that they are under DORA, by their terms.
+	Financial bool
 	// TheySaid is what they told us that they did for their own authority, as a
 	// financial entity, in the order in which it was written down.
 	TheySaid []TheirWord

@@ -87,6 +87,7 @@ type IncidentAffected struct {
 	ToldAt      string         `json:"told_at,omitempty" format:"date-time"`
 	TheirDue    string         `json:"their_due,omitempty" format:"date-time" doc:"Until when they probably have to tell their authority"`
 	Role        string         `json:"role" enum:"unknown,controller,processor"`
+	Financial   bool           `json:"financial" doc:"Under DORA"`
 	TheySaid    []IncidentStep `json:"they_said" nullable:"false" doc:"What a financial entity told us that it did for its own authority"`
 }
 
@@ -133,7 +134,7 @@ func viewAssertion(a law.Assertion) IncidentAssertion {
 
 func viewAffected(a incidents.Affected) IncidentAffected {
 	v := IncidentAffected{Customer: a.Customer, Name: a.Name, State: string(a.State), Servers: some(a.Servers), Because: a.Because, SuspectedAt: controlplane.Instant(a.SuspectedAt),
-		KnownAt: controlplane.Instant(a.KnownAt), ClearedWhy: a.ClearedWhy, ToldAt: controlplane.Instant(a.ToldAt), TheirDue: controlplane.Instant(a.TheirDue), Role: string(a.Role), TheySaid: each(a.TheySaid, viewTheirStep)}
+		KnownAt: controlplane.Instant(a.KnownAt), ClearedWhy: a.ClearedWhy, ToldAt: controlplane.Instant(a.ToldAt), TheirDue: controlplane.Instant(a.TheirDue), Role: string(a.Role), Financial: a.Financial, TheySaid: each(a.TheySaid, viewTheirStep)}
 	if a.Clock.Rule != "" {
 		c := viewClock(a.Clock)
 		v.Clock = &c
