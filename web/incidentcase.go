@@ -50,6 +50,9 @@ func (v *visit) partsOf(scope policy.Scope, c incidents.Case) (x caseParts, err 
 	for _, a := range c.Awareness {
 		ids = append(ids, a.By, a.ConfirmedBy)
 	}
+	for _, a := range c.Asked {
+		ids = append(ids, a.By, a.SettledBy)
+	}
 	for _, t := range c.Tasks {
 		ids = append(ids, t.Owner, t.DoneBy)
 	}
@@ -110,6 +113,9 @@ func (v *visit) casePage(scope policy.Scope, c incidents.Case) (*Incident, error
 	}
 	page.KnownDo = v.knownActs(c)
 	page.Sections = []Section{v.awarenessSection(x), v.customersSection(x, customersShown), v.noticesSection(x, customersShown), v.decidingSection(x), v.doingSection(x), v.tasksSection(x), v.casePapers(c)}
+	if len(c.Asked) > 0 {
+		page.Sections = slices.Insert(page.Sections, 1, v.askedSection(x))
+	}
 	page.Ends = v.endActs(c)
 	if c.State == incidents.Open {
 		page.Live, page.Refresh = []string{bus.TopicFindings}, 60

@@ -51,7 +51,7 @@ func (v *visit) clockCard(c incidents.Case, k incidents.Clock, names map[string]
 		card.Whose = Link{names[k.Customer], "/customers/" + k.Customer}
 	}
 	v.clockStands(&card, k)
-	if k.Shadow && card.State.Tone != ToneGood {
+	if k.Shadow && card.State.Tone != ToneGood && k.State != incidents.Unknown {
 		card.Why = join2(v.t("inc.shadow"), card.Why)
 	}
 	rule := k.Deadline.Rule

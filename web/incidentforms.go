@@ -76,7 +76,10 @@ func (p *Portal) incidentSave(v *visit) error {
 		title, summary, kinds, lead, occurred := v.formValue("title"), v.text("summary"), v.kindsEntered(), v.formValue("lead"), v.at("occurred_from")
 		ours, unsafe := law.Answer(v.formValue("our_data")), v.yes("channel_unsafe")
 		people := countriesEntered(v.formValue("people_in"))
-		in := incidents.CaseChange{Title: &title, Summary: &summary, Kinds: &kinds, OurData: &ours, ChannelUnsafe: &unsafe, Lead: &lead, PeopleIn: &people}
+		in := incidents.CaseChange{Title: &title, Summary: &summary, Kinds: &kinds, ChannelUnsafe: &unsafe, Lead: &lead, PeopleIn: &people}
+		if ours != "" {
+			in.OurData = &ours
+		}
 		if occurred != "" && string(occurred) != c.OccurredFrom.In(v.zone).Format("2006-01-02T15:04") { // an empty one would be now
 			in.OccurredFrom = &occurred
 		}
@@ -128,7 +131,7 @@ func (v *visit) closeForm(c incidents.Case) (*AccessForm, error) {
 	why := v.entered("why", v.t("col.why"), "").rows(4)
 	if state == string(incidents.FalseAlarm) {
 		page.Title, page.Say, page.Do = v.t("inc.false_alarm"), v.t("inc.false_say"), v.t("inc.false_alarm")
-		page.Lines, why.Hint = []string{v.t("inc.false_1"), v.t("inc.false_2")}, v.t("inc.false_hint")
+		page.Lines, why.Hint = []string{v.t("inc.false_1"), v.t("inc.false_2"), v.t("inc.false_3")}, v.t("inc.false_hint")
 	}
 	page.Hidden, page.Fields = []Pair{{Label: "state", Value: state}}, []FormField{why}
 	return page, nil
@@ -137,9 +140,8 @@ func (v *visit) closeForm(c incidents.Case) (*AccessForm, error) {
 func (p *Portal) incidentClose(v *visit) error { return v.caseStep(policy.IncidentWrite, v.closeForm) }
 
 func (p *Portal) incidentCloseDo(v *visit) error {
-	return v.caseDo(policy.IncidentWrite, v.closeForm, "inc_closed", "", func(scope policy.Scope, c incidents.Case) error {
-		_, err := p.Incidents.Close(v.ctx, scope, c.ID, incidents.Closing{State: incidents.State(v.formValue("state")), Why: v.text("why")})
-		return err
+	return v.endsCase(v.closeForm, "inc_closed", "", func(scope policy.Scope, c incidents.Case) (incidents.Case, error) {
+		return p.Incidents.Close(v.ctx, scope, c.ID, incidents.Closing{State: incidents.State(v.formValue("state")), Why: v.text("why")})
 	})
 }
 

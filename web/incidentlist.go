@@ -171,6 +171,9 @@ func (v *visit) caseDue(c incidents.Case) Cell {
 		if c.Late {
 			return Cell{State: State{ToneBad, v.t("inc.passed_some")}}
 		}
+		if !c.ShadowDue.IsZero() {
+			return v.shadowDue(c)
+		}
 		return Cell{Notes: []string{v.t("inc.none_runs")}}
 	}
 	zone := caseZone(c, v.zone)
@@ -183,6 +186,17 @@ func (v *visit) caseDue(c incidents.Case) Cell {
 		tone = ToneWarn
 	}
 	return Cell{State: State{tone, v.t("inc.left", "span", v.hours(c.NextDue.Sub(v.now)))}, Notes: []string{when}}
+}
+
+// shadowDue is what would be due first in a case, were it certain.
+func (v *visit) shadowDue(c incidents.Case) Cell {
+	zone := caseZone(c, v.zone)
+	when := v.t("inc.in_zone", "when", moment(v.p.tx, c.ShadowDue, v.now, zone), "zone", c.ShadowDue.In(zone).Format("MST"))
+	look := State{ToneUnknown, v.t("inc.left", "span", v.hours(c.ShadowDue.Sub(v.now)))}
+	if c.ShadowDue.Before(v.now) {
+		look = State{ToneWarn, v.t("inc.c_shadow_late")}
+	}
+	return Cell{State: look, Notes: []string{when, v.t("inc.were_it")}}
 }
 
 // incidentOpen opens a case with one sentence, and leads on to it.

@@ -152,8 +152,11 @@ func (v *visit) theirOwn(a incidents.Affected) Cell {
 		return Cell{Notes: []string{v.t("inc.own_later")}}
 	}
 	out := Cell{Link: Link{Label: v.t("inc.own_probably")}, At: a.TheirDue}
+	if !a.TheyKnewAt.IsZero() {
+		out.Notes = []string{v.t("inc.own_they_knew", "when", v.until(a.TheyKnewAt))}
+	}
 	if a.Role == incidents.RoleUnknown || a.Role == "" {
-		out.Notes = []string{v.t("inc.own_unknown")}
+		out.Notes = append(out.Notes, v.t("inc.own_unknown"))
 	}
 	return out
 }
@@ -171,6 +174,9 @@ func (v *visit) affectedActs(c incidents.Case, a incidents.Affected) (out []Act)
 	}
 	if a.State != incidents.Cleared {
 		out = append(out, Act{Label: v.t("inc.clear"), Href: at + "/clear" + of})
+		if a.Role != incidents.Processor {
+			out = append(out, Act{Label: v.t("inc.they_knew"), Href: at + "/they-knew" + of})
+		}
 	}
 	return out
 }

@@ -107,6 +107,10 @@ func (v *visit) factSteps(x caseParts, add adder) {
 			add(ToneWarn, v.t("inc.s_confirm"), v.t("inc.s_confirm_why", "who", x.who[a.By]), Link{v.t("inc.look"), at + "#awareness"}, false)
 		}
 	}
+	v.askedSteps(x, add)
+	if c.OurData == law.Unknown {
+		add(ToneWarn, v.t("inc.s_ours"), v.t("inc.s_ours_why"), Link{v.t("inc.edit"), at + "/edit"}, false)
+	}
 	if len(c.Affected) == 0 {
 		add(ToneBad, v.t("inc.s_affect"), v.t("inc.s_affect_why"), Link{v.t("inc.affect"), at + "/affect"}, false)
 	}

@@ -204,8 +204,7 @@ func (v *visit) clearForm(c incidents.Case) (*AccessForm, error) {
 func (p *Portal) incidentClear(v *visit) error { return v.caseStep(policy.IncidentWrite, v.clearForm) }
 
 func (p *Portal) incidentClearDo(v *visit) error {
-	return v.caseDo(policy.IncidentWrite, v.clearForm, "inc_cleared", "customers", func(scope policy.Scope, c incidents.Case) error {
-		_, err := p.Incidents.Clear(v.ctx, scope, c.ID, v.formValue("customer"), v.text("why"))
-		return err
+	return v.endsCase(v.clearForm, "inc_cleared", "customers", func(scope policy.Scope, c incidents.Case) (incidents.Case, error) {
+		return p.Incidents.Clear(v.ctx, scope, c.ID, v.formValue("customer"), v.text("why"))
 	})
 }

@@ -25,6 +25,7 @@ func (c *client) incidentCommand() *cobra.Command {
 		c.incidentReport(), c.incidentReports(), c.incidentTriage(), c.incidentRegister(), c.incidentForm(), c.incidentAfterAction(),
 		c.incidentTerms(), c.incidentSetTerms(), c.incidentCompany(), c.incidentRules(), c.incidentLoadRules(), c.incidentClock())
 	cmd.AddCommand(c.incidentCourse()...)
+	cmd.AddCommand(c.incidentSecond()...)
 	return cmd
 }
 

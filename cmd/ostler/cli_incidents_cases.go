@@ -32,6 +32,8 @@ type incidentView struct {
 	FrozenUntil   string               `json:"frozen_until"`
 	ClosedWhy     string               `json:"closed_because"`
 	NextDue       string               `json:"next_due"`
+	ShadowDue     string               `json:"shadow_due"`
+	Asked         []incidentAskedView  `json:"asked"`
 	Late          bool                 `json:"late"`
 	Servers       []string             `json:"servers"`
 	Affected      []incidentCustomer   `json:"affected"`
@@ -42,13 +44,14 @@ type incidentView struct {
 }
 
 type incidentCustomer struct {
-	Customer string             `json:"customer"`
-	Name     string             `json:"name"`
-	State    string             `json:"state"`
-	Clock    *incidentClockView `json:"clock"`
-	ToldAt   string             `json:"told_at"`
-	TheirDue string             `json:"their_due"`
-	Role     string             `json:"role"`
+	Customer   string             `json:"customer"`
+	Name       string             `json:"name"`
+	State      string             `json:"state"`
+	Clock      *incidentClockView `json:"clock"`
+	ToldAt     string             `json:"told_at"`
+	TheirDue   string             `json:"their_due"`
+	TheyKnewAt string             `json:"they_knew_at"`
+	Role       string             `json:"role"`
 }
 
 type incidentWord struct {
@@ -103,8 +106,11 @@ func (v incidentClockView) row() []cell {
 
 func (v incidentView) row() []cell {
 	due := when(v.NextDue)
-	if v.Late {
+	switch {
+	case v.Late:
 		due = "late since " + due
+	case v.NextDue == "" && v.ShadowDue != "":
+		due = when(v.ShadowDue) + " (if it is certain)"
 	}
 	what := firstLine(v.Title)
 	if v.Drill {
@@ -128,7 +134,7 @@ func (c *client) showIncident(v incidentView) error {
 		due += ", late: tell them all the same, and say why it took longer"
 	}
 	err := c.facts(pair{"Incident", text(v.Number + " (" + v.ID + ")")}, pair{"Exercise", text(yes(v.Drill, "yes: nothing leaves the house"))}, pair{"What", text(v.Title)}, pair{"Known", text(v.Summary)}, pair{"Kinds", text(strings.Join(v.Kinds, ", "))},
-		pair{"State", state(v.State)}, pair{"because", text(v.ClosedWhy)}, pair{"Next due", text(due)}, pair{"Assess by", text(when(v.AssessBy))}, pair{"Detected", text(when(v.DetectedAt))}, pair{"Since", text(when(v.OccurredFrom))},
+		pair{"State", state(v.State)}, pair{"because", text(v.ClosedWhy)}, pair{"Next due", text(due)}, pair{"Due if it is certain", text(when(v.ShadowDue))}, pair{"Assess by", text(when(v.AssessBy))}, pair{"Detected", text(when(v.DetectedAt))}, pair{"Since", text(when(v.OccurredFrom))},
 		pair{"Contained", text(when(v.ContainedAt))}, pair{"Handled", text(when(v.HandledAt))}, pair{"Our own data", text(ourData[v.OurData])}, pair{"Significant (NIS2)", text(v.Significant)},
 		pair{"Usual channel", text(yes(v.ChannelUnsafe, "may be compromised: call them"))}, pair{"Frozen until", text(when(v.FrozenUntil))}, pair{"Zone", text(v.Zone)})
 	if err != nil {
@@ -140,14 +146,17 @@ func (c *client) showIncident(v incidentView) error {
 		if a.Clock != nil {
 			due = a.Clock.due()
 		}
-		rows[i] = []cell{text(a.Name), state(a.State), text(due), text(when(a.ToldAt)), text(when(a.TheirDue)), text(a.Customer)}
+		rows[i] = []cell{text(a.Name), state(a.State), text(due), text(when(a.ToldAt)), text(when(a.TheirDue)), text(when(a.TheyKnewAt)), text(a.Customer)}
 	}
 	if len(rows) > 0 {
-		if err := c.table([]string{"CUSTOMER", "STATE", "TELL THEM", "TOLD", "THEIR OWN, PROBABLY", "ID"}, rows); err != nil {
+		if err := c.table([]string{"CUSTOMER", "STATE", "TELL THEM", "TOLD", "THEIR OWN, PROBABLY", "THEY KNEW", "ID"}, rows); err != nil {
 			return err
 		}
 	}
 	if err := c.showFacts(v.Facts); err != nil {
+		return err
+	}
+	if err := c.showAsked(v.Asked); err != nil {
 		return err
 	}
 	return c.showWords(v.Awareness)

@@ -97,6 +97,9 @@ func (s *Service) mayClose(tx *db.Tx, id string) error {
 			}
 		}
 	}
+	if d.row.ours() == law.Unknown {
+		return conflict("Say yes or no with what is known of the case, and close it then.", oursUnsaid)
+	}
 	if d.row.HandledAt == 0 && len(d.delivered(ToCSIRT, "")) > 0 {
 		return conflict("Say when it was handled, and how: the final report is due by that.", "The CSIRT was told of this case, and it is not recorded as handled")
 	}

@@ -135,6 +135,9 @@ func (d *caseData) oursFrom(at, said int64) {
 // merged ends the case that goes on in another.
 func (s *Service) merged(tx *db.Tx, from caseRow, was caseData, into caseRow, why string) error {
 	from.State, from.MergedInto, from.ClosedAt, was.ClosedWhy = string(Merged), into.ID, tx.NowMillis(), why
+	if err := s.mootAsked(tx, from.ID, "the case goes on in another one"); err != nil {
+		return err
+	}
 	if err := s.saveCase(tx, &from, was); err != nil {
 		return err
 	}
@@ -382,6 +385,9 @@ func oursApart(whole caseRow) int64 {
 // leave has a part be no more in the case that it came from.
 func (s *Service) leave(tx *db.Tx, p part, customers []string) error {
 	if len(customers) > 0 {
+		if err := s.mootAsked(tx, p.from.ID, "they are in a case of their own now", customers...); err != nil {
+			return err
+		}
 		if err := s.moveNotices(tx, p.from.ID, p.into.ID, customers...); err != nil {
 			return err
 		}

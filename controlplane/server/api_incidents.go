@@ -23,6 +23,7 @@ func (s *Server) registerIncidents() {
 	x.registerCases(s.api)
 	x.registerCourse(s.api)
 	x.registerTheirs(s.api)
+	x.registerSecond(s.api)
 	x.registerWork(s.api)
 	x.registerPapers(s.api)
 	x.registerNotices(s.api)
@@ -65,10 +66,12 @@ type Incident struct {
 	ClosedAt      string              `json:"closed_at,omitempty" format:"date-time"`
 	ClosedWhy     string              `json:"closed_because,omitempty"`
 	NextDue       string              `json:"next_due,omitempty" format:"date-time"`
+	ShadowDue     string              `json:"shadow_due,omitempty" format:"date-time" doc:"The earliest deadline of what nobody has decided: what would be due were it certain. It may have passed"`
 	Late          bool                `json:"late"`
 	Tasks         []IncidentTask      `json:"tasks" nullable:"false"`
 	Actions       []IncidentAction    `json:"actions" nullable:"false"`
 	Decisions     []IncidentDecision  `json:"decisions" nullable:"false"`
+	Asked         []IncidentAsked     `json:"asked" nullable:"false" doc:"What takes a clock away: it counts once another person confirms it"`
 	Facts         []IncidentCaseFact  `json:"facts" nullable:"false" doc:"What authorities ask beside the facts of Article 33(3)"`
 	Version       int64               `json:"version"`
 }
@@ -85,6 +88,8 @@ type IncidentAffected struct {
 	ClearedWhy  string         `json:"cleared_because,omitempty"`
 	Clock       *IncidentClock `json:"clock,omitempty"`
 	ToldAt      string         `json:"told_at,omitempty" format:"date-time"`
+	TheyKnewAt  string         `json:"they_knew_at,omitempty" format:"date-time" doc:"Since when they say that they knew of it themselves"`
+	TheyKnewBy  string         `json:"they_knew_written_by,omitempty"`
 	TheirDue    string         `json:"their_due,omitempty" format:"date-time" doc:"Until when they probably have to tell their authority"`
 	Role        string         `json:"role" enum:"unknown,controller,processor"`
 	Financial   bool           `json:"financial" doc:"Under DORA"`
@@ -134,7 +139,8 @@ func viewAssertion(a law.Assertion) IncidentAssertion {
 
 func viewAffected(a incidents.Affected) IncidentAffected {
 	v := IncidentAffected{Customer: a.Customer, Name: a.Name, State: string(a.State), Servers: some(a.Servers), Because: a.Because, SuspectedAt: controlplane.Instant(a.SuspectedAt),
-		KnownAt: controlplane.Instant(a.KnownAt), ClearedWhy: a.ClearedWhy, ToldAt: controlplane.Instant(a.ToldAt), TheirDue: controlplane.Instant(a.TheirDue), Role: string(a.Role), Financial: a.Financial, TheySaid: each(a.TheySaid, viewTheirStep)}
+		KnownAt: controlplane.Instant(a.KnownAt), ClearedWhy: a.ClearedWhy, ToldAt: controlplane.Instant(a.ToldAt), TheirDue: controlplane.Instant(a.TheirDue), Role: string(a.Role), Financial: a.Financial, TheySaid: each(a.TheySaid, viewTheirStep),
+		TheyKnewAt: controlplane.Instant(a.TheyKnewAt), TheyKnewBy: a.TheyKnewBy}
 	if a.Clock.Rule != "" {
 		c := viewClock(a.Clock)
 		v.Clock = &c
@@ -157,7 +163,7 @@ func viewIncident(c incidents.Case) Incident {
 		OccurredFrom: controlplane.Instant(c.OccurredFrom), ContainedAt: controlplane.Instant(c.ContainedAt), HandledAt: controlplane.Instant(c.HandledAt), OpenedAt: controlplane.Instant(c.OpenedAt),
 		OpenedBy: c.OpenedBy, Lead: c.Lead, Source: c.Source, Servers: some(c.Servers), Affected: each(c.Affected, viewAffected), Awareness: each(c.Awareness, viewAssertion),
 		AssessBy: controlplane.Instant(c.AssessBy), FrozenUntil: controlplane.Instant(c.FrozenUntil), FrozenGround: c.FrozenGround, MergedInto: c.MergedInto, ClosedAt: controlplane.Instant(c.ClosedAt),
-		ClosedWhy: c.ClosedWhy, NextDue: controlplane.Instant(c.NextDue), Late: c.Late, Tasks: each(c.Tasks, viewTask), Actions: each(c.Actions, viewAction), Decisions: each(c.Decisions, viewDecision),
+		ClosedWhy: c.ClosedWhy, NextDue: controlplane.Instant(c.NextDue), ShadowDue: controlplane.Instant(c.ShadowDue), Asked: each(c.Asked, viewAsked), Late: c.Late, Tasks: each(c.Tasks, viewTask), Actions: each(c.Actions, viewAction), Decisions: each(c.Decisions, viewDecision),
 		Facts: each(c.Facts, viewFact), Version: c.Version}
 }
 

@@ -102,7 +102,7 @@ func (x *incidentsAPI) registerCourse(a *API) {
 	incidentAct(a, "affected", "incident.affect", "Put customers, or the customers of servers, into it", func(ctx context.Context, scope policy.Scope, id string, b IncidentAffects) (incidents.Case, error) {
 		return x.Affect(ctx, scope, id, incidents.Affect{Customers: b.Customers, Servers: b.Servers, State: incidents.AffectedState(b.State), Since: incidents.At(b.Since), Because: b.Because})
 	})
-	incidentAct(a, "clear", "incident.clear", "Say that a customer is not in it", func(ctx context.Context, scope policy.Scope, id string, b IncidentClearing) (incidents.Case, error) {
+	incidentAct(a, "clear", "incident.clear", "Say that a customer is not in it; of who is held certain, another person confirms it", func(ctx context.Context, scope policy.Scope, id string, b IncidentClearing) (incidents.Case, error) {
 		_, customer, err := x.refs(ctx, scope, "", b.Customer)
 		if err != nil {
 			return incidents.Case{}, err
@@ -115,7 +115,7 @@ func (x *incidentsAPI) registerCourse(a *API) {
 	incidentAct(a, "handled", "incident.handled", "Say since when it is handled", func(ctx context.Context, scope policy.Scope, id string, b IncidentFact) (incidents.Case, error) {
 		return x.Handled(ctx, scope, id, incidents.At(b.At), b.How)
 	})
-	incidentAct(a, "close", "incident.close", "Close it, or say that it was a false alarm", func(ctx context.Context, scope policy.Scope, id string, b IncidentClosing) (incidents.Case, error) {
+	incidentAct(a, "close", "incident.close", "Close it, or say that it was a false alarm: where somebody is certain, another person confirms it", func(ctx context.Context, scope policy.Scope, id string, b IncidentClosing) (incidents.Case, error) {
 		return x.Close(ctx, scope, id, incidents.Closing{State: incidents.State(b.State), Why: b.Because})
 	})
 	incidentAct(a, "reopen", "incident.reopen", "Open it again", func(ctx context.Context, scope policy.Scope, id string, b IncidentReopening) (incidents.Case, error) {

@@ -158,6 +158,10 @@ var bodies = map[string]string{
 	"api.advisory.plan":        `{"purpose":"change","title":"A move","text":"It moves"}`,
 
 	"api.assist.start": `{"customer":"cus_x","reason":"Asked by phone","ticket":"OPS-1"}`,
+
+	"api.incident.confirm_asked":  `{"asked":"sec_x"}`,
+	"api.incident.withdraw_asked": `{"asked":"sec_x"}`,
+	"api.incident.they_knew":      `{"customer":"cus_x","since":"2026-11-20T08:00:00Z"}`,
 }
 
 // ids says whose id stands for :id, by the noun that the path begins with.
