@@ -23,7 +23,7 @@ func (c *client) incidentCommand() *cobra.Command {
 		c.noticeAct("acknowledge", "acknowledge", "Say that you have taken note of a notice (customers)", nil),
 		c.incidentTasks(), c.incidentTask(), c.incidentTaskDone(), c.incidentNote(), c.incidentTimeline(), c.incidentDo(), c.incidentDecide(),
 		c.incidentReport(), c.incidentReports(), c.incidentTriage(), c.incidentRegister(), c.incidentForm(), c.incidentAfterAction(),
-		c.incidentTerms(), c.incidentSetTerms(), c.incidentCompany(), c.incidentRules(), c.incidentLoadRules(), c.incidentClock())
+		c.incidentTerms(), c.incidentSetTerms(), c.incidentCompany(), c.incidentSetCompany(), c.incidentImpact(), c.incidentTheirStep(), c.incidentRules(), c.incidentLoadRules(), c.incidentClock())
 	cmd.AddCommand(c.incidentCourse()...)
 	cmd.AddCommand(c.incidentSecond()...)
 	return cmd

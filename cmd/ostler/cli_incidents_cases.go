@@ -41,6 +41,9 @@ type incidentView struct {
 	Tasks         []incidentTaskView   `json:"tasks"`
 	Actions       []incidentActionView `json:"actions"`
 	Facts         []incidentFactView   `json:"facts"`
+	SignificantIf []string             `json:"significant_because"`
+	Impact        map[string]any       `json:"impact"`
+	PeopleIn      []string             `json:"people_in"`
 }
 
 type incidentCustomer struct {
@@ -135,7 +138,7 @@ func (c *client) showIncident(v incidentView) error {
 	}
 	err := c.facts(pair{"Incident", text(v.Number + " (" + v.ID + ")")}, pair{"Exercise", text(yes(v.Drill, "yes: nothing leaves the house"))}, pair{"What", text(v.Title)}, pair{"Known", text(v.Summary)}, pair{"Kinds", text(strings.Join(v.Kinds, ", "))},
 		pair{"State", state(v.State)}, pair{"because", text(v.ClosedWhy)}, pair{"Next due", text(due)}, pair{"Due if it is certain", text(when(v.ShadowDue))}, pair{"Assess by", text(when(v.AssessBy))}, pair{"Detected", text(when(v.DetectedAt))}, pair{"Since", text(when(v.OccurredFrom))},
-		pair{"Contained", text(when(v.ContainedAt))}, pair{"Handled", text(when(v.HandledAt))}, pair{"Our own data", text(ourData[v.OurData])}, pair{"Significant (NIS2)", text(v.Significant)},
+		pair{"Contained", text(when(v.ContainedAt))}, pair{"Handled", text(when(v.HandledAt))}, pair{"Our own data", text(ourData[v.OurData])}, pair{"Significant (NIS2)", text(v.Significant)}, pair{"because", text(strings.Join(v.SignificantIf, " "))}, pair{"People live in", text(strings.Join(v.PeopleIn, ", "))},
 		pair{"Usual channel", text(yes(v.ChannelUnsafe, "may be compromised: call them"))}, pair{"Frozen until", text(when(v.FrozenUntil))}, pair{"Zone", text(v.Zone)})
 	if err != nil {
 		return err
@@ -278,7 +281,7 @@ func (c *client) incidentOpen() *cobra.Command {
 // incidentChange changes what is known: one flag for each fact.
 func (c *client) incidentChange() *cobra.Command {
 	var what, summary, since, lead, ours string
-	var kinds, facts, owed, dropped []string
+	var kinds, people, facts, owed, dropped []string
 	var unsafe bool
 	var cmd *cobra.Command
 	cmd = c.verb("change INCIDENT", "Change what is known of an incident: only what is named changes", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
@@ -286,7 +289,7 @@ func (c *client) incidentChange() *cobra.Command {
 		for _, x := range []struct {
 			flag, key string
 			value     any
-		}{{"what", "title", what}, {"summary", "summary", summary}, {"since", "occurred_from", since}, {"lead", "lead", lead}, {"kind", "kinds", kinds}, {"our-data", "our_data", ours}, {"channel-unsafe", "channel_unsafe", unsafe}} {
+		}{{"what", "title", what}, {"summary", "summary", summary}, {"since", "occurred_from", since}, {"lead", "lead", lead}, {"kind", "kinds", kinds}, {"people-in", "people_in", people}, {"our-data", "our_data", ours}, {"channel-unsafe", "channel_unsafe", unsafe}} {
 			if cmd.Flags().Changed(x.flag) {
 				body[x.key] = x.value
 			}
@@ -309,6 +312,7 @@ func (c *client) incidentChange() *cobra.Command {
 	f.StringVar(&since, "since", "", "since when it went on")
 	f.StringVar(&lead, "lead", "", "who leads (stf_)")
 	f.StringArrayVar(&kinds, "kind", nil, "destruction, loss, alteration, disclosure or access (again for more)")
+	f.StringSliceVar(&people, "people-in", nil, "countries in which the people affected live: AT,DE,FR")
 	f.StringVar(&ours, "our-data", "", "whether data of our own staff or billing is touched: yes, no or unknown")
 	f.BoolVar(&unsafe, "channel-unsafe", false, "the usual channel may be compromised")
 	f.StringArrayVar(&facts, "fact", nil, "KEY=TEXT: "+strings.Join(incidents.CaseFactKeys(), ", ")+" (again for more)")

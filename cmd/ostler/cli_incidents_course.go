@@ -45,7 +45,7 @@ func (c *client) incidentCourse() []*cobra.Command {
 	how := textFlag{"how", "how", "by what"}
 	return []*cobra.Command{
 		c.incidentAct("assert", "awareness", "Say since when it was suspected, or certain", nil, []string{"certainty", "ground"}, textFlag{"certainty", "certainty", "suspected or certain"}, textFlag{"aware", "aware_at", "since when (default: now)"},
-			textFlag{"ground", "ground", "on what ground"}, textFlag{"customer", "customer", "of this customer alone"}, textFlag{"corrects", "supersedes", "the assertion that it corrects (asr_); to a later time, another person confirms it"}),
+			textFlag{"ground", "ground", "on what ground"}, textFlag{"customer", "customer", "of this customer alone; “incident” is the incident itself, whatever data it touched (NIS2)"}, textFlag{"corrects", "supersedes", "the assertion that it corrects (asr_); to a later time, another person confirms it"}),
 		c.incidentAct("confirm", "awareness/confirm", "Confirm a correction to a later time, as another person", nil, []string{"assertion"}, textFlag{"assertion", "assertion", "which (asr_)"}),
 		c.incidentAffect(),
 		c.incidentAct("clear", "clear", "Say that a customer is not in it; of who is held certain, another person confirms it; whoever was told is told so", nil, []string{"customer", "because"}, textFlag{"customer", "customer", "who"}, why),

@@ -89,37 +89,8 @@ func (c *client) incidentSetTerms() *cobra.Command {
 	return cmd
 }
 
-func (c *client) incidentCompany() *cobra.Command {
-	type company struct {
-		Name         string   `json:"name"`
-		Jurisdiction string   `json:"jurisdiction"`
-		Country      string   `json:"country"`
-		Zone         string   `json:"zone"`
-		Authorities  []string `json:"authorities"`
-		CSIRT        string   `json:"csirt"`
-		NIS2         string   `json:"nis2"`
-		Services     []string `json:"services"`
-		Contact      string   `json:"contact"`
-		ContactEmail string   `json:"contact_email"`
-		ContactPhone string   `json:"contact_phone"`
-	}
-	return c.verb("company", "Show who we are to the law", cobra.NoArgs, func(ctx context.Context, _ []string) error {
-		return show(ctx, c, "/incident-company", nil, func(v company) error {
-			pairs := []pair{{"Company", text(v.Name)}, {"Established in", text(v.Jurisdiction + " " + v.Country)}, {"Zone", text(v.Zone)}, {"CSIRT", text(v.CSIRT)}, {"Under NIS2", text(v.NIS2)},
-				{"Contact", text(v.Contact)}, {"e-mail", text(v.ContactEmail)}, {"telephone", text(v.ContactPhone)}}
-			for _, a := range v.Authorities {
-				pairs = append(pairs, pair{"Authority", text(a)})
-			}
-			for _, s := range v.Services {
-				pairs = append(pairs, pair{"Service", text(s)})
-			}
-			return c.facts(pairs...)
-		})
-	})
-}
-
 func (c *client) incidentLoadRules() *cobra.Command {
-	return c.verb("load-rules FILE", "Put another pack of rules into use, from now on (- reads standard input)", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
+	return c.verb("load-rules FILE", "Put another pack of rules into use: which rule counts goes by when it was in force (- reads standard input)", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
 		in := c.in
 		if args[0] != "-" {
 			f, err := os.Open(args[0])
@@ -145,7 +116,7 @@ func (c *client) incidentLoadRules() *cobra.Command {
 			SHA256 string `json:"sha256"`
 			Since  string `json:"since"`
 		}) error {
-			return c.facts(pair{"SHA-256", text(v.SHA256)}, pair{"In use since", text(when(v.Since))})
+			return c.facts(pair{"SHA-256", text(v.SHA256)}, pair{"Known since", text(when(v.Since))})
 		})
 	})
 }
