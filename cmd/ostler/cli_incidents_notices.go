@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 
@@ -224,34 +222,6 @@ func noticeFields(facts, ranges []string) (out []map[string]any, err error) {
 			return nil, usagef("--range is KEY=LOW-HIGH, as in people=100-500")
 		}
 		out = append(out, map[string]any{"key": key, "known": "range", "low": low, "high": high})
-	}
-	return out, nil
-}
-
-// seenFile is a file with notices as they were looked at.
-type seenFile string
-
-func (f *seenFile) flag(cmd *cobra.Command, made string) *cobra.Command {
-	cmd.Flags().StringVar((*string)(f), "seen", "", "a file with the notices that you looked at: what others wrote goes only as it stands there ("+made+")")
-	return cmd
-}
-
-// versions are those of the notices in the file, by id.
-func (f seenFile) versions() (map[string]int64, error) {
-	out := map[string]int64{}
-	if f == "" {
-		return out, nil
-	}
-	raw, err := os.ReadFile(string(f))
-	if err != nil {
-		return nil, usagef("--seen: %v", err)
-	}
-	var p page[incidentNoticeView]
-	if err := json.Unmarshal(raw, &p); err != nil || len(p.Items) == 0 {
-		return nil, usagef("--seen: %s holds no list of notices; make it with -o json", string(f))
-	}
-	for _, n := range p.Items {
-		out[n.ID] = n.Version
 	}
 	return out, nil
 }

@@ -185,42 +185,47 @@ func (s *Service) EditAll(ctx context.Context, scope policy.Scope, incident stri
 			return n, wrap("edit notices", err)
 		}
 		done := 0
-		err = s.db.Write(ctx, func(tx *db.Tx) error {
-			done = 0
-			edit, err := checkEdit(in, tx.Now)
-			if err != nil {
-				return err
-			}
-			for _, head := range part {
-				if gone[head.CustomerID] != nil {
-					continue
-				}
-				r, err := noticeIn(tx, scope, head.ID)
-				if err != nil {
-					return err
-				}
-				if r.State != string(Draft) && r.State != string(Waiting) {
-					continue // sent meanwhile
-				}
-				_, d, err := s.openNotice(r)
-				if err != nil {
-					return err
-				}
-				if err := s.edit(tx, k, &r, &d, edit); err != nil {
-					return err
-				}
-				if _, err := s.keepDraft(tx, k, &r, d); err != nil {
-					return err
-				}
-				done++
-			}
-			return s.noMoreAsked(tx, k.c.ID, "", "")
+		err = s.db.Write(ctx, func(tx *db.Tx) (err error) {
+			done, err = s.editPart(tx, scope, k, part, gone, in)
+			return err
 		})
 		if n += done; err != nil {
 			return n, wrap("edit notices", err)
 		}
 	}
 	return n, nil
+}
+
+// editPart changes some drafts in a transaction, and answers how many.
+func (s *Service) editPart(tx *db.Tx, scope policy.Scope, k *kit, part []noticeRow, gone leftOut, in NoticeEdit) (done int, err error) {
+	edit, err := checkEdit(in, tx.Now)
+	if err != nil {
+		return 0, err
+	}
+	for _, head := range part {
+		if gone[head.CustomerID] != nil {
+			continue
+		}
+		r, err := noticeIn(tx, scope, head.ID)
+		if err != nil {
+			return 0, err
+		}
+		if r.State != string(Draft) && r.State != string(Waiting) {
+			continue // sent meanwhile
+		}
+		_, d, err := s.openNotice(r)
+		if err != nil {
+			return 0, err
+		}
+		if err := s.edit(tx, k, &r, &d, edit); err != nil {
+			return 0, err
+		}
+		if _, err := s.keepDraft(tx, k, &r, d); err != nil {
+			return 0, err
+		}
+		done++
+	}
+	return done, s.noMoreAsked(tx, k.c.ID, "", "")
 }
 
 // Discard puts a draft aside. Permission: incident.write.

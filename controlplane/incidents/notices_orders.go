@@ -185,22 +185,12 @@ func (s *Service) carryOutOrder(ctx context.Context, o orderRow) error {
 	if err != nil {
 		return err
 	}
-	var whom []string
-	for _, a := range k.c.Affected {
-		switch {
-		case o.CustomerID != "" && a.Customer != o.CustomerID, slices.Contains(done, a.Customer):
-		case o.Purpose == string(Withdrawal) && !k.toWithdraw(a.Customer):
-		case o.Purpose == string(Freezing) && a.State == Cleared:
-		default:
-			whom = append(whom, a.Customer)
-		}
-	}
 	langs, err := s.languages(ctx)
 	if err != nil {
 		return err
 	}
 	again := false
-	for part := range slices.Chunk(whom, sendAtOnce) {
+	for part := range slices.Chunk(k.ordered(o, done), sendAtOnce) {
 		left, err := s.readyEach(ctx, part...)
 		if err == nil {
 			err = s.leaveOut(ctx, k, left)
@@ -230,6 +220,20 @@ func (s *Service) carryOutOrder(ctx context.Context, o orderRow) error {
 		}
 	}
 	return s.orderEnds(ctx, o, again)
+}
+
+// ordered are whom an order is for who were not told by it.
+func (k *kit) ordered(o orderRow, done []string) (whom []string) {
+	for _, a := range k.c.Affected {
+		switch {
+		case o.CustomerID != "" && a.Customer != o.CustomerID, slices.Contains(done, a.Customer):
+		case o.Purpose == string(Withdrawal) && !k.toWithdraw(a.Customer):
+		case o.Purpose == string(Freezing) && a.State == Cleared:
+		default:
+			whom = append(whom, a.Customer)
+		}
+	}
+	return whom
 }
 
 // orderEnds notes that an order is carried out, or for whom it is tried again later.
