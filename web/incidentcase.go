@@ -199,7 +199,7 @@ func (v *visit) knownPairs(c incidents.Case, who map[string]string) ([]Pair, err
 	if !c.HandledAt.IsZero() {
 		out = append(out, v.whenPair("inc.handled", c.HandledAt, "unknown"))
 	}
-	out = append(out, Pair{Label: v.t("inc.our_data"), Value: v.oursSaid(c.OurData)}, Pair{Label: v.t("inc.unsafe"), Value: v.yesOrNo(c.ChannelUnsafe)}, v.significance(c.Significant))
+	out = append(out, Pair{Label: v.t("inc.our_data"), Value: v.oursSaid(c.OurData)}, Pair{Label: v.t("inc.unsafe"), Value: v.channelSaid(c.ChannelUnsafe)}, v.significance(c.Significant))
 	if len(c.PeopleIn) > 0 {
 		out = append(out, Pair{Label: v.t("inc.people_in"), Value: v.p.tx.List(c.PeopleIn)})
 	}
@@ -223,16 +223,17 @@ func orWord(s, or string) string {
 	return s
 }
 
-func (v *visit) yesOrNo(b bool) string {
-	if b {
-		return v.t("inc.yes")
-	}
-	return v.t("inc.no")
-}
-
 // oursSaid is whether data of our own is touched, in words.
 func (v *visit) oursSaid(a law.Answer) string {
 	return wordOf(v, map[law.Answer]string{law.Yes: "inc.yes", law.No: "inc.no", law.Unknown: "inc.our_data_unsaid"}, a)
+}
+
+// channelSaid is whether the usual channel may be compromised, in words.
+func (v *visit) channelSaid(unsafe bool) string {
+	if unsafe {
+		return v.t("inc.unsafe_yes")
+	}
+	return v.t("inc.unsafe_no")
 }
 
 // significance is whether a case is significant for NIS2, and why.

@@ -131,7 +131,7 @@ func (v *visit) passed(card *ClockCard, from, to time.Time) {
 // where the law names none.
 func (v *visit) limitOf(k incidents.Clock, r law.Rule) string {
 	switch {
-	case k.State == incidents.Unknown || k.State == incidents.NotDue:
+	case k.State != incidents.Running && k.State != incidents.Late: // nothing is to be done by it any more, or nobody knows
 		return ""
 	case k.Contract:
 		return v.t("inc.by_contract")

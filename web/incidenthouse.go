@@ -213,8 +213,12 @@ func (v *visit) ruleTime(r law.Rule) string {
 	if r.Amount == 0 {
 		return v.t("inc.undue")
 	}
-	units := map[law.Unit]string{law.Hours: "inc.u_hours", law.Days: "inc.u_days", law.Months: "inc.u_months", law.WorkingDays: "inc.u_working_days"}
-	return number0(r.Amount) + " " + wordOf(v, units, r.Unit)
+	units := map[law.Unit]string{law.Hours: "inc.r_hours", law.Days: "inc.r_days", law.Months: "inc.r_months", law.WorkingDays: "inc.r_working_days"}
+	key, ok := units[r.Unit]
+	if !ok {
+		return number0(r.Amount) + " " + string(r.Unit)
+	}
+	return v.t(key, "n", r.Amount)
 }
 
 func (v *visit) inForce(r law.Rule) string {

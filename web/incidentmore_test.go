@@ -75,6 +75,29 @@ func TestWhatAuthoritiesAsk(t *testing.T) {
 	}
 }
 
+// What a page of a case says is in words that a person would use.
+func TestWordsOfACase(t *testing.T) {
+	h := newSQLite(t)
+	ada := h.browser(h.admin.ID)
+	h.known(ada)
+	at := h.opened(ada, "The order database was copied")
+	ada.follow(at+"/affect", "customer", h.maple.ID, "state", "affected", "because", "It was theirs")
+	for path, want := range map[string][]string{
+		at:                 {"23 h left", "nothing says that others read it", "Our own limit."},
+		at + "/customers":  {"One customer is in “The order database was copied”."},
+		"/incidents":       {"23 h left"},
+		"/incidents/rules": {"One month"},
+	} {
+		h.clock.Advance(time.Minute)
+		body := html.UnescapeString(ada.page(path))
+		for _, w := range want {
+			if !strings.Contains(body, w) {
+				t.Errorf("%s does not say %q", path, w)
+			}
+		}
+	}
+}
+
 // Cases, notices and reports are found by reference and words; a customer finds
 // their own notices, and no more.
 func TestIncidentsAreFound(t *testing.T) {

@@ -189,8 +189,8 @@ func (v *visit) noticesLeft(scope policy.Scope, c incidents.Case, left map[strin
 	if err != nil {
 		return err
 	}
-	page.Say, page.Tone = v.t("inc.left_say", "n", len(left)), ToneBad
-	sec := Section{ID: "left", Title: v.t("inc.left"), Grid: Grid{Heads: []string{v.t("col.customer"), v.t("inc.kept_why")}}}
+	page.Say, page.Tone = v.t("inc.left_out_say", "n", len(left)), ToneBad
+	sec := Section{ID: "left", Title: v.t("inc.left_out"), Grid: Grid{Heads: []string{v.t("col.customer"), v.t("inc.kept_why")}}}
 	for _, id := range slices.Sorted(maps.Keys(left)) {
 		sec.Grid.Rows = append(sec.Grid.Rows, GridRow{Cells: []Cell{{Link: Link{names[id], "/customers/" + id}, Strong: true}, {State: State{ToneBad, left[id]}}}})
 	}

@@ -191,7 +191,7 @@ func (p *Portal) incidentCustomers(v *visit) error {
 	if err != nil {
 		return err
 	}
-	page := v.incidentsPage("", v.t("inc.customers"), v.t("inc.all_customers", "n", len(c.Affected), "title", plain(c.Title)))
+	page := v.incidentsPage("", v.t("inc.customers"), v.t("inc.all_customers", "n", len(c.Affected), "number", capital(p.tx.Number(len(c.Affected))), "title", plain(c.Title)))
 	page.Parts, page.Crumbs = nil, v.caseCrumbs(c)
 	page.Sections = []Section{v.customersSection(x, len(c.Affected))}
 	page.Exercise = v.exercise(c.Drill)

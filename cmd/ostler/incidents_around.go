@@ -162,6 +162,9 @@ func (x *around) jobs() (bool, error) {
 				continue
 			}
 			what := jobNames[wire.Action(j.Kind)]
+			if what == "" && j.State == jobs.Succeeded {
+				continue // the plane's own upkeep
+			}
 			if what == "" {
 				what = "A job (" + j.Kind + ")"
 			}

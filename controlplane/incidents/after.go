@@ -88,10 +88,16 @@ func (f folder) firstTold() (first time.Time) {
 	return first
 }
 
+// purposeWords is what a notice is, at the beginning of a sentence.
+func purposeWords(p Purpose) string {
+	words := map[Purpose]string{First: "The first notice", Update: "An update", Withdrawal: "That it was a false alarm", Final: "The final notice", Freezing: "That data is kept longer"}
+	return or(words[p], "A notice")
+}
+
 func (f folder) whoWasTold() Section {
 	s := Section{Heading: "Who was told", Rows: [][]string{{"who", "what", "phase", "sent", "reached them"}}}
 	for _, n := range f.sent() {
-		s.Rows = append(s.Rows, []string{f.whom(n), string(n.Purpose), fmt.Sprint(n.Phase), f.at(n.SentAt), f.at(n.ToldAt)})
+		s.Rows = append(s.Rows, []string{f.whom(n), purposeWords(n.Purpose), fmt.Sprint(n.Phase), f.at(n.SentAt), f.at(n.ToldAt)})
 	}
 	if len(s.Rows) == 1 {
 		s.Rows, s.Paragraphs = nil, []string{"Nobody was told."}

@@ -2,7 +2,6 @@ package incidents
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -250,7 +249,11 @@ func (f folder) facts() string {
 		affected += int(flag(a.State == Certain))
 		possible += int(flag(a.State == Possible))
 	}
-	parts = append(parts, fmt.Sprintf("%s affected, %s possibly.", count(affected, "customer"), count(possible, "customer")))
+	text := count(affected, "customer") + " affected"
+	if possible > 0 {
+		text += ", " + count(possible, "more customer") + " possibly"
+	}
+	parts = append(parts, text+".")
 	if f.c.OurData == law.Yes {
 		parts = append(parts, "Data of our own staff or billing is touched: we are controller too.")
 	}

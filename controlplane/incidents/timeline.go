@@ -331,10 +331,7 @@ func noticeMoments(c Case, n Notice) (items []Moment) {
 	if n.Customer != "" {
 		whom = nameOf(c, n.Customer)
 	}
-	what := map[Purpose]string{First: "The first notice", Update: "An update", Withdrawal: "That it was a false alarm", Final: "The final notice", Freezing: "That data is kept longer"}[n.Purpose]
-	if what == "" {
-		what = "A notice"
-	}
+	what := purposeWords(n.Purpose)
 	add := func(at time.Time, text, by string) {
 		if !at.IsZero() {
 			items = append(items, Moment{At: at, Kind: "notice", Text: text, Customer: n.Customer, Ref: n.ID, Path: noticePath(n.ID), By: by})

@@ -283,7 +283,7 @@ func (s *Service) raiseRecording(tx *db.Tx, row sessionRow, kind string, severit
 	if err != nil {
 		return err
 	}
-	args := map[string]string{"where": row.Host, "because": capital(because), "at": x.StartedAt.In(s.opts.Zone).Format("2 January 15:04")}
+	args := map[string]string{"where": row.Host, "because": capital(because), "at": x.StartedAt.In(s.opts.Zone).Format("2 January 2006 15:04 MST")}
 	if x.PersonName != "" {
 		args["person"] = x.PersonName
 	}
