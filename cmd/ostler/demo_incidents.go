@@ -29,7 +29,7 @@ func (d *demo) plot() []moment {
 	return []moment{
 		{began, func(ctx context.Context) error {
 			if _, err := d.app.Incidents.SetCompany(ctx, everyone, incidents.Company{Name: d.app.Config.Portal.Company, Jurisdiction: "EU", Country: "DE-HE", Zone: demoZone, Establishment: true,
-				Authorities: []string{"The data protection authority of the demo"}, Entity: law.Entity{Scope: law.Unknown, Services: []law.Service{law.ManagedService}},
+				Authorities: []string{"The data protection authority of the demo"}, Entity: law.Entity{Type: law.UnknownType, Size: law.UnknownSize, Services: []law.Service{law.ManagedService}},
 				Contact: "Ada Keller, data protection", ContactEmail: "privacy@ostler.example", ContactPhone: "+49 69 0000 0000"}); err != nil {
 				return fmt.Errorf("demo: company: %w", err)
 			}

@@ -18,11 +18,7 @@ func (w *world) asOf(c incidents.Case, known time.Time) map[string]incidents.Clo
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	out := map[string]incidents.Clock{}
-	for _, k := range clocks {
-		out[strings.TrimSpace(k.Rule+" "+k.Customer)] = k
-	}
-	return out
+	return w.byRule(clocks)
 }
 
 // packWith is the shipped pack under another version, with a rule in place of the
