@@ -330,16 +330,7 @@ func (s *Service) apply(tx *db.Tx, row *caseRow, d *caseData, in CaseChange) (ch
 		errs = append(errs, s.leadField(tx, row.Lead))
 	}
 	if note("impact", in.Impact != nil) {
-		i := *in.Impact
-		for _, a := range i.Answers() {
-			if *a == "" {
-				*a = law.Unknown
-			}
-			if !a.Valid() {
-				errs = append(errs, invalid("/impact", "Answer yes, no or unknown."))
-			}
-		}
-		d.Impact = &i
+		errs = append(errs, d.applyImpact(*in.Impact))
 	}
 	if note("people_in", in.PeopleIn != nil) {
 		d.PeopleIn, err = countriesField(*in.PeopleIn)
@@ -347,6 +338,22 @@ func (s *Service) apply(tx *db.Tx, row *caseRow, d *caseData, in CaseChange) (ch
 	}
 	facts, err := s.applyFacts(tx, d, in.Facts)
 	return append(changed, facts...), joinFields(append(errs, err))
+}
+
+// applyImpact writes what NIS2's significance is judged by; what nobody answered is
+// not known.
+func (d *caseData) applyImpact(i law.Impact) error {
+	var errs []error
+	for _, a := range i.Answers() {
+		if *a == "" {
+			*a = law.Unknown
+		}
+		if !a.Valid() {
+			errs = append(errs, invalid("/impact", "Answer yes, no or unknown."))
+		}
+	}
+	d.Impact = &i
+	return joinFields(errs)
 }
 
 // Concerns counts the open cases, no drills, that touch whoever is in scope, and
