@@ -4,10 +4,10 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"ostler/agents/wire"
+	"ostler/controlplane"
 	"ostler/controlplane/policy"
 )
 
@@ -85,34 +85,11 @@ func SentenceFor(audience policy.Audience, lang string, x Finding) (title, cause
 // fill returns the first alternative whose arguments are all there.
 func fill(alternatives []string, args map[string]string) string {
 	for _, a := range alternatives {
-		if s, ok := substitute(a, args); ok {
+		if s, ok := controlplane.Fill(a, args); ok {
 			return s
 		}
 	}
 	return ""
-}
-
-// substitute puts arguments for {names}; ok is false where one is missing or
-// empty. What an argument holds is never read as a template.
-func substitute(s string, args map[string]string) (string, bool) {
-	var b strings.Builder
-	for {
-		before, rest, found := strings.Cut(s, "{")
-		b.WriteString(before)
-		if !found {
-			return b.String(), true
-		}
-		name, after, _ := strings.Cut(rest, "}")
-		if args[name] == "" {
-			return "", false
-		}
-		value := args[name]
-		if strings.HasPrefix(after, ".") {
-			value = strings.TrimSuffix(value, ".")
-		}
-		b.WriteString(value)
-		s = after
-	}
 }
 
 // Ago returns a duration as people say it, in its largest whole unit: "41

@@ -10,23 +10,12 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"ostler/controlplane"
 )
 
 //go:embed text/*.json
 var noticeFiles embed.FS
-
-// paragraphs is one piece of text: a line, or several paragraphs.
-type paragraphs []string
-
-// UnmarshalJSON takes a string or a list of strings.
-func (p *paragraphs) UnmarshalJSON(b []byte) error {
-	var one string
-	if err := json.Unmarshal(b, &one); err == nil {
-		*p = paragraphs{one}
-		return nil
-	}
-	return json.Unmarshal(b, (*[]string)(p))
-}
 
 // regimes are the laws that notices are made under; noticeLanguages what they are
 // written in. Any other language reads English.
@@ -35,10 +24,10 @@ func noticeLanguages() []string { return []string{"en", "de"} }
 
 // noticeTexts are the words of each regime and language ("gdpr.en"), read once;
 // they are embedded, and a test reads them.
-var noticeTexts = sync.OnceValues(func() (map[string]map[string]paragraphs, error) {
-	all := map[string]map[string]paragraphs{}
+var noticeTexts = sync.OnceValues(func() (map[string]map[string]controlplane.Words, error) {
+	all := map[string]map[string]controlplane.Words{}
 	for _, lang := range noticeLanguages() {
-		common := map[string]paragraphs{}
+		common := map[string]controlplane.Words{}
 		if err := readTexts("common."+lang, common); err != nil {
 			return nil, err
 		}
@@ -53,7 +42,7 @@ var noticeTexts = sync.OnceValues(func() (map[string]map[string]paragraphs, erro
 	return all, nil
 })
 
-func readTexts(name string, into map[string]paragraphs) error {
+func readTexts(name string, into map[string]controlplane.Words) error {
 	raw, err := noticeFiles.ReadFile("text/" + name + ".json")
 	if err != nil {
 		return err
@@ -111,7 +100,7 @@ type rendered struct {
 
 // words are the texts of one regime and language.
 type words struct {
-	text map[string]paragraphs
+	text map[string]controlplane.Words
 	lang string
 }
 
@@ -129,7 +118,7 @@ func wordsFor(regime, lang string) (words, error) {
 
 // line is a text of one line with values in it.
 func (w words) line(key string, values map[string]string) string {
-	s, _ := fillIn(strings.Join(w.text[key], " "), values)
+	s, _ := controlplane.Fill(w.text[key].Line(), values)
 	return s
 }
 
@@ -170,7 +159,7 @@ func (n Notice) render(f facts) (out rendered, err error) {
 	}
 	var parts []string
 	for _, p := range body {
-		if s, ok := fillIn(p, values); ok && s != "" {
+		if s, ok := controlplane.Fill(p, values); ok && s != "" {
 			parts = append(parts, s)
 		}
 	}
@@ -337,23 +326,4 @@ func (w words) measures(actions []ActionKind) string {
 		}
 	}
 	return strings.Join(said, "\n")
-}
-
-// fillIn puts values for {names}; ok is false where one is missing. What a value
-// holds is never read as a template.
-func fillIn(s string, values map[string]string) (string, bool) {
-	var b strings.Builder
-	for {
-		before, rest, found := strings.Cut(s, "{")
-		b.WriteString(before)
-		if !found {
-			return b.String(), true
-		}
-		name, after, _ := strings.Cut(rest, "}")
-		if values[name] == "" {
-			return "", false
-		}
-		b.WriteString(values[name])
-		s = after
-	}
 }

@@ -9,34 +9,23 @@ import (
 	"strings"
 	"sync"
 	"unicode"
+
+	"ostler/controlplane"
 )
 
 //go:embed text/*.json
 var textFiles embed.FS
 
-// words is one piece of text: a line, or the paragraphs of a body.
-type words []string
-
-// UnmarshalJSON takes a string or a list of strings.
-func (w *words) UnmarshalJSON(b []byte) error {
-	var one string
-	if err := json.Unmarshal(b, &one); err == nil {
-		*w = words{one}
-		return nil
-	}
-	return json.Unmarshal(b, (*[]string)(w))
-}
-
 // texts are the words of each language, read once; they are embedded, and a test
 // reads them.
-var texts = sync.OnceValues(func() (map[string]map[string]words, error) {
-	all := map[string]map[string]words{}
+var texts = sync.OnceValues(func() (map[string]map[string]controlplane.Words, error) {
+	all := map[string]map[string]controlplane.Words{}
 	for _, lang := range []string{english, "de"} {
 		raw, err := textFiles.ReadFile("text/" + lang + ".json")
 		if err != nil {
 			return nil, err
 		}
-		var t map[string]words
+		var t map[string]controlplane.Words
 		if err := json.Unmarshal(raw, &t); err != nil {
 			return nil, err
 		}
@@ -50,7 +39,7 @@ const english = "en"
 
 // wordsOf returns the words of a template and the language that they are in:
 // the one asked for, or English where it has no such template.
-func wordsOf(template, lang string) (text map[string]words, in string, err error) {
+func wordsOf(template, lang string) (text map[string]controlplane.Words, in string, err error) {
 	all, err := texts()
 	if err != nil {
 		return nil, "", err
@@ -106,7 +95,10 @@ func compose(template, lang, name string, args map[string]string, company, link 
 	if len(body) == 0 {
 		return letter{}, fmt.Errorf("no template %q", template)
 	}
-	known := names(append(slices.Clone(body), text[template+".subject"]...))
+	known := controlplane.Blanks(append(slices.Clone(body), text[template+".subject"]...)...)
+	for i, name := range known { // lists and long texts
+		known[i] = strings.TrimSuffix(strings.TrimSuffix(name, "..."), "¶")
+	}
 	for arg := range args {
 		if !slices.Contains(known, arg) {
 			return letter{}, fmt.Errorf("template %s takes no argument %q", template, arg)
@@ -119,7 +111,7 @@ func compose(template, lang, name string, args map[string]string, company, link 
 		}
 	}
 	line := func(key string, values map[string]string) string {
-		s, _ := fill(strings.Join(text[key], " "), values)
+		s, _ := controlplane.Fill(text[key].Line(), values)
 		return s
 	}
 	l := letter{Lang: lang, Link: link, Title: line(template+".subject", values), Action: line(template+".action", nil), Hello: line("hello", nil)}
@@ -138,7 +130,7 @@ func compose(template, lang, name string, args map[string]string, company, link 
 			}
 		} else if arg, ok := longOf(p); ok {
 			l.Lines = append(l.Lines, long(args[arg])...)
-		} else if s, ok := fill(p, values); ok {
+		} else if s, ok := controlplane.Fill(p, values); ok {
 			l.Lines = append(l.Lines, paragraph{Text: s})
 		}
 	}
@@ -188,7 +180,7 @@ func long(v string) (out []paragraph) {
 	return out
 }
 
-func isList(body words, arg string) bool { return slices.Contains(body, "{"+arg+"...}") }
+func isList(body controlplane.Words, arg string) bool { return slices.Contains(body, "{"+arg+"...}") }
 
 // entries makes a safe, bounded line of each line of a list.
 func entries(v string, line func(key string, values map[string]string) string) []string {
@@ -207,42 +199,6 @@ func entries(v string, line func(key string, values map[string]string) string) [
 		out = append(out, line("more", map[string]string{"count": strconv.Itoa(more)}))
 	}
 	return out
-}
-
-// names lists the {names} of texts.
-func names(texts []string) []string {
-	var all []string
-	for _, s := range texts {
-		for {
-			_, rest, found := strings.Cut(s, "{")
-			if !found {
-				break
-			}
-			name, after, _ := strings.Cut(rest, "}")
-			all = append(all, strings.TrimSuffix(strings.TrimSuffix(name, "..."), "¶"))
-			s = after
-		}
-	}
-	return all
-}
-
-// fill puts values for {names}; ok is false where one is missing. What a value
-// holds is never read as a template.
-func fill(s string, values map[string]string) (string, bool) {
-	var b strings.Builder
-	for {
-		before, rest, found := strings.Cut(s, "{")
-		b.WriteString(before)
-		if !found {
-			return b.String(), true
-		}
-		name, after, _ := strings.Cut(rest, "}")
-		if values[name] == "" {
-			return "", false
-		}
-		b.WriteString(values[name])
-		s = after
-	}
 }
 
 // tidy makes one bounded line of a value.
