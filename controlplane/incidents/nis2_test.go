@@ -145,7 +145,6 @@ func TestUnknownNIS2KeepsACaseOpen(t *testing.T) {
 			}
 		}
 		for name, company := range map[string]incidents.Company{"nothing recorded": {Jurisdiction: "EU"}, "size not known": {Jurisdiction: "EU", Entity: law.Entity{Type: law.UnknownType, Services: []law.Service{law.Cloud}}}, "in scope": important} {
-			company.Version = 0
 			must[incidents.Company](t)(w.incidents.SetCompany(w.ctx, w.all, company))
 			c := w.open(nil)
 			refused(c, name)
@@ -157,6 +156,7 @@ func TestUnknownNIS2KeepsACaseOpen(t *testing.T) {
 			}
 			must[incidents.Case](t)(w.incidents.Close(w.ctx, w.all, c.ID, closing))
 		}
+		must[incidents.Company](t)(w.incidents.SetCompany(w.ctx, w.all, important))
 		answered := w.open(nil)
 		w.impact(answered, quiet)
 		must[incidents.Case](t)(w.incidents.Close(w.ctx, w.all, answered.ID, closing))
