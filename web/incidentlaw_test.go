@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"ostler/controlplane/incidents"
+	"ostler/controlplane/incidents/law"
 )
 
 // What the company is to NIS2 is recorded and said, and what an incident is judged
@@ -31,6 +32,12 @@ func TestWhatNIS2Asks(t *testing.T) {
 	}
 	opened := ada.post("/incidents", "title", "The name servers are away")
 	at, _, _ := strings.Cut(opened.location(), "?")
+	no := law.No
+	ok[incidents.Case](t)(h.incidents.Update(h.ctx, all, strings.TrimPrefix(at, "/incidents/"), 0, incidents.CaseChange{OurData: &no}))
+	ok[incidents.Case](t)(h.incidents.Affect(h.ctx, all, strings.TrimPrefix(at, "/incidents/"), incidents.Affect{Customers: []string{h.maple.ID}, State: incidents.Possible, Because: "It is their server"}))
+	if body = ada.page(at); !strings.Contains(body, "Answer whether it is significant for NIS2") {
+		t.Error("the case’s steps do not ask whether it is significant")
+	}
 	ada.follow(at+"/impact", "version", version(ada.page(at+"/impact")), "outage_minutes", "31", "malicious", "no", "physical_access", "no", "trade_secrets", "unknown", "harm", "no", "intrusion", "yes", "recurring", "no")
 	body = ada.page(at + "/impact")
 	for _, want := range []string{`value="31"`, "Somebody died, or their health was damaged considerably", "Trade secrets were taken out"} {

@@ -133,6 +133,11 @@ func (v *visit) workSteps(x caseParts, add adder) {
 	if len(c.Decisions) == 0 && len(c.Affected) > 0 {
 		add(ToneWarn, v.t("inc.s_decide"), v.t("inc.s_decide_why"), Link{v.t("inc.decide"), at + "/decide"}, false)
 	}
+	if slices.ContainsFunc(x.clocks, func(k incidents.Clock) bool {
+		return k.State == incidents.Unknown && k.Deadline.Rule.Trigger == law.SignificantAware
+	}) {
+		add(ToneWarn, v.t("inc.s_nis2"), v.t("inc.s_nis2_why"), Link{v.t("inc.impact"), at + "/impact"}, false)
+	}
 	for _, t := range c.Tasks {
 		if t.DoneAt.IsZero() && !t.DueAt.IsZero() && t.DueAt.Before(v.now.Add(dueSoon)) {
 			add(ToneWarn, short(plain(t.Text)), v.dueWords(t.DueAt), Link{v.t("inc.task_do"), at + "/tasks/" + t.ID}, false)

@@ -42,7 +42,7 @@ func (s *Service) readTheirs(tx *db.Tx, d *dossier) error {
 	}
 	d.theySaid = map[string][]TheirWord{}
 	for _, r := range rows {
-		by, err := s.open(r.CustomerID, "incident_theirs", "told_by", r.ID, r.ToldBy)
+		by, err := s.openOr(r.CustomerID, "incident_theirs", "told_by", r.ID, r.ToldBy)
 		if err != nil {
 			return err
 		}
