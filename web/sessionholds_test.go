@@ -10,6 +10,7 @@ import (
 	"ostler/controlplane/findings"
 	"ostler/controlplane/identity"
 	"ostler/controlplane/policy"
+	"ostler/controlplane/sessions"
 )
 
 // One person releases a hold alone: with a reason, what follows said before, the
@@ -75,5 +76,9 @@ func TestAHoldReleasedByOnePerson(t *testing.T) {
 	}
 	if a := ada.get("/sessions/holds/hld_00000000000000000000000000/alone"); a.status != http.StatusNotFound {
 		t.Errorf("no such hold: %d", a.status)
+	}
+	ok[sessions.Hold](t)(h.sessions.Hold(h.ctx, all, sessions.Hold{Customer: h.harbour.ID, Reason: "Kept because of an incident"}))
+	if body := ada.page("/sessions/holds"); !strings.Contains(between(body, `id="holds"`, "</section>"), "by itself") {
+		t.Error("a hold that the plane placed names nobody")
 	}
 }

@@ -124,7 +124,7 @@ func (v *visit) holdGrid(items []sessions.Hold) (Grid, error) {
 	if err != nil {
 		return Grid{}, err
 	}
-	who, err := v.p.Identity.Names(v.ctx, keysOf(staff))
+	who, err := v.staffNames(keysOf(staff)...)
 	if err != nil {
 		return Grid{}, err
 	}
