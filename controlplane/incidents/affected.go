@@ -144,7 +144,7 @@ func (s *Service) Affect(ctx context.Context, scope policy.Scope, id string, in 
 	return s.change(ctx, scope, id, "affect", func(tx *db.Tx, row *caseRow, d *caseData) ([]string, error) {
 		servers, err1 := s.serversOf(tx, scope, in.Servers)
 		named, err2 := s.customersOf(tx, scope, in.Customers)
-		since, err3 := s.when("/since", in.Since, zoneNamed(row.Zone), tx.Now)
+		since, err3 := s.awareWhen("/since", in.Since, zoneNamed(row.Zone), tx.Now)
 		if err := joinFields([]error{err1, err2, err3}); err != nil {
 			return nil, err
 		}

@@ -69,7 +69,7 @@ func (s *Service) Assert(ctx context.Context, scope policy.Scope, id string, in 
 		}
 	}
 	return s.change(ctx, scope, id, "assert", func(tx *db.Tx, row *caseRow, _ *caseData) ([]string, error) {
-		at, err := s.when("/aware", in.Aware, zoneNamed(row.Zone), tx.Now)
+		at, err := s.awareWhen("/aware", in.Aware, zoneNamed(row.Zone), tx.Now)
 		if err != nil {
 			return nil, err
 		}

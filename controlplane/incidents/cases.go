@@ -161,7 +161,7 @@ func (s *Service) backTo(tx *db.Tx, d *dossier, known time.Time) error {
 	d.row, d.data, d.known, d.zone = was.Row, was.Data, known, zoneNamed(was.Row.Zone)
 	d.affected = slices.DeleteFunc(d.affected, func(r affectedRow) bool { return d.stateOf(r) == "" })
 	d.decisions = slices.DeleteFunc(d.decisions, func(x Decision) bool { return x.At.After(known) })
-	d.assertions = slices.DeleteFunc(d.assertions, func(a law.Assertion) bool { return a.RecordedAt.After(known) })
+	d.assertions = slices.DeleteFunc(d.assertions, func(a law.Assertion) bool { return a.RecordedAt.After(known) || d.brought[a.ID] > known.UnixMilli() })
 	for i, a := range d.assertions {
 		if a.ConfirmedAt.After(known) {
 			d.assertions[i].ConfirmedBy, d.assertions[i].ConfirmedAt = "", time.Time{}
@@ -271,7 +271,7 @@ func (s *Service) Update(ctx context.Context, scope policy.Scope, id string, ver
 			return nil, err
 		}
 		if in.Impact != nil {
-			if err := s.noteSignificant(tx, *row, *d); err != nil {
+			if err := s.noteSignificant(tx, *row, d); err != nil {
 				return nil, err
 			}
 		}

@@ -197,13 +197,13 @@ func (d *dossier) effective(customer string, c law.Certainty) (law.Assertion, bo
 }
 
 // caseAware is when the case as a whole was suspected, and held to be certain;
-// what is certain of one customer is certain of the case. Zero is not.
+// what is certain of one customer is certain of the case, and stays so where they
+// are split off. Zero is not.
 func (d *dossier) caseAware() (suspected, certain time.Time) {
-	subjects := []string{""}
-	for _, r := range d.affected {
-		subjects = append(subjects, r.CustomerID)
-	}
-	for _, who := range subjects {
+	for who := range d.sorted().said {
+		if who == law.TheIncident {
+			continue
+		}
 		if a, ok := d.effective(who, law.Certain); ok {
 			certain = earlier(certain, a.At)
 		}
@@ -249,10 +249,11 @@ func earlier(a, b time.Time) time.Time {
 }
 
 // delivered are the notices to an audience that were delivered or handed in by
-// d.known, the earliest first; of the clocks that run now.
+// d.known, the earliest first; of the clocks that run now. What was sent before a case
+// was reopened on new facts says nothing of them, whenever somebody opens it.
 func (d *dossier) delivered(to Audience, customer string, regimes ...string) (out []told) {
 	for _, n := range d.sorted().told[customer] {
-		if n.Audience != to || n.ToldAt == 0 || n.ToldAt > d.known.UnixMilli() || n.ToldAt < d.clockFrom() {
+		if n.Audience != to || n.ToldAt == 0 || n.ToldAt > d.known.UnixMilli() || min(n.ToldAt, cmp.Or(n.SentAt, n.ToldAt)) < d.clockFrom() {
 			continue
 		}
 		if !ofBreach(n.Purpose) || d.withdrawn(n) {

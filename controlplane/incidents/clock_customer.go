@@ -44,15 +44,17 @@ func (d *dossier) customerClock(r affectedRow) (c Clock, ok bool) {
 		return Clock{}, false
 	}
 	met := d.toldAt(r.CustomerID)
-	for _, t := range d.termsDuring(r, met) {
+	for _, t := range d.termsDuring(r, suspected, met) {
 		if x, found := d.byTerms(r, t, suspected, known); found && (!ok || sooner(x, c)) {
 			c, ok = x, true
 		}
 	}
 	if !ok {
-		return Clock{Title: "Tell the customer, as their processor", Customer: r.CustomerID, State: Unknown, Why: "No rule was in force then."}, true
+		c = noRule(r.CustomerID, known.IsZero())
 	}
-	c = d.settle(c, met)
+	if c = d.settle(c, met); !ok && c.State == Running {
+		c.State, c.Why = Unknown, "No rule was in force then."
+	}
 	if state == Cleared && met.IsZero() {
 		c.State, c.Why = NotDue, "They are shown not to be affected."
 	}
@@ -60,6 +62,13 @@ func (d *dossier) customerClock(r affectedRow) (c Clock, ok bool) {
 		c.Why = "They may be affected: this is what would be due were it certain."
 	}
 	return c, true
+}
+
+// noRule is the duty to tell a customer where the rules know no time for it: it is
+// there all the same.
+func noRule(customer string, shadow bool) Clock {
+	rule := law.Rule{ID: ruleProcessor, Title: "Tell the customer, as their processor", Trigger: law.ProcessorAware, Undue: true, Recipient: law.ToController}
+	return Clock{Rule: rule.ID, Title: rule.Title, Customer: customer, Shadow: shadow, Deadline: law.Deadline{Rule: rule}}
 }
 
 // sooner reports whether a counts rather than b: one that runs before a shadow,
@@ -97,9 +106,10 @@ func (d *dossier) byTerms(r affectedRow, t Terms, suspected, known time.Time) (C
 }
 
 // termsDuring are the versions of a customer's terms that were in force between
-// their coming into the case and their being told (or its end).
-func (d *dossier) termsDuring(r affectedRow, met time.Time) (out []Terms) {
-	from, until := r.AddedAt, d.known.UnixMilli()
+// their clock's beginning, which may be before they came into the case, and their
+// being told (or its end). That nothing was agreed counts as of their coming in.
+func (d *dossier) termsDuring(r affectedRow, suspected, met time.Time) (out []Terms) {
+	from, until := min(r.AddedAt, suspected.UnixMilli()), d.known.UnixMilli()
 	for _, end := range []int64{controlplane.Millis(met), d.row.ClosedAt} {
 		if end > 0 {
 			until = min(until, end)
@@ -107,8 +117,12 @@ func (d *dossier) termsDuring(r affectedRow, met time.Time) (out []Terms) {
 	}
 	versions := d.terms[r.CustomerID]
 	for i, v := range append([]termsRow{{CustomerID: r.CustomerID}}, versions...) {
-		over := i < len(versions) && versions[i].RecordedAt <= from // the next one was there already
-		if over || v.RecordedAt > max(until, from) {
+		since := from
+		if i == 0 {
+			since = r.AddedAt
+		}
+		over := i < len(versions) && versions[i].RecordedAt <= since // the next one was there already
+		if over || v.RecordedAt > max(until, r.AddedAt) {
 			continue
 		}
 		if t, err := v.terms(); err == nil {

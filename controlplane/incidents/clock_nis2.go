@@ -32,12 +32,15 @@ func (d *dossier) significantAware(s law.Significance) (since time.Time, shadow 
 // noteSignificant writes down that somebody is certain of a significant incident: who
 // answers so says so. That a service was away is certain since it was seen, the
 // earliest word about the case; anything else since now. Earlier words stand.
-func (s *Service) noteSignificant(tx *db.Tx, row caseRow, data caseData) error {
+func (s *Service) noteSignificant(tx *db.Tx, row caseRow, data *caseData) error {
 	d, err := s.dossierIn(tx, everyone(), row.ID)
 	if err != nil {
 		return err
 	}
-	is := law.Significant(d.company().Entity, impactOf(data))
+	is := law.Significant(d.company().Entity, impactOf(*data))
+	if is.Answer == law.Yes && law.Significant(d.company().Entity, d.impact()).Answer != law.Yes {
+		data.SignificantAt = tx.NowMillis()
+	}
 	if _, certain := d.effective(law.TheIncident, law.Certain); certain || is.Answer != law.Yes {
 		return nil
 	}
@@ -68,14 +71,23 @@ func (d *dossier) significantClocks(jurisdiction string) (out []Clock) {
 			c = d.settle(c, nth(d.handedIn(rule), handed))
 			handed++
 		}
-		out = append(out, d.notSignificant(d.notDue(bySignificance(c, s)), rules))
+		out = append(out, d.notSignificant(d.notDueNIS2(bySignificance(c, s), s), rules))
 	}
 	if s.Answer != law.No {
 		for _, c := range d.finals(jurisdiction) {
-			out = append(out, d.notDue(c))
+			out = append(out, d.notDueNIS2(c, s))
 		}
 	}
 	return out
+}
+
+// notDueNIS2 applies a decision about one rule alone, unless it was made before the
+// incident was recorded as significant: that is a new fact, which asks for another.
+func (d *dossier) notDueNIS2(c Clock, s law.Significance) Clock {
+	if x, ok := d.decided(c.Rule); ok && s.Answer == law.Yes && x.At.UnixMilli() < d.data.SignificantAt {
+		return c
+	}
+	return d.notDue(c)
 }
 
 // notSignificant applies a decision that the early warning is not due to what would
@@ -153,7 +165,7 @@ func lateIn(sent []told, due time.Time) time.Time {
 func (d *dossier) finals(jurisdiction string) (out []Clock) {
 	sent := d.delivered(ToCSIRT, "")
 	second := 1
-	if x, ok := d.decided("nis2-23-notification"); ok && x.NotDue {
+	if x, ok := d.decided("nis2-23-notification"); ok && x.NotDue && x.At.UnixMilli() >= d.data.SignificantAt {
 		second = 0 // the early warning was all of it
 	}
 	submitted := nth(sent, second)

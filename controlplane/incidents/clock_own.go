@@ -34,13 +34,16 @@ func (d *dossier) ownClocks() (out []Clock) {
 
 // jurisdictions are whose law is ours: that of the main establishment, and the
 // Union's where we have an establishment in it, where people in it are affected, or
-// where nothing is recorded.
+// where nothing is recorded. The United Kingdom's is apart, and is ours where people
+// in it are affected.
 func jurisdictions(c Company, peopleIn []string) []string {
 	switch {
 	case c.Jurisdiction == "UK" && (c.Establishment || slices.ContainsFunc(peopleIn, law.InUnion)):
 		return []string{"UK", "EU"}
 	case c.Jurisdiction == "UK":
 		return []string{"UK"}
+	case slices.Contains(peopleIn, "GB"):
+		return []string{"EU", "UK"}
 	}
 	return []string{"EU"}
 }
@@ -68,6 +71,8 @@ func (d *dossier) toAuthorities(c Clock, rule law.Rule) Clock {
 	if !all || rule.Jurisdiction != "EU" || telecoms(rule) {
 		return d.settle(c, nth(sent, 0))
 	}
+	// What one authority is told later is no first notice to another.
+	sent = slices.DeleteFunc(sent, func(n told) bool { return n.Purpose != First })
 	c = d.settle(c, nth(sent, max(len(countries), 1)-1))
 	if c.State == NotDue {
 		return c
@@ -140,10 +145,25 @@ func (d *dossier) controllerClock(rule law.Rule, trigger time.Time, shadow bool)
 	if risk, decided := d.decidedAsOurs(""); decided && !risk.Authority && !met(c) && !telecoms(rule) {
 		c.State, c.Why = NotDue, "Decided: "+risk.Reasons
 	}
-	if _, decided := d.decidedAsOurs(c.Rule); !decided && !telecoms(rule) {
-		return c, true
+	if telecoms(rule) {
+		return d.notDue(c), true
 	}
-	return d.notDue(c), true
+	return d.notDueAsOurs(c), true
+}
+
+// notDueAsOurs applies a decision about one rule alone that was made about our own
+// data, unless a later one about the risk says that they are told.
+func (d *dossier) notDueAsOurs(c Clock) Clock {
+	x, ok := d.decidedAsOurs(c.Rule)
+	risk, _ := d.decidedAsOurs("")
+	tell := risk.Authority
+	if c.Deadline.Rule.Recipient == law.ToPeople {
+		tell = risk.People
+	}
+	if !ok || tell && risk.At.After(x.At) {
+		return c
+	}
+	return d.notDue(c)
 }
 
 // oursUnknown is a duty of which it is not known whether it is ours: nobody has said
@@ -187,10 +207,7 @@ func (d *dossier) peopleClock(c Clock, rule law.Rule) Clock {
 	case !risk.People:
 		c.State, c.Why = NotDue, "Decided: "+risk.Reasons
 	}
-	if _, decided := d.decidedAsOurs(c.Rule); !decided {
-		return c
-	}
-	return d.notDue(c)
+	return d.notDueAsOurs(c)
 }
 
 func met(c Clock) bool { return c.State == Met || c.State == MetLate }

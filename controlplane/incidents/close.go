@@ -27,7 +27,9 @@ func (s *Service) Contain(ctx context.Context, scope policy.Scope, id string, at
 }
 
 // Handled says that the incident is handled: a final report is due a month later
-// where one of progress was due before. Permission: incident.write.
+// where one of progress was due before. A later word moves it to an earlier time, and
+// never to a later one. Permission: incident.write. Errors: invalid, not found,
+// conflict for a later time, or where the case does not go on.
 func (s *Service) Handled(ctx context.Context, scope policy.Scope, id string, at At, how string) (out Case, err error) {
 	if how, err = textField("/how", how, maxPassage, true); err != nil {
 		return out, err
@@ -36,6 +38,9 @@ func (s *Service) Handled(ctx context.Context, scope policy.Scope, id string, at
 		t, err := s.when("/at", at, zoneNamed(row.Zone), tx.Now)
 		if err != nil {
 			return nil, err
+		}
+		if row.HandledAt > 0 && t.UnixMilli() > row.HandledAt {
+			return nil, conflict("Write an earlier time, or decide with reasons which report is not due.", "It is recorded as handled at an earlier time, and the final report is due by that")
 		}
 		row.HandledAt, d.HandledHow = t.UnixMilli(), how
 		return nil, s.enter(tx, row.ID, "incident.handled", map[string]any{"at": controlplane.Instant(t)}, map[string]string{"how": how})
@@ -97,6 +102,9 @@ func (s *Service) mayClose(tx *db.Tx, id string) error {
 			}
 		}
 	}
+	if !d.certainOf("") {
+		return conflict("Say since when it is certain, or that it was a false alarm.", "It is suspected, and nobody has decided whether it is so")
+	}
 	if d.row.ours() == law.Unknown {
 		return conflict("Say yes or no with what is known of the case, and close it then.", oursUnsaid)
 	}
@@ -115,6 +123,9 @@ func (s *Service) mayClose(tx *db.Tx, id string) error {
 func (c Clock) undone() bool {
 	rule := c.Deadline.Rule
 	if c.State == Unknown && rule.Trigger == law.SignificantAware {
+		return true
+	}
+	if c.State == Unknown && rule.Trigger == law.ProcessorAware && !c.Shadow { // the rules know no time for it
 		return true
 	}
 	return !c.Shadow && rule.Recipient != law.Theirs && (c.State == Running || c.State == Late || c.State == Unknown && rule.Trigger == law.ControllerAware)
@@ -137,7 +148,7 @@ func (s *Service) Reopen(ctx context.Context, scope policy.Scope, id string, in 
 		return out, err
 	}
 	return s.change(ctx, scope, id, "reopen", func(tx *db.Tx, row *caseRow, d *caseData) ([]string, error) {
-		at, err := s.when("/aware", in.Aware, zoneNamed(row.Zone), tx.Now)
+		at, err := s.awareWhen("/aware", in.Aware, zoneNamed(row.Zone), tx.Now)
 		if err != nil {
 			return nil, err
 		}

@@ -43,15 +43,23 @@ func (s *Service) TheyKnew(ctx context.Context, scope policy.Scope, id, customer
 }
 
 // theyKnew is since when a customer says that they knew, as it was written down last
-// by d.known, and who wrote it; zero is that nobody did.
+// by d.known, and who wrote it; zero is that nobody did. What they knew before a case
+// was reopened on new facts is not of these.
 func (d *dossier) theyKnew(r affectedRow) (at time.Time, by string) {
+	ms, by := knewLast(r.History, d.known.UnixMilli(), d.clockFrom())
+	return controlplane.FromMillis(ms), by
+}
+
+// knewLast is since when a customer says that they knew, as it was written down last
+// between two instants, and who wrote it; 0 is that nobody did. All are Unix milliseconds.
+func knewLast(written string, until, from int64) (at int64, by string) {
 	var history []stateAt
-	if err := json.Unmarshal([]byte(r.History), &history); err != nil {
-		return at, ""
+	if err := json.Unmarshal([]byte(written), &history); err != nil {
+		return 0, ""
 	}
 	for _, h := range history {
-		if h.TheyKnew > 0 && h.At <= d.known.UnixMilli() {
-			at, by = controlplane.FromMillis(h.TheyKnew), h.By
+		if h.TheyKnew > 0 && h.At <= until && h.At >= from {
+			at, by = h.TheyKnew, h.By
 		}
 	}
 	return at, by

@@ -52,7 +52,7 @@ func (s *Service) Merge(ctx context.Context, scope policy.Scope, id, into, why s
 		if err != nil {
 			return nil, err
 		}
-		if err := s.moveNotices(tx, from.ID, row.ID); err != nil {
+		if err := s.moveNotices(tx, from.ID, row.ID, from.ClockFrom); err != nil {
 			return nil, err
 		}
 		widen(row, d, from, was, tx.NowMillis())
@@ -77,6 +77,9 @@ func widen(row *caseRow, d *caseData, from caseRow, was caseData, now int64) {
 	row.Kinds = joined(distinct(append(parted[Kind](row.Kinds), parted[Kind](from.Kinds)...)))
 	if d.Impact != nil || was.Impact != nil {
 		worst := worstOf(impactOf(*d), impactOf(was))
+		if worst != impactOf(*d) {
+			d.SignificantAt = now // what was decided here was not about theirs
+		}
 		d.Impact = &worst
 	}
 	d.widenFacts(was)
@@ -234,6 +237,7 @@ func (s *Service) bring(tx *db.Tx, p part) (touched []string, err error) {
 
 // bringCustomer has a customer be in another case as surely as in either.
 func (s *Service) bringCustomer(tx *db.Tx, p part, r affectedRow, there map[string]affectedRow) error {
+	now := tx.NowMillis()
 	because, err := s.open(r.CustomerID, "incident_affected", "because", p.from.ID, r.Because)
 	if err != nil {
 		return err
@@ -243,6 +247,7 @@ func (s *Service) bringCustomer(tx *db.Tx, p part, r affectedRow, there map[stri
 		return err
 	}
 	to, ok := there[r.CustomerID]
+	was := to.History
 	rank := map[string]int{string(Certain): 3, string(Possible): 2, string(Cleared): 1}
 	if !ok || to.RemovedAt > 0 || rank[r.State] > rank[to.State] {
 		r.Servers = joined(distinct(append(parted[string](r.Servers), parted[string](to.Servers)...)))
@@ -256,7 +261,13 @@ func (s *Service) bringCustomer(tx *db.Tx, p part, r affectedRow, there map[stri
 		to.CaseID = p.into.ID
 	} else {
 		to.Servers = joined(distinct(append(parted[string](to.Servers), parted[string](r.Servers)...)))
+		if to.History, err = historyBrought(was, r, "", now); err != nil {
+			return err
+		}
 		return db.Upsert(tx, &to, "case_id", "customer_id")
+	}
+	if to.History, err = historyBrought(was, r, AffectedState(r.State), now); err != nil {
+		return err
 	}
 	if to.Because, err = s.seal(r.CustomerID, "incident_affected", "because", p.into.ID, because); err != nil {
 		return err
@@ -265,6 +276,23 @@ func (s *Service) bringCustomer(tx *db.Tx, p part, r affectedRow, there map[stri
 		return err
 	}
 	return db.Upsert(tx, &to, "case_id", "customer_id")
+}
+
+// historyBrought adds to a customer's history in a case, from now, what came with them
+// from another one: their state unless "", and since when they say that they knew. What
+// was known here before stays what was known.
+func historyBrought(history string, r affectedRow, state AffectedState, now int64) (string, error) {
+	var more []stateAt
+	if at, by := knewLast(r.History, now, 0); at > 0 {
+		more = append(more, stateAt{At: now, TheyKnew: at, By: by})
+	}
+	if state != "" {
+		more = append(more, stateAt{At: now, State: state})
+	}
+	if len(more) == 0 {
+		return history, nil
+	}
+	return withState(history, more...)
 }
 
 // Split makes a case of its own of a part of another; their clocks run on in it.
@@ -349,7 +377,7 @@ func (s *Service) splitOff(tx *db.Tx, p part, d caseData, title, why string) (st
 	row := p.from
 	row.ID, row.Year, row.Seq, row.Version, row.OurData, row.FrozenUntil = controlplane.NewID(controlplane.PrefixIncident), int64(year), seq, 0, oursApart(p.from), 0
 	row.NextDue, row.ShadowDue, row.Late, row.WakeAt, row.OpenedAt, row.OpenedBy = 0, 0, 0, 0, p.from.OpenedAt, actorOf(tx.Context()).ID
-	if err := s.saveCase(tx, &row, caseData{Title: title, Summary: d.Summary, Impact: d.Impact, PeopleIn: d.PeopleIn}); err != nil {
+	if err := s.saveCase(tx, &row, caseData{Title: title, Summary: d.Summary, Impact: d.Impact, PeopleIn: d.PeopleIn, OurDataAt: d.OurDataAt}); err != nil {
 		return "", err
 	}
 	if err := s.enter(tx, row.ID, "incident.opened", map[string]any{"number": row.numberOf(), "drill": row.Drill == 1, "servers": p.servers, "from": p.from.ID}, map[string]string{"title": title}); err != nil {
@@ -388,7 +416,7 @@ func (s *Service) leave(tx *db.Tx, p part, customers []string) error {
 		if err := s.mootAsked(tx, p.from.ID, "they are in a case of their own now", customers...); err != nil {
 			return err
 		}
-		if err := s.moveNotices(tx, p.from.ID, p.into.ID, customers...); err != nil {
+		if err := s.moveNotices(tx, p.from.ID, p.into.ID, 0, customers...); err != nil {
 			return err
 		}
 	}

@@ -97,7 +97,7 @@ func (s *Service) checkOpening(ctx context.Context, scope policy.Scope, in NewCa
 			return err
 		}
 		o.zone = zone
-		o.aware, err = s.when("/aware", in.Aware, zone, now)
+		o.aware, err = s.awareWhen("/aware", in.Aware, zone, now)
 		errs = append(errs, err)
 		o.detected, err = s.when("/detected", in.Detected, zone, now)
 		errs = append(errs, err)
@@ -195,6 +195,20 @@ func (s *Service) when(pointer string, at At, zone *time.Location, now time.Time
 		return t, invalid(pointer, "This is in the future.")
 	}
 	return t.UTC().Truncate(time.Millisecond), nil
+}
+
+// gdprFrom is since when the GDPR applies (Article 99): the first law on breaches that
+// every rule here goes back to.
+var gdprFrom = time.Date(2018, 5, 25, 0, 0, 0, 0, time.UTC)
+
+// awareWhen reads since when somebody was aware. Errors: those of when, and invalid
+// for before the law: a year that was mistyped would begin a clock that no rule knows.
+func (s *Service) awareWhen(pointer string, at At, zone *time.Location, now time.Time) (time.Time, error) {
+	t, err := s.when(pointer, at, zone, now)
+	if err == nil && t.Before(gdprFrom) {
+		return t, invalid(pointer, "This is before the GDPR applied, on 25 May 2018: look at the year.")
+	}
+	return t, err
 }
 
 // serversOf and customersOf find what somebody named, by id or name.

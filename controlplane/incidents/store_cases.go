@@ -57,13 +57,16 @@ type caseData struct {
 	// OurDataAt is when it was first said that our own data is touched, in Unix
 	// milliseconds: 0 is never, ourDataAlways with the opening. OursSaidAt is when
 	// that was said last: decisions from before were not about our data.
-	OurDataAt    int64   `json:"our_data_at,omitempty"`
-	OursSaidAt   int64   `json:"ours_said_at,omitempty"`
-	ContainedHow string  `json:"contained_how,omitempty"`
-	HandledHow   string  `json:"handled_how,omitempty"`
-	ClosedWhy    string  `json:"closed_why,omitempty"`
-	FrozenGround string  `json:"frozen_ground,omitempty"`
-	Facts        []Field `json:"facts,omitempty"`
+	OurDataAt  int64 `json:"our_data_at,omitempty"`
+	OursSaidAt int64 `json:"ours_said_at,omitempty"`
+	// SignificantAt is when an answer about its size made the incident significant for
+	// NIS2, the last time: decisions from before were not about that.
+	SignificantAt int64   `json:"significant_at,omitempty"`
+	ContainedHow  string  `json:"contained_how,omitempty"`
+	HandledHow    string  `json:"handled_how,omitempty"`
+	ClosedWhy     string  `json:"closed_why,omitempty"`
+	FrozenGround  string  `json:"frozen_ground,omitempty"`
+	Facts         []Field `json:"facts,omitempty"`
 }
 
 // ourDataAlways is an OurDataAt before every awareness.

@@ -168,10 +168,11 @@ func (d *dossier) theirAware(r affectedRow) time.Time {
 	return earlier(d.toldAt(r.CustomerID), knew)
 }
 
-// saidBy is what a customer told us of their steps, as far as it was known.
+// saidBy is what a customer told us of their steps, as far as it was known; not what
+// they did before the case was reopened on new facts.
 func (d *dossier) saidBy(customer string) (out []TheirWord) {
 	for _, w := range d.theySaid[customer] {
-		if !w.RecordedAt.After(d.known) {
+		if !w.RecordedAt.After(d.known) && w.RecordedAt.UnixMilli() >= d.clockFrom() {
 			out = append(out, w)
 		}
 	}
