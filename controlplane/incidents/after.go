@@ -80,7 +80,7 @@ func (f folder) whenKnown() Section {
 }
 
 func (f folder) firstTold() (first time.Time) {
-	for _, n := range f.sent() {
+	for _, n := range f.told() {
 		if n.Audience == ToCustomer && !n.ToldAt.IsZero() && (first.IsZero() || n.ToldAt.Before(first)) {
 			first = n.ToldAt
 		}

@@ -130,7 +130,13 @@ const notKnown = "Not known yet."
 // concerns reports whether a case belongs into the register.
 func (f folder) concerns() bool {
 	certain := slices.ContainsFunc(f.c.Awareness, func(a law.Assertion) bool { return a.Certainty == law.Certain && a.Customer != law.TheIncident })
-	return certain || len(f.sent()) > 0
+	return certain || len(f.told()) > 0
+}
+
+// told are those of them that tell of a breach: that data is kept longer goes out
+// from the first suspicion on, and tells of none.
+func (f folder) told() []Notice {
+	return slices.DeleteFunc(f.sent(), func(n Notice) bool { return n.Purpose == Freezing })
 }
 
 // sent are the notices that somebody was sent, or that were handed in.
@@ -180,7 +186,7 @@ func (f folder) toldAuthority() bool {
 
 func (s *Service) registerEntry(f folder) RegisterEntry {
 	e := RegisterEntry{Case: f.c, Facts: f.facts(), Effects: f.effects(), Remedies: f.remedies(), Cause: or(f.fact("nature"), "Not recorded yet."), NotTold: f.notTold(), Delay: f.delay()}
-	for _, n := range f.sent() {
+	for _, n := range f.told() {
 		e.Recipients = append(e.Recipients, Told{Notice: n.ID, To: f.whom(n), Audience: n.Audience, Phase: n.Phase, SentAt: n.SentAt, ToldAt: n.ToldAt})
 	}
 	end := f.c.ClosedAt

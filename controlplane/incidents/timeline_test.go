@@ -12,6 +12,7 @@ import (
 	"ostler/controlplane/customers"
 	"ostler/controlplane/incidents"
 	"ostler/controlplane/incidents/law"
+	"ostler/controlplane/mail"
 )
 
 func (w *world) timeline(c incidents.Case, from, to time.Time) ([]incidents.Moment, []string) {
@@ -215,6 +216,32 @@ func TestAuthorityForm(t *testing.T) {
 		}
 		if _, err := w.incidents.AuthorityForm(w.ctx, w.all, c.ID, "fbi"); code(err) != controlplane.CodeInvalid {
 			t.Errorf("another: got %v", err)
+		}
+	})
+}
+
+// That data is kept longer goes out from the first suspicion on: it enters nothing
+// in the register, and no paper calls it the first notice.
+func TestPapersKnowAFreezeFromANotice(t *testing.T) {
+	each(t, func(w *world) {
+		t := w.t
+		w.known()
+		w.contactable()
+		c := w.open([]customers.Server{w.mapleOne}, func(in *incidents.NewCase) { in.Certainty = law.Suspected })
+		w.run()
+		same(t, "told", w.sent(mail.IncidentFreeze), []string{"anna@maple.example"})
+		if got := w.register(0); len(got) != 0 {
+			t.Errorf("a suspicion: got %+v", got)
+		}
+		w.affect(c, w.maple)
+		if got := w.register(0); len(got) != 1 || len(got[0].Recipients) != 0 {
+			t.Errorf("certain, nobody told: got %+v", got)
+		}
+		p := must[incidents.Paper](t)(w.incidents.AfterAction(w.ctx, w.all, c.ID))
+		for _, r := range p.Sections[1].Rows {
+			if strings.Contains(r[0], "first customer") {
+				t.Errorf("got %q", r)
+			}
 		}
 	})
 }
