@@ -72,7 +72,7 @@ func (v *visit) oursField(was law.Answer) FormField {
 func (p *Portal) incidentEdit(v *visit) error { return v.caseStep(policy.IncidentWrite, v.editForm) }
 
 func (p *Portal) incidentSave(v *visit) error {
-	return v.caseDo(policy.IncidentWrite, v.editForm, "saved", "known", func(scope policy.Scope, c incidents.Case) error {
+	return v.endsCase(v.editForm, "saved", "known", func(scope policy.Scope, c incidents.Case) (incidents.Case, error) {
 		title, summary, kinds, lead, occurred := v.formValue("title"), v.text("summary"), v.kindsEntered(), v.formValue("lead"), v.at("occurred_from")
 		ours, unsafe := law.Answer(v.formValue("our_data")), v.yes("channel_unsafe")
 		people := countriesEntered(v.formValue("people_in"))
@@ -83,8 +83,7 @@ func (p *Portal) incidentSave(v *visit) error {
 		if occurred != "" && string(occurred) != c.OccurredFrom.In(v.zone).Format("2006-01-02T15:04") { // an empty one would be now
 			in.OccurredFrom = &occurred
 		}
-		_, err := p.Incidents.Update(v.ctx, scope, c.ID, v.version(), in)
-		return err
+		return p.Incidents.Update(v.ctx, scope, c.ID, v.version(), in)
 	})
 }
 

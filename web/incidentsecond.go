@@ -15,8 +15,11 @@ var askedStates = map[incidents.AskedState]look{
 
 // askedWords is what takes a clock away, as a sentence without its full stop.
 func (v *visit) askedWords(a incidents.Asked, names map[string]string) string {
-	if a.Act == incidents.AskClear {
+	switch a.Act {
+	case incidents.AskClear:
 		return v.t("inc.w_clear", "name", names[a.Customer])
+	case incidents.AskNotOurs:
+		return v.t("inc.w_not_ours")
 	}
 	return v.t("inc.w_false_alarm")
 }

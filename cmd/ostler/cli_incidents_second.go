@@ -16,7 +16,7 @@ type incidentAskedView struct {
 }
 
 // askedActs are what takes a clock away, in words.
-var askedActs = map[string]string{"false_alarm": "it was a false alarm", "clear": "a customer is not in it"}
+var askedActs = map[string]string{"false_alarm": "it was a false alarm", "clear": "a customer is not in it", "not_ours": "our own data are not touched"}
 
 // showAsked shows what takes a clock away, and who confirmed it.
 func (c *client) showAsked(list []incidentAskedView) error {
@@ -38,7 +38,7 @@ func (c *client) showAsked(list []incidentAskedView) error {
 func (c *client) incidentSecond() []*cobra.Command {
 	asked := textFlag{"asked", "asked", "which (sec_)"}
 	return []*cobra.Command{
-		c.incidentAct("confirm-asked", "asked/confirm", "Confirm, as another person, that it was a false alarm or that a customer is not in it", nil, []string{"asked"}, asked),
+		c.incidentAct("confirm-asked", "asked/confirm", "Confirm, as another person, what takes a clock away: a false alarm, a customer who is not in it, our own data that are not touched", nil, []string{"asked"}, asked),
 		c.incidentAct("withdraw-asked", "asked/withdraw", "Take that back, or say no to it as another person: the clocks run on", nil, []string{"asked"}, asked),
 		c.incidentAct("they-knew", "they-knew", "Write down since when a customer says that they knew of it themselves", nil, []string{"customer", "since"}, textFlag{"customer", "customer", "who"},
 			textFlag{"since", "since", "since when they say that they knew"}),

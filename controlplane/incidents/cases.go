@@ -259,12 +259,25 @@ func caseToken(token string) (at int64, id string, err error) {
 }
 
 // Update changes a case. Version is the one that was read; 0 takes any.
-// Permission: incident.write. Errors: invalid, not found, conflict where somebody
-// changed it since.
+// That our own data are not touched, after all, counts where somebody is certain once
+// another person confirms it (Case.Asked). Permission: incident.write. Errors: invalid,
+// not found, conflict where somebody changed it since.
 func (s *Service) Update(ctx context.Context, scope policy.Scope, id string, version int64, in CaseChange) (Case, error) {
+	others, err := s.writers(ctx, actorOf(ctx).ID)
+	if err != nil {
+		return Case{}, wrap("update", err)
+	}
 	return s.change(ctx, scope, id, "update", func(tx *db.Tx, row *caseRow, d *caseData) ([]string, error) {
 		if version != 0 && version != row.Version {
 			return nil, conflict("Load it again, look at what is new, and change it then.", "Somebody has changed the case since you opened it")
+		}
+		in := in // this may run again
+		if in.OurData != nil {
+			if waits, err := s.oursTakenBack(tx, *row, *in.OurData, others); err != nil {
+				return nil, err
+			} else if waits {
+				in.OurData = nil
+			}
 		}
 		changed, err := s.apply(tx, row, d, in)
 		if err != nil {

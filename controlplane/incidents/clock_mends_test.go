@@ -9,11 +9,11 @@ import (
 	"ostler/controlplane/incidents/law"
 )
 
-// ticked records whether data of our own is touched.
+// ticked records whether data of our own is touched; where it waits for him, Bob confirms it.
 func (w *world) ticked(c incidents.Case, yes bool) {
 	w.t.Helper()
 	ours := map[bool]law.Answer{true: law.Yes, false: law.No}[yes]
-	must[incidents.Case](w.t)(w.incidents.Update(w.ctx, w.all, c.ID, 0, incidents.CaseChange{OurData: &ours}))
+	w.confirmed(must[incidents.Case](w.t)(w.incidents.Update(w.ctx, w.all, c.ID, 0, incidents.CaseChange{OurData: &ours})))
 }
 
 // low decides that a risk is unlikely, and nobody is told; a minute passes.

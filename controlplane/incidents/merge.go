@@ -48,6 +48,9 @@ func (s *Service) Merge(ctx context.Context, scope policy.Scope, id, into, why s
 		if err := s.allOf(tx, &p); err != nil {
 			return nil, err
 		}
+		if err := s.mootAsked(tx, row.ID, "another case goes on in this one", ""); err != nil {
+			return nil, err
+		}
 		touched, err := s.bring(tx, p)
 		if err != nil {
 			return nil, err

@@ -22,6 +22,7 @@ type AskedAct string
 const (
 	AskFalseAlarm AskedAct = "false_alarm" // the case was one, though somebody is certain
 	AskClear      AskedAct = "clear"       // a customer who is held certain is not in it
+	AskNotOurs    AskedAct = "not_ours"    // data of our own, said to be touched, is not
 )
 
 // AskedState is what became of it.
@@ -97,6 +98,19 @@ func (s *Service) needsSecond(tx *db.Tx, row caseRow, h holding) (bool, error) {
 	return true, s.askOthers(tx, row, r, h)
 }
 
+// oursTakenBack reports whether an answer that takes back that our own data are touched
+// waits for another person: while somebody is certain, the authority's deadline hangs
+// on it. That it is not known does not follow what was known.
+func (s *Service) oursTakenBack(tx *db.Tx, row caseRow, answer law.Answer, others []identity.Person) (bool, error) {
+	if row.ours() != law.Yes || answer == law.Yes || !answer.Valid() {
+		return false, nil
+	}
+	if answer == law.Unknown {
+		return false, invalid("/our_data", "It was said that our own data are touched. Answer no if they are not.")
+	}
+	return s.needsSecond(tx, row, holding{others: others, act: AskNotOurs, why: "No data of our own (staff, billing) are touched."})
+}
+
 // certainOf reports whether a customer is held to be affected for certain; "" is
 // whether anybody is, or the case as a whole, or the incident itself.
 func (d *dossier) certainOf(customer string) bool {
@@ -128,8 +142,11 @@ func (s *Service) askOthers(tx *db.Tx, row caseRow, r askedRow, h holding) error
 		return err
 	}
 	act := "was a false alarm"
-	if h.act == AskClear {
+	switch h.act {
+	case AskClear:
 		act = "does not concern " + h.name
+	case AskNotOurs:
+		act = "does not touch our own data"
 	}
 	path := casePath(row.ID) + "#asked"
 	err = s.findings.Raise(tx, findings.Finding{Key: askedKey(r.ID), Subject: row.ID, Kind: findings.IncidentSecond, Severity: findings.Warn, Owner: findings.Ops,
@@ -198,8 +215,12 @@ func (s *Service) settleAsked(ctx context.Context, scope policy.Scope, id, asked
 		if err != nil {
 			return nil, err
 		}
-		if AskedAct(r.Act) == AskClear {
+		switch AskedAct(r.Act) {
+		case AskClear:
 			return s.clear(tx, *row, r.CustomerID, text)
+		case AskNotOurs:
+			row.OurData = oursColumn(law.No)
+			return nil, s.enter(tx, row.ID, "incident.changed", map[string]any{"fields": []string{"our_data"}, "version": row.Version + 1}, nil)
 		}
 		return nil, s.end(tx, row, d, FalseAlarm, text)
 	})

@@ -141,6 +141,47 @@ func TestClearNeedsASecond(t *testing.T) {
 }
 
 // Where nobody else may confirm it, it counts at once, and says so.
+// That our own data are touched is not taken back by one person's box.
+func TestOurDataNeedsASecond(t *testing.T) {
+	no, unknown := law.No, law.Unknown
+	lite(t, func(w *world) {
+		must[incidents.Company](t)(w.incidents.SetCompany(w.ctx, w.all, berlin))
+		c := w.open(nil, ours)
+		if _, err := w.incidents.Update(w.ctx, w.all, c.ID, 0, incidents.CaseChange{OurData: &unknown}); code(err) != controlplane.CodeInvalid {
+			t.Errorf("not known after all: got %v, want invalid", err)
+		}
+		title := "The payroll"
+		c = must[incidents.Case](t)(w.incidents.Update(w.ctx, w.all, c.ID, 0, incidents.CaseChange{OurData: &no, Title: &title}))
+		a := w.asked(c)
+		if a.Act != incidents.AskNotOurs || a.State != incidents.AskOpen || c.OurData != law.Yes || c.Title != title {
+			t.Errorf("got %+v, %s, %q", a, c.OurData, c.Title)
+		}
+		w.wantClock(c, "gdpr-33-1", "running until 2026-11-23T09:00:00Z")
+		if _, err := w.incidents.ConfirmAsked(w.ctx, w.all, c.ID, a.ID); code(err) != controlplane.CodeForbidden {
+			t.Errorf("alone: got %v, want forbidden", err)
+		}
+		w.clock.Advance(time.Hour)
+		before := w.clock.Now()
+		w.clock.Advance(time.Hour)
+		c = must[incidents.Case](t)(w.incidents.ConfirmAsked(w.asBob(), w.all, c.ID, a.ID))
+		if c.State != incidents.Open || c.OurData != law.No {
+			t.Errorf("confirmed: %s, %s", c.State, c.OurData)
+		}
+		w.wantClock(c, "gdpr-33-1", "not_due until 2026-11-23T09:00:00Z")
+		if got, want := state(w.asOf(c, before)["gdpr-33-1"]), "running until 2026-11-23T09:00:00Z"; got != want {
+			t.Errorf("as known before: got %q, want %q", got, want)
+		}
+	})
+	lite(t, func(w *world) { // what was asked of a case says nothing of one that comes into it
+		into, from := w.open(nil, ours), w.open(nil, ours)
+		into = must[incidents.Case](t)(w.incidents.Update(w.ctx, w.all, into.ID, 0, incidents.CaseChange{OurData: &no}))
+		into = must[incidents.Case](t)(w.incidents.Merge(w.ctx, w.all, from.ID, into.ID, "One."))
+		if got := into.Asked[0].State; got != incidents.AskMoot || into.OurData != law.Yes {
+			t.Errorf("got %s, %s", got, into.OurData)
+		}
+	})
+}
+
 func TestAlone(t *testing.T) {
 	each(t, func(w *world) {
 		gone := true

@@ -11,7 +11,7 @@ import (
 // IncidentAsked is what takes a clock away, with what became of it.
 type IncidentAsked struct {
 	ID        string `json:"id"`
-	Act       string `json:"act" enum:"false_alarm,clear"`
+	Act       string `json:"act" enum:"false_alarm,clear,not_ours"`
 	Customer  string `json:"customer,omitempty" doc:"Whom it is about; absent: the incident"`
 	Because   string `json:"because"`
 	By        string `json:"by"`
