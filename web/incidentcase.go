@@ -152,13 +152,13 @@ func (v *visit) saidOfCase(page *Incident, x caseParts) {
 	case n == 0:
 		page.Say += " " + v.t("inc.nobody_yet")
 	case certain == 0:
-		page.Say += " " + v.t("inc.may_be", "n", n, "number", capital(tx.Number(n))) + " " + v.t("inc.told_of", "n", told, "number", capital(tx.Number(told)))
+		page.Say += " " + v.t("inc.may_be", "n", n, "number", capital(tx.Number(n))) + " " + v.toldSaid(told)
 	default:
 		page.Say += " " + v.t("inc.are", "n", certain, "number", capital(tx.Number(certain)))
 		if possible > 0 {
 			page.Say += " " + v.t("inc.and_may_be", "n", possible, "number", capital(tx.Number(possible)))
 		}
-		page.Say += " " + v.t("inc.told_of", "n", told, "number", capital(tx.Number(told)))
+		page.Say += " " + v.toldSaid(told)
 	}
 	page.Tone = ToneWarn
 	switch {
@@ -169,6 +169,14 @@ func (v *visit) saidOfCase(page *Incident, x caseParts) {
 		page.Tone = ToneBad
 	}
 	page.Sub = join(v.t("inc.case", "number", c.Number), v.t("inc.opened_by", "who", x.who[c.OpenedBy], "when", v.moment(c.OpenedAt)), v.t("inc.led_by", "who", x.who[c.Lead]), v.t("inc.times_in", "zone", v.zone.String()))
+}
+
+// toldSaid is how many customers were told, as a sentence.
+func (v *visit) toldSaid(n int) string {
+	if n == 0 {
+		return v.t("inc.told_none")
+	}
+	return v.t("inc.told_of", "n", n, "number", capital(v.p.tx.Number(n)))
 }
 
 // placesOf are the places of a case's page, and its own pages.

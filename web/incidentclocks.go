@@ -151,7 +151,7 @@ func (v *visit) clockDo(c incidents.Case, k incidents.Clock) Link {
 	at := "/incidents/" + c.ID
 	switch k.Deadline.Rule.Recipient {
 	case law.ToController, law.ToCustomers:
-		return Link{v.t("inc.check_send"), at + "/notices"}
+		return Link{v.t("inc.notices_of"), at + "/notices"}
 	case law.ToAuthority, law.ToCSIRT, law.ToPeople:
 		return Link{v.t("inc.draft_it"), at + "/notices"}
 	case law.ToRegister:

@@ -48,6 +48,9 @@ func (v *visit) noticesPage(scope policy.Scope, c incidents.Case) (*CaseNotice, 
 		page.Say, page.Tone = v.t("inc.notices_drafts", "n", drafts, "number", capital(v.p.tx.Number(drafts))), ToneWarn
 	case waiting > 0:
 		page.Say, page.Tone = v.t("inc.notices_waiting", "n", waiting, "number", capital(v.p.tx.Number(waiting))), ToneBusy
+	case x.untold() > 0:
+		n := x.untold()
+		page.Say, page.Tone = v.t("inc.notices_untold", "n", n, "number", capital(v.p.tx.Number(n))), ToneBad
 	case len(x.notices) > 0:
 		page.Say = v.t("inc.notices_none_open")
 	default:

@@ -24,11 +24,23 @@ func (v *visit) nextSteps(x caseParts) []Need {
 	v.noticeSteps(x, add)
 	v.factSteps(x, add)
 	v.workSteps(x, add)
+	slices.SortStableFunc(out, func(a, b Need) int { return stepRank(a.State.Tone) - stepRank(b.State.Tone) })
 	out = out[:min(len(out), stepsShown)]
 	if len(out) > 0 {
 		out[0].Strong = true
 	}
 	return out
+}
+
+// stepRank puts what is to be done now before what is next.
+func stepRank(t Tone) int {
+	switch t {
+	case ToneBad:
+		return 0
+	case ToneWarn:
+		return 1
+	}
+	return 2
 }
 
 func toneOf(t Tone) string {
@@ -54,7 +66,11 @@ func (v *visit) noticeSteps(x caseParts, add adder) {
 		case n.State == incidents.Unreachable:
 			add(ToneBad, v.t("inc.s_call", "who", to), v.t("inc.s_call_why"), Link{v.t("inc.tell_it"), page + "/tell"}, false)
 		case n.State == incidents.Waiting && n.Author != v.actor.ID:
-			add(ToneBad, v.t("inc.s_second", "who", to), v.t("inc.s_second_why", "who", x.who[n.Author]), Link{v.t("inc.check_send"), page}, false)
+			why := "inc.s_second_waits"
+			if n.Purpose == incidents.First {
+				why = "inc.s_second_why"
+			}
+			add(ToneBad, v.t("inc.s_second", "who", to), v.t(why, "who", x.who[n.Author]), Link{v.t("inc.check_send"), page}, false)
 		}
 	}
 	switch {
@@ -64,17 +80,21 @@ func (v *visit) noticeSteps(x caseParts, add adder) {
 	case len(drafts) > 1:
 		add(ToneBad, v.t("inc.s_send_all", "n", len(drafts)), v.dueWords(drafts[0].DueAt), Link{v.t("inc.check_send"), at + "/notices"}, false)
 	}
-	untold := 0
+	if untold := x.untold(); untold > 0 {
+		add(ToneBad, v.t("inc.s_draft", "n", untold), v.t("inc.s_draft_why"), Link{v.t("inc.notices_of"), at + "/notices"}, false)
+	}
+}
+
+// untold is how many customers are affected and have no notice of it, not even a draft.
+func (x caseParts) untold() (n int) {
 	for _, a := range x.c.Affected {
 		if a.State == incidents.Certain && a.ToldAt.IsZero() && !slices.ContainsFunc(x.notices, func(n incidents.Notice) bool {
 			return n.Customer == a.Customer && n.Purpose != incidents.Freezing && n.State != incidents.Discarded
 		}) {
-			untold++
+			n++
 		}
 	}
-	if untold > 0 {
-		add(ToneBad, v.t("inc.s_draft", "n", untold), v.t("inc.s_draft_why"), Link{v.t("inc.notices_of"), at + "/notices"}, false)
-	}
+	return n
 }
 
 // dueOrder puts what has no time last.
