@@ -96,6 +96,13 @@ func TestWordsOfACase(t *testing.T) {
 			}
 		}
 	}
+	ada.follow(at+"/aware", "certainty", "certain", "ground", "The log shows it", "aware", "")
+	ada.post(at+"/notices", "audience", "customer", "purpose", "first")
+	notice := regexp.MustCompile(noticeID).FindString(ada.page(at + "/notices"))
+	ada.follow("/incidents/notices/"+notice+"/tell", "how", "call", "to", "Ines Moreau", "note", "Ines has it", "at", "")
+	if told := ada.page("/incidents/register"); !regexp.MustCompile(`Maple Bakery, [A-Z][a-z]{2} \d+ [A-Z][a-z]{2} \d{4} \d\d:\d\d CES?T`).MatchString(told) {
+		t.Error("the register does not say when they were told, with its day and zone")
+	}
 }
 
 // Cases, notices and reports are found by reference and words; a customer finds

@@ -209,7 +209,7 @@ func (v *visit) registerCells(e incidents.RegisterEntry) []Cell {
 			told.Notes = append(told.Notes, v.t("inc.reg_more", "n", len(e.Recipients)-4))
 			break
 		}
-		told.Notes = append(told.Notes, join(plain(t.To), v.momentOr(t.ToldAt, t.SentAt)))
+		told.Notes = append(told.Notes, join(plain(t.To), inCase(e.Case, v.zone, t.ToldAt, t.SentAt)))
 	}
 	if e.NotTold != "" {
 		told.Notes = append(told.Notes, v.t("inc.reg_not_told", "why", plain(e.NotTold)))
@@ -219,16 +219,6 @@ func (v *visit) registerCells(e incidents.RegisterEntry) []Cell {
 	}
 	name := Cell{Link: Link{short(plain(e.Case.Title)), "/incidents/" + e.Case.ID}, Strong: true, Notes: []string{e.Case.Number, v.caseState(e.Case).Word}}
 	return []Cell{name, facts, {Notes: []string{plain(e.Effects)}}, {Notes: []string{plain(e.Remedies)}}, told, v.orDash(e.KeptUntil)}
-}
-
-func (v *visit) momentOr(t, or time.Time) string {
-	switch {
-	case !t.IsZero():
-		return v.moment(t)
-	case !or.IsZero():
-		return v.moment(or)
-	}
-	return ""
 }
 
 var registerHeads = []string{"number", "title", "state", "opened_at", "detected_at", "occurred_from", "contained_at", "closed_at", "kinds", "facts", "effects", "remedies", "cause", "not_told", "delay", "recipients", "kept_until", "case"}
@@ -272,6 +262,17 @@ func (v *visit) registerRow(e incidents.RegisterEntry) []string {
 		told = joinWith(told, t.To+" "+stampOf(t.ToldAt), ";")
 	}
 	return []string{c.Number, c.Title, string(c.State), stampOf(c.OpenedAt), stampOf(c.DetectedAt), stampOf(c.OccurredFrom), stampOf(c.ContainedAt), stampOf(c.ClosedAt), kinds, e.Facts, e.Effects, e.Remedies, e.Cause, e.NotTold, e.Delay, told, stampOf(e.KeptUntil), c.ID}
+}
+
+// inCase is the first of instants that there is, in the case's zone and with its
+// day: a register is read years later.
+func inCase(c incidents.Case, or *time.Location, at ...time.Time) string {
+	for _, t := range at {
+		if !t.IsZero() {
+			return t.In(caseZone(c, or)).Format("Mon 2 Jan 2006 15:04 MST")
+		}
+	}
+	return ""
 }
 
 func joinWith(a, b, sep string) string {
