@@ -121,6 +121,38 @@ func TestNoActTakesAClockAway(t *testing.T) {
 			}
 			return must[incidents.Case](t)(w.incidents.Handled(w.ctx, w.all, c.ID, "2026-12-29T09:00:00Z", "A day before."))
 		}, "nis2-23-final-handled", "running until 2027-01-29T22:59:59Z"},
+		"an answer takes back that it was significant": {important, func(_ *testing.T, w *world) incidents.Case {
+			c := w.open(nil)
+			w.impact(c, law.Impact{Malicious: law.Yes})
+			w.clock.Advance(time.Minute)
+			return w.impact(c, quiet)
+		}, "nis2-23-early", "running until 2026-11-21T09:00:00Z"},
+		"and a decision does": {important, func(_ *testing.T, w *world) incidents.Case {
+			c := w.open(nil)
+			w.impact(c, law.Impact{Malicious: law.Yes})
+			w.impact(c, quiet)
+			w.decide(c, incidents.NewDecision{Rule: "nis2-23-early", NotDue: true})
+			return c
+		}, "nis2-23-early", "not_due until 2026-11-21T09:00:00Z"},
+		"we are out of scope since": {important, func(t *testing.T, w *world) incidents.Case {
+			c := w.open(nil)
+			w.impact(c, law.Impact{Malicious: law.Yes})
+			w.clock.Advance(time.Minute)
+			must[incidents.Company](t)(w.incidents.SetCompany(w.ctx, w.all, incidents.Company{Jurisdiction: "EU", Country: "DE", Zone: "Europe/Berlin", Entity: law.Entity{Type: law.NotInScope, Size: law.Small}}))
+			return c
+		}, "nis2-23-early", "running until 2026-11-21T09:00:00Z"},
+		"we are elsewhere since": {berlin, func(t *testing.T, w *world) incidents.Case {
+			c := w.open(nil, ours)
+			w.clock.Advance(time.Minute)
+			must[incidents.Company](t)(w.incidents.SetCompany(w.ctx, w.all, incidents.Company{Jurisdiction: "UK", Country: "GB", Zone: "Europe/London"}))
+			return c
+		}, "gdpr-33-1", "running until 2026-11-23T09:00:00Z"},
+		"we are no provider since": {incidents.Company{Jurisdiction: "EU", Telecoms: true}, func(t *testing.T, w *world) incidents.Case {
+			c := w.open(nil)
+			w.clock.Advance(time.Minute)
+			must[incidents.Company](t)(w.incidents.SetCompany(w.ctx, w.all, berlin))
+			return c
+		}, "eu-611-2013-initial", "running until 2026-11-21T09:00:00Z"},
 		"people in the United Kingdom, and we are in the Union": {berlin, func(_ *testing.T, w *world) incidents.Case {
 			c, in := w.open(nil, ours), []string{"DE", "GB"}
 			return must[incidents.Case](w.t)(w.incidents.Update(w.ctx, w.all, c.ID, 0, incidents.CaseChange{PeopleIn: &in}))

@@ -29,6 +29,15 @@ func (d *dossier) significantAware(s law.Significance) (since time.Time, shadow 
 	return suspected, s.Answer != law.Yes
 }
 
+// becameSignificant notes since when an incident is recorded as significant: d is what
+// it was before, data what it is now.
+func (d *dossier) becameSignificant(data *caseData) {
+	entity := d.company().Entity
+	if law.Significant(entity, impactOf(*data)).Answer == law.Yes && law.Significant(entity, d.impact()).Answer != law.Yes {
+		data.SignificantAt = controlplane.Millis(d.now)
+	}
+}
+
 // noteSignificant writes down that somebody is certain of a significant incident: who
 // answers so says so. That a service was away is certain since it was seen, the
 // earliest word about the case; anything else since now. Earlier words stand.
@@ -38,9 +47,7 @@ func (s *Service) noteSignificant(tx *db.Tx, row caseRow, data *caseData) error 
 		return err
 	}
 	is := law.Significant(d.company().Entity, impactOf(*data))
-	if is.Answer == law.Yes && law.Significant(d.company().Entity, d.impact()).Answer != law.Yes {
-		data.SignificantAt = tx.NowMillis()
-	}
+	d.becameSignificant(data)
 	if _, certain := d.effective(law.TheIncident, law.Certain); certain || is.Answer != law.Yes {
 		return nil
 	}
@@ -71,23 +78,29 @@ func (d *dossier) significantClocks(jurisdiction string) (out []Clock) {
 			c = d.settle(c, nth(d.handedIn(rule), handed))
 			handed++
 		}
-		out = append(out, d.notSignificant(d.notDueNIS2(bySignificance(c, s), s), rules))
+		out = append(out, d.notSignificant(d.notDueNIS2(d.bySignificance(c, s)), rules))
 	}
-	if s.Answer != law.No {
+	if s.Answer != law.No || d.data.SignificantAt > 0 {
 		for _, c := range d.finals(jurisdiction) {
-			out = append(out, d.notDueNIS2(c, s))
+			out = append(out, d.notDueNIS2(c))
 		}
 	}
 	return out
 }
 
-// notDueNIS2 applies a decision about one rule alone, unless it was made before the
-// incident was recorded as significant: that is a new fact, which asks for another.
-func (d *dossier) notDueNIS2(c Clock, s law.Significance) Clock {
-	if x, ok := d.decided(c.Rule); ok && s.Answer == law.Yes && x.At.UnixMilli() < d.data.SignificantAt {
+// notDueNIS2 applies a decision about one rule alone.
+func (d *dossier) notDueNIS2(c Clock) Clock {
+	if _, ok := d.decidedNIS2(c.Rule); !ok {
 		return c
 	}
 	return d.notDue(c)
+}
+
+// decidedNIS2 is the latest decision about a rule that was not made before the incident
+// was recorded as significant: that is a new fact, which asks for another.
+func (d *dossier) decidedNIS2(rule string) (Decision, bool) {
+	x, ok := d.decided(rule)
+	return x, ok && x.At.UnixMilli() >= d.data.SignificantAt
 }
 
 // notSignificant applies a decision that the early warning is not due to what would
@@ -100,7 +113,7 @@ func (d *dossier) notSignificant(c Clock, rules []law.Rule) Clock {
 		if r.Recipient == law.ToCustomers {
 			continue
 		}
-		if x, ok := d.decided(r.ID); ok && x.NotDue {
+		if x, ok := d.decidedNIS2(r.ID); ok && x.NotDue {
 			c.State, c.Why = NotDue, "Decided with “"+r.Title+"”: "+x.Reasons
 		}
 		break
@@ -108,10 +121,13 @@ func (d *dossier) notSignificant(c Clock, rules []law.Rule) Clock {
 	return c
 }
 
-// bySignificance says what an answer makes of a clock that is not met.
-func bySignificance(c Clock, s law.Significance) Clock {
+// bySignificance says what an answer makes of a clock that is not met. What was
+// significant once is not due by a decision, with reasons, and by no other answer.
+func (d *dossier) bySignificance(c Clock, s law.Significance) Clock {
 	switch {
 	case met(c) || c.State == NotDue:
+	case s.Answer == law.No && d.data.SignificantAt > 0:
+		c.Why = "It was recorded as significant, and is not any more: decide, with reasons, whether this is due."
 	case s.Answer == law.No:
 		c.State, c.Shadow, c.Why = NotDue, false, strings.Join(s.Why, " ")
 		if c.Why == "" {
@@ -165,7 +181,7 @@ func lateIn(sent []told, due time.Time) time.Time {
 func (d *dossier) finals(jurisdiction string) (out []Clock) {
 	sent := d.delivered(ToCSIRT, "")
 	second := 1
-	if x, ok := d.decided("nis2-23-notification"); ok && x.NotDue && x.At.UnixMilli() >= d.data.SignificantAt {
+	if x, ok := d.decidedNIS2("nis2-23-notification"); ok && x.NotDue {
 		second = 0 // the early warning was all of it
 	}
 	submitted := nth(sent, second)

@@ -20,7 +20,11 @@ func (d *dossier) ownClocks() (out []Clock) {
 	if trigger.IsZero() {
 		return nil
 	}
-	for _, j := range jurisdictions(d.company(), d.data.PeopleIn) {
+	var ours []string
+	for _, c := range d.companiesDuring() {
+		ours = append(ours, jurisdictions(c, d.data.PeopleIn)...)
+	}
+	for _, j := range distinct(ours) {
 		for _, rule := range d.pack().Of(j, law.ControllerAware, trigger) {
 			if c, ok := d.controllerClock(rule, trigger, shadow); ok {
 				out = append(out, c)
@@ -30,6 +34,32 @@ func (d *dossier) ownClocks() (out []Clock) {
 		out = append(out, d.significantClocks(j)...)
 	}
 	return out
+}
+
+// companiesDuring are who we were to the law while the case was open: who we became
+// since takes no duty away that ran. Where nothing was recorded, what was recorded first
+// counts from the beginning.
+func (d *dossier) companiesDuring() (out []Company) {
+	for i, v := range d.companies {
+		if v.recordedAt > d.known.UnixMilli() {
+			break
+		}
+		over := i+1 < len(d.companies) && d.companies[i+1].recordedAt <= d.row.OpenedAt
+		after := d.row.ClosedAt > 0 && v.recordedAt > d.row.ClosedAt && len(out) > 0
+		if !over && !after {
+			out = append(out, v.Company)
+		}
+	}
+	if len(out) == 0 {
+		return []Company{{}}
+	}
+	return out
+}
+
+// telecomsDuring reports whether we were a provider of public communications while the
+// case was open.
+func (d *dossier) telecomsDuring() bool {
+	return slices.ContainsFunc(d.companiesDuring(), func(c Company) bool { return c.Telecoms })
 }
 
 // jurisdictions are whose law is ours: that of the main establishment, and the
@@ -116,7 +146,7 @@ func regimesOf(r law.Rule) []string {
 // are aware. ok is false where the rule is not about us.
 func (d *dossier) controllerClock(rule law.Rule, trigger time.Time, shadow bool) (c Clock, ok bool) {
 	company := d.company()
-	if telecoms(rule) && !company.Telecoms {
+	if telecoms(rule) && !d.telecomsDuring() {
 		return c, false
 	}
 	ours := d.row.ours() == law.Yes
@@ -222,7 +252,7 @@ func (d *dossier) notDue(c Clock) Clock {
 
 // followUps are what telecoms' authorities are told after the first notice.
 func (d *dossier) followUps(jurisdiction string) (out []Clock) {
-	if !d.company().Telecoms {
+	if !d.telecomsDuring() {
 		return nil
 	}
 	sent := d.delivered(ToAuthority, "", "telecoms", "gdpr")

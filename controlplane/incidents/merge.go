@@ -58,7 +58,12 @@ func (s *Service) Merge(ctx context.Context, scope policy.Scope, id, into, why s
 		if err := s.moveNotices(tx, from.ID, row.ID, from.ClockFrom); err != nil {
 			return nil, err
 		}
+		before, err := s.dossierIn(tx, everyone(), row.ID)
+		if err != nil {
+			return nil, err
+		}
 		widen(row, d, from, was, tx.NowMillis())
+		before.becameSignificant(d)
 		return touched, s.merged(tx, from, was, *row, why)
 	})
 }
@@ -80,10 +85,10 @@ func widen(row *caseRow, d *caseData, from caseRow, was caseData, now int64) {
 	row.Kinds = joined(distinct(append(parted[Kind](row.Kinds), parted[Kind](from.Kinds)...)))
 	if d.Impact != nil || was.Impact != nil {
 		worst := worstOf(impactOf(*d), impactOf(was))
-		if worst != impactOf(*d) {
-			d.SignificantAt = now // what was decided here was not about theirs
-		}
 		d.Impact = &worst
+	}
+	if was.SignificantAt > 0 {
+		d.SignificantAt = now // what was decided here was not about theirs
 	}
 	d.widenFacts(was)
 	d.PeopleIn = slices.Sorted(slices.Values(distinct(append(d.PeopleIn, was.PeopleIn...))))
@@ -380,7 +385,7 @@ func (s *Service) splitOff(tx *db.Tx, p part, d caseData, title, why string) (st
 	row := p.from
 	row.ID, row.Year, row.Seq, row.Version, row.OurData, row.FrozenUntil = controlplane.NewID(controlplane.PrefixIncident), int64(year), seq, 0, oursApart(p.from), 0
 	row.NextDue, row.ShadowDue, row.Late, row.WakeAt, row.OpenedAt, row.OpenedBy = 0, 0, 0, 0, p.from.OpenedAt, actorOf(tx.Context()).ID
-	if err := s.saveCase(tx, &row, caseData{Title: title, Summary: d.Summary, Impact: d.Impact, PeopleIn: d.PeopleIn, OurDataAt: d.OurDataAt}); err != nil {
+	if err := s.saveCase(tx, &row, caseData{Title: title, Summary: d.Summary, Impact: d.Impact, PeopleIn: d.PeopleIn, OurDataAt: d.OurDataAt, SignificantAt: d.SignificantAt}); err != nil {
 		return "", err
 	}
 	if err := s.enter(tx, row.ID, "incident.opened", map[string]any{"number": row.numberOf(), "drill": row.Drill == 1, "servers": p.servers, "from": p.from.ID}, map[string]string{"title": title}); err != nil {

@@ -60,7 +60,7 @@ type caseData struct {
 	OurDataAt  int64 `json:"our_data_at,omitempty"`
 	OursSaidAt int64 `json:"ours_said_at,omitempty"`
 	// SignificantAt is when an answer about its size made the incident significant for
-	// NIS2, the last time: decisions from before were not about that.
+	// NIS2, the last time: decisions from before were not about that. 0 is never.
 	SignificantAt int64   `json:"significant_at,omitempty"`
 	ContainedHow  string  `json:"contained_how,omitempty"`
 	HandledHow    string  `json:"handled_how,omitempty"`
