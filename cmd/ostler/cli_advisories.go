@@ -68,7 +68,7 @@ func (c *client) advisorySend() *cobra.Command {
 		}
 		return posted(ctx, c, "/advisories/"+id(args[0])+"/send", map[string]any{"seen": versions}, c.showAdvisory)
 	})
-	return seen.flag(cmd, "ostler incident notices --advisory ADVISORY --limit 0 -o json")
+	return seen.flag(cmd, "ostler incident notices --advisory ADVISORY --limit 0 --output json")
 }
 
 func (c *client) advisoryPlan() *cobra.Command {

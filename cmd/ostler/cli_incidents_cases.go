@@ -110,8 +110,10 @@ func (v incidentClockView) row() []cell {
 func (v incidentView) row() []cell {
 	due := when(v.NextDue)
 	switch {
-	case v.Late:
-		due = "late since " + due
+	case v.Late && due == "":
+		due = "late"
+	case v.Late: // of what runs: what is late has passed
+		due = "late; next " + due
 	case v.NextDue == "" && v.ShadowDue != "":
 		due = when(v.ShadowDue) + " (if it is certain)"
 	}
@@ -132,12 +134,12 @@ func (c *client) showIncident(v incidentView) error {
 		}
 		return ""
 	}
-	due := when(v.NextDue)
+	late := ""
 	if v.Late {
-		due += ", late: tell them all the same, and say why it took longer"
+		late = "a deadline has passed: tell them all the same, and say why it took longer"
 	}
 	err := c.facts(pair{"Incident", text(v.Number + " (" + v.ID + ")")}, pair{"Exercise", text(yes(v.Drill, "yes: nothing leaves the house"))}, pair{"What", text(v.Title)}, pair{"Known", text(v.Summary)}, pair{"Kinds", text(strings.Join(v.Kinds, ", "))},
-		pair{"State", state(v.State)}, pair{"because", text(v.ClosedWhy)}, pair{"Next due", text(due)}, pair{"Due if it is certain", text(when(v.ShadowDue))}, pair{"Assess by", text(when(v.AssessBy))}, pair{"Detected", text(when(v.DetectedAt))}, pair{"Since", text(when(v.OccurredFrom))},
+		pair{"State", state(v.State)}, pair{"because", text(v.ClosedWhy)}, pair{"Late", text(late)}, pair{"Next due", text(when(v.NextDue))}, pair{"Due if it is certain", text(when(v.ShadowDue))}, pair{"Assess by", text(when(v.AssessBy))}, pair{"Detected", text(when(v.DetectedAt))}, pair{"Since", text(when(v.OccurredFrom))},
 		pair{"Contained", text(when(v.ContainedAt))}, pair{"Handled", text(when(v.HandledAt))}, pair{"Our own data", text(ourData[v.OurData])}, pair{"Significant (NIS2)", text(v.Significant)}, pair{"because", text(strings.Join(v.SignificantIf, " "))}, pair{"People live in", text(strings.Join(v.PeopleIn, ", "))},
 		pair{"Usual channel", text(yes(v.ChannelUnsafe, "may be compromised: call them"))}, pair{"Frozen until", text(when(v.FrozenUntil))}, pair{"Zone", text(v.Zone)})
 	if err != nil {

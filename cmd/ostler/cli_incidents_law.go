@@ -27,8 +27,11 @@ func (c *client) showIncidentTerms(v incidentTermsView) error {
 	limit := "24 hours (ours: the contract names none)"
 	if v.Amount > 0 {
 		limit = plural(v.Amount, "hour", "hours")
-		if v.Unit == "working_days" {
+		switch v.Unit {
+		case "working_days":
 			limit = plural(v.Amount, "working day", "working days")
+		case "days":
+			limit = plural(v.Amount, "day", "days")
 		}
 	}
 	from := "certainty"
@@ -49,7 +52,7 @@ func (c *client) incidentTerms() *cobra.Command {
 }
 
 func (c *client) incidentSetTerms() *cobra.Command {
-	var hours, days int64
+	var hours, calendar, days int64
 	var from string
 	var in incidentTermsView
 	var cmd *cobra.Command
@@ -60,7 +63,7 @@ func (c *client) incidentSetTerms() *cobra.Command {
 		return changed(ctx, c, http.MethodPut, "/customers/"+id(args[0])+"/incident-terms", func(v incidentTermsView) (any, error) {
 			v.Customer = ""
 			sets := map[string]func(){
-				"hours": func() { v.Amount, v.Unit = hours, "hours" }, "working-days": func() { v.Amount, v.Unit = days, "working_days" }, "from": func() { v.FromSuspicion = from == "suspicion" },
+				"hours": func() { v.Amount, v.Unit = hours, "hours" }, "days": func() { v.Amount, v.Unit = calendar, "days" }, "working-days": func() { v.Amount, v.Unit = days, "working_days" }, "from": func() { v.FromSuspicion = from == "suspicion" },
 				"role": func() { v.Role = in.Role }, "jurisdiction": func() { v.Jurisdiction = in.Jurisdiction }, "country": func() { v.Country = in.Country }, "zone": func() { v.Zone = in.Zone }, "financial": func() { v.Financial = in.Financial },
 			}
 			n := 0
@@ -78,6 +81,7 @@ func (c *client) incidentSetTerms() *cobra.Command {
 	})
 	f := cmd.Flags()
 	f.Int64Var(&hours, "hours", 0, "within how many hours we tell them")
+	f.Int64Var(&calendar, "days", 0, "within how many days we tell them")
 	f.Int64Var(&days, "working-days", 0, "within how many working days we tell them")
 	f.StringVar(&from, "from", "", "from suspicion or from certainty")
 	f.StringVar(&in.Role, "role", "", "controller, processor or unknown")
@@ -85,7 +89,7 @@ func (c *client) incidentSetTerms() *cobra.Command {
 	f.StringVar(&in.Country, "country", "", "whose public holidays count: DE-BY")
 	f.StringVar(&in.Zone, "zone", "", "an IANA name")
 	f.BoolVar(&in.Financial, "financial", false, "a financial entity under DORA")
-	cmd.MarkFlagsMutuallyExclusive("hours", "working-days")
+	cmd.MarkFlagsMutuallyExclusive("hours", "days", "working-days")
 	return cmd
 }
 

@@ -253,6 +253,10 @@ func (c *client) incidentSend() *cobra.Command {
 			Sent int64             `json:"sent"`
 			Kept map[string]string `json:"kept"`
 		}) error {
+			if v.Sent == 0 && len(v.Kept) == 0 {
+				c.say("There is no draft to send: “ostler incident draft” makes them.")
+				return nil
+			}
 			c.say("%s sent.", plural(v.Sent, "notice is", "notices are"))
 			ids := make([]string, 0, len(v.Kept))
 			for n := range v.Kept {
@@ -268,7 +272,7 @@ func (c *client) incidentSend() *cobra.Command {
 	cmd.Flags().StringVar(&alone, "alone", "", "without a second person: why")
 	cmd.Flags().StringVar(&late, "late", "", "it is late: why it took longer")
 	cmd.Flags().Int64Var(&version, "version", 0, "of the notice, as you looked at it; needed where somebody else wrote it")
-	return seen.flag(cmd, "ostler incident notices INCIDENT --limit 0 -o json")
+	return seen.flag(cmd, "ostler incident notices INCIDENT --limit 0 --output json")
 }
 
 // incidentApprove sends what was looked at: a change meanwhile is a conflict.
@@ -310,10 +314,17 @@ func (c *client) noticeAct(verb, path, short string, needs []string, flags ...te
 type incidentReportView struct {
 	ID         string `json:"id"`
 	Source     string `json:"source"`
+	Name       string `json:"name"`
+	Contact    string `json:"contact"`
 	Text       string `json:"text"`
 	ReceivedAt string `json:"received_at"`
 	Incident   string `json:"incident"`
 	SetAside   string `json:"set_aside_because"`
+}
+
+// who is who reported it, and how to reach them.
+func (v incidentReportView) who() string {
+	return strings.Join(slices.DeleteFunc([]string{v.Name, v.Contact}, func(s string) bool { return s == "" }), ", ")
 }
 
 func (v incidentReportView) became() string {
@@ -327,7 +338,7 @@ func (v incidentReportView) became() string {
 }
 
 func (c *client) showReport(v incidentReportView) error {
-	return c.facts(pair{"Report", text(v.ID)}, pair{"From", text(v.Source)}, pair{"Received", text(when(v.ReceivedAt))}, pair{"Text", text(v.Text)}, pair{"Became", text(v.became())})
+	return c.facts(pair{"Report", text(v.ID)}, pair{"From", text(v.Source)}, pair{"Who", text(v.who())}, pair{"Received", text(when(v.ReceivedAt))}, pair{"Text", text(v.Text)}, pair{"Became", text(v.became())})
 }
 
 func (c *client) incidentReport() *cobra.Command {
@@ -346,8 +357,8 @@ func (c *client) incidentReport() *cobra.Command {
 func (c *client) incidentReports() *cobra.Command {
 	var waiting bool
 	cmd := c.verb("reports", "List what was reported", cobra.NoArgs, func(ctx context.Context, _ []string) error {
-		return list(ctx, c, "/incident-reports", url.Values{"waiting": {fmt.Sprint(waiting)}}, paging{whole: true}, []string{"RECEIVED", "FROM", "TEXT", "BECAME", "ID"}, func(v incidentReportView) []cell {
-			return []cell{text(when(v.ReceivedAt)), text(v.Source), text(firstLine(v.Text)), text(firstLine(v.became())), text(v.ID)}
+		return list(ctx, c, "/incident-reports", url.Values{"waiting": {fmt.Sprint(waiting)}}, paging{whole: true}, []string{"RECEIVED", "FROM", "WHO", "TEXT", "BECAME", "ID"}, func(v incidentReportView) []cell {
+			return []cell{text(when(v.ReceivedAt)), text(v.Source), text(firstLine(v.who())), text(firstLine(v.Text)), text(firstLine(v.became())), text(v.ID)}
 		}, "Nothing was reported.")
 	})
 	cmd.Flags().BoolVar(&waiting, "waiting", false, "only what nobody has looked at")

@@ -27,7 +27,7 @@ func (f seenFile) versions() (map[string]int64, error) {
 	}
 	var p page[incidentNoticeView]
 	if err := json.Unmarshal(raw, &p); err != nil || len(p.Items) == 0 {
-		return nil, usagef("--seen: %s holds no list of notices; make it with -o json", string(f))
+		return nil, usagef("--seen: %s holds no list of notices; make it with --output json", string(f))
 	}
 	for _, n := range p.Items {
 		out[n.ID] = n.Version

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -42,6 +43,29 @@ type incidentDecisionView struct {
 	Rule       string `json:"rule"`
 	NotDue     bool   `json:"not_due"`
 	At         string `json:"at"`
+}
+
+// told is whether somebody is told by it; a decision about one duty alone says
+// nothing of that.
+func (v incidentDecisionView) told(yes bool) cell {
+	switch {
+	case v.Rule != "":
+		return text("")
+	case yes:
+		return text("told")
+	}
+	return text("not told")
+}
+
+// duty is what it says about one duty alone.
+func (v incidentDecisionView) duty() string {
+	switch {
+	case v.Rule == "":
+		return ""
+	case v.NotDue:
+		return v.Rule + " is not due"
+	}
+	return v.Rule + " is due"
 }
 
 func (c *client) incidentTasks() *cobra.Command {
@@ -190,13 +214,7 @@ func (c *client) incidentDecide() *cobra.Command {
 			}
 		}
 		return posted(ctx, c, "/incidents/"+id(args[0])+"/decisions", body, func(d incidentDecisionView) error {
-			told := func(b bool) cell {
-				if b {
-					return text("told")
-				}
-				return text("not told")
-			}
-			return c.facts(pair{"Decision", text(d.ID)}, pair{"Risk", text(d.Risk)}, pair{"Authority", told(d.Authority)}, pair{"People", told(d.People)}, pair{"Exemption", text(d.Exemption)}, pair{"Rule", text(d.Rule)}, pair{"Reasons", text(d.Reasons)})
+			return c.facts(pair{"Decision", text(d.ID)}, pair{"Risk", text(d.Risk)}, pair{"Authority", d.told(d.Authority)}, pair{"People", d.told(d.People)}, pair{"Exemption", text(d.Exemption)}, pair{"Duty", text(d.duty())}, pair{"Reasons", text(d.Reasons)})
 		})
 	})
 	f := cmd.Flags()
@@ -245,16 +263,16 @@ func (c *client) incidentForm() *cobra.Command {
 	}
 	return c.verb("form INCIDENT ico|edpb", "What an authority's form asks for, filled in as far as it is known", cobra.ExactArgs(2), func(ctx context.Context, args []string) error {
 		return show(ctx, c, "/incidents/"+id(args[0])+"/forms/"+id(args[1]), nil, func(v form) error {
-			rows := make([][]cell, len(v.Fields))
-			for i, f := range v.Fields {
-				a := text(firstLine(f.Answer))
-				if f.Answer == "" {
-					a = cell{text: "missing: " + f.Missing, tone: toneWarn}
-				}
-				rows[i] = []cell{text(f.Question), a}
-			}
 			c.say("%s. %s", v.Title, v.Sentence)
-			return c.table([]string{"QUESTION", "ANSWER"}, rows)
+			var b strings.Builder // whole, because people copy it
+			for _, f := range v.Fields {
+				fmt.Fprintf(&b, "\n%s\n", safe(f.Question))
+				for _, line := range strings.Split(cmp.Or(f.Answer, "missing: "+f.Missing), "\n") {
+					fmt.Fprintf(&b, "  %s\n", safe(line))
+				}
+			}
+			_, err := fmt.Fprint(c.out, b.String())
+			return err
 		})
 	})
 }
