@@ -76,6 +76,7 @@ type incidentClockView struct {
 	Customer   string   `json:"customer"`
 	State      string   `json:"state"`
 	Shadow     bool     `json:"shadow"`
+	Before     bool     `json:"before_reopening"`
 	Undue      bool     `json:"without_undue_delay"`
 	Contract   bool     `json:"contract"`
 	Strict     string   `json:"strict"`
@@ -96,6 +97,9 @@ func (v incidentClockView) due() string {
 	}
 	if v.Contract {
 		s += " (contract)"
+	}
+	if v.Before {
+		s += " (from before it was reopened)"
 	}
 	if v.Shadow {
 		s += " (if it is certain)"

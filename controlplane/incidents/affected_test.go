@@ -69,6 +69,7 @@ func TestLaterTenants(t *testing.T) {
 		c := w.open(on(w.mapleOne))
 		must[incidents.Company](t)(w.incidents.SetCompany(w.ctx, w.all, berlin))
 		over := w.open(on(w.mapleOne))
+		w.clear(over.ID, w.maple.ID, "Not theirs.")
 		must[incidents.Case](t)(w.incidents.Close(w.ctx, w.all, over.ID, incidents.Closing{State: incidents.Closed, Why: "Nothing of it was theirs."}))
 		w.clock.Advance(30 * time.Hour)
 		w.lives(w.mapleOne, w.harbour)

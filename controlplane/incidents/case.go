@@ -167,7 +167,9 @@ func (s *Service) affectedOf(d *dossier, clocks []Clock) ([]Affected, error) {
 	byCustomer := map[string]Clock{}
 	for _, c := range clocks {
 		if c.Customer != "" && processorRule(c.Rule) {
-			byCustomer[c.Customer] = c
+			if was, ok := byCustomer[c.Customer]; !ok || c.runs() && (!was.runs() || c.Strict.Before(was.Strict)) {
+				byCustomer[c.Customer] = c
+			}
 		}
 	}
 	notices := map[string][]string{}

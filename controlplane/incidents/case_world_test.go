@@ -33,7 +33,8 @@ func (w *world) tell(c incidents.Case, x customers.Customer) {
 	w.told(c, x.ID, incidents.ToCustomer, incidents.First, "gdpr", w.clock.Now())
 }
 
-// clocks are those of a case, by rule and, after a blank, the customer's slug.
+// clocks are those of a case, by rule and, after a blank, the customer's slug, and
+// "before" where they are from before it was reopened.
 func (w *world) clocks(c incidents.Case) map[string]incidents.Clock {
 	w.t.Helper()
 	list := must[[]incidents.Clock](w.t)(w.incidents.Clocks(w.ctx, w.all, c.ID))
@@ -44,7 +45,11 @@ func (w *world) byRule(list []incidents.Clock) map[string]incidents.Clock {
 	out := map[string]incidents.Clock{}
 	slugs := map[string]string{w.maple.ID: " maple", w.harbour.ID: " harbour", "": ""}
 	for _, k := range list {
-		out[k.Rule+slugs[k.Customer]] = k
+		key := k.Rule + slugs[k.Customer]
+		if k.Before {
+			key += " before"
+		}
+		out[key] = k
 	}
 	return out
 }

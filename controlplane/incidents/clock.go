@@ -16,6 +16,12 @@ func (d *dossier) clocks() []Clock {
 	if State(d.row.State) == Merged {
 		return nil
 	}
+	out := d.clocksNow()
+	return append(out, d.clocksBefore(out)...)
+}
+
+// clocksNow are those of what was said since the case was reopened last on new facts.
+func (d *dossier) clocksNow() []Clock {
 	out := d.ownClocks()
 	rows := slices.Clone(d.affected)
 	slices.SortStableFunc(rows, func(a, b affectedRow) int {

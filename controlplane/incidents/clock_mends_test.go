@@ -36,9 +36,11 @@ func TestDecisionsFromBefore(t *testing.T) {
 		w.till("2026-11-25T09:00:00Z")
 		must[incidents.Case](t)(w.incidents.Reopen(w.ctx, w.all, c.ID, incidents.Reopening{Why: "The key leaked."}))
 		w.wantClock(c, "gdpr-33-1", "running until 2026-11-28T09:00:00Z")
+		w.wantClock(c, "gdpr-33-1 before", "late until 2026-11-23T09:00:00Z") // decided anew, it is due at once
 		w.wantClock(c, "gdpr-34", "unknown")
 		w.low(c)
 		w.wantClock(c, "gdpr-33-1", "not_due until 2026-11-28T09:00:00Z")
+		w.wantClock(c, "gdpr-33-1 before", "not_due until 2026-11-23T09:00:00Z")
 	})
 	lite(t, func(w *world) {
 		c := w.open(nil)

@@ -2,6 +2,7 @@ package incidents
 
 import (
 	"context"
+	"time"
 
 	"ostler/controlplane"
 	"ostler/controlplane/db"
@@ -112,9 +113,21 @@ func (s *Service) mayClose(tx *db.Tx, id string) error {
 		return conflict("Say when it was handled, and how: the final report is due by that.", "The CSIRT was told of this case, and it is not recorded as handled")
 	}
 	if open == 0 {
-		return nil
+		return d.undecided(s.opts.Assess)
 	}
 	return conflict("Do them, or decide with reasons that they are not due, and close it then.", "%s of this case still run or are undecided, the first is “%s”", count(open, "deadline"), title)
+}
+
+// undecided refuses to close over a suspicion that nobody has decided.
+func (d *dossier) undecided(within time.Duration) error {
+	if _, decided := d.decided(""); decided || d.assessBy(within).IsZero() {
+		return nil
+	}
+	const next = "Record a decision with its reasons, and close it then; or say that nothing was: that it was a false alarm, or of each customer that they are not affected."
+	if _, certain := d.caseAware(); certain.IsZero() {
+		return conflict(next, "This case is but suspected, and nobody has decided what it was")
+	}
+	return conflict(next, "Customers of this case may be affected: nobody told them, and nobody has decided about them")
 }
 
 // undone reports whether a clock is a duty of ours without a number that nobody
@@ -132,7 +145,8 @@ func (c Clock) undone() bool {
 }
 
 // Reopen opens a case again. Closed wrongly, its old clocks run on; new facts
-// start new ones from Aware, for the case and for everybody known to be affected.
+// start new ones from Aware, for the case and for everybody known to be affected;
+// clocks that were not met, or decided not to be due, stay as they were.
 // Permission: incident.write. Errors: invalid, not found, conflict where it is
 // open or goes on in another.
 func (s *Service) Reopen(ctx context.Context, scope policy.Scope, id string, in Reopening) (out Case, err error) {
@@ -152,12 +166,16 @@ func (s *Service) Reopen(ctx context.Context, scope policy.Scope, id string, in 
 		if err != nil {
 			return nil, err
 		}
+		if !in.Wrongly && at.Before(controlplane.FromMillis(row.ClosedAt)) {
+			return nil, invalid("/aware", "This was known before the case was closed: it was closed wrongly. Reopen it as closed wrongly, and its old clock runs on.")
+		}
 		data := map[string]any{"wrongly": in.Wrongly, "was": row.State}
 		row.State, row.ClosedAt, d.ClosedWhy = string(Open), 0, ""
 		if in.Wrongly {
 			return nil, s.enter(tx, row.ID, "incident.reopened", data, map[string]string{"why": why})
 		}
 		data["aware"] = controlplane.Instant(at)
+		d.Eras = append(d.Eras, era{From: row.ClockFrom, Until: tx.NowMillis(), HandledAt: row.HandledAt})
 		row.ClockFrom, row.ContainedAt, row.HandledAt, d.ContainedHow, d.HandledHow = tx.NowMillis(), 0, 0, "", ""
 		if err := s.enter(tx, row.ID, "incident.reopened", data, map[string]string{"why": why}); err != nil {
 			return nil, err

@@ -29,6 +29,10 @@ func TestClose(t *testing.T) {
 			}
 		}
 		w.tell(c, w.maple)
+		if _, err := w.incidents.Close(w.ctx, w.all, c.ID, incidents.Closing{State: incidents.Closed, Why: "Over."}); code(err) != controlplane.CodeConflict {
+			t.Errorf("while nobody has decided about harbour: %v", err)
+		}
+		w.clear(c.ID, w.harbour.ID, "Not theirs.")
 		c = must[incidents.Case](t)(w.incidents.Close(w.ctx, w.all, c.ID, incidents.Closing{State: incidents.Closed, Why: "Over."}))
 		if c.State != incidents.Closed || !c.ClosedAt.Equal(w.clock.Now()) || c.ClosedWhy != "Over." || !c.NextDue.IsZero() {
 			t.Errorf("got %+v", c)
@@ -191,6 +195,7 @@ func TestMergeIntoAReopenedCase(t *testing.T) {
 		w.tell(into, w.maple)
 		other := w.affect(w.open(on(w.mapleOne), func(in *incidents.NewCase) { in.Certainty = law.Suspected }), w.maple)
 		w.clock.Advance(time.Hour)
+		w.clear(into.ID, w.harbour.ID, "Not theirs.")
 		must[incidents.Case](t)(w.incidents.Close(w.ctx, w.all, into.ID, incidents.Closing{State: incidents.Closed, Why: "Over."}))
 		into = must[incidents.Case](t)(w.incidents.Reopen(w.ctx, w.all, into.ID, incidents.Reopening{Why: "More files."}))
 		w.wantClock(into, "gdpr-33-2 maple", "running until 2026-11-21T10:00:00Z")

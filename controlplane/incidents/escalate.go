@@ -264,6 +264,9 @@ func (s *Service) goAlone(tx *db.Tx, k *kit, r noticeRow, n Notice, d noticeData
 			if err := db.Save(tx, &r); err != nil {
 				return err
 			}
+			if err := s.noMoreAsked(tx, r.CaseID, r.AdvisoryID, ""); err != nil {
+				return err
+			}
 			return s.raiseNobody(tx, k, r, "Their first notice could not be sent: "+strings.TrimRight(c.Text, "."))
 		}
 	}

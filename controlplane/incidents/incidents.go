@@ -208,6 +208,7 @@ type Clock struct {
 	Title    string
 	Customer string // "" is the company's own duty
 	Shadow   bool   // from a suspicion: what would be due were it certain
+	Before   bool   // from before the case was reopened on new facts, and not met then
 	law.Deadline
 	Contract bool // the number is the contract's, not the law's
 	State    ClockState

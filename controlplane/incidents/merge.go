@@ -58,6 +58,9 @@ func (s *Service) Merge(ctx context.Context, scope policy.Scope, id, into, why s
 		if err := s.moveNotices(tx, from.ID, row.ID, from.ClockFrom); err != nil {
 			return nil, err
 		}
+		if err := s.takeAlong(tx, from, *row); err != nil {
+			return nil, err
+		}
 		before, err := s.dossierIn(tx, everyone(), row.ID)
 		if err != nil {
 			return nil, err
@@ -195,9 +198,13 @@ func (s *Service) allOf(tx *db.Tx, p *part) error {
 	if p.customers, err = affectedRows(tx, p.from.ID); err != nil {
 		return err
 	}
+	since, err := s.countsSince(tx, p.from)
+	if err != nil {
+		return err
+	}
 	rows, err := assertionRows(tx, p.from.ID)
 	for _, a := range rows {
-		if max(a.RecordedAt, a.BroughtAt) >= p.from.ClockFrom {
+		if max(a.RecordedAt, a.BroughtAt) >= since {
 			p.assertions = append(p.assertions, a)
 		}
 	}
@@ -395,7 +402,11 @@ func (s *Service) splitOff(tx *db.Tx, p part, d caseData, title, why string) (st
 		return "", err
 	}
 	p.into = row
-	p.assertions = slices.DeleteFunc(p.assertions, func(a assertionRow) bool { return max(a.RecordedAt, a.BroughtAt) < p.from.ClockFrom })
+	since, err := s.countsSince(tx, p.from)
+	if err != nil {
+		return "", err
+	}
+	p.assertions = slices.DeleteFunc(p.assertions, func(a assertionRow) bool { return max(a.RecordedAt, a.BroughtAt) < since })
 	touched, err := s.bring(tx, p)
 	if err != nil {
 		return "", err
@@ -427,6 +438,9 @@ func (s *Service) leave(tx *db.Tx, p part, customers []string) error {
 		if err := s.moveNotices(tx, p.from.ID, p.into.ID, 0, customers...); err != nil {
 			return err
 		}
+	}
+	if err := s.secondMoved(tx, p.from, p.into); err != nil {
+		return err
 	}
 	if err := markRemoved(tx, "incident_affected", "customer_id", p.from.ID, customers); err != nil {
 		return err

@@ -46,3 +46,25 @@ type askedRow struct {
 }
 
 func (askedRow) TableName() string { return "incident_asked" }
+
+// ordersOf are the orders of a case that are not carried out yet.
+func ordersOf(tx *db.Tx, incident string) (rows []orderRow, err error) {
+	err = tx.Where("case_id = ? AND done_at = 0", incident).Order("made_at, id").Find(&rows).Error
+	return rows, err
+}
+
+// moveOrder has an order be carried out in another case.
+func moveOrder(tx *db.Tx, id, into string) error {
+	return tx.Exec("UPDATE incident_orders SET case_id = ? WHERE id = ?", into, id).Error
+}
+
+// moveWork has the tasks, actions and reports of a case go on in another.
+func moveWork(tx *db.Tx, from, into string) error {
+	for _, q := range []string{"UPDATE incident_tasks SET case_id = ?, told_at = 0 WHERE case_id = ?", "UPDATE incident_actions SET case_id = ? WHERE case_id = ?",
+		"UPDATE incident_reports SET case_id = ? WHERE case_id = ?"} {
+		if err := tx.Exec(q, into, from).Error; err != nil {
+			return err
+		}
+	}
+	return nil
+}

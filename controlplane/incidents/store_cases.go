@@ -67,6 +67,8 @@ type caseData struct {
 	ClosedWhy     string  `json:"closed_why,omitempty"`
 	FrozenGround  string  `json:"frozen_ground,omitempty"`
 	Facts         []Field `json:"facts,omitempty"`
+	// Eras are its times before it was reopened on new facts.
+	Eras []era `json:"eras,omitempty"`
 }
 
 // ourDataAlways is an OurDataAt before every awareness.

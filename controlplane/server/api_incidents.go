@@ -118,6 +118,7 @@ type IncidentClock struct {
 	Customer   string   `json:"customer,omitempty"`
 	State      string   `json:"state" enum:"running,met,met_late,late,not_due,unknown"`
 	Shadow     bool     `json:"shadow" doc:"From a suspicion: what would be due were it certain"`
+	Before     bool     `json:"before_reopening" doc:"From before it was reopened on new facts, and not met then"`
 	Undue      bool     `json:"without_undue_delay"`
 	Contract   bool     `json:"contract" doc:"The number is the contract's"`
 	Trigger    string   `json:"began_at,omitempty" format:"date-time"`
@@ -129,7 +130,7 @@ type IncidentClock struct {
 }
 
 func viewClock(c incidents.Clock) IncidentClock {
-	return IncidentClock{Rule: c.Rule, Title: c.Title, Source: c.Deadline.Rule.Source, Customer: c.Customer, State: string(c.State), Shadow: c.Shadow, Undue: c.Deadline.Rule.Undue, Contract: c.Contract,
+	return IncidentClock{Rule: c.Rule, Title: c.Title, Source: c.Deadline.Rule.Source, Customer: c.Customer, State: string(c.State), Shadow: c.Shadow, Before: c.Before, Undue: c.Deadline.Rule.Undue, Contract: c.Contract,
 		Trigger: controlplane.Instant(c.Trigger), Strict: controlplane.Instant(c.Strict), Regulation: controlplane.Instant(c.Regulation), MetAt: controlplane.Instant(c.MetAt), Why: c.Why, Steps: some(c.Steps)}
 }
 
