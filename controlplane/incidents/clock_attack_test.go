@@ -213,6 +213,10 @@ func TestASuspicionIsNotOver(t *testing.T) {
 			t.Errorf("suspected: got %v, want a conflict", err)
 		}
 		w.since(c, law.TheIncident, law.Certain, "") // a service was away, and of no data is it certain
+		if err := w.over(c); code(err) != controlplane.CodeConflict {
+			t.Errorf("nobody has decided about the customers: %v", err)
+		}
+		w.low(c)
 		if err := w.over(c); err != nil {
 			t.Errorf("the incident is certain: %v", err)
 		}

@@ -103,8 +103,8 @@ func (s *Service) mayClose(tx *db.Tx, id string) error {
 			}
 		}
 	}
-	if !d.certainOf("") {
-		return conflict("Say since when it is certain, or that it was a false alarm.", "It is suspected, and nobody has decided whether it is so")
+	if _, decided := d.decided(""); !decided && !d.certainOf("") {
+		return conflict("Say since when it is certain, that it was a false alarm, or decide with reasons what it was, and close it then.", "It is suspected, and nobody has decided whether it is so")
 	}
 	if d.row.ours() == law.Unknown {
 		return conflict("Say yes or no with what is known of the case, and close it then.", oursUnsaid)
@@ -118,16 +118,12 @@ func (s *Service) mayClose(tx *db.Tx, id string) error {
 	return conflict("Do them, or decide with reasons that they are not due, and close it then.", "%s of this case still run or are undecided, the first is “%s”", count(open, "deadline"), title)
 }
 
-// undecided refuses to close over a suspicion that nobody has decided.
+// undecided refuses to close over customers about whom nobody has decided.
 func (d *dossier) undecided(within time.Duration) error {
 	if _, decided := d.decided(""); decided || d.assessBy(within).IsZero() {
 		return nil
 	}
-	const next = "Record a decision with its reasons, and close it then; or say that nothing was: that it was a false alarm, or of each customer that they are not affected."
-	if _, certain := d.caseAware(); certain.IsZero() {
-		return conflict(next, "This case is but suspected, and nobody has decided what it was")
-	}
-	return conflict(next, "Customers of this case may be affected: nobody told them, and nobody has decided about them")
+	return conflict("Say of each whether they are affected, or record a decision with its reasons, and close it then.", "Customers of this case may be affected: nobody told them, and nobody has decided about them")
 }
 
 // undone reports whether a clock is a duty of ours without a number that nobody
