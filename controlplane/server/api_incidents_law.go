@@ -92,7 +92,7 @@ func (x *incidentsAPI) registerAdvisories(a *API) {
 type IncidentTerms struct {
 	Customer      string            `json:"customer,omitempty" readOnly:"true"`
 	Amount        int               `json:"amount" minimum:"0"`
-	Unit          string            `json:"unit,omitempty" enum:"hours,working_days"`
+	Unit          string            `json:"unit,omitempty" enum:"hours,days,working_days"`
 	FromSuspicion bool              `json:"from_suspicion" doc:"Its time begins with a suspicion, not with certainty"`
 	Role          string            `json:"role" enum:"unknown,controller,processor"`
 	Jurisdiction  string            `json:"jurisdiction,omitempty" enum:"EU,UK,other" doc:"Of the main establishment"`
