@@ -168,6 +168,59 @@ func TestNoActTakesAClockAway(t *testing.T) {
 	}
 }
 
+// What was said and sent before a case was reopened on new facts meets no clock of them,
+// whenever somebody opens it.
+func TestNewFactsAreNotTold(t *testing.T) {
+	lite(t, func(w *world) {
+		must[incidents.Company](t)(w.incidents.SetCompany(w.ctx, w.all, berlin))
+		must[incidents.Terms](t)(w.incidents.SetTerms(w.ctx, w.all, incidents.Terms{Customer: w.maple.ID, Financial: true}))
+		c, into := w.affect(w.open(on(w.mapleOne)), w.maple), w.open(nil)
+		w.tell(c, w.maple)
+		w.said(c, incidents.TheirClassified, "")
+		must[incidents.Case](t)(w.incidents.TheyKnew(w.ctx, w.all, c.ID, w.maple.ID, "2026-11-20T08:00:00Z"))
+		w.clock.Advance(time.Hour)
+		w.said(c, incidents.TheirInitial, "")
+		w.wantClock(c, "dora-initial maple", "met until 2026-11-20T13:00:00Z")
+		if err := w.over(c); err != nil {
+			t.Fatal(err)
+		}
+		w.clock.Advance(time.Hour)
+		must[incidents.Case](t)(w.incidents.Reopen(w.ctx, w.all, c.ID, incidents.Reopening{Why: "More files."}))
+		w.clock.Advance(time.Minute)
+		check := func(c incidents.Case, when string) {
+			t.Helper()
+			w.wantClock(c, "gdpr-33-2 maple", "running until 2026-11-21T11:00:00Z")
+			w.wantClock(c, "dora-initial maple", "unknown")
+			if a := of(t, w.get(c.ID), w.maple); !a.TheirDue.IsZero() || !a.ToldAt.IsZero() {
+				t.Errorf("%s: theirs is due %v, told %v", when, a.TheirDue, a.ToldAt)
+			}
+		}
+		check(c, "reopened")
+		must[incidents.Case](t)(w.incidents.Merge(w.ctx, w.all, c.ID, into.ID, "One."))
+		check(into, "merged")
+	})
+	lite(t, func(w *world) {
+		must[incidents.Company](t)(w.incidents.SetCompany(w.ctx, w.all, berlin))
+		c := w.affect(w.open(on(w.mapleOne)), w.maple)
+		w.tell(c, w.maple)
+		if err := w.over(c); err != nil {
+			t.Fatal(err)
+		}
+		w.clock.Advance(time.Hour)
+		must[incidents.Case](t)(w.incidents.Reopen(w.ctx, w.all, c.ID, incidents.Reopening{Why: "More files."}))
+		w.clock.Advance(time.Minute)
+		w.write(func(tx *dbTx) error { // they open only now what was sent before
+			if err := tx.Exec("UPDATE incident_notices SET told_at = ? WHERE case_id = ?", tx.NowMillis(), c.ID).Error; err != nil {
+				return err
+			}
+			return w.incidents.Recount(tx, c.ID)
+		})
+		if a := of(t, w.get(c.ID), w.maple); !a.ToldAt.IsZero() {
+			t.Errorf("told of the new facts %v", a.ToldAt)
+		}
+	})
+}
+
 // Nobody became aware of a breach before there was a law on it: a year that is mistyped
 // would begin a clock that no rule knows, and no later word could take it back alone.
 func TestAwareBeforeTheLaw(t *testing.T) {

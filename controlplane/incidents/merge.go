@@ -201,12 +201,12 @@ func (s *Service) bringCustomer(tx *db.Tx, p part, r affectedRow, there map[stri
 		to.CaseID = p.into.ID
 	} else {
 		to.Servers = joined(distinct(append(parted[string](to.Servers), parted[string](r.Servers)...)))
-		if to.History, err = historyBrought(was, r, "", now); err != nil {
+		if to.History, err = historyBrought(was, r, "", p.from.ClockFrom, now); err != nil {
 			return err
 		}
 		return db.Upsert(tx, &to, "case_id", "customer_id")
 	}
-	if to.History, err = historyBrought(was, r, AffectedState(r.State), now); err != nil {
+	if to.History, err = historyBrought(was, r, AffectedState(r.State), p.from.ClockFrom, now); err != nil {
 		return err
 	}
 	if to.Because, err = s.seal(r.CustomerID, "incident_affected", "because", p.into.ID, because); err != nil {
@@ -219,11 +219,11 @@ func (s *Service) bringCustomer(tx *db.Tx, p part, r affectedRow, there map[stri
 }
 
 // historyBrought adds to a customer's history in a case, from now, what came with them
-// from another one: their state unless "", and since when they say that they knew. What
-// was known here before stays what was known.
-func historyBrought(history string, r affectedRow, state AffectedState, now int64) (string, error) {
+// from another one: their state unless "", and since when they say that they knew, as it
+// was written down there since an instant. What was known here before stays what was known.
+func historyBrought(history string, r affectedRow, state AffectedState, since, now int64) (string, error) {
 	var more []stateAt
-	if at, by := knewLast(r.History, now, 0); at > 0 {
+	if at, by := knewLast(r.History, now, since); at > 0 {
 		more = append(more, stateAt{At: now, TheyKnew: at, By: by})
 	}
 	if state != "" {

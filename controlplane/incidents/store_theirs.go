@@ -62,7 +62,7 @@ func (s *Service) bringTheirs(tx *db.Tx, p part) error {
 		along[r.CustomerID] = true
 	}
 	for _, r := range rows {
-		if !along[r.CustomerID] {
+		if !along[r.CustomerID] || r.RecordedAt < p.from.ClockFrom {
 			continue
 		}
 		by, err := s.open(r.CustomerID, "incident_theirs", "told_by", r.ID, r.ToldBy)
