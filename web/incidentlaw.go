@@ -84,12 +84,11 @@ var theirSteps = map[incidents.TheirStep]string{incidents.TheirClassified: "inc.
 
 // theirForm writes down what a financial entity told us of its own steps.
 func (v *visit) theirForm(c incidents.Case) (*AccessForm, error) {
-	one := v.entered("customer", "", "").Value
-	names, err := v.namesOfCustomers([]string{one})
+	one, name, err := v.oneIn(c)
 	if err != nil {
 		return nil, err
 	}
-	page := v.caseForm(c, v.t("inc.their_steps"), v.t("inc.their_steps_say", "name", names[one]), "/their-steps", v.t("inc.save"))
+	page := v.caseForm(c, v.t("inc.their_steps"), v.t("inc.their_steps_say", "name", name), "/their-steps", v.t("inc.save"))
 	page.Lines = []string{v.t("inc.their_steps_1"), v.t("inc.their_steps_2")}
 	page.Hidden = []Pair{{Label: "customer", Value: one}}
 	var steps []Choice

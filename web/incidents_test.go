@@ -88,11 +88,11 @@ func TestAnIncidentFromOneSentence(t *testing.T) {
 		if strings.Contains(body, "<script>alert") || !strings.Contains(heading(body), "I think we were hacked") || !strings.Contains(body, "Say which servers or customers it touches") {
 			t.Errorf("the case: %q", heading(body))
 		}
-		h.everyPageOf(ada, at)
 		body = ada.follow(at+"/affect", "servers", h.server.ID, "state", "possible", "because", "It is that server")
 		if !strings.Contains(body, "Maple Bakery") || strings.Contains(body, "Harbour Mail") {
 			t.Errorf("who lives on the server is not in it alone: %q", heading(body))
 		}
+		h.everyPageOf(ada, at)
 		for who, p := range map[string]*person{"ines": ines, "otto": otto} {
 			home, mine := p.page("/home"), who == "ines"
 			if got := strings.Contains(heading(home), "e are looking into something that may concern maple-1. We will tell you what we know."); got != mine {

@@ -107,12 +107,11 @@ func (v *visit) endsCase(form func(incidents.Case) (*AccessForm, error), done, p
 
 // theyKnewForm takes since when a customer says that they knew of it.
 func (v *visit) theyKnewForm(c incidents.Case) (*AccessForm, error) {
-	one := v.entered("customer", "", "").Value
-	names, err := v.namesOfCustomers([]string{one})
+	one, name, err := v.oneIn(c)
 	if err != nil {
 		return nil, err
 	}
-	page := v.caseForm(c, v.t("inc.they_knew"), v.t("inc.they_knew_say", "name", names[one]), "/they-knew", v.t("inc.save"))
+	page := v.caseForm(c, v.t("inc.they_knew"), v.t("inc.they_knew_say", "name", name), "/they-knew", v.t("inc.save"))
 	page.Lines = []string{v.t("inc.they_knew_1"), v.t("inc.they_knew_2")}
 	page.Hidden = []Pair{{Label: "customer", Value: one}}
 	was := noTime

@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"html"
+	"net/http"
 	"strings"
 	"testing"
 )
@@ -24,5 +25,23 @@ func TestStepsOfANewCase(t *testing.T) {
 	body = html.UnescapeString(ada.page(at + "/notices"))
 	if want := "One customer is affected, and nobody has written to them about it."; heading(body) != want {
 		t.Errorf("notices: got %q, want %q", heading(body), want)
+	}
+}
+
+// A form about a customer is there for customers of the case only: never with a gap
+// where a name should be.
+func TestFormsAboutACustomerOfTheCase(t *testing.T) {
+	h := newSQLite(t)
+	ada := h.browser(h.admin.ID)
+	at := h.opened(ada, "I think we were hacked")
+	for _, form := range []string{"/clear", "/they-knew", "/their-steps"} {
+		if a := ada.get(at + form + "?customer=" + h.maple.ID); a.status != http.StatusOK {
+			t.Errorf("%s of a customer in the case: got %d", form, a.status)
+		}
+		for _, other := range []string{"", "?customer=", "?customer=cus_x", "?customer=" + h.admin.ID} {
+			if a := ada.get(at + form + other); a.status != http.StatusNotFound {
+				t.Errorf("%s%s: got %d %s", form, other, a.status, heading(a.body))
+			}
+		}
 	}
 }

@@ -1,8 +1,10 @@
 package web
 
 import (
+	"slices"
 	"time"
 
+	"ostler/controlplane"
 	"ostler/controlplane/incidents"
 	"ostler/controlplane/incidents/law"
 	"ostler/controlplane/policy"
@@ -189,16 +191,25 @@ func (p *Portal) incidentAffectDo(v *visit) error {
 }
 
 func (v *visit) clearForm(c incidents.Case) (*AccessForm, error) {
-	one := v.entered("customer", "", "").Value
-	names, err := v.namesOfCustomers([]string{one})
+	one, name, err := v.oneIn(c)
 	if err != nil {
 		return nil, err
 	}
-	page := v.caseForm(c, v.t("inc.clear"), v.t("inc.clear_say", "name", names[one]), "/clear", v.t("inc.clear_do"))
+	page := v.caseForm(c, v.t("inc.clear"), v.t("inc.clear_say", "name", name), "/clear", v.t("inc.clear_do"))
 	page.Lines = []string{v.t("inc.clear_1"), v.t("inc.clear_2")}
 	page.Hidden = []Pair{{Label: "customer", Value: one}}
 	page.Fields = []FormField{v.entered("why", v.t("col.why"), "").rows(3).hint(v.t("inc.clear_hint"))}
 	return page, nil
+}
+
+// oneIn is the customer of a case that a form is about.
+func (v *visit) oneIn(c incidents.Case) (id, name string, err error) {
+	id = v.entered("customer", "", "").Value
+	if !slices.Contains(customersIn(c), id) {
+		return "", "", controlplane.NotFound("customer")
+	}
+	names, err := v.namesOfCustomers([]string{id})
+	return id, names[id], err
 }
 
 func (p *Portal) incidentClear(v *visit) error { return v.caseStep(policy.IncidentWrite, v.clearForm) }
