@@ -226,11 +226,14 @@ func (p *Portal) caseNoticesSend(v *visit) error {
 	if err != nil {
 		return err
 	}
-	page.Say, page.Tone = v.t("inc.kept_say", "sent", sent, "n", len(kept)), ToneWarn
 	notices, err := v.noticesOf(scope, c.ID)
 	if err != nil {
 		return err
 	}
+	asks := func(n incidents.Notice) bool { return kept[n.ID] == "" || n.State == incidents.Waiting }
+	if sent > 0 || slices.ContainsFunc(notices, func(n incidents.Notice) bool { return !asks(n) }) {
+		page.Say, page.Tone = v.t("inc.kept_say", "sent", sent, "n", len(kept)), ToneWarn
+	} // otherwise all wait for a second person, as the page says already
 	names, err := v.namesOfCustomers(customersIn(c))
 	if err != nil {
 		return err

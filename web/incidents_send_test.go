@@ -22,7 +22,7 @@ func TestAllNoticesGoAsThePageShowedThem(t *testing.T) {
 		at, _, _ := strings.Cut(ada.post("/incidents", "title", "I think we were hacked").location(), "?")
 		ada.follow(at+"/affect", "customer", h.maple.ID, "state", "affected", "because", "The order database was read")
 		ada.post(at+"/notices", "audience", "customer", "purpose", "first")
-		if a := ada.post(at+"/notices/send", "seen", ""); a.status != http.StatusOK || !strings.Contains(a.body, "Another person is asked") {
+		if a := ada.post(at+"/notices/send", "seen", ""); a.status != http.StatusOK || !strings.Contains(a.body, "Another person is asked") || heading(a.body) != "One notice waits for a second person." {
 			t.Fatalf("asking: %d %q", a.status, heading(a.body))
 		}
 		seen := func() string {
