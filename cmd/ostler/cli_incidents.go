@@ -90,7 +90,7 @@ func clockOf(rule, aware, zone, country string, now time.Time) (clockView, error
 		return clockView{}, err
 	}
 	z, err := time.LoadLocation(zone)
-	if err != nil {
+	if err != nil || zone == "" || zone == "Local" { // not the zone of whatever machine this is
 		return clockView{}, usagef("--zone %q is not an IANA name, such as Europe/Berlin", zone)
 	}
 	at, err := law.ParseTime(aware, z)

@@ -24,6 +24,8 @@ func TestIncidentClock(t *testing.T) {
 		{"gdpr-33-1", "2026-10-24T12:03:00Z", "UTC", "", "in the future"},
 		{"gdpr-33-1", "now", "UTC", "", "no date and time"},
 		{"gdpr-33-1", "2026-10-23T10:30:00Z", "Berlin", "", "IANA"},
+		{"gdpr-33-1", "2026-10-23T10:30:00Z", "Local", "", "IANA"},
+		{"gdpr-33-1", "2026-10-23T10:30:00Z", "", "", "IANA"},
 		{"gdpr-33-1", "2017-10-23T10:30:00Z", "UTC", "", "in force"},
 		{"omnibus-96h", "2026-10-23T10:30:00Z", "UTC", "", "in force"},
 		{"gdpr-33-1", "2026-10-23T10:30:00Z", "UTC", "XX", "--country"},

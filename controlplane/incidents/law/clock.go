@@ -3,6 +3,7 @@ package law
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -106,7 +107,11 @@ func (d *Deadline) days(holidays Holidays) {
 		last = addMonths(d.Trigger, d.Rule.Amount)
 	}
 	d.Strict = endOf(last)
-	d.say("The day itself is not counted; %d %s end with %s.", d.Rule.Amount, d.Rule.Unit, stamp(d.Strict))
+	text := fmt.Sprintf("%d %s end", d.Rule.Amount, d.Rule.Unit)
+	if d.Rule.Amount == 1 {
+		text = "1 " + strings.TrimSuffix(string(d.Rule.Unit), "s") + " ends"
+	}
+	d.say("The day itself is not counted; %s with %s.", text, stamp(d.Strict))
 	if d.Rule.Calendar != Regulation {
 		return
 	}
