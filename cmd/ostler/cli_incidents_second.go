@@ -29,7 +29,11 @@ func (c *client) showAsked(list []incidentAskedView) error {
 		if a.Alone != "" {
 			because += " (" + a.Alone + ")"
 		}
-		rows[i] = []cell{text(askedActs[a.Act]), text(a.Customer), text(a.By), text(when(a.At)), state(a.State), text(a.Settled), text(because), text(a.ID)}
+		stands := state(a.State)
+		if a.State == "open" {
+			stands = cell{text: "waits for a second person, the clocks run on", tone: toneWarn}
+		}
+		rows[i] = []cell{text(askedActs[a.Act]), text(a.Customer), text(a.By), text(when(a.At)), stands, text(a.Settled), text(because), text(a.ID)}
 	}
 	return c.table([]string{"SAID", "CUSTOMER", "BY", "AT", "STATE", "SETTLED BY", "BECAUSE", "ID"}, rows)
 }

@@ -69,3 +69,14 @@ func TestIncidentHelpNamesNoOtherFlag(t *testing.T) {
 	look(c.incidentCommand())
 	look(c.advisoryCommand())
 }
+
+// What waits for a second person says so: “open” reads as if it were done.
+func TestIncidentAskedWords(t *testing.T) {
+	for state, want := range map[string]string{"open": "waits for a second person, the clocks run on", "confirmed": "confirmed"} {
+		var b bytes.Buffer
+		c := &client{out: &b}
+		if err := c.showAsked([]incidentAskedView{{ID: "sec_1", Act: "false_alarm", State: state}}); err != nil || !strings.Contains(b.String(), want) {
+			t.Errorf("%s: got %q, %v", state, b.String(), err)
+		}
+	}
+}
