@@ -75,6 +75,8 @@ func TestTheirStepsAndCountries(t *testing.T) {
 	}
 	if clocks := html.UnescapeString(ada.page(at + "/clocks")); !strings.Contains(clocks, "Missing is when they sent their initial notification") || !strings.Contains(clocks, "It is theirs, not ours.") {
 		t.Error("their times do not stand among the clocks")
+	} else if strings.Contains(clocks, `id="known"`) {
+		t.Error("the page of clocks has an empty section of what is known")
 	}
 	if a := ada.post(at+"/their-steps", "customer", h.maple.ID, "step", "classified", "told_by", ""); a.status != http.StatusUnprocessableEntity {
 		t.Errorf("nobody said so: %d", a.status)
