@@ -13,18 +13,13 @@ import (
 	"time"
 
 	"ostler/controlplane"
-	"ostler/controlplane/bus"
-	"ostler/controlplane/customers"
 	"ostler/controlplane/db"
 	"ostler/controlplane/db/dbtest"
-	"ostler/controlplane/findings"
 	"ostler/controlplane/identity"
 	"ostler/controlplane/incidents"
-	"ostler/controlplane/jobs"
-	"ostler/controlplane/ledger"
 	"ostler/controlplane/mail"
+	"ostler/controlplane/planetest"
 	"ostler/controlplane/policy"
-	"ostler/controlplane/secrets"
 )
 
 // The variables of the process that TestSlowAdvisoryKilled kills.
@@ -43,12 +38,8 @@ func lasting(t *testing.T, dir string, clock *dbtest.Clock) *world {
 	if _, err := d.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, ctx: controlplane.System(t.Context(), "test"), all: policy.AllCustomers("a test"), db: d, clock: clock, bus: bus.New(), post: newPost()}
-	w.keeper = must[*secrets.Keeper](t)(secrets.OpenFile(w.ctx, d, filepath.Join(dir, "keyring")))
-	w.ledger = must[*ledger.Ledger](t)(ledger.New(d, w.keeper, ledger.Options{Origin: "test.invalid/ledger", Bus: w.bus}))
-	w.findings, w.jobs = findings.New(d, w.keeper, w.ledger, w.bus), jobs.New(d, w.keeper, w.bus, jobs.Options{})
-	w.customers = customers.New(d, w.keeper, w.ledger)
-	w.identity = must[*identity.Store](t)(identity.New(w.ctx, d, w.keeper, w.ledger, w.customers, identity.Options{Hasher: plainHasher{}}))
+	w := &world{post: newPost()}
+	w.on(planetest.Empty(t, d, clock, filepath.Join(dir, "keyring")))
 	m := must[*mail.Mail](t)(mail.New(d, w.keeper, w.ledger, w.jobs, w.findings, mail.Options{Host: "127.0.0.1", Port: 1, From: "noreply@hof.example", PortalURL: "https://portal.example", EHLO: "plane.hof.example", Company: "Hof Hosting"}))
 	w.incidents = must[*incidents.Service](t)(incidents.New(incidents.Deps{DB: d, Keeper: w.keeper, Ledger: w.ledger, Jobs: w.jobs, Findings: w.findings, Customers: w.customers, Identity: w.identity, Mail: letters{m}}, incidents.Options{Bus: w.bus}))
 	return w

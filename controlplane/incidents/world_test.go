@@ -2,7 +2,6 @@ package incidents_test
 
 import (
 	"context"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -21,6 +20,7 @@ import (
 	"ostler/controlplane/jobs"
 	"ostler/controlplane/ledger"
 	"ostler/controlplane/mail"
+	"ostler/controlplane/planetest"
 	"ostler/controlplane/policy"
 	"ostler/controlplane/secrets"
 )
@@ -29,6 +29,7 @@ import (
 // on one that they share, people of ours and of theirs, and mail, holds, acts and
 // inventory that the test plays.
 type world struct {
+	plane     *planetest.Plane
 	t         testing.TB
 	ctx       context.Context // an admin's: Ada
 	all       policy.Scope
@@ -56,21 +57,7 @@ type world struct {
 	anna, berta, henry customers.Contact
 }
 
-func must[T any](t testing.TB) func(v T, err error) T {
-	return func(v T, err error) T {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return v
-	}
-}
-
-// plainHasher makes sign-ins cheap: nobody signs in here.
-type plainHasher struct{}
-
-func (plainHasher) Hash(password string) (string, error)          { return password, nil }
-func (plainHasher) Verify(encoded, password string) (bool, error) { return encoded == password, nil }
+func must[T any](t testing.TB) func(v T, err error) T { return planetest.Must[T](t) }
 
 // post is mail that the test plays: a key is one mail for ever, and what becomes
 // of it the test says.
@@ -217,15 +204,11 @@ func (i *inventory) Runs(_ context.Context, _ policy.Scope, software, _ string) 
 // newWorld is a world, unless a change says otherwise.
 func newWorld(t testing.TB, d *db.DB, clock *dbtest.Clock, change ...func(*incidents.Deps, *incidents.Options)) *world {
 	t.Helper()
-	w := &world{t: t, all: policy.AllCustomers("a test"), db: d, clock: clock, bus: bus.New(), post: newPost(), around: &around{},
-		acts: &acts{result: "done"}, holds: &holds{held: []string{"recordings of one server"}}, inventory: &inventory{}}
-	system := controlplane.System(t.Context(), "test")
-	w.keeper = must[*secrets.Keeper](t)(secrets.OpenFile(system, d, filepath.Join(t.TempDir(), "keyring")))
-	w.ledger = must[*ledger.Ledger](t)(ledger.New(d, w.keeper, ledger.Options{Origin: "test.invalid/ledger", Bus: w.bus}))
-	w.findings = findings.New(d, w.keeper, w.ledger, w.bus)
-	w.jobs = jobs.New(d, w.keeper, w.bus, jobs.Options{})
-	w.customers = customers.New(d, w.keeper, w.ledger)
-	w.identity = must[*identity.Store](t)(identity.New(system, d, w.keeper, w.ledger, w.customers, identity.Options{Hasher: plainHasher{}}))
+	p := planetest.New(t, d, clock)
+	p.Enrol(p.MapleOne, p.HarbourOne, p.Shared)
+	p.Share()
+	w := &world{post: newPost(), around: &around{}, acts: &acts{result: "done"}, holds: &holds{held: []string{"recordings of one server"}}, inventory: &inventory{}}
+	w.on(p)
 	deps := incidents.Deps{DB: d, Keeper: w.keeper, Ledger: w.ledger, Jobs: w.jobs, Findings: w.findings, Customers: w.customers, Identity: w.identity,
 		Mail: w.post, Around: w.around, Acts: w.acts, Holds: w.holds, Inventory: w.inventory}
 	opts := incidents.Options{Bus: w.bus}
@@ -234,13 +217,6 @@ func newWorld(t testing.TB, d *db.DB, clock *dbtest.Clock, change ...func(*incid
 	}
 	w.incidents = must[*incidents.Service](t)(incidents.New(deps, opts))
 
-	w.ctx = system
-	w.maple, w.harbour = w.customer("maple", "Maple Bakery"), w.customer("harbour", "Harbour Mail")
-	w.mapleOne, w.harbourOne, w.shared = w.server("maple-1"), w.server("harbour-1"), w.server("shared-1")
-	w.lives(w.mapleOne, w.maple)
-	w.lives(w.harbourOne, w.harbour)
-	w.lives(w.shared, w.maple)
-	w.lives(w.shared, w.harbour)
 	w.ada = w.staff("Ada Admin", policy.RoleAdmin)
 	w.ctx = w.as(w.ada, policy.RoleAdmin)
 	w.bob, w.cleo = w.staff("Bob Builder", policy.RoleOps), w.staff("Cleo Clark", policy.RoleOps)
@@ -249,40 +225,34 @@ func newWorld(t testing.TB, d *db.DB, clock *dbtest.Clock, change ...func(*incid
 	return w
 }
 
+// on has the world stand on a plane.
+func (w *world) on(p *planetest.Plane) {
+	w.plane, w.t, w.ctx, w.all, w.db, w.clock, w.bus = p, p.T, p.Ctx, planetest.All, p.DB, p.Clock, p.Bus
+	w.keeper, w.ledger, w.jobs, w.findings, w.customers, w.identity = p.Keeper, p.Ledger, p.Jobs, p.Findings, p.Customers, p.Identity
+	w.maple, w.harbour, w.mapleOne, w.harbourOne, w.shared = p.Maple, p.Harbour, p.MapleOne, p.HarbourOne, p.Shared
+}
+
 // each runs fn with a world on each database.
 func each(t *testing.T, fn func(w *world), change ...func(*incidents.Deps, *incidents.Options)) {
 	t.Helper()
 	dbtest.Each(t, func(t *testing.T, d *db.DB, clock *dbtest.Clock) { fn(newWorld(t, d, clock, change...)) })
 }
 
-func (w *world) customer(slug, name string) customers.Customer {
-	w.t.Helper()
-	c := must[customers.Customer](w.t)(w.customers.CreateCustomer(w.ctx, w.all, customers.NewCustomer{Slug: slug, Name: name, Country: "DE", Zone: "Europe/Berlin"}))
-	if err := w.keeper.EnsureKey(w.ctx, c.ID); err != nil {
-		w.t.Fatal(err)
-	}
-	return c
-}
+func (w *world) customer(slug, name string) customers.Customer { return w.plane.Customer(slug, name) }
 
 // server is a server with an agent.
 func (w *world) server(name string) customers.Server {
-	w.t.Helper()
-	v := must[customers.Server](w.t)(w.customers.CreateServer(w.ctx, w.all, customers.NewServer{Name: name, Location: "Frankfurt 1, room 2, rack 7", Country: "DE"}))
-	w.write(func(tx *db.Tx) error { return w.customers.MarkActive(tx, w.all, v.ID) })
+	v := w.plane.Server(name)
+	w.plane.Enrol(v)
 	return v
 }
 
-// lives has a customer live on a server.
 func (w *world) lives(on customers.Server, c customers.Customer) customers.Tenancy {
-	w.t.Helper()
-	return must[customers.Tenancy](w.t)(w.customers.CreateTenancy(w.ctx, w.all, customers.NewTenancy{Server: on.ID, Customer: c.ID, Paths: []string{"/srv/" + c.Slug}}))
+	return w.plane.Lives(on, c)
 }
 
-// staff is a member of our staff.
 func (w *world) staff(name string, role policy.Role) identity.Person {
-	w.t.Helper()
-	first, _, _ := strings.Cut(strings.ToLower(name), " ")
-	return must[identity.Person](w.t)(w.identity.AddStaff(w.ctx, w.all, identity.NewStaff{Name: name, Email: first + "@ostler.example", Role: role}))
+	return w.plane.Staff(name, role)
 }
 
 // contact is a person of a customer: name@slug.example.
@@ -293,8 +263,7 @@ func (w *world) contact(c customers.Customer, name string, role policy.Role) cus
 
 // as is the context of a member of our staff.
 func (w *world) as(p identity.Person, role policy.Role) context.Context {
-	w.t.Helper()
-	return controlplane.WithActor(w.t.Context(), controlplane.Actor{Kind: controlplane.ActorStaff, ID: p.ID, Role: string(role)})
+	return w.plane.As(p.ID, role)
 }
 
 // asBob is Bob's context, an ops engineer's.
@@ -302,8 +271,7 @@ func (w *world) asBob() context.Context { return w.as(w.bob, policy.RoleOps) }
 
 // asContact is the context of a contact, and their scope.
 func (w *world) asContact(c customers.Contact) (context.Context, policy.Scope) {
-	a := controlplane.Actor{Kind: controlplane.ActorContact, ID: c.ID, Customer: c.Customer, Role: string(c.Role)}
-	return controlplane.WithActor(w.t.Context(), a), policy.ScopeOf(a)
+	return w.plane.AsContact(c)
 }
 
 // write runs fn in a transaction of the admin.
@@ -421,12 +389,9 @@ func (w *world) entries(prefix string) (items []ledger.Item) {
 	}
 }
 
-// same compares what was got with what is wanted, in order.
 func same[T comparable](t testing.TB, what string, got, want []T) {
 	t.Helper()
-	if !slices.Equal(got, want) {
-		t.Errorf("%s: got %v, want %v", what, got, want)
-	}
+	planetest.Same(t, what, got, want)
 }
 
 // code is the code of an error.

@@ -49,17 +49,24 @@ type Plane struct {
 // shared-1 yet, and no agent was enrolled.
 func New(t testing.TB, d *db.DB, clock *dbtest.Clock) *Plane {
 	t.Helper()
+	p := Empty(t, d, clock, filepath.Join(t.TempDir(), "keyring"))
+	p.Maple, p.Harbour = p.Customer("maple", "Maple Bakery"), p.Customer("harbour", "Harbour Mail")
+	p.MapleOne, p.HarbourOne, p.Shared = p.Server("maple-1"), p.Server("harbour-1"), p.Server("shared-1")
+	p.Lives(p.MapleOne, p.Maple)
+	p.Lives(p.HarbourOne, p.Harbour)
+	return p
+}
+
+// Empty is a plane with what its database holds, and its keys in a keyring.
+func Empty(t testing.TB, d *db.DB, clock *dbtest.Clock, keyring string) *Plane {
+	t.Helper()
 	p := &Plane{T: t, Ctx: controlplane.System(t.Context(), "test"), DB: d, Clock: clock, Bus: bus.New()}
-	p.Keeper = Must[*secrets.Keeper](t)(secrets.OpenFile(p.Ctx, d, filepath.Join(t.TempDir(), "keyring")))
+	p.Keeper = Must[*secrets.Keeper](t)(secrets.OpenFile(p.Ctx, d, keyring))
 	p.Ledger = Must[*ledger.Ledger](t)(ledger.New(d, p.Keeper, ledger.Options{Origin: "test.invalid/ledger", Bus: p.Bus}))
 	p.Findings = findings.New(d, p.Keeper, p.Ledger, p.Bus)
 	p.Jobs = jobs.New(d, p.Keeper, p.Bus, jobs.Options{})
 	p.Customers = customers.New(d, p.Keeper, p.Ledger)
 	p.Identity = Must[*identity.Store](t)(identity.New(p.Ctx, d, p.Keeper, p.Ledger, p.Customers, identity.Options{Hasher: plainHasher{}}))
-	p.Maple, p.Harbour = p.Customer("maple", "Maple Bakery"), p.Customer("harbour", "Harbour Mail")
-	p.MapleOne, p.HarbourOne, p.Shared = p.Server("maple-1"), p.Server("harbour-1"), p.Server("shared-1")
-	p.Lives(p.MapleOne, p.Maple)
-	p.Lives(p.HarbourOne, p.Harbour)
 	return p
 }
 
