@@ -98,39 +98,33 @@ func (s *Service) findCases(ctx context.Context, scope policy.Scope, words []str
 		}
 	}
 	f := CaseFilter{Drills: true, Limit: 200}
-	for looked := 0; ; {
-		items, next, err := s.List(ctx, scope, f)
-		if err != nil {
-			return err
+	return newest(out, func(token string) ([]Case, string, error) { f.Token = token; return s.List(ctx, scope, f) }, func(c Case) {
+		if hasAll(words, c.Number, c.ID, c.Title) {
+			out.Cases = within(out.Cases, c, &out.More)
 		}
-		for _, c := range items {
-			if hasAll(words, c.Number, c.ID, c.Title) {
-				out.Cases = within(out.Cases, c, &out.More)
-			}
-		}
-		if looked += len(items); next == "" {
-			return nil
-		}
-		if looked >= findLooked {
-			out.Older = true
-			return nil
-		}
-		f.Token = next
-	}
+	})
 }
 
 // findNotices looks through the newest notices that the scope reaches.
 func (s *Service) findNotices(ctx context.Context, scope policy.Scope, words []string, out *Found) error {
 	f := NoticeFilter{Limit: 200}
-	for looked := 0; ; {
-		items, next, err := s.Notices(ctx, scope, f)
+	return newest(out, func(token string) ([]Notice, string, error) { f.Token = token; return s.Notices(ctx, scope, f) }, func(n Notice) {
+		if hasAll(words, n.ID, n.Title, n.Text) {
+			out.Notices = within(out.Notices, n, &out.More)
+		}
+	})
+}
+
+// newest looks at what a list has, page by page from the newest on, as far as a
+// search looks; out says whether there is more.
+func newest[T any](out *Found, page func(token string) (items []T, next string, err error), look func(T)) error {
+	for looked, token := 0, ""; ; {
+		items, next, err := page(token)
 		if err != nil {
 			return err
 		}
-		for _, n := range items {
-			if hasAll(words, n.ID, n.Title, n.Text) {
-				out.Notices = within(out.Notices, n, &out.More)
-			}
+		for _, x := range items {
+			look(x)
 		}
 		if looked += len(items); next == "" {
 			return nil
@@ -139,7 +133,7 @@ func (s *Service) findNotices(ctx context.Context, scope policy.Scope, words []s
 			out.Older = true
 			return nil
 		}
-		f.Token = next
+		token = next
 	}
 }
 
